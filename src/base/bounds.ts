@@ -1,0 +1,32 @@
+// Every bound of the program in one place, each with its unit in its name.
+
+/** Most guards plus writes in one commit; etcd takes 128 operations by default. */
+export const MAX_TXN_OPERATIONS = 120;
+
+/** Longest key and value that a record may have, in bytes. */
+export const MAX_KEY_BYTES = 512;
+export const MAX_VALUE_BYTES = 64 * 1024;
+
+/** Most records that one read may bring. */
+export const MAX_RECORDS = 100_000;
+
+/** How many changes of hands an election remembers. */
+export const HISTORY_LENGTH = 16;
+
+/** Shortest and longest lease that a configuration may ask for, in milliseconds. */
+export const MIN_TTL_MS = 200;
+export const MAX_TTL_MS = 600_000;
+
+/** Most VIPs of one node, and most addresses of one VIP. */
+export const MAX_VIPS = 4_096;
+export const MAX_ADDRESSES_PER_VIP = 32;
+
+/** Most changes that wait in one watch before it becomes a gap. */
+export const MAX_PENDING_CHANGES = 10_000;
+
+/** Largest admin request and answer, in bytes. */
+export const MAX_ADMIN_REQUEST_BYTES = 64 * 1024;
+export const MAX_ADMIN_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** Most admin connections at a time. */
+export const MAX_ADMIN_CONNECTIONS = 64;

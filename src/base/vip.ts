@@ -1,0 +1,22 @@
+// A virtual address and where it lives, as the config says it and the kernel takes it.
+
+/** IPv4 or IPv6. */
+export type Family = 4 | 6;
+
+/** One address of a VIP on one interface. `ip` is in canonical text form (RFC 5952 for IPv6). */
+export interface VipAddress {
+  readonly family: Family;
+  readonly ip: string;
+  /** Prefix length in bits. */
+  readonly prefix: number;
+  /** Name of the interface that carries it. */
+  readonly interface: string;
+  /** IPv4 only: the address label, which must begin with the interface's name (IFA_LABEL, 15 bytes). */
+  readonly label?: string;
+}
+
+/** A named group of addresses that move together with the election of the same name. */
+export interface Vip {
+  readonly name: string;
+  readonly addresses: readonly VipAddress[];
+}

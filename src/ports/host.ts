@@ -1,0 +1,117 @@
+// What VIP holding needs from the host's kernel: addresses, the fence, the wire, and news of changes.
+// All calls are synchronous (netlink answers before sendto returns) unless they wait for a packet.
+// Failures are VipdErrors: "kernel" (with `call` and `errno`), "privilege", "interface", "fence".
+
+import type { Family, VipAddress } from "../base/vip.ts";
+import type { Instant } from "../base/time.ts";
+
+/** A network interface as rtnetlink shows it. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** Administratively up and with carrier: IFF_UP and IFF_LOWER_UP. */
+  readonly up: boolean;
+  /** ARPHRD_ETHER: has ARP / NDP to answer. */
+  readonly ethernet: boolean;
+  readonly loopback: boolean;
+  /** Hardware address, lower case with colons; empty when there is none. */
+  readonly mac: string;
+}
+
+/** An address in the kernel. */
+export interface BoundAddress {
+  readonly family: Family;
+  readonly ip: string;
+  readonly prefix: number;
+  readonly interface: string;
+  /** Whether it carries vipd's IFA_PROTO mark. */
+  readonly ours: boolean;
+}
+
+/** Addresses and links of this host (rtnetlink). */
+export interface AddressTable {
+  /** Adds the address with vipd's mark, or refreshes its lifetime (whole seconds, rounded up; at least 1). IPv6 without DAD. */
+  bind(address: VipAddress, lifetimeMs: number): void;
+  /** Removes the address; false when it was not there. */
+  unbind(address: Pick<VipAddress, "family" | "ip" | "prefix" | "interface">): boolean;
+  /** All addresses of the host. */
+  addresses(): readonly BoundAddress[];
+  links(): readonly Link[];
+}
+
+/** News from the kernel. */
+export type HostEvent =
+  | { readonly kind: "address-added"; readonly address: BoundAddress }
+  | { readonly kind: "address-removed"; readonly address: BoundAddress }
+  | { readonly kind: "link-changed"; readonly link: Link }
+  | { readonly kind: "link-removed"; readonly name: string }
+  /** The kernel dropped news (ENOBUFS): dump and compare. */
+  | { readonly kind: "overrun" };
+
+/** Follows the kernel's news until closed. */
+export interface HostMonitor {
+  close(): void;
+}
+
+/** How a fence is built on this kernel, for `vipctl status` and the docs. */
+export interface FenceInfo {
+  /** `netdev`: ingress + egress hooks; `inet`: inet + arp hooks, for kernels without an egress hook. */
+  readonly kind: "netdev" | "inet";
+  /** Whether a flush of the whole ruleset leaves it standing (an owned, persistent table). */
+  readonly flushProof: boolean;
+  /** Sentences for people: what this fence does not cover. */
+  readonly caveats: readonly string[];
+}
+
+/** The result of opening or extending a fence. */
+export type HoldResult =
+  /** Open; the kernel closes it by itself at `until` or up to `armMs` before it. */
+  | { readonly kind: "open" }
+  /** Too little of the lease is left, or the process was frozen between the check and the write: unchanged. */
+  | { readonly kind: "too-late" };
+
+/**
+ * The kernel rule that keeps this host from answering for addresses it does not hold now. It outlives
+ * the process: without a hold it is closed, whoever is frozen or dead.
+ */
+export interface Fence {
+  readonly info: FenceInfo;
+  /**
+   * Makes the guarded addresses exactly these on every Ethernet interface of the host (idempotent, also after
+   * interfaces came and went). Newly guarded addresses start closed; open ones stay open.
+   */
+  protect(addresses: readonly VipAddress[]): void;
+  /**
+   * Opens, or extends, all these addresses in one kernel transaction, so that the kernel closes them at `until`
+   * at the latest whatever happens to this process at whatever instruction. First arms: an element with a
+   * timeout of armMs; then reads the clock; then one transaction deletes the armed element (failing as a whole when it has
+   * expired) and sets each address open with a timeout of `until - now - armMs`.
+   */
+  hold(addresses: readonly VipAddress[], until: Instant): HoldResult;
+  /** Closes these addresses now; closing what is closed is no error. */
+  close(addresses: readonly VipAddress[]): void;
+  /** The addresses (canonical text) open at this moment. */
+  open(): readonly string[];
+  /** Whether the kernel still has the fence as protect() left it; false means: protect again. */
+  intact(): boolean;
+  /** Takes the whole fence down: only when no VIP of this host is configured any more. */
+  remove(): void;
+  /** Gives up the socket that owns the fence; a persistent fence stays in force, closed when holds run out. */
+  release(): void;
+}
+
+/** A foreign station that answers for an address. */
+export interface Answer {
+  /** Hardware address, lower case with colons. */
+  readonly mac: string;
+  readonly at: Instant;
+}
+
+/** ARP and NDP on the wire (AF_PACKET). */
+export interface PacketLink {
+  /** One gratuitous announcement: ARP request and reply form, or an unsolicited NA with Override. False when the fence or a link that is down kept it in. */
+  announce(address: VipAddress): boolean;
+  /** Asks the wire who has the address (RFC 5227 probe, or a DAD-style NS), for `waitMs`; own answers are not counted. */
+  probe(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]>;
+  close(): void;
+}
