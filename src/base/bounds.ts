@@ -30,3 +30,6 @@ export const MAX_ADMIN_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** Most admin connections at a time. */
 export const MAX_ADMIN_CONNECTIONS = 64;
+
+/** Most events that wait for one state machine. */
+export const MAX_QUEUED_EVENTS = 100_000;

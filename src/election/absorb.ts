@@ -1,0 +1,142 @@
+// Takes an event into the state: what is now known, not yet what to do about it.
+
+import { elapsedMs, later } from "../base/time.ts";
+import { assert, unreachable } from "../base/assert.ts";
+import { withChanges, withSnapshot } from "./mirror.ts";
+import { successor } from "./ranking.ts";
+import { credited, lost, noticeLoss, ownSession, settle } from "./session.ts";
+import { type Attempt, type Candidacy, type Effect, type Event, type Moment, type State, withEntry } from "./state.ts";
+
+/** More attempts of unknown outcome than this, and the session counts as lost. */
+const MAX_UNSETTLED = 32;
+
+type Absorbed = readonly [State, readonly Effect[]];
+
+/** The state after `event`, with effects that do not depend on a plan. */
+export function absorb(state: State, event: Event, at: Moment): Absorbed {
+  switch (event.type) {
+    case "tick":
+      return [state, []];
+    case "read":
+      return informed({ ...state, reading: false, readWanted: false, lastReadAt: at.now, storeTrouble: null, informed: true,
+        mirror: withSnapshot(state.mirror, state.keys, event.snapshot, at.now) }, state, at);
+    case "read-failed":
+      return [troubled({ ...state, reading: false, readWanted: true }, event.message, at), []];
+    case "changes":
+      if (!state.informed) return [state, []];
+      return informed({ ...state, mirror: withChanges(state.mirror, state.keys, event.changes, at.now) }, state, at);
+    case "gap":
+      return [{ ...state, readWanted: true }, []];
+    case "committed":
+    case "conflict":
+    case "refused":
+    case "unknown":
+      return answered(state, event, at);
+    case "incarnation":
+      assert(state.identity.kind === "spent", "an incarnation is made only when the last is spent");
+      return [{ ...state, identity: { kind: "ready", incarnation: event.incarnation, joined: false } }, []];
+    case "candidacy":
+      return [withCandidacy(state, event.election, event.candidacy), []];
+    case "let-go":
+      return [{ ...state, tenures: withEntry(state.tenures, event.election, undefined) }, []];
+    case "unfit":
+      return [unfit(state, event, at), []];
+    case "step-down":
+      return stepDown(state, event.election, event.to, at);
+    case "stop":
+      return [{ ...state, stopping: true }, []];
+    default:
+      return unreachable(event);
+  }
+}
+
+/** After any news of the records: settle what was unknown, and see whether the session still stands. */
+function informed(state: State, before: State, at: Moment): Absorbed {
+  const [next, effects] = noticeLoss(settle(state, at));
+  return [countNamesakes(next, before), effects];
+}
+
+/** A foreign session under this node's name that beats is another daemon with the same id. */
+function countNamesakes(state: State, before: State): State {
+  const now = state.mirror.sessions.get(state.self.node);
+  const then = before.mirror.sessions.get(state.self.node);
+  if (ownSession(state) !== undefined || now?.value == null) return state.namesakes === 0 ? state : { ...state, namesakes: 0 };
+  const beat = then?.value != null && then.version !== now.version && then.value.incarnation === now.value.incarnation;
+  return beat ? { ...state, namesakes: state.namesakes + 1 } : state;
+}
+
+type Answer = Extract<Event, { attempt: number }>;
+
+function answered(state: State, event: Answer, at: Moment): Absorbed {
+  const attempt = state.inFlight;
+  assert(attempt !== null && attempt.number === event.attempt, "an answer belongs to the attempt in flight");
+  const landed: State = { ...state, inFlight: null };
+  switch (event.type) {
+    case "committed":
+      return committed(landed, attempt, event, at);
+    case "conflict":
+      return conflicted(landed, attempt, at);
+    case "refused":
+      return [troubled(landed, event.message, at), []];
+    case "unknown":
+      return doubtful(landed, attempt, event.message, at);
+    default:
+      return unreachable(event);
+  }
+}
+
+function committed(state: State, attempt: Attempt, event: Extract<Event, { type: "committed" }>, at: Moment): Absorbed {
+  const settled: State = { ...state, unsettled: [], conflicts: 0, storeTrouble: null };
+  const next = credited(settled, attempt, event.revision, at);
+  if (attempt.leaves) return [{ ...next, stopped: true }, [{ type: "stopped" }]];
+  return [event.epoch === state.mirror.epoch ? next : withEpochLost(next), []];
+}
+
+/** The store began a new timeline: what was known of others counts no more, until it is read anew. */
+function withEpochLost(state: State): State {
+  return { ...state, readWanted: true, mirror: { ...state.mirror, epoch: null } };
+}
+
+function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
+  if (attempt.pure && state.unsettled.length === 0 && ownSession(state) !== undefined)
+    return lost(state, "the store refused the beat");
+  return [hesitating(state, at), []];
+}
+
+function doubtful(state: State, attempt: Attempt, message: string, at: Moment): Absorbed {
+  const next = { ...hesitating(state, at), storeTrouble: message, unsettled: [...state.unsettled, attempt] };
+  return next.unsettled.length > MAX_UNSETTLED ? lost(next, "too many requests of unknown outcome") : [next, []];
+}
+
+/** Read before the next attempt; after several in a row that came to nothing, pause as well. */
+function hesitating(state: State, at: Moment): State {
+  const conflicts = state.conflicts + 1;
+  const pauseMs = conflicts < 3 ? 0 : Math.min(conflicts * 2, state.rhythm.retryEveryMs);
+  return { ...state, conflicts, readWanted: true, quietUntil: later(at.now, pauseMs) };
+}
+
+function troubled(state: State, message: string, at: Moment): State {
+  return { ...state, storeTrouble: message, quietUntil: later(at.now, state.rhythm.retryEveryMs) };
+}
+
+function withCandidacy(state: State, election: string, candidacy: Candidacy | null): State {
+  return { ...state, candidacies: withEntry(state.candidacies, election, candidacy ?? undefined) };
+}
+
+function unfit(state: State, event: Extract<Event, { type: "unfit" }>, at: Moment): State {
+  const known = state.unfit.get(event.election);
+  const until = later(at.now, event.forMs);
+  if (known !== undefined && elapsedMs(known.until, until) <= 0) return state;
+  return { ...state, unfit: withEntry(state.unfit, event.election, { until, reason: event.reason }) };
+}
+
+function stepDown(state: State, election: string, to: string | null, at: Moment): Absorbed {
+  if (state.tenures.get(election)?.phase !== "on") return [state, []];
+  if (successor(state.mirror, election, state.self.node, to, at.now) === undefined)
+    return [state, [{ type: "note", level: "warning", election, text: "no eligible candidate to hand over to" }]];
+  return [{
+    ...state,
+    stepDowns: withEntry(state.stepDowns, election, { to, reason: "stepped down" }),
+    modest: new Set(state.modest).add(election),
+  }, []];
+}

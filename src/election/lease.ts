@@ -1,0 +1,69 @@
+// The arithmetic of a lease. Let every clock's rate be off by at most DRIFT. A holder counts from the moment
+// BEFORE it sent its beat, and shortens; an observer counts from the moment AFTER it received the beat, and
+// stretches. So the holder's lease has always ended before an observer may break it, whatever the messages'
+// delays were: sent <= committed <= received, and validity < ttl < observer's wait.
+
+import { type Instant, later } from "../base/time.ts";
+
+/** Bound on the rate error of any clock: covers NTP slewing (500 ppm) plus a poor crystal. */
+export const DRIFT = 1e-3;
+
+/** What ends before the lease does: packets that have left but not arrived, in milliseconds. */
+const IN_FLIGHT_MS = 2;
+
+/** All durations that follow from a lease's length, in milliseconds. */
+export interface Rhythm {
+  readonly ttlMs: number;
+  /** How long the holder may rely on a beat, from the moment before it was sent. */
+  readonly validityMs: number;
+  /** The daemon lets go this long before the validity ends; the kernel's fence needs no such margin. */
+  readonly giveUpMarginMs: number;
+  /** From one beat's send to the next. */
+  readonly beatEveryMs: number;
+  /** Limit of one request to the store: several fit between a late beat and the end of the lease. */
+  readonly requestTimeoutMs: number;
+  /** Wait before the next request after one that failed. */
+  readonly retryEveryMs: number;
+  /** A watch is only a hint: everything is read anew this often. */
+  readonly resyncEveryMs: number;
+  /** At a vacancy, the candidate of rank r waits r times this. */
+  readonly staggerMs: number;
+}
+
+/** The rhythm of leases that last `ttlMs`. */
+export function rhythmOf(ttlMs: number): Rhythm {
+  return {
+    ttlMs,
+    validityMs: (ttlMs * (1 - DRIFT)) / (1 + DRIFT),
+    giveUpMarginMs: clamp(ttlMs / 20, 20, 250),
+    beatEveryMs: ttlMs / 3,
+    requestTimeoutMs: clamp(ttlMs / 6, 50, 2_000),
+    retryEveryMs: clamp(ttlMs / 12, 20, 500),
+    resyncEveryMs: ttlMs,
+    staggerMs: clamp(ttlMs / 40, 10, 100),
+  };
+}
+
+/** How long an observer, on its own clock, must see no new beat before it may break a lease of `ttlMs`. */
+export function observerWaitMs(ttlMs: number): number {
+  return (ttlMs * (1 + DRIFT)) / (1 - DRIFT);
+}
+
+/** The end of the lease that a beat sent at `sentAt` gives. */
+export function validUntil(sentAt: Instant, rhythm: Rhythm): Instant {
+  return later(sentAt, rhythm.validityMs);
+}
+
+/** When the daemon itself lets go of everything. */
+export function giveUpAt(until: Instant, rhythm: Rhythm): Instant {
+  return later(until, -rhythm.giveUpMarginMs);
+}
+
+/** When the kernel must have closed the fence. */
+export function fenceUntil(until: Instant): Instant {
+  return later(until, -IN_FLIGHT_MS);
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}

@@ -1,0 +1,163 @@
+// The next commit of a node. Every commit is a beat too: it insists on the own session's version and writes
+// the next one, so that a node has one lease, one chain of versions, and never two requests that could
+// overtake each other. What else is due rides along: candidacies, giving up, taking over, breaking.
+
+import { MAX_TXN_OPERATIONS } from "../base/bounds.ts";
+import type { Guard, Txn, Write } from "../ports/store.ts";
+import { successor } from "./ranking.ts";
+import { type CandidateRecord, type ElectionRecord, encodeValue, type FleetRecord, type HistoryRecord, type SessionRecord } from "./records.ts";
+import { ownSession, sessionVersion } from "./session.ts";
+import type { Attempt, Moment, State } from "./state.ts";
+import { objection, ownToken, standing, takeDueAt, trusted, trustedAt, wantedCandidate } from "./tenure.ts";
+
+/** Guards and writes that belong together, for one election or record. */
+interface Part {
+  readonly guards: readonly Guard[];
+  readonly writes: readonly Write[];
+  /** The election that the part gives away. */
+  readonly gives?: string;
+}
+
+/** Builds the attempt that is due now; `onlyBeat`: the lease runs short, so nothing may ride along. */
+export function propose(state: State, at: Moment, onlyBeat: boolean): Attempt {
+  const number = state.attempts + 1;
+  const parts = onlyBeat || ownSession(state) === undefined ? [] : dueParts(state, at);
+  const leaves = state.stopping && !onlyBeat && leavesNothing(state, parts);
+  const pack = new Pack();
+  pack.add(sessionPart(state, number, leaves, at));
+  const taken = parts.filter((part) => pack.add(part));
+  return {
+    number,
+    sentAt: at.now,
+    txn: pack.txn(),
+    incarnation: state.identity.kind === "ready" ? state.identity.incarnation : "",
+    sessionVersion: sessionVersion(state),
+    gives: new Set(taken.flatMap((part) => part.gives ?? [])),
+    pure: taken.length === 0,
+    leaves: leaves && taken.length === parts.length,
+  };
+}
+
+/** Whether anything but a beat waits to be written. */
+export function hasDueParts(state: State, at: Moment): boolean {
+  if (ownSession(state) === undefined) return false;
+  return (state.stopping && state.tenures.size === 0) || dueParts(state, at).length > 0;
+}
+
+function dueParts(state: State, at: Moment): readonly Part[] {
+  const parts: Part[] = [];
+  const elections = new Set([...state.candidacies.keys(), ...state.mirror.elections.keys()]);
+  for (const election of elections) parts.push(...givePart(state, election, at));
+  for (const election of state.mirror.candidates.keys()) elections.add(election);
+  for (const election of elections) parts.push(...candidatePart(state, election, at));
+  parts.push(...fleetPart(state, at));
+  for (const election of state.candidacies.keys()) parts.push(...takePart(state, election, at));
+  return parts;
+}
+
+function sessionPart(state: State, beat: number, leaves: boolean, at: Moment): Part {
+  const key = state.keys.session(state.self.node);
+  const { incarnation } = state.identity.kind === "ready" ? state.identity : { incarnation: "" };
+  const { life, ttlMs, host } = state.self;
+  const value = leaves ? null : encodeValue<SessionRecord>({ incarnation, life, beat, ttlMs, wallMs: at.wallMs, host });
+  return { guards: [{ key, version: sessionVersion(state) }], writes: [{ key, value }] };
+}
+
+/** What this node holds but shall not, once the host has let go: to the best other candidate, or to nobody. */
+function givePart(state: State, election: string, at: Moment): readonly Part[] {
+  const token = ownToken(state, election);
+  if (token === undefined || state.tenures.has(election)) return [];
+  const reason = objection(state, election, at.now);
+  if (reason === undefined) return [];
+  const wanted = state.stepDowns.get(election)?.to ?? null;
+  const next =
+    successor(state.mirror, election, state.self.node, wanted, at.now) ??
+    successor(state.mirror, election, state.self.node, null, at.now);
+  const guards = [{ key: state.keys.election(election), version: token }];
+  return [{ guards, writes: changeOfHands(state, election, next ?? null, reason, at), gives: election }];
+}
+
+function takePart(state: State, election: string, at: Moment): readonly Part[] {
+  if (at.now < takeDueAt(state, election, at.now) || state.identity.kind !== "ready") return [];
+  const found = standing(state, election);
+  if (found.kind === "unreadable") return [];
+  const self = { node: state.self.node, incarnation: state.identity.incarnation };
+  const reason = found.kind === "held" ? `${found.holder} was silent for its whole lease` : found.reason;
+  const writes = changeOfHands(state, election, self, reason, at);
+  const broken = found.kind === "held" ? [{ key: state.keys.session(found.holder), value: null }] : [];
+  return [{ guards: found.guards, writes: [...broken, ...writes] }];
+}
+
+function changeOfHands(
+  state: State,
+  election: string,
+  to: { readonly node: string; readonly incarnation: string } | null,
+  reason: string,
+  at: Moment,
+): readonly Write[] {
+  const last = state.mirror.elections.get(election)?.value ?? null;
+  const seq = (last?.seq ?? 0) + 1;
+  const record = encodeValue<ElectionRecord>({
+    holder: to?.node ?? null,
+    incarnation: to?.incarnation ?? null,
+    seq,
+    sinceWallMs: at.wallMs,
+    reason,
+  });
+  const history = encodeValue<HistoryRecord>({ seq, wallMs: at.wallMs, from: last?.holder ?? null, to: to?.node ?? null, reason });
+  return [
+    { key: state.keys.election(election), value: record },
+    { key: state.keys.history(election, seq), value: history },
+  ];
+}
+
+function candidatePart(state: State, election: string, at: Moment): readonly Part[] {
+  const wanted = wantedCandidate(state, election, at.now);
+  const seen = state.mirror.candidates.get(election)?.get(state.self.node);
+  const known = seen?.value === undefined ? undefined : seen.value;
+  if (wanted === null && (seen === undefined || seen.value === null)) return [];
+  const value = wanted === null ? null : encodeValue<CandidateRecord>(inOrder(wanted));
+  if (known != null && value === encodeValue<CandidateRecord>(inOrder(known))) return [];
+  return [{ guards: [], writes: [{ key: state.keys.candidate(election, state.self.node), value }] }];
+}
+
+/** The fields in one order, so that equal records are equal text. */
+function inOrder(record: Omit<CandidateRecord, "format">): Omit<CandidateRecord, "format"> {
+  const { priority, eligible, reason, preempt, preemptDelayMs, addresses, incarnation } = record;
+  return { priority, eligible, reason, preempt, preemptDelayMs, addresses, interface: record.interface, incarnation };
+}
+
+function fleetPart(state: State, at: Moment): readonly Part[] {
+  const { epoch, fleet } = state.mirror;
+  if (epoch === null || trusted(state) || at.now < trustedAt(state) || state.stopping) return [];
+  const key = state.keys.fleet();
+  const version = fleet === null || fleet.value === null ? null : fleet.version;
+  return [{ guards: [{ key, version }], writes: [{ key, value: encodeValue<FleetRecord>({ epoch }) }] }];
+}
+
+/** Whether, once these parts are written, nothing of this node is left but its session. */
+function leavesNothing(state: State, parts: readonly Part[]): boolean {
+  const giving = new Set(parts.flatMap((part) => part.gives ?? []));
+  return [...state.mirror.elections.keys()].every((election) => ownToken(state, election) === undefined || giving.has(election));
+}
+
+/** Collects parts up to the size of one commit; each key is guarded and written once. */
+class Pack {
+  private readonly guards = new Map<string, Guard>();
+  private readonly writes = new Map<string, Write>();
+
+  /** Adds a part, or leaves it for the next commit when it does not fit any more. */
+  add(part: Part): boolean {
+    const guards = part.guards.filter((guard) => !this.guards.has(guard.key));
+    const writes = part.writes.filter((write) => !this.writes.has(write.key));
+    if (this.guards.size + guards.length + this.writes.size + writes.length > MAX_TXN_OPERATIONS) return false;
+    for (const guard of guards) this.guards.set(guard.key, guard);
+    for (const write of writes) this.writes.set(write.key, write);
+    return true;
+  }
+
+  txn(): Txn {
+    return { guards: [...this.guards.values()], writes: [...this.writes.values()] };
+  }
+}
+

@@ -1,0 +1,87 @@
+// Drives any pure machine: one event at a time, effects in order, one timer. The daemon, the library and the
+// simulator run this same driver; only what performs the effects differs.
+
+import { assert } from "../base/assert.ts";
+import { MAX_QUEUED_EVENTS } from "../base/bounds.ts";
+import { type Instant, later, NEVER } from "../base/time.ts";
+import type { Timers } from "../ports/clock.ts";
+
+/** A pure state machine. */
+export interface Machine<S, E, F> {
+  step(state: S, event: E, now: Instant): readonly [S, readonly F[]];
+  /** When a tick is wanted at the latest. */
+  nextWakeup(state: S, now: Instant): Instant;
+  /** The event that only tells that time has passed. */
+  readonly tick: E;
+}
+
+/** Two ticks are never closer than this, in milliseconds: a machine that errs about its wake-up cannot spin. */
+const LEAST_PAUSE_MS = 0.5;
+
+/** Runs a machine until it is closed. */
+export class Driver<S, E, F> {
+  private readonly machine: Machine<S, E, F>;
+  private readonly timers: Timers;
+  private readonly perform: (effect: F) => void;
+  private readonly queue: E[] = [];
+  private current: S;
+  private running = false;
+  private closed = false;
+  private wakeAt: Instant = NEVER;
+  private cancelWake: () => void = () => {};
+
+  constructor(machine: Machine<S, E, F>, initial: S, modules: { timers: Timers; perform: (effect: F) => void }) {
+    this.machine = machine;
+    this.current = initial;
+    this.timers = modules.timers;
+    this.perform = modules.perform;
+  }
+
+  /** The state after the last event that was wholly dealt with. */
+  get state(): S {
+    return this.current;
+  }
+
+  /** Hands in an event. Events that effects cause while they are performed wait for their turn. */
+  post(event: E): void {
+    if (this.closed) return;
+    assert(this.queue.length < MAX_QUEUED_EVENTS, "a machine's events are dealt with faster than they come");
+    this.queue.push(event);
+    if (this.running) return;
+    this.running = true;
+    try {
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.dealWith(next);
+    } finally {
+      this.running = false;
+    }
+    this.schedule();
+  }
+
+  /** Ends it: no further event, no further tick. */
+  close(): void {
+    this.closed = true;
+    this.queue.length = 0;
+    this.cancelWake();
+  }
+
+  private dealWith(event: E): void {
+    const [state, effects] = this.machine.step(this.current, event, this.timers.now());
+    this.current = state;
+    for (const effect of effects) if (!this.closed) this.perform(effect);
+  }
+
+  private schedule(): void {
+    if (this.closed) return;
+    const now = this.timers.now();
+    const wanted = this.machine.nextWakeup(this.current, now);
+    if (wanted === this.wakeAt && wanted > now) return;
+    this.cancelWake();
+    this.wakeAt = wanted;
+    if (wanted === NEVER) return;
+    const soonest = later(now, LEAST_PAUSE_MS);
+    this.cancelWake = this.timers.at(wanted > soonest ? wanted : soonest, () => {
+      this.wakeAt = NEVER;
+      this.post(this.machine.tick);
+    });
+  }
+}

@@ -1,0 +1,67 @@
+// Real time: one-shot timers over a clock of the boot.
+
+import { type Instant, instant, later } from "../base/time.ts";
+import type { Clock, Entropy, Timers } from "../ports/clock.ts";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** The longest delay that setTimeout takes, in milliseconds. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** Timers over `clock`. A timer never calls back before its instant on that clock. */
+export function systemTimers(clock: Clock): Timers {
+  const at = (when: Instant, run: () => void): (() => void) => {
+    let handle: NodeJS.Timeout | undefined;
+    const arm = (): void => {
+      const restMs = when - clock.now();
+      if (restMs <= 0 && handle !== undefined) return run();
+      handle = setTimeout(arm, Math.min(LONGEST_DELAY_MS, Math.max(0, Math.ceil(restMs))));
+    };
+    arm();
+    return () => clearTimeout(handle);
+  };
+  return { now: () => clock.now(), wallMs: () => clock.wallMs(), at };
+}
+
+/**
+ * CLOCK_BOOTTIME without a system call of our own: the monotonic clock, moved forward by what
+ * /proc/uptime (hundredths of a second, counts suspend) has got ahead of it. Where there is no
+ * /proc/uptime it is the monotonic clock alone, which stands still in suspend.
+ */
+export function procClock(read: () => string = readUptime): Clock {
+  let aheadMs = Number.NEGATIVE_INFINITY;
+  const now = (): Instant => {
+    const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
+    const uptimeMs = Number.parseFloat(read()) * 1000;
+    aheadMs = Math.max(aheadMs, Number.isFinite(uptimeMs) ? uptimeMs - monotonicMs : 0);
+    return instant(monotonicMs + aheadMs);
+  };
+  return { now, wallMs: () => Date.now() };
+}
+
+/** Unique names from the system's random source. */
+export const systemEntropy: Entropy = { uniqueId: () => randomBytes(16).toString("hex") };
+
+/** Resolves after `ms` by `timers`, or rejects with the signal's reason when it aborts first. */
+export function sleep(timers: Timers, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      cancel();
+      reject(signal?.reason as Error);
+    };
+    const cancel = timers.at(later(timers.now(), ms), () => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    });
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function readUptime(): string {
+  try {
+    return readFileSync("/proc/uptime", "latin1");
+  } catch {
+    return "";
+  }
+}
