@@ -1,0 +1,188 @@
+// Performs the VIP machine's effects on the host's kernel, each at once, and tells how they went.
+
+import { messageOf } from "../base/errors.ts";
+import type { Instant } from "../base/time.ts";
+import type { VipAddress } from "../base/vip.ts";
+import { fenceUntil } from "../election/lease.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { AddressTable, Fence, HostEvent, PacketLink } from "../ports/host.ts";
+import type { Logger } from "../ports/logger.ts";
+import { Driver } from "../runtime/driver.ts";
+import { initialVips, nextVipWakeup, stepVips } from "../vip/machine.ts";
+import type { VipEffect, VipEvent, VipPlan, VipState } from "../vip/state.ts";
+
+/** How long a probe for other answerers listens, in milliseconds. */
+const PROBE_MS = 60;
+
+/** What the election is told. */
+export interface VipListener {
+  held(vip: string): void;
+  released(vip: string, reason: string): void;
+  unfit(vip: string, reason: string): void;
+}
+
+/** The parts of the host, and whom to tell. */
+export interface VipModules {
+  readonly timers: Timers;
+  readonly addresses: AddressTable;
+  readonly fence: Fence;
+  readonly packets: PacketLink;
+  readonly log: Logger;
+  readonly listener: VipListener;
+}
+
+/** All VIPs of this host. */
+export class VipHolder {
+  private readonly modules: VipModules;
+  private readonly driver: Driver<VipState, VipEvent, VipEffect>;
+  private readonly ending = new AbortController();
+
+  constructor(modules: VipModules) {
+    this.modules = modules;
+    const machine = {
+      step: stepVips,
+      nextWakeup: (state: VipState): Instant => nextVipWakeup(state),
+      tick: { type: "tick" } as const,
+    };
+    this.driver = new Driver<VipState, VipEvent, VipEffect>(machine, initialVips(), {
+      timers: modules.timers,
+      perform: (effect) => this.perform(effect),
+    });
+  }
+
+  get state(): VipState {
+    return this.driver.state;
+  }
+
+  /** Hands in an event of the election. */
+  post(event: VipEvent): void {
+    this.driver.post(event);
+  }
+
+  /** Sets the VIPs of this host, and puts the fence around them. */
+  plan(plans: readonly VipPlan[]): void {
+    this.modules.fence.protect(plans.flatMap((plan) => plan.addresses));
+    this.post({ type: "plan", plans });
+  }
+
+  /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
+  sweep(foreignOnly: boolean): void {
+    const bound = this.modules.addresses.addresses();
+    for (const [vip, plan] of this.state.plans) {
+      const stray = plan.addresses.some((address) =>
+        bound.some((other) => other.ip === address.ip && other.interface === address.interface && !(foreignOnly && other.ours)),
+      );
+      if (stray && !this.state.holdings.has(vip)) this.perform({ type: "sweep", vip });
+    }
+  }
+
+  /** Takes in news from the kernel. */
+  hear(event: HostEvent): void {
+    switch (event.kind) {
+      case "address-added":
+      case "address-removed":
+        return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
+      case "link-changed":
+        this.modules.fence.protect(this.guarded());
+        return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
+      case "link-removed":
+        return;
+      case "overrun":
+        return this.post({ type: "resync" });
+    }
+  }
+
+  /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
+  close(): void {
+    this.ending.abort();
+    this.driver.close();
+  }
+
+  private perform(effect: VipEffect): void {
+    const { listener, log } = this.modules;
+    switch (effect.type) {
+      case "bind":
+        return this.attempt(effect.vip, () => this.bind(effect.vip, effect.lifetimeMs));
+      case "open":
+        return this.open(effect.vips, effect.until);
+      case "announce":
+        return this.attempt(effect.vip, () => this.announce(effect.vip));
+      case "probe":
+        return void this.probe(effect.vip);
+      case "close":
+        return this.attempt(effect.vip, () => this.closeVip(effect.vip));
+      case "sweep":
+        return this.attempt(effect.vip, () => this.unbind(effect.vip, "was bound here but is not ours to hold: removed"));
+      case "held":
+        return listener.held(effect.vip);
+      case "released":
+        return listener.released(effect.vip, effect.reason);
+      case "unfit":
+        return listener.unfit(effect.vip, effect.reason);
+      case "note":
+        return log[effect.level === "warning" ? "warn" : "info"]({ vip: effect.vip }, effect.text);
+    }
+  }
+
+  /** Does one step; what the kernel refuses becomes an event. */
+  private attempt(vip: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.post({ type: "failed", vip, message: messageOf(error) });
+    }
+  }
+
+  private bind(vip: string, lifetimeMs: number): void {
+    for (const address of this.addressesOf(vip)) this.modules.addresses.bind(address, lifetimeMs);
+  }
+
+  private open(vips: readonly string[], until: Instant): void {
+    const { fence } = this.modules;
+    try {
+      if (!fence.intact()) fence.protect(this.guarded());
+      const result = fence.hold(vips.flatMap((vip) => this.addressesOf(vip)), fenceUntil(until));
+      this.post(result.kind === "open" ? { type: "opened", vips, until } : { type: "too-late", vips, until });
+    } catch (error) {
+      for (const vip of vips) this.post({ type: "failed", vip, message: messageOf(error) });
+    }
+  }
+
+  private announce(vip: string): void {
+    for (const address of this.addressesOf(vip))
+      if (!this.modules.packets.announce(address)) this.modules.log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
+  }
+
+  private async probe(vip: string): Promise<void> {
+    try {
+      const answers = await Promise.all(
+        this.addressesOf(vip).map((address) => this.modules.packets.probe(address, PROBE_MS, this.ending.signal)),
+      );
+      const others = [...new Set(answers.flat().map((answer) => answer.mac))].sort();
+      this.post({ type: "probed", vip, others });
+    } catch (error) {
+      if (!this.ending.signal.aborted) this.modules.log.warn({ vip, error: messageOf(error) }, "the wire could not be asked who else answers");
+    }
+  }
+
+  private closeVip(vip: string): void {
+    this.modules.fence.close(this.addressesOf(vip));
+    this.unbind(vip, undefined);
+    this.post({ type: "closed", vip });
+  }
+
+  /** Removes the VIP's addresses; `remark` is logged for each that was there. */
+  private unbind(vip: string, remark: string | undefined): void {
+    const { addresses, log } = this.modules;
+    for (const address of this.addressesOf(vip))
+      if (addresses.unbind(address) && remark !== undefined) log.warn({ vip, ip: address.ip, interface: address.interface }, `${address.ip} ${remark}`);
+  }
+
+  private addressesOf(vip: string): readonly VipAddress[] {
+    return this.state.plans.get(vip)?.addresses ?? [];
+  }
+
+  private guarded(): readonly VipAddress[] {
+    return [...this.state.plans.values()].flatMap((plan) => plan.addresses);
+  }
+}

@@ -1,0 +1,13 @@
+// The claim that a node keeps over restarts of its daemon.
+
+/** A node's incarnation, kept on the host. */
+export interface IdentityKeeper {
+  /** The incarnation to begin with. */
+  readonly incarnation: string;
+  /** Whether it is of an earlier life on this boot that is surely over, so that its lease may be taken up again. */
+  readonly adopt: boolean;
+  /** Makes a new incarnation; it is durable on return. */
+  renew(): string;
+  /** Lets the next daemon on this host have it. */
+  release(): void;
+}
