@@ -23,17 +23,21 @@ export function systemTimers(clock: Clock): Timers {
   return { now: () => clock.now(), wallMs: () => clock.wallMs(), at };
 }
 
+/** A lead of /proc/uptime over the monotonic clock that can only come from a suspend: it is told in hundredths of a second. */
+const SUSPENDED_MS = 50;
+
 /**
- * CLOCK_BOOTTIME without a system call of our own: the monotonic clock, moved forward by what
- * /proc/uptime (hundredths of a second, counts suspend) has got ahead of it. Where there is no
- * /proc/uptime it is the monotonic clock alone, which stands still in suspend.
+ * CLOCK_BOOTTIME without a system call of our own: the monotonic clock, moved forward whenever /proc/uptime,
+ * which counts suspend, has got ahead of it. Where there is no /proc/uptime it is the monotonic clock
+ * alone, which stands still in suspend.
  */
 export function procClock(read: () => string = readUptime): Clock {
   let aheadMs = Number.NEGATIVE_INFINITY;
   const now = (): Instant => {
     const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
     const uptimeMs = Number.parseFloat(read()) * 1000;
-    aheadMs = Math.max(aheadMs, Number.isFinite(uptimeMs) ? uptimeMs - monotonicMs : 0);
+    const leadMs = Number.isFinite(uptimeMs) ? uptimeMs - monotonicMs : 0;
+    if (leadMs > aheadMs + SUSPENDED_MS) aheadMs = leadMs;
     return instant(monotonicMs + aheadMs);
   };
   return { now, wallMs: () => Date.now() };
