@@ -1,0 +1,204 @@
+// rtnetlink: addresses and links (linux/rtnetlink.h, if_addr.h, if_link.h).
+
+import type { Family } from "../base/vip.ts";
+import { cString, concatBytes, needBytes, readCString, viewOf } from "./bytes.ts";
+import { formatIp, IPV4_BYTES, IPV6_BYTES } from "./ip.ts";
+import { formatMac } from "./ethernet.ts";
+import { attributeMap, encodeAttribute, host32, LITTLE_ENDIAN, readHost32 } from "./netlink.ts";
+
+/** Message types. */
+export const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+export const RTM_GETLINK = 18;
+export const RTM_NEWADDR = 20;
+export const RTM_DELADDR = 21;
+export const RTM_GETADDR = 22;
+
+/** Multicast groups of news, as bits of sockaddr_nl. */
+export const RTMGRP_LINK = 0x1;
+export const RTMGRP_IPV4_IFADDR = 0x10;
+export const RTMGRP_IPV6_IFADDR = 0x100;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+/** Bridges tell of their ports with link messages of this family; those are no links. */
+const AF_BRIDGE = 7;
+
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_LABEL = 3;
+const IFA_CACHEINFO = 6;
+const IFA_FLAGS = 8;
+const IFA_PROTO = 11;
+const IFA_F_NODAD = 0x02;
+
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_LINKINFO = 18;
+const IFLA_INFO_SLAVE_KIND = 4;
+
+const IFF_UP = 0x1;
+const IFF_LOOPBACK = 0x8;
+const IFF_LOWER_UP = 0x10000;
+const ARPHRD_ETHER = 1;
+
+const IFADDRMSG_BYTES = 8;
+const IFINFOMSG_BYTES = 16;
+const CACHEINFO_BYTES = 16;
+
+/** Largest lifetime in seconds that is not "for ever". */
+export const MAX_LIFETIME_S = 0xfffffffe;
+const FOREVER_S = 0xffffffff;
+
+/** An address as the kernel keeps it. */
+export interface AddressRecord {
+  readonly family: Family;
+  readonly ip: string;
+  readonly prefix: number;
+  readonly index: number;
+  /** IFA_PROTO: who put it there; 0 when unmarked. */
+  readonly mark: number;
+  /** IFA_LABEL; IPv4 only. */
+  readonly label?: string;
+  /** Remaining lifetime in whole seconds; undefined is for ever. */
+  readonly validS?: number;
+}
+
+/** What to put on an interface. */
+export interface AddressRequest {
+  readonly bytes: Uint8Array;
+  readonly prefix: number;
+  readonly index: number;
+  readonly mark: number;
+  readonly label?: string;
+  /** Whole seconds; preferred equals valid, so the address is never deprecated. */
+  readonly lifetimeS: number;
+}
+
+/** A link as the kernel tells it. */
+export interface LinkRecord {
+  readonly index: number;
+  readonly name: string;
+  readonly up: boolean;
+  readonly ethernet: boolean;
+  readonly loopback: boolean;
+  readonly mac: string;
+  /** What it is a part of: "bridge", "bond", "team", "vrf"...; undefined when it stands alone. */
+  readonly slaveKind?: string;
+}
+
+// struct ifaddrmsg: u8 family @0, u8 prefix @1, u8 flags @2, u8 scope @3, u32 index @4; attributes follow.
+
+function ifaddrmsg(bytes: Uint8Array, prefix: number, index: number): Uint8Array {
+  const out = new Uint8Array(IFADDRMSG_BYTES);
+  out[0] = bytes.length === IPV4_BYTES ? AF_INET : AF_INET6;
+  out[1] = prefix;
+  viewOf(out).setUint32(4, index, LITTLE_ENDIAN);
+  return out;
+}
+
+// struct ifa_cacheinfo: u32 preferred @0, u32 valid @4 (seconds), u32 created @8, u32 updated @12.
+
+function cacheinfo(lifetimeS: number): Uint8Array {
+  return concatBytes(host32(lifetimeS), host32(lifetimeS), new Uint8Array(8));
+}
+
+/** Payload of RTM_NEWADDR. IPv6 goes without duplicate address detection: the VIP must answer at once. */
+export function encodeNewAddress(request: AddressRequest): Uint8Array {
+  const v4 = request.bytes.length === IPV4_BYTES;
+  return concatBytes(
+    ifaddrmsg(request.bytes, request.prefix, request.index),
+    encodeAttribute(IFA_LOCAL, request.bytes),
+    encodeAttribute(IFA_ADDRESS, request.bytes),
+    ...(request.label === undefined || !v4 ? [] : [encodeAttribute(IFA_LABEL, cString(request.label))]),
+    encodeAttribute(IFA_CACHEINFO, cacheinfo(request.lifetimeS)),
+    ...(v4 ? [] : [encodeAttribute(IFA_FLAGS, host32(IFA_F_NODAD))]),
+    encodeAttribute(IFA_PROTO, Uint8Array.of(request.mark)),
+  );
+}
+
+/** Payload of RTM_DELADDR. */
+export function encodeDeleteAddress(bytes: Uint8Array, prefix: number, index: number): Uint8Array {
+  const address = encodeAttribute(IFA_LOCAL, bytes);
+  return concatBytes(ifaddrmsg(bytes, prefix, index), address, encodeAttribute(IFA_ADDRESS, bytes));
+}
+
+/** Payload of RTM_GETADDR for a dump of all families. */
+export function encodeAddressDump(): Uint8Array {
+  return new Uint8Array(IFADDRMSG_BYTES);
+}
+
+/** Reads RTM_NEWADDR or RTM_DELADDR; undefined for a family that is neither IPv4 nor IPv6. */
+export function decodeAddress(payload: Uint8Array): AddressRecord | undefined {
+  needBytes(payload, IFADDRMSG_BYTES, "ifaddrmsg");
+  const family = payload[0] === AF_INET ? 4 : payload[0] === AF_INET6 ? 6 : undefined;
+  if (family === undefined) return undefined;
+  const attributes = attributeMap(payload.subarray(IFADDRMSG_BYTES));
+  // On a point-to-point link IFA_ADDRESS is the peer; the own address is IFA_LOCAL where that is present.
+  const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
+  if (bytes === undefined || bytes.length !== (family === 4 ? IPV4_BYTES : IPV6_BYTES)) {
+    throw new RangeError("ifaddrmsg: no address of its family");
+  }
+  const label = attributes.get(IFA_LABEL);
+  const validS = lifetimeOf(attributes.get(IFA_CACHEINFO));
+  return {
+    family,
+    ip: formatIp(bytes),
+    prefix: payload[1] ?? 0,
+    index: viewOf(payload).getUint32(4, LITTLE_ENDIAN),
+    mark: attributes.get(IFA_PROTO)?.[0] ?? 0,
+    ...(label === undefined ? {} : { label: readCString(label) }),
+    ...(validS === undefined ? {} : { validS }),
+  };
+}
+
+function lifetimeOf(data: Uint8Array | undefined): number | undefined {
+  if (data === undefined) return undefined;
+  needBytes(data, CACHEINFO_BYTES, "ifa_cacheinfo");
+  const valid = viewOf(data).getUint32(4, LITTLE_ENDIAN);
+  return valid === FOREVER_S ? undefined : valid;
+}
+
+// struct ifinfomsg: u8 family @0, u8 pad, u16 hardware type @2, i32 index @4, u32 flags @8, u32 change @12; attributes follow.
+
+/** Payload of RTM_GETLINK: of all links, or of the one with this name. */
+export function encodeLinkQuery(name?: string): Uint8Array {
+  const header = new Uint8Array(IFINFOMSG_BYTES);
+  return name === undefined ? header : concatBytes(header, encodeAttribute(IFLA_IFNAME, cString(name)));
+}
+
+/** Reads RTM_NEWLINK or RTM_DELLINK; undefined when it tells of a bridge's port and not of a link. */
+export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
+  needBytes(payload, IFINFOMSG_BYTES, "ifinfomsg");
+  if (payload[0] === AF_BRIDGE) return undefined;
+  const view = viewOf(payload);
+  const flags = view.getUint32(8, LITTLE_ENDIAN);
+  const attributes = attributeMap(payload.subarray(IFINFOMSG_BYTES));
+  const info = attributes.get(IFLA_LINKINFO);
+  const slaveKind = info === undefined ? undefined : attributeMap(info).get(IFLA_INFO_SLAVE_KIND);
+  return {
+    index: view.getInt32(4, LITTLE_ENDIAN),
+    name: readCString(attributes.get(IFLA_IFNAME) ?? new Uint8Array()),
+    up: (flags & IFF_UP) !== 0 && (flags & IFF_LOWER_UP) !== 0,
+    ethernet: view.getUint16(2, LITTLE_ENDIAN) === ARPHRD_ETHER,
+    loopback: (flags & IFF_LOOPBACK) !== 0,
+    mac: formatMac(attributes.get(IFLA_ADDRESS) ?? new Uint8Array()),
+    ...(slaveKind === undefined ? {} : { slaveKind: readCString(slaveKind) }),
+  };
+}
+
+// struct sockaddr_nl: u16 family @0 (AF_NETLINK 16), u16 pad, u32 port @4, u32 groups @8.
+
+/** A netlink socket address; port 0 lets the kernel choose. */
+export function encodeNetlinkAddress(groups = 0): Uint8Array {
+  const out = new Uint8Array(12);
+  viewOf(out).setUint16(0, 16, LITTLE_ENDIAN);
+  viewOf(out).setUint32(8, groups, LITTLE_ENDIAN);
+  return out;
+}
+
+/** The port of a netlink socket's own address. */
+export function decodeNetlinkPort(address: Uint8Array): number {
+  needBytes(address, 12, "sockaddr_nl");
+  return readHost32(address.subarray(4), "sockaddr_nl port");
+}
