@@ -1,0 +1,36 @@
+// The daemon's log: pino, JSON lines on standard output, or pretty lines on a terminal.
+
+import { type Level, pino } from "pino";
+import pretty from "pino-pretty";
+import type { Logger } from "../ports/logger.ts";
+
+/** How much is logged, and how it looks; `auto`: pretty on a terminal, JSON elsewhere. */
+export interface LogOptions {
+  readonly level: Level;
+  readonly format: "auto" | "json" | "pretty";
+  /** On every line, so that logs of many nodes can be told apart. */
+  readonly node: string;
+}
+
+/** A logger whose level can change while it runs. */
+export interface AdjustableLogger extends Logger {
+  setLevel(level: Level): void;
+}
+
+/** Makes the daemon's logger. Lines are written before the call returns: a crash loses none. */
+export function createLogger(options: LogOptions): AdjustableLogger {
+  const isPretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
+  const target = isPretty
+    ? pretty({ sync: true, ignore: "pid,hostname,node", translateTime: "HH:MM:ss.l" })
+    : pino.destination({ dest: 1, sync: true });
+  const log = pino({ level: options.level, base: { node: options.node }, timestamp: pino.stdTimeFunctions.isoTime }, target);
+  return {
+    debug: (fields, message) => log.debug(fields, message),
+    info: (fields, message) => log.info(fields, message),
+    warn: (fields, message) => log.warn(fields, message),
+    error: (fields, message) => log.error(fields, message),
+    setLevel: (level) => {
+      log.level = level;
+    },
+  };
+}
