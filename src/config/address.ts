@@ -1,0 +1,176 @@
+// The addresses of a VIP as the file writes them: `10.0.0.10/24`, or a group {address, interface, label}.
+
+import { z } from "zod";
+import {
+  type Cidr,
+  isLimitedBroadcast,
+  isLoopback,
+  isMappedIpv4,
+  isMulticast,
+  isNetworkOrBroadcast,
+  isReserved,
+  isUnspecified,
+  parseCidr,
+  parseIp,
+} from "../wire/ip.ts";
+import type { Path } from "./issue.ts";
+import { leaf, notThat, text, type Wrong } from "./leaf.ts";
+import { nearest } from "./suggest.ts";
+
+/** The kernel's limit of interface names and address labels (IFNAMSIZ less the NUL), in bytes. */
+const MAX_INTERFACE_BYTES = 15;
+
+/** One address as written; what it leaves out comes from its VIP. */
+export interface WrittenAddress {
+  readonly cidr: Cidr;
+  readonly interface?: string;
+  readonly label?: string;
+}
+
+/** The name of a network interface, as Linux allows it (dev_valid_name). */
+export const interfaceName = text(
+  {
+    description: "Network interface that carries the addresses, such as eth0",
+    minLength: 1,
+    maxLength: MAX_INTERFACE_BYTES,
+  },
+  "the name of a network interface such as eth0",
+  (value) => wrongInterfaceName(value, "is not a name of an interface"),
+);
+
+const label = text(
+  {
+    description: "Label of an IPv4 address; begins with the interface's name",
+    minLength: 1,
+    maxLength: MAX_INTERFACE_BYTES,
+  },
+  "a label such as eth0:web",
+  (value) => {
+    const bytes = new TextEncoder().encode(value).length;
+    if (value === "" || /[\s/\0]/u.test(value)) return { problem: "is not a label", fix: "use one such as eth0:web" };
+    if (bytes <= MAX_INTERFACE_BYTES) return undefined;
+    return {
+      problem: `is ${bytes} bytes long`,
+      fix: `keep it within ${MAX_INTERFACE_BYTES} bytes, the kernel's limit`,
+    };
+  },
+);
+
+const cidr = leaf<Cidr>(
+  {
+    type: "string",
+    pattern: "^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+    description: "Address with its prefix length, such as 10.0.0.10/24",
+  },
+  (input) => {
+    if (typeof input !== "string") return notThat(input, CIDR_EXAMPLES);
+    const parsed = parseCidr(input.trim());
+    const wrong = parsed === undefined ? notCidr(input.trim()) : unfit(parsed);
+    return wrong ?? { value: parsed as Cidr };
+  },
+);
+
+const CIDR_EXAMPLES = "an address with its prefix length, such as 10.0.0.10/24 or 2001:db8::10/64";
+
+const GROUP = { address: cidr, interface: interfaceName.optional(), label: label.optional() } as const;
+const GROUP_KEYS = Object.keys(GROUP);
+
+/** One entry of `addresses`. */
+export const address = z
+  .unknown()
+  .transform((input, context): WrittenAddress => {
+    const report = (wrong: Wrong, path: Path, key?: boolean): never => {
+      const params = { fix: wrong.fix, atKey: key === true };
+      context.issues.push({ code: "custom", message: wrong.problem, params, input, path: [...path] });
+      return z.NEVER;
+    };
+    if (typeof input === "object" && input !== null && !Array.isArray(input)) return readGroup(input, report);
+    const read = cidr.safeParse(input);
+    return read.success ? { cidr: read.data } : report(firstWrong(read.error), []);
+  })
+  .meta({
+    anyOf: [z.toJSONSchema(cidr, { io: "input" }), z.toJSONSchema(z.strictObject(GROUP), { io: "input" })].map(
+      withoutDialect,
+    ),
+    description: "An address of the VIP",
+  });
+
+/** The dialect is named once, at the top of the whole schema. */
+function withoutDialect(schema: object): object {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== "$schema" && key !== "~standard"));
+}
+
+function readGroup(input: object, report: (wrong: Wrong, path: Path, atKey?: boolean) => never): WrittenAddress {
+  const given = new Map(Object.entries(input));
+  for (const key of given.keys()) {
+    if (GROUP_KEYS.includes(key)) continue;
+    const near = nearest(key, GROUP_KEYS);
+    const fix = near === undefined ? `use one of ${GROUP_KEYS.join(", ")}` : `did you mean ${near}?`;
+    report({ problem: "is not a known key", fix }, [key], true);
+  }
+  const read = <T>(key: string, schema: z.ZodType<T>): T | undefined => {
+    const result = schema.safeParse(given.get(key));
+    if (!result.success) report(firstWrong(result.error), [key]);
+    return result.data;
+  };
+  const [at, on, labelled] = [
+    read("address", GROUP.address),
+    read("interface", GROUP.interface),
+    read("label", GROUP.label),
+  ];
+  return {
+    cidr: at ?? z.NEVER,
+    ...(on === undefined ? {} : { interface: on }),
+    ...(labelled === undefined ? {} : { label: labelled }),
+  };
+}
+
+function firstWrong(error: z.ZodError): Wrong {
+  const issue = error.issues[0];
+  const fix = issue?.code === "custom" ? String(issue.params?.["fix"] ?? "") : "";
+  return { problem: issue?.message ?? "is wrong", fix };
+}
+
+function notCidr(input: string): Wrong {
+  const shown = JSON.stringify(input.slice(0, 64));
+  const alone = parseIp(input);
+  if (alone !== undefined) {
+    const example = `${alone.ip}/${alone.family === 4 ? 24 : 64}`;
+    return { problem: `${shown} has no prefix length`, fix: `add that of the network, such as ${example}` };
+  }
+  const before = parseIp(input.split("/")[0] ?? "");
+  if (before !== undefined)
+    return {
+      problem: `${shown} has no valid prefix length`,
+      fix: `use 0 to ${before.family === 4 ? 32 : 128} after the '/'`,
+    };
+  return { problem: `${shown} is not an address in CIDR form`, fix: `use ${CIDR_EXAMPLES}` };
+}
+
+/** Addresses that no host can hold as a VIP, each with what it is. */
+const UNFIT: readonly (readonly [test: (cidr: Cidr) => boolean, what: string])[] = [
+  [isUnspecified, "the unspecified address"],
+  [isLoopback, "a loopback address"],
+  [isMulticast, "a multicast address"],
+  [isLimitedBroadcast, "the broadcast address"],
+  [isReserved, "a reserved address"],
+  [isMappedIpv4, "an IPv4 address in IPv6 form"],
+  [isNetworkOrBroadcast, "the network's own or its broadcast address"],
+  [({ prefix }) => prefix === 0, "an address whose network is the whole Internet (prefix length 0)"],
+];
+
+function unfit(parsed: Cidr): Wrong | undefined {
+  const what = UNFIT.find(([test]) => test(parsed))?.[1];
+  return what === undefined ? undefined : { problem: `is ${what}`, fix: "use a unicast address of a host" };
+}
+
+function wrongInterfaceName(value: string, problem: string): Wrong | undefined {
+  const bytes = new TextEncoder().encode(value).length;
+  if (bytes > MAX_INTERFACE_BYTES)
+    return {
+      problem: `is ${bytes} bytes long`,
+      fix: `keep it within ${MAX_INTERFACE_BYTES} bytes, the kernel's limit`,
+    };
+  const wrong = value === "" || value === "." || value === ".." || /[\s/:\0]/u.test(value);
+  return wrong ? { problem, fix: "use one as `ip link` shows it, without '/', ':' or spaces" } : undefined;
+}

@@ -1,0 +1,112 @@
+// What no single value shows: addresses given twice, labels that do not fit their interface, a lease too
+// short for its store. Works on the raw file, so that these come out together with all other mistakes.
+
+import { MIN_TTL_MS } from "../base/bounds.ts";
+import { address, interfaceName, type WrittenAddress } from "./address.ts";
+import { formatDuration, parseDuration } from "./duration.ts";
+import { formatPath, type Mistake, type Path } from "./issue.ts";
+import { sizeMistakes, valueAt } from "./mistakes.ts";
+import { storeScheme } from "./store-url.ts";
+
+/** The stores that this build knows: scheme -> shortest lease in milliseconds. */
+export type KnownStores = Readonly<Record<string, number>>;
+
+/** An address that reads well, and where it stands. */
+interface Found {
+  readonly path: Path;
+  readonly address: WrittenAddress;
+  /** Its own interface, or its VIP's. */
+  readonly interface: string | undefined;
+}
+
+/** All mistakes between values of the file. */
+export function crossMistakes(data: unknown, stores: KnownStores): readonly Mistake[] {
+  const vips = valueAt(data, ["vips"]);
+  const found = findAddresses(vips);
+  return [
+    ...storeMistakes(valueAt(data, ["store"]), valueAt(data, ["ttl"]), stores),
+    ...sizeMistakes(vips),
+    ...missingInterfaces(vips),
+    ...found.flatMap(labelMistakes),
+    ...duplicates(found),
+  ];
+}
+
+function storeMistakes(store: unknown, ttl: unknown, stores: KnownStores): readonly Mistake[] {
+  const scheme = typeof store === "string" ? storeScheme(store) : undefined;
+  if (scheme === undefined || typeof store !== "string") return [];
+  if (!Object.hasOwn(stores, scheme)) {
+    const known = Object.keys(stores)
+      .map((name) => `${name}:`)
+      .join(", ");
+    return [{ path: ["store"], problem: `names no known store (${scheme}:)`, fix: `use one of ${known}` }];
+  }
+  if (scheme === "sqlite" && !store.slice("sqlite:".length).startsWith("/"))
+    return [
+      {
+        path: ["store"],
+        problem: "is not an absolute path",
+        fix: "write it from '/', such as sqlite:/var/lib/vipd/fleet.db",
+      },
+    ];
+  const floorMs = stores[scheme] ?? 0;
+  const ttlMs = typeof ttl === "string" ? parseDuration(ttl) : undefined;
+  if (ttlMs === undefined || ttlMs < MIN_TTL_MS || ttlMs >= floorMs) return [];
+  const shortest = formatDuration(floorMs);
+  return [
+    {
+      path: ["ttl"],
+      problem: `is shorter than a ${scheme} store can keep (${shortest})`,
+      fix: `use ${shortest} or more`,
+    },
+  ];
+}
+
+function findAddresses(vips: unknown): readonly Found[] {
+  if (typeof vips !== "object" || vips === null) return [];
+  return Object.keys(vips).flatMap((name) => {
+    const list = valueAt(vips, [name, "addresses"]);
+    if (!Array.isArray(list)) return [];
+    const common = interfaceName.safeParse(valueAt(vips, [name, "interface"])).data;
+    return list.flatMap((entry: unknown, i): readonly Found[] => {
+      const read = address.safeParse(entry);
+      if (!read.success) return [];
+      return [{ path: ["vips", name, "addresses", i], address: read.data, interface: read.data.interface ?? common }];
+    });
+  });
+}
+
+function missingInterfaces(vips: unknown): readonly Mistake[] {
+  if (typeof vips !== "object" || vips === null) return [];
+  return Object.keys(vips).flatMap((name): readonly Mistake[] => {
+    const list = valueAt(vips, [name, "addresses"]);
+    if (valueAt(vips, [name, "interface"]) !== undefined || !Array.isArray(list)) return [];
+    const ownInterface = (entry: unknown): boolean => valueAt(entry, ["interface"]) !== undefined;
+    if (list.length === 0 || list.every(ownInterface)) return [];
+    return [
+      { path: ["vips", name, "interface"], problem: "is missing", fix: "name the interface, such as interface: eth0" },
+    ];
+  });
+}
+
+function labelMistakes(found: Found): readonly Mistake[] {
+  const { label, cidr } = found.address;
+  if (label === undefined) return [];
+  const path = [...found.path, "label"];
+  if (cidr.family === 6) return [{ path, problem: "is for IPv4 addresses only", fix: "remove it" }];
+  if (found.interface === undefined || label.startsWith(found.interface)) return [];
+  const fix = `begin it with the interface's name, such as ${found.interface}:0`;
+  return [{ path, problem: `does not begin with "${found.interface}"`, fix }];
+}
+
+function duplicates(found: readonly Found[]): readonly Mistake[] {
+  const first = new Map<string, Path>();
+  return found.flatMap(({ path, address: { cidr } }): readonly Mistake[] => {
+    const earlier = first.get(cidr.ip);
+    if (earlier === undefined) {
+      first.set(cidr.ip, path);
+      return [];
+    }
+    return [{ path, problem: `${cidr.ip} stands at ${formatPath(earlier)} already`, fix: "keep one of the two" }];
+  });
+}

@@ -1,0 +1,120 @@
+// The configuration file, key by key: what may stand there, its default and its description. The JSON
+// Schema for editors comes from the same tables.
+
+import { z } from "zod";
+import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
+import { address, interfaceName } from "./address.ts";
+import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
+import { storeScheme } from "./store-url.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** sockaddr_un's path, less the NUL. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+const store = text(
+  { description: "URL of the store that the fleet shares, such as sqlite:/var/lib/vipd/fleet.db" },
+  "the URL of a store, such as sqlite:/var/lib/vipd/fleet.db",
+  (value) => {
+    if (storeScheme(value) !== undefined) return undefined;
+    const fix = value.startsWith("/") ? `write sqlite:${value}` : "use one such as sqlite:/var/lib/vipd/fleet.db";
+    return { problem: "is not a store URL", fix };
+  },
+);
+
+/** By name, or by number: YAML reads a bare one as a number. */
+const group = leaf(
+  { type: ["string", "integer"], description: "Group that may use the socket, by name or number" },
+  (input) => {
+    const given = typeof input === "number" ? String(input) : input;
+    if (typeof given !== "string") return notThat(input, "the name or number of a group");
+    if (/^(?:\d{1,10}|[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?)$/u.test(given)) return { value: given };
+    return { problem: "is not the name of a group", fix: "use one from /etc/group" };
+  },
+);
+
+const admin = z.strictObject({
+  socket: absolutePath("Where vipctl meets the daemon", "/run/vipd/vipd.sock", MAX_SOCKET_PATH_BYTES).prefault(
+    "/run/vipd/vipd.sock",
+  ),
+  group: group.optional(),
+});
+
+const log = z.strictObject({
+  level: oneOf("How much to log", ["trace", "debug", "info", "warn", "error"]).prefault("info"),
+  format: oneOf("auto: pretty on a terminal, JSON elsewhere", ["auto", "json", "pretty"]).prefault("auto"),
+});
+
+const announce = z.strictObject({
+  burst: wholeNumber("Gratuitous ARPs / unsolicited NAs at once after gaining the VIP", 1, 100).prefault(5),
+  repeatAfter: duration("When the burst is repeated once", { minMs: 100, maxMs: HOUR_MS, zeroMeans: "never" }).prefault(
+    "5s",
+  ),
+  refresh: duration("Interval of the announcements while holding", {
+    minMs: 1_000,
+    maxMs: 24 * HOUR_MS,
+    zeroMeans: "never",
+  }).prefault("60s"),
+});
+
+const vip = z.strictObject({
+  interface: interfaceName.optional(),
+  addresses: z.array(address).meta({ description: "The addresses; they move together", minItems: 1 }),
+  priority: wholeNumber("The greatest of the fleet acquires first", 1, 254).prefault(100),
+  preempt: yesNo(
+    "Whether a holder of lower priority shall hand over to this node (keepalived: false is nopreempt)",
+  ).prefault(true),
+  preemptDelay: duration("How long this node is the better one before that", { minMs: 0, maxMs: HOUR_MS }).prefault(
+    "5s",
+  ),
+  announce: announce.prefault({}),
+});
+
+/** The whole file. */
+export const fileSchema = z
+  .strictObject({
+    node: name("This node's name in the fleet; default: the host name").optional(),
+    fleet: name("Name of the fleet; several may share a store").prefault("main"),
+    store,
+    ttl: duration("Lease: a holder that is not heard for so long is replaced", {
+      minMs: MIN_TTL_MS,
+      maxMs: MAX_TTL_MS,
+    }).prefault("3s"),
+    stateDir: absolutePath("Where the daemon keeps its incarnation", "/var/lib/vipd").prefault("/var/lib/vipd"),
+    admin: admin.prefault({}),
+    log: log.prefault({}),
+    fence: oneOf("Kernel fence; auto takes the best that the kernel has", ["auto", "netdev", "inet"]).prefault("auto"),
+    vips: z
+      .record(name("Name of the VIP and its election"), vip)
+      .meta({ description: "The VIPs that this node competes for" }),
+  })
+  .meta({ title: "vipd.yaml", description: "Configuration of vipd, see vipd.yaml(5)" });
+
+/** The file with its defaults filled in. */
+export type FileData = z.infer<typeof fileSchema>;
+
+/** One VIP of the file. */
+export type FileVip = z.infer<typeof vip>;
+
+/** The JSON Schema of vipd.yaml (draft 2020-12), for editors. */
+export function jsonSchema(): Readonly<Record<string, unknown>> {
+  const { "~standard": _standard, ...schema } = z.toJSONSchema(fileSchema, { io: "input" }) as Record<string, unknown>;
+  return schema;
+}
+
+/** The keys that a group at `path` may have; `undefined` when there is no such group or its keys are free. */
+export function knownKeys(path: readonly (string | number)[]): readonly string[] | undefined {
+  let schema: unknown = fileSchema;
+  for (const part of path) {
+    schema = unwrapped(schema);
+    if (schema instanceof z.ZodObject) schema = schema.shape[part];
+    else if (schema instanceof z.ZodRecord) schema = schema.valueType;
+    else return undefined;
+  }
+  schema = unwrapped(schema);
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : undefined;
+}
+
+function unwrapped(schema: unknown): unknown {
+  return schema instanceof z.ZodPrefault || schema instanceof z.ZodOptional ? schema.unwrap() : schema;
+}

@@ -1,0 +1,63 @@
+// The configuration after reading: every default filled in, every unit in a name, nothing left to check.
+
+import type { Vip } from "../base/vip.ts";
+
+/** How much the daemon logs. */
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
+
+/** How log lines look; `auto` is pretty on a terminal and JSON elsewhere. */
+export type LogFormat = "auto" | "json" | "pretty";
+
+/** Which fence to build; `auto` takes the best that the kernel has. */
+export type FenceChoice = "auto" | "netdev" | "inet";
+
+/** How a holder tells the network where an address lives. */
+export interface AnnounceConfig {
+  /** Announcements at once after gaining it. */
+  readonly burst: number;
+  /** The burst is repeated once after this time; 0: never. */
+  readonly repeatAfterMs: number;
+  /** One announcement at this interval while holding; 0: never. */
+  readonly refreshMs: number;
+}
+
+/** One VIP and how this node competes for it. */
+export interface VipConfig extends Vip {
+  /** 1 to 254; the greatest acquires first. */
+  readonly priority: number;
+  /** Whether a holder of lower priority shall hand over to this node. */
+  readonly preempt: boolean;
+  /** How long this node must have been the better one before that. */
+  readonly preemptDelayMs: number;
+  readonly announce: AnnounceConfig;
+}
+
+/** The admin socket. */
+export interface AdminConfig {
+  /** Absolute path. */
+  readonly socket: string;
+  /** Group that may use it, by name or number; `null`: the daemon's own. */
+  readonly group: string | null;
+}
+
+/** What the daemon logs, and how. */
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+}
+
+/** The configuration of one daemon. */
+export interface Config {
+  readonly node: string;
+  readonly fleet: string;
+  /** Store URL. May hold a password: show it only through `redactUrl`. */
+  readonly store: string;
+  readonly ttlMs: number;
+  /** Absolute path. */
+  readonly stateDir: string;
+  readonly admin: AdminConfig;
+  readonly log: LogConfig;
+  readonly fence: FenceChoice;
+  /** In the order of the file. */
+  readonly vips: readonly VipConfig[];
+}
