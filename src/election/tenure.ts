@@ -83,7 +83,7 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
   const found = standing(state, election);
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
   if (found.kind === "held" && found.holder === state.self.node && ownSession(state) !== undefined) return NEVER;
-  const openAt = found.kind === "held" ? found.breakableAt : found.since;
+  const openAt = laterOf(found.kind === "held" ? found.breakableAt : found.since, state.mirror.fleet?.seenAt ?? LONG_AGO);
   if (now < openAt) return openAt;
   const rank = rankOf(state.mirror, election, state.self.node, candidacy.priority, now);
   const dueAt = later(openAt, rank * state.rhythm.staggerMs);
@@ -103,4 +103,8 @@ export function fitAgainAt(state: State, now: Instant): Instant {
   let next = NEVER;
   for (const { until } of state.unfit.values()) if (until > now && until < next) next = until;
   return next;
+}
+
+function laterOf(a: Instant, b: Instant): Instant {
+  return a > b ? a : b;
 }
