@@ -82,28 +82,26 @@ export class Participant {
   }
 
   private async read(timeoutMs: number): Promise<void> {
-    const { store } = this.modules;
     const limits = { timeoutMs, signal: this.ending.signal };
-    try {
-      const snapshot = await this.within(timeoutMs, store.read(this.state.keys.live, limits));
-      this.post({ type: "read", snapshot });
-      if (!this.watching) void this.watch(snapshot.revision);
-    } catch (error) {
-      this.post({ type: "read-failed", message: messageOf(error) });
-    }
+    const event = await this.within(timeoutMs, this.modules.store.read(this.state.keys.live, limits)).then(
+      (snapshot): Event => ({ type: "read", snapshot }),
+      (error: unknown): Event => ({ type: "read-failed", message: messageOf(error) }),
+    );
+    this.post(event);
+    if (event.type === "read" && !this.watching) void this.watch(event.snapshot.revision);
   }
 
   private async commit(effect: Extract<Effect, { type: "commit" }>): Promise<void> {
     const { attempt, txn, timeoutMs } = effect;
     const limits = { timeoutMs, signal: this.ending.signal };
-    try {
-      const result = await this.within(timeoutMs, this.modules.store.commit(txn, limits));
-      if (result.kind === "conflict") this.post({ type: "conflict", attempt });
-      else this.post({ type: "committed", attempt, revision: result.revision, epoch: result.epoch });
-    } catch (error) {
-      const type = isVipdError(error, "store-unavailable") ? "refused" : "unknown";
-      this.post({ type, attempt, message: messageOf(error) });
-    }
+    const event = await this.within(timeoutMs, this.modules.store.commit(txn, limits)).then(
+      (result): Event => (result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt }),
+      (error: unknown): Event => {
+        const type = isVipdError(error, "store-unavailable") ? "refused" : "unknown";
+        return { type, attempt, message: messageOf(error) };
+      },
+    );
+    this.post(event);
   }
 
   /** Follows the store's changes; however the watch ends, a gap makes the machine read, and that starts it anew. */
