@@ -1,0 +1,113 @@
+// The admin protocol: HTTP/1.1 over a unix socket, JSON bodies. Whatever comes over the socket, in either
+// direction, is hostile until it has passed these schemas.
+//
+//   GET  /v1/version             VersionView
+//   GET  /v1/status              StatusView
+//   GET  /v1/elections/<name>    ElectionView with its history; 404 when there is none
+//   GET  /v1/watch               StatusView now and after each change, one JSON text a line, until hung up
+//   POST /v1/step-down           StepDownRequest -> StepDownView
+//
+// Failures: 4xx or 5xx with a FailureView.
+
+import { z } from "zod";
+import { isName, NAME_RULE } from "../base/names.ts";
+import type { ElectionView, FailureView, StatusView, StepDownRequest, StepDownView, VersionView } from "./views.ts";
+
+/** The routes, as both sides write them. */
+export const ROUTES = {
+  version: "/v1/version",
+  status: "/v1/status",
+  /** Followed by the election's name. */
+  elections: "/v1/elections/",
+  watch: "/v1/watch",
+  stepDown: "/v1/step-down",
+} as const;
+
+const words = z.string().max(4096);
+const token = z.string().regex(/^\d{1,40}$/u);
+const ms = z.number();
+
+const storeView = z.object({
+  url: words,
+  ok: z.boolean(),
+  lastError: words.nullable(),
+  guarantees: z.object({
+    name: words,
+    minTtlMs: ms,
+    tokenDurable: z.boolean(),
+    failoverSafe: z.boolean(),
+    caveats: z.array(words),
+  }),
+});
+
+const candidateView = z.object({
+  node: words,
+  priority: z.number(),
+  eligible: z.boolean(),
+  alive: z.boolean(),
+  reason: words.nullable(),
+});
+
+const historyView = z.object({ atWallMs: ms, node: words.nullable(), token: token.nullable(), reason: words });
+
+const electionView = z.object({
+  name: words,
+  addresses: z.array(words),
+  interface: words.nullable(),
+  role: z.enum(["holder", "candidate", "idle"]).nullable(),
+  holder: words.nullable(),
+  holderAlive: z.boolean().nullable(),
+  token: token.nullable(),
+  sinceWallMs: ms.nullable(),
+  lastBeatAgeMs: ms.nullable(),
+  ttlMs: ms.nullable(),
+  validForMs: ms.nullable(),
+  priority: z.number().nullable(),
+  eligible: z.boolean().nullable(),
+  reason: words,
+  conflict: words.nullable(),
+  candidates: z.array(candidateView),
+  history: z.array(historyView),
+});
+
+const nodeView = z.object({
+  node: words,
+  alive: z.boolean(),
+  lastBeatAgeMs: ms.nullable(),
+  ttlMs: ms.nullable(),
+  host: words,
+  beat: token.nullable(),
+});
+
+/** GET /v1/status, and each line of GET /v1/watch. */
+export const statusSchema: z.ZodType<StatusView> = z.object({
+  version: words,
+  node: words,
+  fleet: words,
+  incarnation: words,
+  session: z.object({ state: z.enum(["absent", "live", "lapsed"]), validForMs: ms }),
+  store: storeView,
+  fence: z.object({ kind: z.enum(["netdev", "inet"]), flushProof: z.boolean(), caveats: z.array(words) }),
+  ttlMs: ms,
+  elections: z.array(electionView),
+  nodes: z.array(nodeView),
+  warnings: z.array(words),
+});
+
+/** GET /v1/elections/<name>. */
+export const electionSchema: z.ZodType<ElectionView> = electionView;
+
+/** GET /v1/version. */
+export const versionSchema: z.ZodType<VersionView> = z.object({ version: words, node: words, pid: z.number() });
+
+/** The answer of POST /v1/step-down. */
+export const stepDownViewSchema: z.ZodType<StepDownView> = z.object({ accepted: z.boolean(), reason: words });
+
+/** The body of POST /v1/step-down; `to` may be left out. */
+export const stepDownRequestSchema: z.ZodType<StepDownRequest, unknown> = z.strictObject({
+  election: z.string().refine(isName, `a name: ${NAME_RULE}`),
+  to: z.string().refine(isName, `a name: ${NAME_RULE}`).nullable().default(null),
+});
+
+/** The body of a 4xx or 5xx. */
+export const failureSchema: z.ZodType<FailureView> = z.object({ error: z.object({ code: words, message: words }) });

@@ -1,0 +1,149 @@
+// What a daemon, or a reader of the store, tells people about the fleet. Plain data, safe as JSON: tokens are
+// decimal text, ages are milliseconds, nothing is optional (`null`: unknown, or does not apply).
+
+/** The store as the observer sees it. */
+export interface StoreView {
+  /** Without user, password or secrets in its query. */
+  readonly url: string;
+  /** Whether the last call to it worked. */
+  readonly ok: boolean;
+  /** What it said when it last failed; `null` when it works. */
+  readonly lastError: string | null;
+  readonly guarantees: {
+    readonly name: string;
+    readonly minTtlMs: number;
+    readonly tokenDurable: boolean;
+    readonly failoverSafe: boolean;
+    readonly caveats: readonly string[];
+  };
+}
+
+/** A node's part in an election. */
+export interface CandidateView {
+  readonly node: string;
+  /** Effective priority, 0 to 255. */
+  readonly priority: number;
+  readonly eligible: boolean;
+  /** Its session shows life. */
+  readonly alive: boolean;
+  /** Why it is not eligible; `null` when it is. */
+  readonly reason: string | null;
+}
+
+/** A change of hands. */
+export interface HistoryView {
+  readonly atWallMs: number;
+  /** Who held it from then on; `null`: nobody. */
+  readonly node: string | null;
+  /** Fencing token in decimal; `null` where it is not recorded. */
+  readonly token: string | null;
+  readonly reason: string;
+}
+
+/** What the observing node does in an election; keepalived's words for the first two are MASTER and BACKUP. */
+export type Role = "holder" | "candidate" | "idle";
+
+/** One election, with the VIP that it moves. */
+export interface ElectionView {
+  readonly name: string;
+  /** In CIDR form; empty for an election without a VIP. */
+  readonly addresses: readonly string[];
+  readonly interface: string | null;
+  /** The part of the observing node; `null` when the observer is no node. */
+  readonly role: Role | null;
+  /** Who holds it by the store's record; `null`: it is free. */
+  readonly holder: string | null;
+  /** Whether the holder's session shows life; `null`: nobody holds it, or the observer cannot tell yet. */
+  readonly holderAlive: boolean | null;
+  /** Fencing token in decimal. */
+  readonly token: string | null;
+  /** Since when it is held, or free, by the wall clock of who wrote it. */
+  readonly sinceWallMs: number | null;
+  /** Age of the holder's last beat. */
+  readonly lastBeatAgeMs: number | null;
+  /** The holder's lease. */
+  readonly ttlMs: number | null;
+  /** How long the observing node may hold on without another beat; `null` when it is not the holder. */
+  readonly validForMs: number | null;
+  /** The observing node's effective priority and eligibility; `null` when it is no candidate. */
+  readonly priority: number | null;
+  readonly eligible: boolean | null;
+  /** Why it stands as it does. */
+  readonly reason: string;
+  /** Hardware address of a foreign station that answers for the VIP. */
+  readonly conflict: string | null;
+  readonly candidates: readonly CandidateView[];
+  /** The last changes of hands, newest first; empty in the view of the whole fleet. */
+  readonly history: readonly HistoryView[];
+}
+
+/** One node of the fleet. */
+export interface NodeView {
+  readonly node: string;
+  readonly alive: boolean;
+  readonly lastBeatAgeMs: number | null;
+  readonly ttlMs: number | null;
+  readonly host: string;
+  /** Version of its session's record: another one means another beat. `null`: not known. */
+  readonly beat: string | null;
+}
+
+/** The fleet, from wherever it is seen. */
+export interface FleetView {
+  readonly fleet: string;
+  readonly store: StoreView;
+  readonly elections: readonly ElectionView[];
+  readonly nodes: readonly NodeView[];
+  /** Sentences that ask for somebody's help. */
+  readonly warnings: readonly string[];
+}
+
+/** A node's session: its lease for all it holds. */
+export interface SessionView {
+  readonly state: "absent" | "live" | "lapsed";
+  /** How long the lease surely lasts without another beat; 0 when it does not. */
+  readonly validForMs: number;
+}
+
+/** The kernel fence of a host. */
+export interface FenceView {
+  readonly kind: "netdev" | "inet";
+  readonly flushProof: boolean;
+  readonly caveats: readonly string[];
+}
+
+/** The fleet as a daemon sees it, with what only that daemon knows. */
+export interface StatusView extends FleetView {
+  readonly version: string;
+  readonly node: string;
+  readonly incarnation: string;
+  readonly session: SessionView;
+  readonly fence: FenceView;
+  readonly ttlMs: number;
+}
+
+/** Asks the daemon to hand an election over. */
+export interface StepDownRequest {
+  readonly election: string;
+  /** To whom; `null`: to the best candidate. */
+  readonly to: string | null;
+}
+
+/** What came of it: `accepted` means that the handover is under way. */
+export interface StepDownView {
+  readonly accepted: boolean;
+  /** Why not; or what happens now. */
+  readonly reason: string;
+}
+
+/** Which daemon it is. */
+export interface VersionView {
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+}
+
+/** What a failed request is answered with. */
+export interface FailureView {
+  readonly error: { readonly code: string; readonly message: string };
+}
