@@ -17,6 +17,8 @@ export interface SurveyedNode {
   readonly seenAgoMs: number;
   /** When the last beat was written, by the node's own wall clock. */
   readonly beatWallMs: number;
+  /** The version of its session's record: another one means another beat. */
+  readonly version: Revision;
 }
 
 /** A candidate of an election. */
@@ -61,7 +63,7 @@ function surveyNode(mirror: Mirror, node: string, seen: Seen<SessionRecord>, now
   const { value } = seen;
   if (value == null) return [];
   const alive = isAlive(mirror, node, now);
-  return [{ node, host: value.host, alive, ttlMs: value.ttlMs, seenAgoMs: elapsedMs(seen.seenAt, now), beatWallMs: value.wallMs }];
+  return [{ node, host: value.host, alive, ttlMs: value.ttlMs, seenAgoMs: elapsedMs(seen.seenAt, now), beatWallMs: value.wallMs, version: seen.version }];
 }
 
 function surveyElection(mirror: Mirror, keys: Keys, name: string, ttlMs: number, now: Instant): readonly SurveyedElection[] {
