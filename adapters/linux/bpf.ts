@@ -1,0 +1,36 @@
+// Classic BPF programs for packet sockets (linux/filter.h). An instruction is u16 code, u8 jump if true, u8 jump if false,
+// u32 operand, in host order. Offsets count from the network header, as SOCK_DGRAM packet sockets see a packet.
+
+import { concatBytes, viewOf } from "../../src/wire/bytes.ts";
+import { LITTLE_ENDIAN } from "../../src/wire/netlink.ts";
+import { ICMPV6, NEIGHBOR_ADVERTISEMENT } from "../../src/wire/ndp.ts";
+
+const LOAD_BYTE = 0x30;
+const JUMP_IF_EQUAL = 0x15;
+const RETURN = 0x06;
+const WHOLE_PACKET = 0x40000;
+
+const IPV6_NEXT_HEADER_AT = 6;
+const ICMPV6_TYPE_AT = 40;
+
+function instruction(code: number, jumpTrue: number, jumpFalse: number, operand: number): Uint8Array {
+  const out = new Uint8Array(8);
+  const view = viewOf(out);
+  view.setUint16(0, code, LITTLE_ENDIAN);
+  out[2] = jumpTrue;
+  out[3] = jumpFalse;
+  view.setUint32(4, operand, LITTLE_ENDIAN);
+  return out;
+}
+
+/** Lets only IPv6 neighbour advertisements through. */
+export function neighbourAdvertisementFilter(): Uint8Array {
+  return concatBytes(
+    instruction(LOAD_BYTE, 0, 0, IPV6_NEXT_HEADER_AT),
+    instruction(JUMP_IF_EQUAL, 0, 3, ICMPV6),
+    instruction(LOAD_BYTE, 0, 0, ICMPV6_TYPE_AT),
+    instruction(JUMP_IF_EQUAL, 0, 1, NEIGHBOR_ADVERTISEMENT),
+    instruction(RETURN, 0, 0, WHOLE_PACKET),
+    instruction(RETURN, 0, 0, 0),
+  );
+}

@@ -1,0 +1,104 @@
+// nftables requests for the fence's plans.
+
+import type { Family, VipAddress } from "../../src/base/vip.ts";
+import { ipBytes } from "../../src/wire/ip.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../../src/wire/netlink.ts";
+import type { SetShape, TableName } from "../../src/wire/nftables.ts";
+import {
+  encodeChain,
+  encodeElements,
+  encodeNewSet,
+  encodeRule,
+  encodeTable,
+  MAX_ELEMENTS,
+  NFT_MSG_DELCHAIN,
+  NFT_MSG_DELSETELEM,
+  NFT_MSG_DELTABLE,
+  NFT_MSG_NEWCHAIN,
+  NFT_MSG_NEWRULE,
+  NFT_MSG_NEWSET,
+  NFT_MSG_NEWSETELEM,
+  NFT_MSG_NEWTABLE,
+} from "../../src/wire/nftables.ts";
+import type { ChainPlan, Part } from "./fence-layout.ts";
+import { OPEN } from "./fence-layout.ts";
+import type { Request } from "./netlink.ts";
+
+/** For elements that one transaction adds and takes out again. */
+const PASSING_MS = 1000;
+
+/** Creates the table, or adopts the one whose owner is gone. */
+export function newTable(name: TableName, flags: number): Request {
+  return { type: NFT_MSG_NEWTABLE, flags: NLM_F_CREATE, payload: encodeTable(name, flags) };
+}
+
+/** Takes the table down with all that is in it. */
+export function deleteTable(name: TableName): Request {
+  return { type: NFT_MSG_DELTABLE, flags: 0, payload: encodeTable(name) };
+}
+
+/** Creates a set. */
+export function newSet(name: TableName, set: SetShape, id: number): Request {
+  return { type: NFT_MSG_NEWSET, flags: NLM_F_CREATE, payload: encodeNewSet(name, set, id) };
+}
+
+/** Creates a chain with its rules. */
+export function newChain(name: TableName, plan: ChainPlan): Request[] {
+  const rules = plan.rules.map(({ expressions, comment }) => ({
+    type: NFT_MSG_NEWRULE,
+    flags: NLM_F_CREATE | NLM_F_APPEND,
+    payload: encodeRule(name, plan.name, expressions, comment),
+  }));
+  return [{ type: NFT_MSG_NEWCHAIN, flags: NLM_F_CREATE, payload: encodeChain(name, plan.name, plan.hook) }, ...rules];
+}
+
+/** Takes a chain down with its rules. */
+export function deleteChain(name: TableName, chain: string): Request {
+  return { type: NFT_MSG_DELCHAIN, flags: 0, payload: encodeChain(name, chain) };
+}
+
+/** Adds elements; with `exclusive` it fails when one is there. */
+export function addElements(name: TableName, set: string, keys: readonly Uint8Array[], timeoutMs?: number, exclusive = false): Request[] {
+  const flags = NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0);
+  return inChunks(keys).map((chunk) => ({ type: NFT_MSG_NEWSETELEM, flags, payload: encodeElements(name, set, chunk, timeoutMs) }));
+}
+
+/** Takes elements out; fails when one is missing or has expired. */
+export function deleteElements(name: TableName, set: string, keys: readonly Uint8Array[]): Request[] {
+  return inChunks(keys).map((chunk) => ({ type: NFT_MSG_DELSETELEM, flags: 0, payload: encodeElements(name, set, chunk) }));
+}
+
+/**
+ * Takes elements of a timeout set out, whether they are there or not: added first, they surely are. Within one
+ * transaction no packet sees the moment between.
+ */
+export function clearElements(name: TableName, set: string, keys: readonly Uint8Array[]): Request[] {
+  return [...addElements(name, set, keys, PASSING_MS), ...deleteElements(name, set, keys)];
+}
+
+/** Requests that close addresses in one part of the fence. */
+export function closeIn(part: Part, addresses: readonly VipAddress[]): Request[] {
+  return part.families.flatMap((family) => clearElements(part.name, OPEN[family], keysOf(addresses, family)));
+}
+
+/**
+ * Requests that open addresses for `timeoutMs` in one part of the fence. Out and in again, because kernels before 6.12
+ * do not change the timeout of an element that is there.
+ */
+export function openIn(part: Part, addresses: readonly VipAddress[], timeoutMs: number): Request[] {
+  return part.families.flatMap((family) => {
+    const keys = keysOf(addresses, family);
+    return [...clearElements(part.name, OPEN[family], keys), ...addElements(part.name, OPEN[family], keys, timeoutMs)];
+  });
+}
+
+/** The keys of the addresses of one family, each once: an address on two interfaces is one element. */
+export function keysOf(addresses: readonly VipAddress[], family: Family): readonly Uint8Array[] {
+  const texts = new Set(addresses.filter((address) => address.family === family).map((address) => address.ip));
+  return [...texts].map(ipBytes);
+}
+
+function inChunks(keys: readonly Uint8Array[]): (readonly Uint8Array[])[] {
+  const count = Math.ceil(keys.length / MAX_ELEMENTS);
+  return Array.from({ length: count }, (_, i) => keys.slice(i * MAX_ELEMENTS, (i + 1) * MAX_ELEMENTS));
+}

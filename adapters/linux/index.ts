@@ -1,0 +1,78 @@
+// The Linux host: everything that holding a VIP needs from the kernel, in one object.
+
+import type { VipAddress } from "../../src/base/vip.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { AddressTable, Answer, Fence, HostEvent, HostMonitor, PacketLink } from "../../src/ports/host.ts";
+import { KernelAddresses } from "./addresses.ts";
+import { bootClock } from "./clock.ts";
+import { createFence } from "./fence.ts";
+import type { FenceOptions } from "./fence.ts";
+import { dumpLinks } from "./links.ts";
+import { lockFile } from "./lockfile.ts";
+import type { FileLock } from "./lockfile.ts";
+import { monitorHost } from "./monitor.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
+import { KernelPackets } from "./packets.ts";
+import { notifySystemd } from "./sd-notify.ts";
+
+export { ADDRESS_MARK } from "./addresses.ts";
+export { bootClock } from "./clock.ts";
+export { ARM_MS } from "./fence.ts";
+export { lockFile } from "./lockfile.ts";
+export type { FileLock } from "./lockfile.ts";
+export { monitorHost } from "./monitor.ts";
+export { notifySystemd } from "./sd-notify.ts";
+
+/** How to use this host. */
+export interface LinuxHostOptions {
+  /** Which fence; `auto` takes the best that the kernel has. */
+  readonly fence?: FenceOptions["mode"];
+  /** Name of the nftables tables; "vipd" unless told otherwise. */
+  readonly table?: string;
+}
+
+/** The parts of a host, all in the network namespace in which it was created. */
+export interface LinuxHost {
+  readonly clock: Clock;
+  readonly addresses: AddressTable;
+  readonly fence: Fence;
+  readonly packets: PacketLink;
+  monitor(onEvent: (event: HostEvent) => void): HostMonitor;
+  lockFile(path: string): FileLock | "busy";
+  notifySystemd(socketPath: string | undefined, text: string): boolean;
+  /** Closes all sockets and gives up the fence's; what stands in the kernel stays. */
+  close(): void;
+}
+
+/**
+ * Opens the host. Throws "privilege" (naming CAP_NET_ADMIN or CAP_NET_RAW), or "fence" when another living process owns
+ * the fence or the kernel takes none.
+ */
+export function createLinuxHost(options: LinuxHostOptions = {}): LinuxHost {
+  const clock = bootClock();
+  const questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
+  const addresses = new KernelAddresses();
+  const fence = createFence(
+    { mode: options.fence ?? "auto", table: options.table ?? "vipd" },
+    { clock, links: () => dumpLinks(questions) },
+  );
+  const seesPackets = fence.info.kind === "netdev";
+  const packets = new KernelPackets({ clock, ...(seesPackets ? {} : { mayAnnounce: (ip) => fence.open().includes(ip) }) });
+  const close = (): void => {
+    packets.close();
+    fence.release();
+    addresses.close();
+    questions.close();
+  };
+  return { clock, addresses, fence, packets, monitor: monitorHost, lockFile, notifySystemd, close };
+}
+
+/** Asks the wire who answers for an address, for tools that hold nothing; needs CAP_NET_RAW only. */
+export async function probeAddress(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]> {
+  const packets = new KernelPackets({ clock: bootClock() });
+  try {
+    return await packets.probe(address, waitMs, signal);
+  } finally {
+    packets.close();
+  }
+}
