@@ -1,0 +1,186 @@
+// One connection to the file: its tables, the timeline that it is on, and whether it is still the file of that name.
+//
+// A timeline (epoch) begins when the file is made, when the host has booted since the file was last used (the last commits
+// may not have reached the disk), and when the file is a copy. Revisions then go on from at least the wall clock's
+// milliseconds: far more than one commit a millisecond would be needed for a new timeline to begin below an old one.
+
+import { randomUUID } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { VipdError } from "../../src/base/errors.ts";
+import type { Revision } from "../../src/ports/store.ts";
+import { failureOf, fileFailure } from "./failures.ts";
+
+/** "vipd" in the header of the file (PRAGMA application_id), and the format of its tables (PRAGMA user_version). */
+const APPLICATION_ID = 0x76697064n;
+const FORMAT = 1n;
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS timeline (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, boot TEXT NOT NULL,
+    file TEXT NOT NULL, revision INTEGER NOT NULL, forgotten INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS records_by_version ON records (version);
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${FORMAT};
+`;
+
+/** How to open the file. */
+export interface DatabaseOptions {
+  readonly path: string;
+  /** `create`: make the file when it is missing; `reopen`: it must be there; `look`: only read. */
+  readonly mode: "create" | "reopen" | "look";
+}
+
+/** Where the file stands in time. */
+export interface Timeline {
+  readonly epoch: string;
+  readonly revision: Revision;
+  /** Deletions up to this revision are no longer known one by one. */
+  readonly forgotten: Revision;
+}
+
+/** An open connection. */
+export class Database {
+  readonly path: string;
+  readonly connection: DatabaseSync;
+  private readonly file: string;
+  private readonly timelineQuery: StatementSync;
+  private readonly statements = new Map<string, StatementSync>();
+
+  private constructor(path: string, connection: DatabaseSync, file: string) {
+    this.path = path;
+    this.connection = connection;
+    this.file = file;
+    this.timelineQuery = this.statement("SELECT epoch, revision, forgotten FROM timeline");
+  }
+
+  /**
+   * Opens the file, and begins a new timeline where one is due. Throws SQLite's busy error as it is, and
+   * VipdErrors "store-unavailable" and "store-corrupt".
+   */
+  static open({ path, mode }: DatabaseOptions): Database {
+    if (mode === "create") makeFile(path);
+    const file = fileOf(path);
+    const connection = new DatabaseSync(path, { readOnly: mode === "look", timeout: 0 });
+    try {
+      if (mode === "look") assureOurs(connection, path);
+      else prepare(connection, path, file);
+      return new Database(path, connection, file);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** The prepared form of a statement; integers come as bigint. */
+  statement(sql: string): StatementSync {
+    const known = this.statements.get(sql);
+    if (known !== undefined) return known;
+    const made = this.connection.prepare(sql);
+    made.setReadBigInts(true);
+    this.statements.set(sql, made);
+    return made;
+  }
+
+  timeline(): Timeline {
+    const row = this.timelineQuery.get();
+    if (row === undefined) throw new VipdError("store-corrupt", `${this.path}: the database has lost its timeline`, { path: this.path });
+    return { epoch: String(row["epoch"]), revision: row["revision"] as bigint, forgotten: row["forgotten"] as bigint };
+  }
+
+  /** Throws "store-unavailable" when the path names another file by now, or none. */
+  assureInPlace(): void {
+    if (fileOf(this.path) !== this.file)
+      throw new VipdError("store-unavailable", `${this.path}: another file has taken the place of the database`, { path: this.path });
+  }
+
+  close(): void {
+    if (this.connection.isOpen) this.connection.close();
+  }
+}
+
+function makeFile(path: string): void {
+  try {
+    makeDirectory(dirname(path));
+    closeSync(openSync(path, "a", 0o660));
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+}
+
+/** Only the last directory of the path is made: a path with a slip in it shall not become a tree. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o750 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+}
+
+/** The file behind a path, as device and inode. */
+function fileOf(path: string): string {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+}
+
+function prepare(connection: DatabaseSync, path: string, file: string): void {
+  if (!isFresh(connection)) assureOurs(connection, path);
+  connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 400");
+  connection.exec("BEGIN IMMEDIATE");
+  try {
+    if (isFresh(connection)) connection.exec(TABLES);
+    else assureOurs(connection, path);
+    enterTimeline(connection, file);
+    connection.exec("COMMIT");
+  } catch (error) {
+    if (connection.isTransaction) connection.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function isFresh(connection: DatabaseSync): boolean {
+  return pragma(connection, "application_id") === 0n && pragma(connection, "schema_version") === 0n;
+}
+
+function assureOurs(connection: DatabaseSync, path: string): void {
+  const format = pragma(connection, "user_version");
+  if (pragma(connection, "application_id") !== APPLICATION_ID)
+    throw new VipdError("store-corrupt", `${path}: is no vipd store, but a database of another program or an empty file`, { path });
+  if (format !== FORMAT)
+    throw new VipdError("store-corrupt", `${path}: has format ${format}; this vipd knows format ${FORMAT}`, { path });
+}
+
+function pragma(connection: DatabaseSync, name: string): unknown {
+  const statement = connection.prepare(`PRAGMA ${name}`);
+  statement.setReadBigInts(true);
+  return statement.get()?.[name];
+}
+
+function enterTimeline(connection: DatabaseSync, file: string): void {
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+  const found = connection.prepare("SELECT boot, file FROM timeline").get();
+  if (found?.["boot"] === boot && found["file"] === file) return;
+  const begin = connection.prepare(`
+    INSERT INTO timeline (one, epoch, boot, file, revision, forgotten) VALUES (1, :epoch, :boot, :file, :floor, :floor)
+    ON CONFLICT (one) DO UPDATE SET epoch = :epoch, boot = :boot, file = :file,
+      revision = max(revision + 1, :floor), forgotten = max(revision + 1, :floor)`);
+  begin.run({ epoch: randomUUID(), boot, file, floor: BigInt(Date.now()) });
+}
+
+/** Opens by turns until no other process is in the way, or `again` gives up by throwing. */
+export async function openDatabase(options: DatabaseOptions, again: (error: unknown) => Promise<void>): Promise<Database> {
+  for (;;) {
+    try {
+      return Database.open(options);
+    } catch (error) {
+      await again(error).catch((final: unknown) => {
+        throw failureOf(final, options.path);
+      });
+    }
+  }
+}

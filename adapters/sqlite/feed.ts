@@ -1,0 +1,87 @@
+// Word that the file has changed: at once for our own commits; from inotify for those of others; and, because
+// inotify misses some, from a poll of SQLite's counter of other connections' commits.
+
+import { type FSWatcher, watch } from "node:fs";
+import type { Database } from "./database.ts";
+
+/** Between two looks at the counter, in milliseconds; one look costs about a microsecond. */
+const POLL_MS = 25;
+
+/** Tells its waiters that there may be something new. It runs only while somebody waits. */
+export class Feed {
+  private readonly waiters = new Set<() => void>();
+  private readonly currentDatabase: () => Database | undefined;
+  private watcher: FSWatcher | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private counter: unknown;
+
+  constructor(currentDatabase: () => Database | undefined) {
+    this.currentDatabase = currentDatabase;
+  }
+
+  /** Settles at the next word, or when the signal aborts. */
+  next(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.waiters.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.waiters.add(done);
+      signal.addEventListener("abort", done, { once: true });
+      if (signal.aborted) done();
+      else this.listen();
+    });
+  }
+
+  /** There may be something new. */
+  tell(): void {
+    for (const waiter of [...this.waiters]) waiter();
+  }
+
+  close(): void {
+    this.tell();
+    this.watcher?.close();
+    this.watcher = undefined;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private listen(): void {
+    this.timer ??= setInterval(() => this.poll(), POLL_MS);
+    this.watcher ??= this.watchLog();
+  }
+
+  private poll(): void {
+    if (this.waiters.size === 0) return;
+    const counter = this.readCounter();
+    if (counter === this.counter) return;
+    this.counter = counter;
+    this.tell();
+  }
+
+  /** A counter that cannot be read is word of a change: whoever then reads learns why. */
+  private readCounter(): unknown {
+    try {
+      return this.currentDatabase()?.statement("PRAGMA data_version").get()?.["data_version"];
+    } catch {
+      return {};
+    }
+  }
+
+  /** Without inotify the poll alone does it. */
+  private watchLog(): FSWatcher | undefined {
+    const database = this.currentDatabase();
+    if (database === undefined) return undefined;
+    try {
+      const watcher = watch(`${database.path}-wal`, { persistent: false }, () => this.tell());
+      watcher.on("error", () => {
+        watcher.close();
+        this.watcher = undefined;
+      });
+      return watcher;
+    } catch {
+      return undefined;
+    }
+  }
+}
