@@ -1,0 +1,135 @@
+// A store's data in memory, shared by the Stores that are opened on it: records, a bounded log of their changes, and a
+// timeline. Everything is synchronous, so that a test or a simulation says exactly when a commit is applied.
+
+import { assert } from "../../src/base/assert.ts";
+import { MAX_KEY_BYTES, MAX_PENDING_CHANGES, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
+import type { Change, CommitResult, Revision, Snapshot, StoredRecord, Txn } from "../../src/ports/store.ts";
+
+/** What a backend begins with. */
+export interface MemoryOptions {
+  /** Names the first timeline; another one for each backend when not given. */
+  readonly epoch?: string;
+  /** The revision before the first commit. */
+  readonly revision?: Revision;
+  /** How many changes are remembered for watches that lag behind; up to twice as many. */
+  readonly logLength?: number;
+}
+
+/** What a watch finds: changes up to `revision`, or the reason why they cannot be told. */
+export type Found =
+  | { readonly kind: "changes"; readonly changes: readonly Change[]; readonly revision: Revision }
+  | { readonly kind: "gap"; readonly reason: string };
+
+/** The data of one memory store. */
+export class MemoryBackend {
+  private readonly logLength: number;
+  private readonly records = new Map<string, StoredRecord>();
+  private readonly waiters = new Set<() => void>();
+  private readonly firstEpoch: string;
+  private epochs = 1;
+  private log: Change[] = [];
+  private lastRevision: Revision;
+  private forgotten: Revision;
+
+  constructor({ epoch = crypto.randomUUID(), revision = 0n, logLength = MAX_PENDING_CHANGES }: MemoryOptions = {}) {
+    this.firstEpoch = epoch;
+    this.lastRevision = revision;
+    this.forgotten = revision;
+    this.logLength = logLength;
+  }
+
+  /** Names the timeline that the data is on. */
+  get epoch(): string {
+    return this.epochs === 1 ? this.firstEpoch : `${this.firstEpoch}.${this.epochs}`;
+  }
+
+  get revision(): Revision {
+    return this.lastRevision;
+  }
+
+  /** All records under `prefix`, in the order of their keys. */
+  read(prefix: string): Snapshot {
+    const records = [...this.records.values()].filter(({ key }) => key.startsWith(prefix));
+    records.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { revision: this.lastRevision, epoch: this.epoch, records };
+  }
+
+  /** Applies a transaction whole, or finds it in conflict. Asserts that it is within the bounds. */
+  commit(txn: Txn): CommitResult {
+    assureWithinBounds(txn);
+    if (txn.guards.some(({ key, version }) => (this.records.get(key)?.version ?? null) !== version)) return { kind: "conflict" };
+    const revision = this.lastRevision + 1n;
+    this.lastRevision = revision;
+    const changes = txn.writes.flatMap(({ key, value }) => this.write({ key, value, version: revision }));
+    this.remember(changes);
+    this.tell();
+    return { kind: "committed", revision, epoch: this.epoch };
+  }
+
+  /** The changes under `prefix` after `since` on the timeline `epoch`, oldest first. */
+  changesAfter(prefix: string, since: Revision, epoch: string): Found {
+    const gap = (reason: string): Found => ({ kind: "gap", reason });
+    if (epoch !== this.epoch) return gap("the store began a new timeline");
+    if (since < this.forgotten) return gap("the store no longer knows all changes since then");
+    if (since > this.lastRevision) return gap("the store is behind what has been seen of it");
+    const from = this.log.findLastIndex(({ version }) => version <= since) + 1;
+    const changes = this.log.slice(from).filter(({ key }) => key.startsWith(prefix));
+    return { kind: "changes", changes, revision: this.lastRevision };
+  }
+
+  /** Settles at the next change of anything, or when the signal aborts. */
+  next(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.waiters.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.waiters.add(done);
+      signal.addEventListener("abort", done, { once: true });
+      if (signal.aborted) done();
+    });
+  }
+
+  /** Loses the data, keeps only `records` (older ones, say), and begins a new timeline at a higher revision. */
+  beginEpoch(records: readonly Omit<StoredRecord, "version">[] = []): void {
+    this.epochs += 1;
+    this.lastRevision += 1n;
+    this.forgotten = this.lastRevision;
+    this.log = [];
+    this.records.clear();
+    for (const record of records) this.records.set(record.key, { ...record, version: this.lastRevision });
+    this.tell();
+  }
+
+  private write(change: Change): readonly Change[] {
+    const { key, value, version } = change;
+    if (value !== null) this.records.set(key, { key, value, version });
+    else if (!this.records.delete(key)) return [];
+    return [change];
+  }
+
+  private remember(changes: readonly Change[]): void {
+    this.log.push(...changes);
+    // Cut only now and then: a cut costs as much as the log is long.
+    if (this.log.length <= this.logLength * 2) return;
+    const surplus = this.log.splice(0, this.log.length - this.logLength);
+    this.forgotten = surplus.at(-1)?.version ?? this.forgotten;
+  }
+
+  private tell(): void {
+    for (const waiter of [...this.waiters]) waiter();
+  }
+}
+
+function assureWithinBounds({ guards, writes }: Txn): void {
+  assert(guards.length + writes.length <= MAX_TXN_OPERATIONS, `a commit has at most ${MAX_TXN_OPERATIONS} operations`);
+  assert(new Set(writes.map(({ key }) => key)).size === writes.length, "a commit writes each key at most once");
+  for (const { key } of [...guards, ...writes]) assert(bytesOf(key) <= MAX_KEY_BYTES, `a key has at most ${MAX_KEY_BYTES} bytes`);
+  for (const { key, value } of writes)
+    assert(value === null || bytesOf(value) <= MAX_VALUE_BYTES, `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`);
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,186 @@
+// Any store seen through a bad network: late and lost calls, commits whose outcome nobody knows, and a watch that
+// drops, repeats and reorders. Everything is drawn from a seed, and happens in the time that is handed in.
+
+import { VipdError } from "../../src/base/errors.ts";
+import type { Random } from "../../src/base/random.ts";
+import { later } from "../../src/base/time.ts";
+import type { Timers } from "../../src/ports/clock.ts";
+import type { CallLimits, CommitResult, Revision, Snapshot, Store, Txn, WatchEvent } from "../../src/ports/store.ts";
+
+/** How bad it is. Chances are per call or watch event, from 0 to 1; the object may be changed while it is in use. */
+export interface Faults {
+  /** How long a request, an answer and a watch event take, at least and at most, in milliseconds. */
+  delayMs: readonly [low: number, high: number];
+  /** The call fails before it is sent: "store-unavailable". */
+  lossChance: number;
+  /** The call gets no answer: a read ends by "timeout", a commit by "outcome-unknown"; it was applied, was not, or will be. */
+  silenceChance: number;
+  /** A commit that is applied after its caller has given up comes so much later, at most, in milliseconds. */
+  lateMs: number;
+  /** A watch event that never comes, without a word. */
+  dropChance: number;
+  /** A watch event that never comes; a gap tells of it. */
+  gapChance: number;
+  /** A watch event that comes again. */
+  repeatChance: number;
+  /** A watch event that comes only after the next one. */
+  reorderChance: number;
+}
+
+/** No faults, to be overridden one by one. */
+export const NO_FAULTS: Readonly<Faults> = {
+  delayMs: [0, 0],
+  lossChance: 0,
+  silenceChance: 0,
+  lateMs: 0,
+  dropChance: 0,
+  gapChance: 0,
+  repeatChance: 0,
+  reorderChance: 0,
+};
+
+/** What a faulty store works with. */
+export interface FaultyModules {
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly faults: Faults;
+}
+
+/** `store` as it looks through the given faults. Closing it closes `store`. */
+export function faultyStore(store: Store, modules: FaultyModules): Store {
+  return new FaultyStore(store, modules);
+}
+
+type Ending = "timeout" | "aborted" | "closed";
+
+class FaultyStore implements Store {
+  private readonly store: Store;
+  private readonly modules: FaultyModules;
+  private readonly ending = new AbortController();
+
+  constructor(store: Store, modules: FaultyModules) {
+    this.store = store;
+    this.modules = modules;
+  }
+
+  get guarantees(): Store["guarantees"] {
+    return this.store.guarantees;
+  }
+
+  async read(prefix: string, limits: CallLimits): Promise<Snapshot> {
+    const { random, faults } = this.modules;
+    this.assureSendable(limits);
+    const [lost, silent] = [random.chance(faults.lossChance), random.chance(faults.silenceChance)];
+    const work = async (): Promise<Snapshot> => {
+      await this.travel();
+      if (lost) throw new VipdError("store-unavailable", "the request was lost");
+      if (silent) return silence();
+      const snapshot = await this.store.read(prefix, { timeoutMs: limits.timeoutMs });
+      await this.travel();
+      return snapshot;
+    };
+    return this.limited(work, limits, readError);
+  }
+
+  async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
+    const { random, faults } = this.modules;
+    this.assureSendable(limits);
+    const [lost, silent] = [random.chance(faults.lossChance), random.chance(faults.silenceChance)];
+    const work = async (): Promise<CommitResult> => {
+      await this.travel();
+      if (lost) throw new VipdError("store-unavailable", "the request was lost");
+      if (silent) return this.vanish(txn, limits.timeoutMs);
+      const result = await this.store.commit(txn, { timeoutMs: limits.timeoutMs });
+      await this.travel();
+      return result;
+    };
+    return this.limited(work, limits, commitError);
+  }
+
+  async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const { random, faults } = this.modules;
+    const either = AbortSignal.any([signal, this.ending.signal]);
+    let held: WatchEvent | undefined;
+    for await (const event of this.store.watch(prefix, since, either)) {
+      await this.travel();
+      if (either.aborted) return;
+      if (random.chance(faults.dropChance)) continue;
+      if (random.chance(faults.gapChance)) {
+        yield { kind: "gap", reason: "changes were lost on the way" };
+        continue;
+      }
+      if (held === undefined && random.chance(faults.reorderChance)) {
+        held = event;
+        continue;
+      }
+      yield event;
+      if (random.chance(faults.repeatChance)) yield event;
+      if (held !== undefined) yield held;
+      held = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.ending.abort();
+    await this.store.close();
+  }
+
+  /** The answer never comes; the commit was applied, was lost, or is applied when nobody waits for it any more. */
+  private async vanish(txn: Txn, timeoutMs: number): Promise<never> {
+    const { random, faults } = this.modules;
+    const fate = random.pick(["applied", "lost", "late"] as const);
+    if (fate === "late") await this.wait(timeoutMs + random.next() * faults.lateMs);
+    // Whatever comes of it, nobody is told: that is the fault.
+    if (fate !== "lost") await this.store.commit(txn, { timeoutMs }).catch(silence);
+    return silence();
+  }
+
+  private assureSendable({ signal }: CallLimits): void {
+    if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed");
+    if (signal?.aborted === true) throw new VipdError("aborted", "given up before the store was asked");
+  }
+
+  private travel(): Promise<void> {
+    const [low, high] = this.modules.faults.delayMs;
+    return high === 0 ? Promise.resolve() : this.wait(low + this.modules.random.next() * (high - low));
+  }
+
+  private wait(ms: number): Promise<void> {
+    const { timers } = this.modules;
+    return new Promise((resolve) => timers.at(later(timers.now(), ms), resolve));
+  }
+
+  /** The result of `work`, or an error when the call's limits come first; the work itself goes on: it is on its way. */
+  private limited<T>(work: () => Promise<T>, { timeoutMs, signal }: CallLimits, errorOf: (why: Ending) => VipdError): Promise<T> {
+    const { timers } = this.modules;
+    return new Promise((resolve, reject) => {
+      const tidy = (): void => {
+        cancel();
+        signal?.removeEventListener("abort", onAbort);
+        this.ending.signal.removeEventListener("abort", onClose);
+      };
+      const end = (why: Ending) => (): void => {
+        tidy();
+        reject(errorOf(why));
+      };
+      const [onAbort, onClose] = [end("aborted"), end("closed")];
+      const cancel = timers.at(later(timers.now(), timeoutMs), end("timeout"));
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.ending.signal.addEventListener("abort", onClose, { once: true });
+      void work().then(resolve, reject).finally(tidy);
+    });
+  }
+}
+
+function readError(why: Ending): VipdError {
+  if (why === "closed") return new VipdError("store-unavailable", "the store has been closed");
+  return new VipdError(why, why === "timeout" ? "the store did not answer in time" : "given up while the store was asked");
+}
+
+function commitError(why: Ending): VipdError {
+  return new VipdError("outcome-unknown", `nobody knows whether it was applied: ${why}`, { why });
+}
+
+function silence(): Promise<never> {
+  return new Promise(() => {});
+}
