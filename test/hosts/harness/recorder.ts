@@ -1,0 +1,260 @@
+// Watches the switch: who sends anything in the name of a VIP (ARP, neighbour advertisements, echo replies), in the order
+// of arrival, while the client keeps asking all hosts by ARP or NDP and pings the VIP.
+//
+// One socket hears all ports, so that the order of packets of different hosts is the kernel's own.
+
+import {
+  AF_INET,
+  AF_INET6,
+  AF_PACKET,
+  bindSocket,
+  bootTimeMs,
+  closeFd,
+  openSocket,
+  receive,
+  sendTo,
+  setOption,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  SOL_SOCKET,
+  watchReadable,
+} from "../../../adapters/linux/native.ts";
+import { messageOf } from "../../../src/base/errors.ts";
+import { be16, concatBytes } from "../../../src/wire/bytes.ts";
+import { encodeLinkAddress, parseMac } from "../../../src/wire/ethernet.ts";
+import { ipBytes } from "../../../src/wire/ip.ts";
+import type { Lan, Station } from "./lan.ts";
+
+const ETH_P_ALL = 0x0003;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_ICMP = 1;
+const IPPROTO_ICMPV6 = 58;
+
+/** A packet in a VIP's name. */
+export interface Answer {
+  /** CLOCK_BOOTTIME in milliseconds at which it was taken off the wire. */
+  readonly at: number;
+  /** Name of the host that sent it. */
+  readonly host: string;
+  readonly ip: string;
+  readonly kind: "arp" | "neighbour" | "echo";
+}
+
+/** A change of the host that answers, on the wire. */
+export interface Run {
+  readonly host: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Records answers for the given addresses from its making until it is closed. */
+export class Recorder {
+  readonly answers: Answer[] = [];
+  private readonly lan: Lan;
+  private readonly ips: ReadonlyMap<string, string>;
+  private readonly portHosts = new Map<number, string>();
+  private readonly closers: (() => void)[] = [];
+  private readonly waiters = new Set<() => void>();
+
+  constructor(lan: Lan, ips: readonly string[], everyMs = 2) {
+    this.lan = lan;
+    this.ips = new Map(ips.map((ip) => [hex(ipBytes(ip)), ip]));
+    for (const host of lan.hosts) this.portHosts.set(portIndex(lan, host), host.name);
+    lan.bridge.inside(() => this.listen());
+    lan.client.namespace.inside(() => {
+      for (const ip of ips) this.ask(ip, everyMs);
+    });
+  }
+
+  close(): void {
+    for (const close of this.closers.splice(0)) close();
+  }
+
+  /** Who answered for the address, one after the other, since `from`. */
+  runs(ip: string, from = 0): readonly Run[] {
+    const runs: { host: string; first: number; last: number }[] = [];
+    for (const answer of this.answers) {
+      if (answer.ip !== ip || answer.at < from) continue;
+      const last = runs.at(-1);
+      if (last?.host === answer.host) last.last = answer.at;
+      else runs.push({ host: answer.host, first: answer.at, last: answer.at });
+    }
+    return runs;
+  }
+
+  /** The hosts of the runs. */
+  hands(ip: string, from = 0): readonly string[] {
+    return this.runs(ip, from).map((run) => run.host);
+  }
+
+  /**
+   * For how long anybody but the expected host answered, in milliseconds. `hands`: who should have answered, one after the
+   * other; each one's time begins with its first answer. 0: the wire showed exactly these, one at a time.
+   */
+  overlapMs(ip: string, hands: readonly string[], from = 0): number {
+    let turn = 0;
+    let began = from;
+    let worst = 0;
+    for (const { at, host, ip: answered } of this.answers) {
+      if (answered !== ip || at < from || host === hands[turn]) continue;
+      if (host === hands[turn + 1]) {
+        turn += 1;
+        began = at;
+      } else worst = Math.max(worst, at - began, 0.001);
+    }
+    return worst;
+  }
+
+  /** The longest time without an echo from the address, as the client saw it. The end of the time counts too. */
+  gapMs(ip: string, from: number, to = bootTimeMs()): number {
+    const times = this.answers.filter((a) => a.ip === ip && a.kind === "echo" && a.at >= from && a.at <= to).map((a) => a.at);
+    return [...times, to].reduce((worst, at, i) => Math.max(worst, at - (times[i - 1] ?? from)), 0);
+  }
+
+  /** The first answer of that kind after `from` for the address by the host; rejects when none comes in time. */
+  async answered(ip: string, by: (host: string) => boolean, from: number, withinMs = 10_000): Promise<Answer> {
+    const find = (): Answer | undefined => this.answers.findLast((a) => a.ip === ip && a.kind === "echo" && a.at >= from && by(a.host));
+    const end = bootTimeMs() + withinMs;
+    for (let found = find(); ; found = find()) {
+      if (found !== undefined) return found;
+      const restMs = end - bootTimeMs();
+      if (restMs <= 0) throw new Error(`nobody fitting answered for ${ip} within ${withinMs} ms`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, restMs);
+        const { waiters } = this;
+        function done(): void {
+          clearTimeout(timer);
+          waiters.delete(done);
+          resolve();
+        }
+        waiters.add(done);
+      });
+    }
+  }
+
+  private listen(): void {
+    const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
+    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024);
+    bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
+    const buffer = new Uint8Array(2_048);
+    const watch = watchReadable(fd, () => {
+      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) this.take(got.data, got.from);
+      for (const tell of [...this.waiters]) tell();
+    });
+    this.closers.push(() => {
+      watch.close();
+      closeFd(fd);
+    });
+  }
+
+  /** Only what a port takes in counts: what the bridge passes on is seen again on its way out (packet type 4). */
+  private take(frame: Uint8Array, from: Uint8Array): void {
+    const link = new DataView(from.buffer, from.byteOffset, from.byteLength);
+    const host = this.portHosts.get(link.getInt32(4, true));
+    if (host === undefined || link.getUint8(10) === 4) return;
+    const seen = speakerOf(frame);
+    const ip = seen === undefined ? undefined : this.ips.get(seen.ip);
+    if (seen === undefined || ip === undefined) return;
+    this.answers.push({ at: bootTimeMs(), host, ip, kind: seen.kind });
+  }
+
+  private ask(ip: string, everyMs: number): void {
+    const resolve = resolver(this.lan.client, ip);
+    const ping = pinger(ip);
+    const timer = setInterval(() => {
+      resolve.ask();
+      ping.ask();
+    }, everyMs);
+    this.closers.push(() => {
+      clearInterval(timer);
+      resolve.close();
+      ping.close();
+    });
+  }
+}
+
+function portIndex(lan: Lan, host: Station): number {
+  return Number(lan.bridge.exec("cat", `/sys/class/net/${host.port}/ifindex`).trim());
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+/** In whose name a frame speaks, when it is of a kind that counts. */
+function speakerOf(frame: Uint8Array): { ip: string; kind: Answer["kind"] } | undefined {
+  const type = hex(frame.subarray(12, 14));
+  if (type === "0806") return { ip: hex(frame.subarray(28, 32)), kind: "arp" };
+  if (type === "0800") return frame[23] === IPPROTO_ICMP && frame[34] === 0 ? { ip: hex(frame.subarray(26, 30)), kind: "echo" } : undefined;
+  if (type !== "86dd" || frame[20] !== IPPROTO_ICMPV6) return undefined;
+  if (frame[54] === 136) return { ip: hex(frame.subarray(62, 78)), kind: "neighbour" };
+  return frame[54] === 129 ? { ip: hex(frame.subarray(22, 38)), kind: "echo" } : undefined;
+}
+
+interface Asker {
+  ask(): void;
+  close(): void;
+}
+
+/** Asks every host by ARP, or by a neighbour solicitation to all nodes, who has the address. */
+function resolver(client: Station, ip: string): Asker {
+  const index = Number(client.namespace.exec("cat", "/sys/class/net/eth0/ifindex").trim());
+  const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
+  const own = parseMac(client.mac) ?? new Uint8Array(6);
+  const frame = ip.includes(":") ? solicitation(client, own, ip) : arpRequest(client, own, ip);
+  const to = encodeLinkAddress({ protocol: 0, index, mac: frame.subarray(0, 6) });
+  return { ask: () => quietly(() => sendTo(fd, frame, to)), close: () => closeFd(fd) };
+}
+
+function arpRequest(client: Station, own: Uint8Array, ip: string): Uint8Array {
+  const head = [new Uint8Array(6).fill(0xff), own, be16(0x0806), be16(1), be16(0x0800), Uint8Array.of(6, 4), be16(1)];
+  return concatBytes(...head, own, ipBytes(client.ip), new Uint8Array(6), ipBytes(ip));
+}
+
+/** RFC 4861, 4.3. The kernel takes it with a right checksum and hop limit 255 only. */
+function solicitation(client: Station, own: Uint8Array, ip: string): Uint8Array {
+  const target = ipBytes(ip);
+  const group = concatBytes(ipBytes("ff02::1:ff00:0").subarray(0, 13), target.subarray(13));
+  const mac = concatBytes(Uint8Array.of(0x33, 0x33), group.subarray(12));
+  const message = concatBytes(Uint8Array.of(135, 0, 0, 0, 0, 0, 0, 0), target, Uint8Array.of(1, 1), own);
+  const pseudo = concatBytes(ipBytes(client.ip6), group, be16(0), be16(message.length), Uint8Array.of(0, 0, 0, IPPROTO_ICMPV6));
+  message.set(be16(checksum(concatBytes(pseudo, message))), 2);
+  const header = concatBytes(Uint8Array.of(0x60, 0, 0, 0), be16(message.length), Uint8Array.of(IPPROTO_ICMPV6, 255));
+  return concatBytes(mac, own, be16(0x86dd), header, ipBytes(client.ip6), group, message);
+}
+
+function checksum(bytes: Uint8Array): number {
+  let sum = 0;
+  for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return ~sum & 0xffff;
+}
+
+/** Sends echo requests from a ping socket, whose identifier and checksum are the kernel's business. */
+function pinger(ip: string): Asker {
+  const v6 = ip.includes(":");
+  const fd = openSocket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+  const to = v6
+    ? concatBytes(Uint8Array.of(AF_INET6, 0), new Uint8Array(6), ipBytes(ip), new Uint8Array(4))
+    : concatBytes(Uint8Array.of(AF_INET, 0), new Uint8Array(2), ipBytes(ip), new Uint8Array(8));
+  const drain = new Uint8Array(256);
+  let sequence = 0;
+  return {
+    ask: () => {
+      while (quietly(() => receive(fd, drain)) !== undefined);
+      sequence = (sequence + 1) & 0xffff;
+      quietly(() => sendTo(fd, concatBytes(Uint8Array.of(v6 ? 128 : 8, 0, 0, 0, 0, 0), be16(sequence)), to));
+    },
+    close: () => closeFd(fd),
+  };
+}
+
+/** A VIP that nobody answers for makes the client's own kernel refuse: that is what the gap measures. */
+function quietly<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (!/EHOSTUNREACH|ENETUNREACH|ENOBUFS|ENETDOWN|EHOSTDOWN|EAGAIN|ECONNREFUSED/u.test(messageOf(error))) throw error;
+    return undefined;
+  }
+}
