@@ -75,7 +75,7 @@ async function start(config: Config): Promise<Running> {
   daemon.start();
   const { kind, flushProof, caveats } = host.fence.info;
   log.info({ version: modules.version, fleet: config.fleet, vips: config.vips.map((vip) => vip.name), fence: kind, flushProof, adopting: identity.adopt }, "vipd runs");
-  for (const caveat of caveats) log.warn({}, `the fence: ${caveat}`);
+  for (const caveat of caveats) log.debug({}, `the fence: ${caveat}`);
   manager.ready(() => summary(daemon), (listener) => daemon.onChange(listener));
   return { config, daemon, admin, store, host, log, manager };
 }

@@ -1,13 +1,14 @@
 // What a daemon shows of itself and its fleet.
 
-import { differences, electionView, historyViews, nodeViews, type OwnPart, storeView } from "../admin/fleet-view.ts";
-import type { ElectionView, SessionView, StatusView } from "../admin/views.ts";
+import { fleetParts, historyViews } from "../admin/fleet-view.ts";
+import type { ElectionView, SessionView, StatusView, StoreView } from "../admin/views.ts";
+import { parseHistory } from "../election/records.ts";
+import { redactUrl } from "../config/store-url.ts";
 import { elapsedMs, type Instant } from "../base/time.ts";
 import { giveUpAt } from "../election/lease.ts";
 import { warnings } from "../election/notices.ts";
 import { ownSession } from "../election/session.ts";
 import type { State } from "../election/state.ts";
-import { survey } from "../election/survey.ts";
 import { effectiveCandidacy, leaseCovers } from "../election/tenure.ts";
 import type { FenceInfo } from "../ports/host.ts";
 import type { Store } from "../ports/store.ts";
@@ -27,19 +28,19 @@ export interface StatusParts {
 /** The whole status. */
 export function statusView(parts: StatusParts): StatusView {
   const { election: state, now } = parts;
-  const surveyed = survey(state.mirror, state.keys, state.self.ttlMs, now);
+  const fleet = fleetParts(state.mirror, state.keys, state.self.ttlMs, now, { kind: "watcher" });
   return {
     version: parts.version,
     node: state.self.node,
     fleet: state.self.fleet,
     incarnation: state.identity.kind === "ready" ? state.identity.incarnation : "",
     session: sessionView(state, now),
-    store: storeView(parts.storeUrl, parts.store, state.storeTrouble),
+    store: storeView(parts),
     fence: parts.fence,
     ttlMs: state.self.ttlMs,
-    elections: surveyed.elections.map((seen) => electionView(seen, surveyed.nodes, ownPart(parts, seen.name))),
-    nodes: nodeViews(surveyed),
-    warnings: [...warnings(state), ...differences(surveyed), ...conflicts(parts.holdings)],
+    elections: fleet.elections.map((election) => ({ ...election, ...ownPart(parts, election.name) })),
+    nodes: fleet.nodes,
+    warnings: [...warnings(state), ...fleet.warnings, ...conflicts(parts.holdings)],
   };
 }
 
@@ -48,7 +49,7 @@ export async function electionWithHistory(parts: StatusParts, name: string, time
   const view = statusView(parts).elections.find((election) => election.name === name);
   if (view === undefined) return null;
   const snapshot = await parts.store.read(parts.election.keys.historyOf(name), { timeoutMs });
-  return { ...view, history: historyViews(snapshot) };
+  return { ...view, history: historyViews(snapshot.records.flatMap((record) => parseHistory(record.value) ?? [])) };
 }
 
 function sessionView(state: State, now: Instant): SessionView {
@@ -56,6 +57,14 @@ function sessionView(state: State, now: Instant): SessionView {
   if (ownSession(state) === undefined) return { state: "absent", validForMs: 0 };
   return leaseCovers(state, now) ? { state: "live", validForMs } : { state: "lapsed", validForMs: 0 };
 }
+
+function storeView({ store, storeUrl, election }: StatusParts): StoreView {
+  const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
+  const lastError = election.storeTrouble;
+  return { url: redactUrl(storeUrl), ok: lastError === null, lastError, guarantees: { name, minTtlMs, tokenDurable, failoverSafe, caveats } };
+}
+
+type OwnPart = Pick<ElectionView, "role" | "validForMs" | "priority" | "eligible" | "conflict">;
 
 function ownPart({ election: state, holdings, now }: StatusParts, name: string): OwnPart {
   const candidacy = effectiveCandidacy(state, name, now);

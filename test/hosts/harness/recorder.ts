@@ -19,7 +19,7 @@ import {
   SOL_SOCKET,
   watchReadable,
 } from "../../../adapters/linux/native.ts";
-import { messageOf } from "../../../src/base/errors.ts";
+import { isVipdError } from "../../../src/base/errors.ts";
 import { be16, concatBytes } from "../../../src/wire/bytes.ts";
 import { encodeLinkAddress, parseMac } from "../../../src/wire/ethernet.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
@@ -254,7 +254,7 @@ function quietly<T>(run: () => T): T | undefined {
   try {
     return run();
   } catch (error) {
-    if (!/EHOSTUNREACH|ENETUNREACH|ENOBUFS|ENETDOWN|EHOSTDOWN|EAGAIN|ECONNREFUSED/u.test(messageOf(error))) throw error;
+    if (!isVipdError(error, "kernel")) throw error;
     return undefined;
   }
 }
