@@ -1,0 +1,79 @@
+import { copyFile, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { openSqliteStore } from "../../adapters/sqlite/index.ts";
+import type { Store } from "../../src/ports/store.ts";
+import { type Harness, put, uniqueName } from "./harness.ts";
+import { storeConformance } from "./suite.ts";
+
+const LOSSES = ["the file is removed", "an older copy takes the place of the file"];
+
+async function beginSqlite(): Promise<Harness> {
+  const directory = await mkdtemp(join(tmpdir(), uniqueName()));
+  const path = join(directory, "store.db");
+  const stores: Store[] = [];
+  const open = async (): Promise<Store> => {
+    const store = await openSqliteStore({ path });
+    stores.push(store);
+    return store;
+  };
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(stores.splice(0).map((store) => store.close()));
+  };
+  return {
+    open,
+    url: `sqlite:${path}`,
+    restart: closeAll,
+    block: { reads: false, start: () => lockFile(path) },
+    outage: { begin: () => rename(path, `${path}.away`), end: () => rename(`${path}.away`, path) },
+    losses: {
+      "the file is removed": async () => {
+        await clockOvertakes();
+        await removeFile(path);
+      },
+      "an older copy takes the place of the file": async (harness) => {
+        await replaceFile(harness, path);
+        await clockOvertakes();
+      },
+    },
+    historyLength: 2_500,
+    cleanUp: async () => {
+      await closeAll();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** New timelines begin at the wall clock's milliseconds; a test makes several commits in one, which a fleet does not. */
+async function clockOvertakes(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Takes the lock that every writer needs, and keeps it. */
+async function lockFile(path: string): Promise<() => Promise<void>> {
+  const connection = new DatabaseSync(path);
+  connection.exec("BEGIN EXCLUSIVE");
+  return async () => {
+    connection.exec("ROLLBACK");
+    connection.close();
+  };
+}
+
+async function removeFile(path: string): Promise<void> {
+  for (const suffix of ["", "-wal", "-shm"]) await rm(path + suffix, { force: true });
+}
+
+/** What a careless restore does: an older file under the name, while stores are open. */
+async function replaceFile({ open }: Harness, path: string): Promise<void> {
+  const connection = new DatabaseSync(path);
+  connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  connection.close();
+  await copyFile(path, `${path}.old`);
+  const store = await open();
+  for (const value of ["7", "8", "9"]) await put(store, "k", value);
+  await removeFile(path);
+  await rename(`${path}.old`, path);
+}
+
+storeConformance("sqlite", { processes: true, block: true, outage: true, losses: LOSSES }, beginSqlite);

@@ -1,0 +1,92 @@
+// The store's timeline: it goes on over a restart, and has another name when data may have been lost.
+
+import { describe, expect, test } from "vitest";
+import { isVipdError } from "../../src/base/errors.ts";
+import { contents, type Harness, PATIENT, put } from "./harness.ts";
+import { Follower } from "./follower.ts";
+import type { Traits } from "./suite.ts";
+
+/** Describes restarts and losses. */
+export function describeTimeline(current: () => Harness, traits: Traits): void {
+  describe("the timeline", () => {
+    test("over restarts of everything, data and epoch stay, and revisions grow", async () => {
+      let store = await current().open();
+      const { epoch } = await store.read("", PATIENT);
+      let last = -1n;
+      for (let life = 0; life < 4; life += 1) {
+        const revision = await put(store, `life${life}`, "1");
+        expect(revision).toBeGreaterThan(last);
+        last = revision;
+        await current().restart();
+        store = await current().open();
+        const snapshot = await store.read("", PATIENT);
+        expect(snapshot).toMatchObject({ epoch });
+        expect(snapshot.revision).toBeGreaterThanOrEqual(last);
+        expect(Object.keys(contents(snapshot))).toHaveLength(life + 1);
+      }
+    });
+
+    test("revisions grow also when what was written is deleted before the restart", async () => {
+      const store = await current().open();
+      await put(store, "k", "1");
+      const deleted = await put(store, "k", null);
+      await current().restart();
+      expect(await put(await current().open(), "k", "2")).toBeGreaterThan(deleted);
+    });
+
+    test("all stores name the same epoch, and a commit names it too", async () => {
+      const stores = [await current().open(), await current().open(), await current().open()];
+      const epochs = await Promise.all(stores.map(async (store) => (await store.read("", PATIENT)).epoch));
+      expect(new Set(epochs).size).toBe(1);
+      const result = await (await current().open()).commit({ guards: [], writes: [{ key: "k", value: "1" }] }, PATIENT);
+      expect(result).toMatchObject({ kind: "committed", epoch: epochs[0] });
+    });
+
+    describe.each(traits.losses)("%s", (loss) => {
+      test("a new epoch begins, at a higher revision", async () => {
+        const store = await current().open();
+        await put(store, "k", "1");
+        const revision = await put(store, "k", "2");
+        const { epoch } = await store.read("", PATIENT);
+        await lose(current(), loss);
+        const after = await (await current().open()).read("", PATIENT);
+        expect(after.epoch).not.toBe(epoch);
+        expect(after.revision).toBeGreaterThan(revision);
+      });
+
+      test("a store that stays open serves the old data no more, and finds its way to the new", async () => {
+        const store = await current().open();
+        const version = await put(store, "k", "1");
+        const { epoch } = await store.read("", PATIENT);
+        await lose(current(), loss);
+        const other = await current().open();
+        const { epoch: newEpoch } = await other.read("", PATIENT);
+        const txn = { guards: [{ key: "k", version }], writes: [{ key: "k", value: "lost" }] };
+        const attempt = await store.commit(txn, PATIENT).catch((error: unknown) => error);
+        expect(isVipdError(attempt) || (attempt as { kind: string }).kind === "conflict").toBe(true);
+        const seen = await store.read("", PATIENT).catch(() => store.read("", PATIENT));
+        expect(seen.epoch).toBe(newEpoch);
+        expect(newEpoch).not.toBe(epoch);
+        expect(contents(await other.read("", PATIENT))["k"]).not.toBe("lost");
+      });
+
+      test("a watch tells a gap and ends", async () => {
+        const store = await current().open();
+        const follower = new Follower(store, "", await put(store, "k", "1"));
+        await put(store, "k", "2");
+        await follower.until(({ changes }) => changes.length > 0);
+        await lose(current(), loss);
+        const other = await current().open();
+        await put(other, "k", "3");
+        await follower.until(({ gaps }) => gaps.length > 0);
+        await follower.ended;
+      });
+    });
+  });
+}
+
+async function lose(harness: Harness, loss: string): Promise<void> {
+  const action = harness.losses[loss];
+  if (action === undefined) throw new Error(`the harness knows no loss "${loss}"`);
+  await action(harness);
+}
