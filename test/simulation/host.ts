@@ -1,0 +1,125 @@
+// A host of the simulation: its kernel of the present boot, its state directory, and its daemon when one runs.
+
+import type { State } from "../../src/election/state.ts";
+import type { Canary } from "./canaries.ts";
+import { SimDaemon, type VipSetup } from "./daemon.ts";
+import { HostClock } from "./host-clock.ts";
+import { Kernel } from "./kernel.ts";
+import { type Network, StoreLink } from "./network.ts";
+import type { HostSetup } from "./scenario.ts";
+import { Process, type World } from "./world.ts";
+
+/** What a host works with. */
+export interface HostModules {
+  readonly world: World;
+  readonly network: Network;
+  readonly ttlMs: number;
+  readonly canary: Canary | null;
+  /** A kernel has booted: the checker follows it. */
+  readonly onBoot: (host: SimHost) => void;
+  readonly onStep: (daemon: SimDaemon, after: State) => void;
+  readonly onSend: (daemon: SimDaemon, beat: number) => void;
+}
+
+/** A claim on disk, as src/node/identity.ts keeps it. */
+interface Claim {
+  readonly incarnation: string;
+  readonly boot: number;
+}
+
+/** A host over all its boots, and over all lives of its daemon. */
+export class SimHost {
+  readonly setup: HostSetup;
+  kernel: Kernel;
+  daemon: SimDaemon | null = null;
+  config: readonly VipSetup[];
+  /** A daemon will be started. */
+  private awaited = false;
+  private claim: Claim | null = null;
+  private boots = 0;
+  private serial = 0;
+  private readonly modules: HostModules;
+
+  constructor(setup: HostSetup, modules: HostModules) {
+    this.setup = setup;
+    this.modules = modules;
+    this.config = setup.config;
+    this.kernel = this.boot();
+    this.startIn(setup.startAt, null);
+  }
+
+  get name(): string {
+    return this.setup.name;
+  }
+
+  /** Starts a daemon after `ms`, unless one runs or is awaited already. */
+  startIn(ms: number | null, config: readonly VipSetup[] | null): void {
+    const { world } = this.modules;
+    if (ms === null || this.awaited) return;
+    this.awaited = true;
+    world.at(Math.max(world.now, Math.min(world.now + ms, world.calmAt)), () => {
+      this.awaited = false;
+      if (this.daemon !== null) return;
+      if (config !== null) this.config = config;
+      this.start();
+    });
+  }
+
+  /** Ends the daemon, politely or not; `then` is called when it is gone. */
+  whenGone: () => void = () => {};
+
+  reboot(): void {
+    this.daemon?.process.kill();
+    this.kernel = this.boot();
+  }
+
+  loseState(): void {
+    this.claim = null;
+  }
+
+  /** For a canary: what would be a second daemon starts although the first one, frozen, lives. */
+  startBesides(): void {
+    this.start();
+  }
+
+  private boot(): Kernel {
+    const { world } = this.modules;
+    const { bootMs, rate } = this.setup;
+    this.boots += 1;
+    const kernel = new Kernel(this.name, world, new HostClock(world.now, bootMs / this.boots, rate));
+    this.kernel = kernel;
+    this.modules.onBoot(this);
+    return kernel;
+  }
+
+  private start(): void {
+    const { world, network, canary, ttlMs, onStep, onSend } = this.modules;
+    const { kernel, name } = this;
+    const process = new Process(name, world, () => this.gone(process));
+    const adopt = this.claim !== null && this.claim.boot === this.boots;
+    const incarnation = adopt && this.claim !== null ? this.claim.incarnation : this.renew();
+    const life = `${name}-life-${++this.serial}`;
+    world.say(name, () => `starts, ${adopt ? "adopting" : "anew"}, with ${JSON.stringify(this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]))}`);
+    const link = new StoreLink(network, process, name, kernel.clock);
+    const options = { node: name, host: name, life, ttlMs, incarnation, adopt, canary };
+    const daemon = new SimDaemon(options, this.config, {
+      world, process, kernel, link, onStep, onSend, renewIncarnation: () => this.renew(), onExit: () => process.kill(),
+    });
+    this.daemon = daemon;
+    world.at(world.now, () => daemon.start(), process);
+  }
+
+  private renew(): string {
+    const incarnation = `${this.name}-claim-${++this.serial}`;
+    this.claim = { incarnation, boot: this.boots };
+    return incarnation;
+  }
+
+  private gone(process: Process): void {
+    if (this.daemon?.process !== process) return;
+    this.daemon = null;
+    this.kernel.listener = null;
+    this.whenGone();
+    this.whenGone = () => {};
+  }
+}

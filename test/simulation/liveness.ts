@@ -1,0 +1,83 @@
+// What must be so once nothing goes wrong any more: every VIP that somebody can hold is held by one, and nobody
+// is stuck.
+
+import { observerWaitMs, rhythmOf } from "../../src/election/lease.ts";
+import { ownSession } from "../../src/election/session.ts";
+import type { SimDaemon } from "./daemon.ts";
+import type { SimHost } from "./host.ts";
+import type { Fleet } from "./run.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Steps of a daemon in a second of calm: more, and it spins. */
+const MOST_STEPS_A_SECOND = 400;
+
+/**
+ * How long a fleet may take to hold everything again: a read or a request that was under way runs into its limit and
+ * is tried again; a store with a new timeline is first seen by a resync, and watched for a lease; or a host that could
+ * not hold a VIP stays away from it for two leases. Then a lease of the dead must end, and the last in rank acts.
+ */
+export function recoveryMs({ ttlMs, hosts }: Scenario): number {
+  const { requestTimeoutMs, retryEveryMs, resyncEveryMs, staggerMs } = rhythmOf(ttlMs);
+  const quarantineMs = Math.max(resyncEveryMs + observerWaitMs(ttlMs), 2 * ttlMs);
+  return quarantineMs + observerWaitMs(ttlMs) + 2 * requestTimeoutMs + retryEveryMs + hosts.length * staggerMs + 200;
+}
+
+/** How long it must stay so. */
+export function steadyMs({ ttlMs }: Scenario): number {
+  return 2 * ttlMs;
+}
+
+/** All that can be held is held. */
+export function checkRecovered(fleet: Fleet): void {
+  for (const daemon of daemons(fleet)) {
+    fleet.world.say(daemon.options.node, () => `at the check: ${summary(daemon)}`);
+    daemon.steps = 0;
+  }
+  checkHeld(fleet, "was not held again in time");
+}
+
+/** It is held still, and nobody waits in vain or spins. */
+export function checkSteady(fleet: Fleet): void {
+  checkHeld(fleet, "was lost again in the calm");
+  for (const daemon of daemons(fleet)) checkAlive(fleet, daemon);
+}
+
+function checkHeld(fleet: Fleet, trouble: string): void {
+  for (const vip of fleet.scenario.vips) {
+    const able = [...fleet.hosts.values()].filter((host) => couldHold(host, vip));
+    if (able.length > 0 && !able.some((host) => holds(host, vip, fleet.world.now))) fleet.checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
+  }
+}
+
+function couldHold({ daemon, kernel, config }: SimHost, vip: string): boolean {
+  return daemon !== null && !daemon.election.state.stopping && kernel.linkUp && config.some(({ name }) => name === vip);
+}
+
+function holds({ kernel, config }: SimHost, vip: string, now: number): boolean {
+  const addresses = config.find(({ name }) => name === vip)?.addresses ?? [];
+  return addresses.every(({ ip }) => kernel.answersUntil(ip) > now);
+}
+
+function checkAlive({ checker, scenario }: Fleet, daemon: SimDaemon): void {
+  const { node } = daemon.options;
+  const { state } = daemon.election;
+  if (state.stopping) return;
+  if (ownSession(state) === undefined) checker.say(6, `${node} has no session: ${summary(daemon)}`);
+  if (state.unsettled.length > 0) checker.say(6, `${node} still does not know what became of its requests`);
+  for (const [election, tenure] of state.tenures) if (tenure.phase === "closing") checker.say(6, `${node} closes ${election} for ever`);
+  const most = (MOST_STEPS_A_SECOND * steadyMs(scenario)) / 1_000;
+  if (daemon.steps > most) checker.say(6, `${node} took ${daemon.steps} steps in ${steadyMs(scenario)} ms of calm: it spins`);
+}
+
+function daemons(fleet: Fleet): readonly SimDaemon[] {
+  return [...fleet.hosts.values()].flatMap(({ daemon }) => daemon ?? []);
+}
+
+function summary({ election: { state }, vips }: SimDaemon): string {
+  const { identity, informed, reading, readWanted, inFlight, unsettled, tenures, mirror } = state;
+  return JSON.stringify({
+    identity, informed, reading, readWanted, inFlight: inFlight?.number, unsettled: unsettled.length,
+    epoch: mirror.epoch, settledOn: mirror.fleet?.value?.epoch,
+    tenures: [...tenures].map(([name, { phase }]) => `${name} ${phase}`), holdings: [...vips.state.holdings].map(([name, { phase }]) => `${name} ${phase}`),
+  });
+}

@@ -1,0 +1,36 @@
+// What the simulation writes down for people who read a failing run.
+
+import type { Effect } from "../../src/election/state.ts";
+import type { Txn } from "../../src/ports/store.ts";
+
+/** One effect of an election machine in one line. */
+export function describe(effect: Effect): string {
+  switch (effect.type) {
+    case "commit":
+      return `commit ${effect.attempt}: ${describeTxn(effect.txn)}`;
+    case "gain":
+      return `gain ${effect.election}, token ${effect.token}, until ${effect.until.toFixed(1)}`;
+    case "extend":
+      return `extend until ${effect.until.toFixed(1)}`;
+    case "lose":
+      return `lose ${effect.election}: ${effect.reason}`;
+    case "note":
+      return `note: ${effect.text}`;
+    default:
+      return effect.type;
+  }
+}
+
+/** The writes of a commit: last parts of keys, and what matters of the values. */
+export function describeTxn(txn: Txn): string {
+  return txn.writes
+    .filter(({ key }) => !key.includes("/history/"))
+    .map(({ key, value }) => `${key.split("/live/")[1]}=${value === null ? "gone" : shortly(value)}`)
+    .join(" ");
+}
+
+function shortly(value: string): string {
+  const fields = JSON.parse(value) as Readonly<Record<string, unknown>>;
+  const shown = ["beat", "holder", "eligible", "priority", "epoch", "incarnation", "reason"].filter((name) => fields[name] !== undefined);
+  return `{${shown.map((name) => `${name}:${JSON.stringify(fields[name])}`).join(",")}}`;
+}
