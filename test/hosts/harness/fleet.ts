@@ -170,6 +170,11 @@ export class Fleet {
     return capture(host, ["src/bin/vipd.ts", ...args], {});
   }
 
+  /** The logs of all daemons, with their names. */
+  logs(): readonly string[] {
+    return [...this.daemons].map((daemon) => `--- ${daemon.host.name} (${daemon.logFile})\n${daemon.log()}`);
+  }
+
   /** Ends every process, then removes the directory. */
   async close(): Promise<void> {
     for (const daemon of this.daemons) {

@@ -1,0 +1,75 @@
+// A fresh LAN, fleet and recorder for each test of a file, and their logs when a test fails.
+
+import { afterEach, beforeEach } from "vitest";
+import { bootTimeMs } from "../../../adapters/linux/native.ts";
+import { type DaemonProcess, Fleet, type NodeSettings, oneVip, VIP, VIP6 } from "./fleet.ts";
+import { Lan, type Station } from "./lan.ts";
+import { Recorder } from "./recorder.ts";
+
+/** What a test works with. */
+export class Bench {
+  readonly lan: Lan;
+  readonly fleet: Fleet;
+  readonly recorder: Recorder;
+  /** CLOCK_BOOTTIME in milliseconds. */
+  readonly now = bootTimeMs;
+  /** Lets `ms` pass, for things that must not happen. */
+  readonly idle = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+  constructor(hosts: readonly string[], ips: readonly string[]) {
+    this.lan = new Lan(hosts);
+    this.fleet = new Fleet(this.lan);
+    this.recorder = new Recorder(this.lan, ips);
+  }
+
+
+  host(name: string): Station {
+    const host = this.lan.hosts.find((other) => other.name === name);
+    if (host === undefined) throw new Error(`no host ${name}`);
+    return host;
+  }
+
+  /** Starts one daemon on each host, with falling priorities, and waits until the first holds and the others back it. */
+  async startAll(settings: Partial<NodeSettings> = {}, more = ""): Promise<readonly DaemonProcess[]> {
+    const daemons = this.lan.hosts.map((host, i) => this.fleet.start(host, { vips: oneVip(200 - i * 20, more), ...settings }));
+    const [first, ...others] = daemons;
+    await first?.holds();
+    await Promise.all(others.map((daemon) => daemon.backs()));
+    await this.recorder.answered(VIP, (host) => host === first?.host.name, 0);
+    return daemons;
+  }
+
+  /** Whether the host's kernel has the address. */
+  isBound(host: Station, ip: string): boolean {
+    return host.namespace.exec("ip", "-o", "address", "show", "dev", "eth0").includes(` ${ip}/`);
+  }
+
+  async close(): Promise<void> {
+    this.recorder.close();
+    await this.fleet.close();
+    this.lan.close();
+  }
+}
+
+/** Gives each test of the file a bench of its own; everything it made is gone after the test. */
+export function useFleet(hosts: readonly string[], ips: readonly string[] = [VIP, VIP6]): () => Bench {
+  let bench: Bench | undefined;
+  beforeEach(() => {
+    bench = new Bench(hosts, ips);
+  });
+  afterEach(async ({ task }) => {
+    if (bench !== undefined && task.result?.state === "fail") tell(bench, ips);
+    await bench?.close();
+    bench = undefined;
+  });
+  return () => {
+    if (bench === undefined) throw new Error("no test runs");
+    return bench;
+  };
+}
+
+/** What a failed test leaves to look at. */
+function tell(bench: Bench, ips: readonly string[]): void {
+  for (const log of bench.fleet.logs()) process.stderr.write(`${log}\n`);
+  for (const ip of ips) process.stderr.write(`${ip}: ${JSON.stringify(bench.recorder.runs(ip))}\n`);
+}

@@ -1,0 +1,98 @@
+// Other people and programs on the host: addresses deleted and added by hand, firewalls flushed, stores that go away.
+
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { oneVip, VIP, VIP6 } from "./harness/fleet.ts";
+import { useFleet } from "./harness/use-fleet.ts";
+
+const bench = useFleet(["a", "b"]);
+
+test("a VIP deleted by hand is put back while the lease holds", async () => {
+  const { recorder, now } = bench();
+  const [a] = await bench().startAll();
+  const host = bench().host("a");
+  for (const [family, ip] of [["-4", `${VIP}/24`], ["-6", `${VIP6}/64`]] as const) {
+    const from = now();
+    host.namespace.exec("ip", family, "address", "delete", ip, "dev", "eth0");
+    await recorder.answered(ip.split("/")[0] ?? "", (name) => name === "a", from);
+    expect(bench().isBound(host, ip.split("/")[0] ?? "")).toBe(true);
+  }
+  expect(a?.log()).toContain("put back");
+});
+
+test("a VIP that is bound by hand on a host that does not hold it is removed, and never answered", async () => {
+  const { recorder, now, idle } = bench();
+  const [, b] = await bench().startAll();
+  const host = bench().host("b");
+  const from = now();
+  host.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
+  await b?.until("is still a candidate", (status) => status.elections[0]?.role === "candidate");
+  await expect.poll(() => bench().isBound(host, VIP), { timeout: 5_000 }).toBe(false);
+  await idle(100);
+  expect(recorder.overlapMs(VIP, ["a"], from)).toBe(0);
+});
+
+test("an address left behind by an unknown is removed when the daemon starts", async () => {
+  const host = bench().host("b");
+  host.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
+  const a = bench().fleet.start(bench().host("a"), { vips: oneVip(200) });
+  await a.holds();
+  const b = bench().fleet.start(host, { vips: oneVip(100) });
+  await b.backs();
+  expect(bench().isBound(host, VIP)).toBe(false);
+});
+
+test("a second answerer on the wire is detected and reported", async () => {
+  const [a] = await bench().startAll({ extra: "" }, "    announce:\n      refresh: 1s\n");
+  const { client } = bench().lan;
+  client.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
+  const status = await a?.until("tells of the second answerer", (seen) => seen.elections[0]?.conflict !== null && seen.elections[0] !== undefined, 20_000);
+  expect(status?.elections[0]?.conflict).toContain(client.mac);
+  expect(status?.warnings.join("\n")).toContain(client.mac);
+});
+
+test("a flush of all firewall rules neither opens the fence nor moves the VIP", async () => {
+  const { recorder, now, idle } = bench();
+  await bench().startAll();
+  const from = now();
+  for (const name of ["a", "b"]) bench().host(name).namespace.exec("nft", "flush", "ruleset");
+  bench().host("b").namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
+  await idle(1_200);
+  await recorder.answered(VIP, (name) => name === "a", now());
+  expect(recorder.overlapMs(VIP, ["a"], from)).toBe(0);
+});
+
+test("store file gone: the VIP is let go within the lease, and held again when the file is back", async () => {
+  const { recorder, now, fleet, idle } = bench();
+  const [a] = await bench().startAll();
+  const from = now();
+  const directory = join(fleet.directory, "store");
+  renameSync(directory, `${directory}.away`);
+  await a?.until("has let go", (status) => status.elections[0]?.role !== "holder" && !status.store.ok);
+  const silent = now();
+  await idle(700);
+  expect(recorder.hands(VIP, silent)).toEqual([]);
+  expect(bench().isBound(bench().host("a"), VIP)).toBe(false);
+  renameSync(`${directory}.away`, directory);
+  await recorder.answered(VIP, () => true, silent);
+  const hands = recorder.hands(VIP, from);
+  expect(hands[0]).toBe("a");
+  expect(hands.length).toBeLessThanOrEqual(2);
+});
+
+test("store replaced by an empty one: never two holders, and the fleet agrees again with a greater token", async () => {
+  const { recorder, now, fleet } = bench();
+  const daemons = await bench().startAll();
+  const before = await daemons[0]?.holds();
+  const from = now();
+  const directory = join(fleet.directory, "store");
+  renameSync(directory, `${directory}.away`);
+  for (const daemon of daemons) await daemon.until("has let go", (status) => status.elections[0]?.role !== "holder");
+  for (const daemon of daemons) await daemon.kill();
+  const again = ["a", "b"].map((name) => fleet.restart(bench().host(name)));
+  const anew = await recorder.answered(VIP, () => true, now(), 15_000);
+  const after = await again.find((daemon) => daemon.host.name === anew.host)?.holds();
+  expect(recorder.overlapMs(VIP, ["a", anew.host === "a" ? "" : anew.host], from)).toBe(0);
+  expect(BigInt(after?.elections[0]?.token ?? 0)).toBeGreaterThan(BigInt(before?.elections[0]?.token ?? 0));
+});
