@@ -49,22 +49,33 @@ export interface LinuxHost {
  * the fence or the kernel takes none.
  */
 export function createLinuxHost(options: LinuxHostOptions = {}): LinuxHost {
+  const closers: (() => void)[] = [];
+  const close = (): void => {
+    while (closers.length > 0) closers.pop()?.();
+  };
+  try {
+    return { ...openParts(options, closers), monitor: monitorHost, lockFile, notifySystemd, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+type Parts = Pick<LinuxHost, "clock" | "addresses" | "fence" | "packets">;
+
+function openParts(options: LinuxHostOptions, closers: (() => void)[]): Parts {
   const clock = bootClock();
   const questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
+  closers.push(() => questions.close());
   const addresses = new KernelAddresses();
-  const fence = createFence(
-    { mode: options.fence ?? "auto", table: options.table ?? "vipd" },
-    { clock, links: () => dumpLinks(questions) },
-  );
-  const seesPackets = fence.info.kind === "netdev";
-  const packets = new KernelPackets({ clock, ...(seesPackets ? {} : { mayAnnounce: (ip) => fence.open().includes(ip) }) });
-  const close = (): void => {
-    packets.close();
-    fence.release();
-    addresses.close();
-    questions.close();
-  };
-  return { clock, addresses, fence, packets, monitor: monitorHost, lockFile, notifySystemd, close };
+  closers.push(() => addresses.close());
+  const fenceOptions = { mode: options.fence ?? "auto", table: options.table ?? "vipd" };
+  const fence = createFence(fenceOptions, { clock, links: () => dumpLinks(questions) });
+  closers.push(() => fence.release());
+  const mayAnnounce = (ip: string): boolean => fence.open().includes(ip);
+  const packets = new KernelPackets({ clock, ...(fence.info.kind === "netdev" ? {} : { mayAnnounce }) });
+  closers.push(() => packets.close());
+  return { clock, addresses, fence, packets };
 }
 
 /** Asks the wire who answers for an address, for tools that hold nothing; needs CAP_NET_RAW only. */
