@@ -38,6 +38,13 @@ export interface Ending {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** A program that has run to its end. */
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** A started daemon. */
 export class DaemonProcess {
   readonly host: Station;
@@ -161,13 +168,13 @@ export class Fleet {
   }
 
   /** Runs vipctl on a host. */
-  vipctl(host: Station, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    return capture(host, ["src/bin/vipctl.ts", ...args], env);
+  vipctl(host: Station, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
+    return capture(host, [NODE, "--no-warnings", join(ROOT, "src/bin/vipctl.ts"), ...args], env);
   }
 
-  /** Runs vipd on a host to its end. */
-  vipd(host: Station, args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    return capture(host, ["src/bin/vipd.ts", ...args], {});
+  /** Runs vipd on a host to its end, by way of another program if need be. */
+  vipd(host: Station, args: readonly string[], by: readonly string[] = []): Promise<Finished> {
+    return capture(host, [...by, NODE, "--no-warnings", join(ROOT, "src/bin/vipd.ts"), ...args], {});
   }
 
   /** The logs of all daemons, with their names. */
@@ -201,9 +208,9 @@ export class Fleet {
   }
 }
 
-function capture(host: Station, args: readonly string[], env: Readonly<Record<string, string>>): Promise<{ code: number | null; stdout: string; stderr: string }> {
+function capture(host: Station, command: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn("ip", ["netns", "exec", host.namespace.name, NODE, "--no-warnings", ...args], {
+    const child = spawn("ip", ["netns", "exec", host.namespace.name, ...command], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: ROOT,
       timeout: 20_000,

@@ -134,7 +134,8 @@ export class Recorder {
 
   private listen(): void {
     const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
-    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024);
+    // Beyond the system's limit only where the privilege reaches: not in a user namespace.
+    quietly(() => setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024));
     bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
     const buffer = new Uint8Array(2_048);
     const watch = watchReadable(fd, () => {

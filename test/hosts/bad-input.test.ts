@@ -1,0 +1,108 @@
+// What a daemon says, and how it exits, when it cannot start.
+
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { oneVip } from "./harness/fleet.ts";
+import { useFleet } from "./harness/use-fleet.ts";
+
+const bench = useFleet(["a"]);
+const VIPS = oneVip(200);
+
+/** Runs the daemon to its end: how it exited, and its only message. */
+async function refused(settings: { vips?: string; store?: string; ttl?: string; stateDir?: string; extra?: string }): Promise<{ code: number | null; said: string }> {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const result = await fleet.vipd(host, ["-c", fleet.configure(host, { vips: VIPS, ...settings })]);
+  return { code: result.code, said: result.stderr.trim() };
+}
+
+test.each([
+  ["an unknown key", { extra: "vipps: 1" }, /vipps/u, /vips/u],
+  ["a wrong type", { vips: "  web: {interface: eth0, addresses: [10.77.0.50/24], priority: high}\n" }, /vips\.web\.priority/u, /number|1 to 254/u],
+  ["an address without a prefix", { vips: "  web: {interface: eth0, addresses: [10.77.0.50]}\n" }, /vips\.web\.addresses\[0\]/u, /10\.77\.0\.50\//u],
+  ["a missing interface key", { vips: "  web: {addresses: [10.77.0.50/24]}\n" }, /vips\.web\.interface/u, /missing/u],
+  ["a duplicate VIP", { vips: `${VIPS}  copy: {interface: eth0, addresses: [10.77.0.50/24]}\n` }, /vips\.copy/u, /vips\.web/u],
+  ["a ttl below the store's floor", { ttl: "300ms" }, /ttl/u, /500ms/u],
+  ["an unknown store", { store: "zookeper://h" }, /store/u, /sqlite:/u],
+])("%s: exit 78, and the message names the place and what would be right", async (_, settings, place, mend) => {
+  const { code, said } = await refused(settings);
+  expect(said).toMatch(place);
+  expect(said).toMatch(mend);
+  expect(code).toBe(78);
+});
+
+test("an unreadable file: exit 78, naming it", async () => {
+  const { fleet } = bench();
+  const result = await fleet.vipd(bench().host("a"), ["-c", join(fleet.directory, "none.yaml")]);
+  expect(result).toMatchObject({ code: 78, stderr: expect.stringMatching(/none\.yaml: there is no such file/u) });
+});
+
+test("an interface that the host does not have: exit 69, naming those that it has", async () => {
+  const { code, said } = await refused({ vips: "  web: {interface: eth9, addresses: [10.77.0.50/24]}\n" });
+  expect(said).toMatch(/eth9.*eth0/u);
+  expect(code).toBe(69);
+});
+
+test("without privileges: exit 77, naming the capability", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const stateDir = join(fleet.directory, "state-nobody");
+  mkdirSync(stateDir);
+  chmodSync(stateDir, 0o777);
+  chmodSync(fleet.directory, 0o777);
+  const file = fleet.configure(host, { vips: VIPS, stateDir });
+  const result = await fleet.vipd(host, ["-c", file], ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
+  expect(result).toMatchObject({ code: 77, stderr: expect.stringMatching(/CAP_NET_(ADMIN|RAW)/u) });
+});
+
+test("a store on a read-only disk: exit 3, saying so", async () => {
+  const { fleet } = bench();
+  const disk = join(fleet.directory, "disk");
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "ro", "tmpfs", disk]);
+  try {
+    const { code, said } = await refused({ store: `sqlite:${disk}/fleet.db` });
+    expect(said).toMatch(/read-only/u);
+    expect(code).toBe(3);
+  } finally {
+    execFileSync("umount", [disk]);
+  }
+});
+
+test("a damaged database: exit 3, naming the file and the mend", async () => {
+  const path = join(bench().fleet.directory, "broken.db");
+  writeFileSync(path, Buffer.alloc(8_192, 0x5a));
+  const { code, said } = await refused({ store: `sqlite:${path}` });
+  expect(said).toContain(path);
+  expect(said).toMatch(/move the file away/u);
+  expect(code).toBe(3);
+});
+
+test("an admin socket in use: exit 69, and whoever uses it keeps it", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(fleet.socketOf(host), resolve));
+  try {
+    const { code, said } = await refused({});
+    expect(said).toContain(fleet.socketOf(host));
+    expect(code).toBe(69);
+    expect(server.listening).toBe(true);
+  } finally {
+    server.close();
+  }
+});
+
+test("--check tells all mistakes at once and starts nothing", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const file = fleet.configure(host, { vips: "  web: {interface: eth0, addresses: [10.77.0.50], priority: 999}\n", ttl: "1 fortnight" });
+  const result = await fleet.vipd(host, ["--check", "-c", file]);
+  expect(result.code).toBe(78);
+  for (const place of ["ttl", "vips.web.priority", "vips.web.addresses[0]"]) expect(result.stderr).toContain(place);
+  const good = await fleet.vipd(host, ["--check", "-c", fleet.configure(host, { vips: VIPS })]);
+  expect(good).toMatchObject({ code: 0, stderr: "" });
+});

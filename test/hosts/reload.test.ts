@@ -1,0 +1,64 @@
+// SIGHUP: what can be taken on is, what cannot is told, and a bad file changes nothing.
+
+import { writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { oneVip, VIP } from "./harness/fleet.ts";
+import { useFleet } from "./harness/use-fleet.ts";
+
+const bench = useFleet(["a", "b"]);
+const MAIL = "  mail:\n    interface: eth0\n    addresses: [10.77.0.60/24]\n";
+
+test("a VIP that is added is raced for, one that is removed is let go, the others do not move", async () => {
+  const { fleet, recorder, now } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  const from = now();
+  fleet.configure(host, { vips: oneVip(200) + MAIL });
+  a.signal("SIGHUP");
+  await a.holds("mail");
+  expect(bench().isBound(host, "10.77.0.60")).toBe(true);
+  fleet.configure(host, { vips: oneVip(200) });
+  a.signal("SIGHUP");
+  await expect.poll(() => bench().isBound(host, "10.77.0.60"), { timeout: 5_000 }).toBe(false);
+  await recorder.answered(VIP, (name) => name === "a", now());
+  expect(recorder.hands(VIP, from)).toEqual(["a"]);
+});
+
+test("a changed address replaces the old one", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  fleet.configure(host, { vips: "  web:\n    interface: eth0\n    addresses: [10.77.0.51/24]\n" });
+  a.signal("SIGHUP");
+  await a.until("holds the new address", (status) => status.elections[0]?.role === "holder" && status.elections[0].addresses.includes("10.77.0.51/24"));
+  await expect.poll(() => bench().isBound(host, "10.77.0.51"), { timeout: 5_000 }).toBe(true);
+  expect(bench().isBound(host, VIP)).toBe(false);
+});
+
+test("a bad file is refused with its place and what would be right; the running state stays", async () => {
+  const { fleet, recorder, now } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  const from = now();
+  writeFileSync(fleet.configFile(host), `store: ${fleet.store}\nvips:\n  web:\n    interface: eth0\n    adresses: [1.2.3.4/24]\n`);
+  a.signal("SIGHUP");
+  await expect.poll(() => a.log(), { timeout: 5_000 }).toContain("the running configuration is kept");
+  expect(a.log()).toContain("adresses");
+  await recorder.answered(VIP, (name) => name === "a", now());
+  expect(recorder.hands(VIP, from)).toEqual(["a"]);
+});
+
+test("what needs a restart is told, and not taken on", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  fleet.configure(host, { vips: oneVip(120), ttl: "5s" });
+  a.signal("SIGHUP");
+  const status = await a.until("has the new priority", (seen) => seen.elections[0]?.priority === 120);
+  expect(status.ttlMs).toBe(1_000);
+  expect(a.log()).toMatch(/"key":"ttl","from":"1s","to":"5s"|"key":"ttl","from":"1000ms","to":"5000ms"/u);
+});
