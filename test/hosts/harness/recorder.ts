@@ -70,11 +70,11 @@ export class Recorder {
     for (const close of this.closers.splice(0)) close();
   }
 
-  /** Who answered for the address, one after the other, since `from`. */
-  runs(ip: string, from = 0): readonly Run[] {
+  /** Who answered for the address, one after the other, from `from` until before `to`. */
+  runs(ip: string, from = 0, to = Number.POSITIVE_INFINITY): readonly Run[] {
     const runs: { host: string; first: number; last: number }[] = [];
     for (const answer of this.answers) {
-      if (answer.ip !== ip || answer.at < from) continue;
+      if (answer.ip !== ip || answer.at < from || answer.at >= to) continue;
       const last = runs.at(-1);
       if (last?.host === answer.host) last.last = answer.at;
       else runs.push({ host: answer.host, first: answer.at, last: answer.at });
