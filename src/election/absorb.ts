@@ -1,10 +1,12 @@
 // Takes an event into the state: what is now known, not yet what to do about it.
 
 import { elapsedMs, later } from "../base/time.ts";
+import type { Change, Snapshot } from "../ports/store.ts";
 import { assert, unreachable } from "../base/assert.ts";
 import { withChanges, withSnapshot } from "./mirror.ts";
 import { successor } from "./ranking.ts";
 import { credited, lost, noticeLoss, ownSession, settle } from "./session.ts";
+import { ownToken } from "./tenure.ts";
 import { type Attempt, type Candidacy, type Effect, type Event, type Moment, type State, withEntry } from "./state.ts";
 
 /** More attempts of unknown outcome than this, and the session counts as lost. */
@@ -18,13 +20,12 @@ export function absorb(state: State, event: Event, at: Moment): Absorbed {
     case "tick":
       return [state, []];
     case "read":
-      return informed({ ...state, reading: false, readWanted: false, lastReadAt: at.now, storeTrouble: null, informed: true,
-        mirror: withSnapshot(state.mirror, state.keys, event.snapshot, at.now) }, state, at);
+      return wasRead(state, event.snapshot, at);
     case "read-failed":
       return [troubled({ ...state, reading: false, readWanted: true }, event.message, at), []];
     case "changes":
       if (!state.informed) return [state, []];
-      return informed({ ...state, mirror: withChanges(state.mirror, state.keys, event.changes, at.now) }, state, at);
+      return heard(state, event.changes, at);
     case "gap":
       return [{ ...state, readWanted: true }, []];
     case "committed":
@@ -50,10 +51,39 @@ export function absorb(state: State, event: Event, at: Moment): Absorbed {
   }
 }
 
-/** After any news of the records: settle what was unknown, and see whether the session still stands. */
-function informed(state: State, before: State, at: Moment): Absorbed {
-  const [next, effects] = noticeLoss(settle(state, at));
+/** A read shows the store's timeline too: what was unknown is settled by it. */
+function wasRead(state: State, snapshot: Snapshot, at: Moment): Absorbed {
+  const fresh = snapshot.epoch !== state.mirror.epoch;
+  const read: State = {
+    ...state,
+    reading: false,
+    readWanted: false,
+    lastReadAt: at.now,
+    storeTrouble: null,
+    informed: true,
+    sureUpTo: fresh || snapshot.revision > state.sureUpTo ? snapshot.revision : state.sureUpTo,
+    mirror: withSnapshot(state.mirror, state.keys, snapshot, at.now),
+  };
+  return informed(settle(state.informed ? read : withInheritance(read), at), state);
+}
+
+/** A watch does not say of which timeline its news are: nothing is settled, or gained, on its word alone. */
+function heard(state: State, changes: readonly Change[], at: Moment): Absorbed {
+  const next: State = { ...state, mirror: withChanges(state.mirror, state.keys, changes, at.now) };
+  const named = [...state.candidacies.keys()].some((election) => (ownToken(next, election) ?? -1n) > state.sureUpTo);
+  return informed(named ? { ...next, readWanted: true } : next, state);
+}
+
+/** After any news of the records: see whether the session still stands. */
+function informed(state: State, before: State): Absorbed {
+  const [next, effects] = noticeLoss(state);
   return [countNamesakes(next, before), effects];
+}
+
+/** What the store says that this claim holds before this life has done anything, an earlier life held. */
+function withInheritance(state: State): State {
+  const inherited = [...state.mirror.elections.keys()].filter((election) => ownToken(state, election) !== undefined);
+  return { ...state, inherited: new Set(inherited) };
 }
 
 /** A foreign session under this node's name that beats is another daemon with the same id. */
@@ -87,14 +117,17 @@ function answered(state: State, event: Answer, at: Moment): Absorbed {
 
 function committed(state: State, attempt: Attempt, event: Extract<Event, { type: "committed" }>, at: Moment): Absorbed {
   const settled: State = { ...state, unsettled: [], conflicts: 0, storeTrouble: null };
-  const next = credited(settled, attempt, event.revision, at);
-  if (attempt.leaves) return [{ ...next, stopped: true }, [{ type: "stopped" }]];
-  return [event.epoch === state.mirror.epoch ? next : withEpochLost(next), []];
+  if (attempt.leaves) return [{ ...credited(settled, attempt, event.revision, at), stopped: true }, [{ type: "stopped" }]];
+  if (event.epoch !== state.mirror.epoch) return [withEpochLost(state, attempt), []];
+  return [{ ...credited(settled, attempt, event.revision, at), sureUpTo: event.revision }, []];
 }
 
-/** The store began a new timeline: what was known of others counts no more, until it is read anew. */
-function withEpochLost(state: State): State {
-  return { ...state, readWanted: true, mirror: { ...state.mirror, epoch: null } };
+/**
+ * The store began a new timeline: what was known of others counts no more, until it is read anew. Nor does the beat:
+ * in that timeline the elections may be another's, who waits out the leases of the old one only.
+ */
+function withEpochLost(state: State, attempt: Attempt): State {
+  return { ...state, unsettled: [...state.unsettled, attempt], readWanted: true, mirror: { ...state.mirror, epoch: null } };
 }
 
 function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {

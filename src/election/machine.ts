@@ -21,7 +21,7 @@ import { hasDueParts, propose } from "./proposal.ts";
 import { successor } from "./ranking.ts";
 import { joinableAt, ownSession } from "./session.ts";
 import { type Effect, type Event, type Moment, type State, type StepDown, type Tenure } from "./state.ts";
-import { fitAgainAt, inDoubt, ownToken, preemptDue, takeDueAt, trusted, trustedAt } from "./tenure.ts";
+import { fitAgainAt, inDoubt, objection, ownToken, preemptDue, takeDueAt, trusted, trustedAt } from "./tenure.ts";
 import { gainOf, lossOf } from "./transitions.ts";
 
 type Step = readonly [State, readonly Effect[]];
@@ -49,6 +49,7 @@ function reconcile(state: State, formerUntil: Instant, at: Moment): Step {
   next = withLosses(next, at.now, effects);
   if (next.validUntil > formerUntil && holdsAny(next)) effects.push({ type: "extend", until: next.validUntil });
   next = withGains(next, at.now, effects);
+  next = withHeirloomsSettled(next);
   next = withRead(next, at.now, effects);
   next = withCommit(next, at, effects);
   return [withStop(next, effects), effects];
@@ -88,6 +89,12 @@ function withLosses(state: State, now: Instant, effects: Effect[]): State {
     closing.push([election, { phase: "closing", reason }]);
     effects.push({ type: "lose", election, reason });
   }
+  for (const election of state.inherited) {
+    const reason = ownToken(state, election) === undefined ? "the store names another holder" : objection(state, election, now);
+    if (reason === undefined || state.tenures.has(election)) continue;
+    closing.push([election, { phase: "closing", reason }]);
+    effects.push({ type: "lose", election, reason });
+  }
   return closing.length === 0 ? state : { ...state, tenures: new Map([...state.tenures, ...closing]) };
 }
 
@@ -102,6 +109,12 @@ function withGains(state: State, now: Instant, effects: Effect[]): State {
   if (gained.length === 0) return state;
   const modest = new Set([...state.modest].filter((election) => !gained.some(([name]) => name === election)));
   return { ...state, modest, tenures: new Map([...state.tenures, ...gained]) };
+}
+
+/** What an earlier life left is settled once this life holds it, or has told the host to let it go. */
+function withHeirloomsSettled(state: State): State {
+  const left = [...state.inherited].filter((election) => !state.tenures.has(election));
+  return left.length === state.inherited.size ? state : { ...state, inherited: new Set(left) };
 }
 
 function withRead(state: State, now: Instant, effects: Effect[]): State {

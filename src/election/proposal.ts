@@ -82,9 +82,10 @@ function takePart(state: State, election: string, at: Moment): readonly Part[] {
   const found = standing(state, election);
   if (found.kind === "unreadable") return [];
   const self = { node: state.self.node, incarnation: state.identity.incarnation };
-  const reason = found.kind === "held" ? `${found.holder} was silent for its whole lease` : found.reason;
-  const writes = changeOfHands(state, election, self, reason, at);
-  const broken = found.kind === "held" ? [{ key: state.keys.session(found.holder), value: null }] : [];
+  const again = found.kind === "held" && found.holder === self.node && found.incarnation === self.incarnation;
+  const silent = found.kind === "held" ? `${found.holder} was silent for its whole lease` : found.reason;
+  const writes = changeOfHands(state, election, self, again ? "taken anew: the store was put back to an older state" : silent, at);
+  const broken = found.kind === "held" && !again ? [{ key: state.keys.session(found.holder), value: null }] : [];
   return [{ guards: found.guards, writes: [...broken, ...writes] }];
 }
 

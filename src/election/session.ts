@@ -30,7 +30,7 @@ export function joinableAt(state: State): State["validUntil"] {
 }
 
 /**
- * Settles attempts of unknown outcome by what the own session record says: the attempt that wrote it was
+ * Settles attempts of unknown outcome by what the own session record says in a read: the attempt that wrote it was
  * applied, and the lease runs from ITS send; an attempt that insists on another version can no longer be.
  */
 export function settle(state: State, at: Moment): State {

@@ -90,6 +90,10 @@ export interface State {
   readonly mirror: Mirror;
   /** Whether the first read has come. */
   readonly informed: boolean;
+  /** What is known up to this revision is of the mirror's own timeline: a read or an own commit has told so. */
+  readonly sureUpTo: Revision;
+  /** Elections that an earlier life of this claim held, and that this one has neither taken up nor let go: the host may answer for them. */
+  readonly inherited: ReadonlySet<string>;
   /** The lease: it surely lasts until here. */
   readonly validUntil: Instant;
   /** When the last beat that surely counted was sent. */
@@ -167,6 +171,8 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     identity: { kind: "ready", incarnation, joined: adopt },
     mirror: emptyMirror(now),
     informed: false,
+    sureUpTo: -1n,
+    inherited: new Set(),
     validUntil: LONG_AGO,
     beatSentAt: LONG_AGO,
     attempts: 0,

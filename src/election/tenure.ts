@@ -21,6 +21,15 @@ export function ownToken(state: State, election: string): Revision | undefined {
   return found.kind === "held" && found.holder === state.self.node ? found.token : undefined;
 }
 
+/**
+ * Whether a token is older than the timeline that the fleet has settled on: the store was put back, and may have
+ * given out greater ones. It serves to hold on, not to begin; whoever is named by it takes the election anew.
+ */
+export function outdated(state: State, token: Revision): boolean {
+  const { fleet } = state.mirror;
+  return fleet?.value != null && token < fleet.version;
+}
+
 /** Whether an attempt that may yet be applied gives the election away. */
 export function inDoubt(state: State, election: string): boolean {
   return (state.inFlight?.gives.has(election) ?? false) || state.unsettled.some((attempt) => attempt.gives.has(election));
@@ -82,7 +91,8 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
   if (candidacy === undefined || !candidacy.eligible || !trusted(state)) return NEVER;
   const found = standing(state, election);
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
-  if (found.kind === "held" && found.holder === state.self.node && ownSession(state) !== undefined) return NEVER;
+  if (found.kind === "held" && found.holder === state.self.node && ownSession(state) !== undefined)
+    return outdated(state, found.token) && objection(state, election, now) === undefined ? now : NEVER;
   const openAt = laterOf(found.kind === "held" ? found.breakableAt : found.since, state.mirror.fleet?.seenAt ?? LONG_AGO);
   if (now < openAt) return openAt;
   const rank = rankOf(state.mirror, election, state.self.node, candidacy.priority, now);

@@ -4,7 +4,7 @@ import type { Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { ownSession } from "./session.ts";
 import type { State } from "./state.ts";
-import { inDoubt, leaseCovers, objection, ownToken, trusted } from "./tenure.ts";
+import { inDoubt, leaseCovers, objection, outdated, ownToken, trusted } from "./tenure.ts";
 
 /** One reason to stop holding, in the order in which they are asked. */
 interface Loss {
@@ -27,6 +27,9 @@ export function lossOf(state: State, election: string, token: Revision, now: Ins
   return LOSSES.find((row) => row.when(state, election, token, now))?.reason(state, election, now);
 }
 
+/** A token that no store has given out. */
+const NOT_YET: Revision = -1n;
+
 /** One condition of starting to hold; all must be met. */
 type Condition = (state: State, election: string, now: Instant) => boolean;
 
@@ -35,6 +38,10 @@ const GAINS: readonly Condition[] = [
   (state, election) => !state.tenures.has(election),
   /** The store named this node, under the session that it has now. */
   (state, election) => ownToken(state, election) !== undefined,
+  /** A read or an own commit said so, which know of which timeline of the store they speak. */
+  (state, election) => (ownToken(state, election) ?? NOT_YET) <= state.sureUpTo,
+  /** The token is greater than any that was given out before. */
+  (state, election) => !outdated(state, ownToken(state, election) ?? NOT_YET),
   /** No request is under way that may give it to somebody else. */
   (state, election) => !inDoubt(state, election),
   /** The lease, counted from before the beat was sent, still runs. */
