@@ -9,6 +9,7 @@ import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Store } from "../ports/store.ts";
 import { type HostEffect, Participant } from "../runtime/participant.ts";
+import { VipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
 import type { VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./eligibility.ts";
@@ -77,7 +78,8 @@ export class Daemon {
 
   /** Puts up the fence, removes what is not ours, and joins the fleet. Throws what the kernel refuses. */
   start(): void {
-    this.vips.plan(this.config.vips.map(planOf));
+    const stuck = this.vips.plan(this.config.vips.map(planOf));
+    if (stuck.length > 0) throw new VipdError("kernel", "addresses of an earlier life that are not configured any more cannot be removed", { ips: stuck.map(({ ip }) => ip) });
     this.vips.sweep(this.modules.identity.adopt);
     this.links = this.modules.addresses.links();
     this.monitor = this.modules.monitor((event) => this.hear(event));
@@ -110,7 +112,7 @@ export class Daemon {
       if (next === undefined || addressKey(next) !== addressKey(vip)) this.participant.post({ type: "candidacy", election: vip.name, candidacy: null });
     }
     this.config = config;
-    this.vips.plan([...config.vips.map(planOf), ...this.lingering(kept)]);
+    this.vips.plan(config.vips.map(planOf));
     for (const vip of config.vips) this.stand(vip);
     this.modules.log.info({ vips: config.vips.map((vip) => vip.name) }, "configuration adopted");
   }
@@ -133,10 +135,9 @@ export class Daemon {
     const { fence, packets, identity, log } = this.modules;
     this.monitor?.close();
     this.participant.close();
-    this.vips.close();
+    const left = this.vips.retire();
     packets.close();
-    if (this.vips.state.holdings.size === 0) fence.remove();
-    else log.warn({ vips: [...this.vips.state.holdings.keys()] }, "could not let go of all: the fence stays, closed");
+    if (left.length > 0) log.warn({ ips: left.map(({ ip }) => ip) }, "could not let go of all: the fence stays");
     fence.release();
     identity.release();
   }
@@ -195,12 +196,6 @@ export class Daemon {
     if (undecided && state.informed) return;
     this.settled = true;
     this.vips.sweep(false);
-  }
-
-  /** Plans of VIPs that are no longer configured, but that the kernel has not let go of yet. */
-  private lingering(kept: ReadonlyMap<string, VipConfig>): readonly VipPlan[] {
-    const { plans, holdings } = this.vips.state;
-    return [...holdings.keys()].filter((vip) => !kept.has(vip)).flatMap((vip) => plans.get(vip) ?? []);
   }
 
   private tokenOf(vip: string): string | undefined {

@@ -14,6 +14,9 @@ import type { VipEffect, VipEvent, VipPlan, VipState } from "../vip/state.ts";
 /** How long a probe for other answerers listens, in milliseconds. */
 const PROBE_MS = 60;
 
+/** An address that the fence guards: of a plan, or found in the kernel. */
+export type GuardedAddress = Pick<VipAddress, "family" | "ip" | "prefix" | "interface">;
+
 /** What the election is told. */
 export interface VipListener {
   held(vip: string): void;
@@ -36,6 +39,8 @@ export class VipHolder {
   private readonly modules: VipModules;
   private readonly driver: Driver<VipState, VipEvent, VipEffect>;
   private readonly ending = new AbortController();
+  /** Addresses of earlier plans that the kernel would not remove. */
+  private leftovers: readonly GuardedAddress[] = [];
 
   constructor(modules: VipModules) {
     this.modules = modules;
@@ -59,10 +64,28 @@ export class VipHolder {
     this.driver.post(event);
   }
 
-  /** Sets the VIPs of this host, and puts the fence around them. */
-  plan(plans: readonly VipPlan[]): void {
-    this.modules.fence.protect(plans.flatMap((plan) => plan.addresses));
+  /**
+   * Sets the VIPs of this host, and puts the fence around them. What vipd bound once and nobody plans any more goes
+   * before its guard does; the answer is what the kernel would not remove: it stays guarded.
+   */
+  plan(plans: readonly VipPlan[]): readonly GuardedAddress[] {
     this.post({ type: "plan", plans });
+    this.leftovers = [];
+    const wanted = new Set(this.guarded().map(cidrOf));
+    const strays = this.modules.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
+    this.leftovers = strays.filter((address) => !this.removed(address, "is not planned any more: removed"));
+    this.modules.fence.protect(this.guarded());
+    return this.leftovers;
+  }
+
+  /** Ends it, and takes the fence down, unless a guarded address cannot be removed: that is the answer, and stays guarded. */
+  retire(): readonly GuardedAddress[] {
+    this.close();
+    const guarded = new Set(this.guarded().map(placeOf));
+    const bound = this.modules.addresses.addresses().filter((address) => guarded.has(placeOf(address)));
+    const left = bound.filter((address) => !this.removed(address, "was still bound: removed"));
+    if (left.length === 0) this.modules.fence.remove();
+    return left;
   }
 
   /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
@@ -178,11 +201,35 @@ export class VipHolder {
       if (addresses.unbind(address) && remark !== undefined) log.warn({ vip, ip: address.ip, interface: address.interface }, `${address.ip} ${remark}`);
   }
 
-  private addressesOf(vip: string): readonly VipAddress[] {
-    return this.state.plans.get(vip)?.addresses ?? [];
+  /** Removes one address; false when the kernel would not. */
+  private removed(address: GuardedAddress, remark: string): boolean {
+    const { addresses, log } = this.modules;
+    const { ip, interface: link } = address;
+    try {
+      if (addresses.unbind(address)) log.warn({ ip, interface: link }, `${ip} ${remark}`);
+      return true;
+    } catch (error) {
+      log.warn({ ip, interface: link, error: messageOf(error) }, `${ip} cannot be removed: it stays behind the fence`);
+      return false;
+    }
   }
 
-  private guarded(): readonly VipAddress[] {
-    return [...this.state.plans.values()].flatMap((plan) => plan.addresses);
+  private addressesOf(vip: string): readonly VipAddress[] {
+    const { holdings, plans } = this.state;
+    return holdings.get(vip)?.addresses ?? plans.get(vip)?.addresses ?? [];
   }
+
+  private guarded(): readonly GuardedAddress[] {
+    const { holdings, plans } = this.state;
+    const all = [...plans.values(), ...holdings.values()].flatMap(({ addresses }): readonly GuardedAddress[] => addresses);
+    return [...new Map([...all, ...this.leftovers].map((address) => [placeOf(address), address])).values()];
+  }
+}
+
+function cidrOf(address: GuardedAddress): string {
+  return `${placeOf(address)} ${address.prefix}`;
+}
+
+function placeOf({ ip, interface: link }: GuardedAddress): string {
+  return `${ip} ${link}`;
 }

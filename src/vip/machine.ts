@@ -107,9 +107,10 @@ function planned(state: VipState, plans: readonly VipPlan[]): Step {
 }
 
 function gained(state: VipState, vip: string, until: Instant, now: Instant): Step {
-  if (planOf(state, vip) === undefined || state.holdings.has(vip)) return [state, []];
+  const plan = planOf(state, vip);
+  if (plan === undefined || state.holdings.has(vip)) return [state, []];
   const lifetimeMs = until - now + LIFETIME_SLACK_MS;
-  return [withHolding(state, vip, { phase: "opening", until, tries: 1 }), [
+  return [withHolding(state, vip, { phase: "opening", addresses: plan.addresses, until, tries: 1 }), [
     { type: "bind", vip, lifetimeMs },
     { type: "open", vips: [vip], until },
   ]];
@@ -128,7 +129,7 @@ function opened(state: VipState, vip: string, until: Instant, now: Instant): Ste
   if (holding.phase === "on")
     return [withHolding(state, vip, { ...holding, until, tries: 1 }), [{ type: "bind", vip, lifetimeMs }]];
   const schedule = afterAnnouncing(arrivalSchedule(plan.announce, now), plan.announce, now);
-  return [withHolding(state, vip, { phase: "on", until, tries: 1, schedule, conflict: null }), [
+  return [withHolding(state, vip, { phase: "on", addresses: holding.addresses, until, tries: 1, schedule, conflict: null }), [
     { type: "announce", vip },
     { type: "held", vip },
     { type: "probe", vip },
@@ -145,11 +146,12 @@ function tooLate(state: VipState, vip: string, until: Instant): Step {
   return chain(lost(state, vip, reason), (next) => [next, [{ type: "unfit", vip, reason }]]);
 }
 
+/** What is lost without having been held is what an earlier life left: nobody here knows when that ends by itself. */
 function lost(state: VipState, vip: string, reason: string): Step {
   const holding = state.holdings.get(vip);
-  if (holding === undefined) return [state, [{ type: "close", vip }]];
-  if (holding.phase === "closing") return [state, []];
-  const closing: Holding = { phase: "closing", until: holding.until, reason, retryAt: NEVER };
+  if (holding?.phase === "closing") return [state, []];
+  const addresses = holding?.addresses ?? planOf(state, vip)?.addresses ?? [];
+  const closing: Holding = { phase: "closing", addresses, until: holding?.until ?? NEVER, reason, retryAt: NEVER };
   return [withHolding(state, vip, closing), [{ type: "close", vip }]];
 }
 

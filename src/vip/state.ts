@@ -11,14 +11,17 @@ export interface VipPlan {
   readonly announce: AnnouncePolicy;
 }
 
-/** What the host does for one VIP. No entry: the fence is closed and no address of it is bound. */
+/**
+ * What the host does for one VIP; no entry: the fence is closed and no address of it is bound. `addresses` are those
+ * that it began with: a new plan may have others, but what was opened is what must be closed.
+ */
 export type Holding =
   /** Bound; the fence is about to open. */
-  | { readonly phase: "opening"; readonly until: Instant; readonly tries: number }
+  | { readonly phase: "opening"; readonly addresses: readonly VipAddress[]; readonly until: Instant; readonly tries: number }
   /** Bound, open until `until`, announced. */
-  | { readonly phase: "on"; readonly until: Instant; readonly tries: number; readonly schedule: Schedule; readonly conflict: string | null }
-  /** The kernel refused to close or to unbind; tried again at `retryAt`. The kernel closes by itself at `until`. */
-  | { readonly phase: "closing"; readonly until: Instant; readonly reason: string; readonly retryAt: Instant };
+  | { readonly phase: "on"; readonly addresses: readonly VipAddress[]; readonly until: Instant; readonly tries: number; readonly schedule: Schedule; readonly conflict: string | null }
+  /** Closing, or the kernel refused that; tried again at `retryAt`. The kernel closes by itself at `until`. */
+  | { readonly phase: "closing"; readonly addresses: readonly VipAddress[]; readonly until: Instant; readonly reason: string; readonly retryAt: Instant };
 
 /** All VIPs of the host. Immutable. */
 export interface VipState {
