@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { concatBytes, toHex } from "../../../src/wire/bytes.ts";
+import { ipBytes } from "../../../src/wire/ip.ts";
+import { attributeMap, decodeMessages, encodeAttribute, LITTLE_ENDIAN } from "../../../src/wire/netlink.ts";
+import {
+  decodeAddress,
+  decodeLink,
+  decodeNetlinkPort,
+  encodeAddressDump,
+  encodeDeleteAddress,
+  encodeLinkQuery,
+  encodeNetlinkAddress,
+  encodeNewAddress,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+} from "../../../src/wire/rtnetlink.ts";
+import { loadVectors } from "../../vectors/load.ts";
+import { misbehaviour, mutations, truncations } from "./hostile.ts";
+
+const captured = loadVectors("rtnetlink.hex");
+const IFA_FLAGS = 8;
+const IFA_PROTO = 11;
+
+/** The payload of the first message of this type. */
+function payload(name: string, type: number): Uint8Array {
+  const message = decodeMessages(captured(name)).find((each) => each.type === type);
+  if (message === undefined) throw new Error(`no message of type ${type} in ${name}`);
+  return message.payload;
+}
+
+/** Attributes as text by type, for comparing regardless of order. */
+function readable(bytes: Uint8Array, omit: readonly number[] = []): Record<string, string> {
+  const entries = [...attributeMap(bytes.subarray(8))].filter(([type]) => !omit.includes(type));
+  return Object.fromEntries(entries.map(([type, data]) => [String(type), toHex(data)]));
+}
+
+const V4 = { bytes: ipBytes("10.9.8.7"), prefix: 24, index: 3, mark: 0x76, label: "eth0:vip", lifetimeS: 30 };
+const V6 = { bytes: ipBytes("2001:db8::7"), prefix: 64, index: 3, mark: 0x76, lifetimeS: 30 };
+
+describe.runIf(LITTLE_ENDIAN)("address requests", () => {
+  it("for IPv4 say what ip says, and the mark", () => {
+    const ours = encodeNewAddress(V4);
+    const theirs = payload("ip-address-add-4", RTM_NEWADDR);
+    expect(toHex(ours.slice(0, 8))).toBe(toHex(theirs.slice(0, 8)));
+    expect(readable(ours, [IFA_PROTO])).toEqual(readable(theirs));
+    expect(attributeMap(ours.subarray(8)).get(IFA_PROTO)).toEqual(Uint8Array.of(0x76));
+  });
+
+  it("for IPv6 say what ip says, with `nodad` as 32-bit flags, and never a label", () => {
+    const ours = encodeNewAddress({ ...V6, label: "eth0:no" });
+    const theirs = payload("ip-address-add-6", RTM_NEWADDR);
+    // ip has the flag in the header as well.
+    expect(theirs[2]).toBe(2);
+    expect(readable(ours, [IFA_PROTO, IFA_FLAGS])).toEqual(readable(theirs, [IFA_FLAGS]));
+    expect(attributeMap(ours.subarray(8)).get(IFA_FLAGS)).toEqual(Uint8Array.of(2, 0, 0, 0));
+  });
+
+  it("for deletion are those of ip, byte by byte", () => {
+    const theirs = decodeMessages(captured("ip-address-delete-4"))[0]?.payload;
+    expect(encodeDeleteAddress(V4.bytes, 24, 3)).toEqual(theirs);
+  });
+
+  it("for lists ask for all families, all links or one", () => {
+    expect(encodeAddressDump()).toEqual(new Uint8Array(8));
+    expect(encodeLinkQuery()).toEqual(new Uint8Array(16));
+    expect(toHex(encodeLinkQuery("eth0").slice(16))).toBe("09000300" + "6574683000000000");
+  });
+});
+
+describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
+  it("of addresses", () => {
+    expect(decodeAddress(payload("address-dump-4", RTM_NEWADDR))).toEqual({
+      family: 4,
+      ip: "10.9.8.7",
+      prefix: 24,
+      index: 3,
+      mark: 0,
+      label: "eth0:vip",
+      validS: 30,
+    });
+    expect(decodeAddress(payload("address-dump-6", RTM_NEWADDR))).toEqual({
+      family: 6,
+      ip: "2001:db8::7",
+      prefix: 64,
+      index: 3,
+      mark: 0,
+      validS: 30,
+    });
+  });
+
+  it("of what we asked for, in our own words", () => {
+    expect(decodeAddress(encodeNewAddress(V4))).toEqual({ family: 4, ip: "10.9.8.7", prefix: 24, index: 3, mark: 0x76, label: "eth0:vip", validS: 30 });
+  });
+
+  it("of lifetimes: all ones is for ever", () => {
+    const record = decodeAddress(encodeNewAddress({ ...V6, lifetimeS: 0xffffffff }));
+    expect(record).not.toHaveProperty("validS");
+  });
+
+  it("of a point-to-point address: the own end, not the peer's", () => {
+    const header = Uint8Array.of(2, 32, 0, 0, 3, 0, 0, 0);
+    const ends = [encodeAttribute(1, ipBytes("10.0.0.2")), encodeAttribute(2, ipBytes("10.0.0.1"))];
+    expect(decodeAddress(concatBytes(header, ...ends))?.ip).toBe("10.0.0.1");
+  });
+
+  it("of other families means nothing here", () => {
+    expect(decodeAddress(Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0))).toBeUndefined();
+  });
+
+  it.each([
+    ["no address at all", Uint8Array.of(2, 24, 0, 0, 3, 0, 0, 0)],
+    ["an address of the other family", concatBytes(Uint8Array.of(2, 24, 0, 0, 3, 0, 0, 0), encodeAttribute(2, ipBytes("::1")))],
+  ])("of %s is refused", (_, bytes) => {
+    expect(() => decodeAddress(bytes)).toThrow(RangeError);
+  });
+
+  it("of links", () => {
+    const link = decodeLink(payload("link", RTM_NEWLINK));
+    expect(link).toMatchObject({ index: 3, name: "eth0", up: false, ethernet: true, loopback: false });
+    expect(link?.mac).toMatch(/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/u);
+  });
+
+  it("of a bridge's port is not a link", () => {
+    const bytes = payload("link", RTM_NEWLINK).slice();
+    bytes[0] = 7;
+    expect(decodeLink(bytes)).toBeUndefined();
+  });
+
+  it("survives hostile bytes", () => {
+    const addresses = [payload("address-dump-4", RTM_NEWADDR), payload("address-dump-6", RTM_NEWADDR)];
+    const link = payload("link", RTM_NEWLINK);
+    const inputs = addresses.flatMap((bytes) => [...truncations(bytes), ...mutations(bytes, 500)]);
+    expect(misbehaviour(decodeAddress, inputs)).toEqual([]);
+    expect(misbehaviour(decodeLink, [...truncations(link), ...mutations(link, 1000)])).toEqual([]);
+  });
+});
+
+describe.runIf(LITTLE_ENDIAN)("netlink socket addresses", () => {
+  it("name groups and tell the port", () => {
+    expect(toHex(encodeNetlinkAddress(0x111))).toBe("100000000000000011010000");
+    expect(decodeNetlinkPort(Uint8Array.of(16, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 0))).toBe(0x12345678);
+    expect(() => decodeNetlinkPort(new Uint8Array(8))).toThrow(RangeError);
+  });
+});
