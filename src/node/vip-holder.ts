@@ -203,9 +203,10 @@ export class VipHolder {
 
   /** Removes one address; false when the kernel would not. */
   private removed(address: GuardedAddress, remark: string): boolean {
-    const { addresses, log } = this.modules;
+    const { addresses, fence, log } = this.modules;
     const { ip, interface: link } = address;
     try {
+      fence.close([address]);
       if (addresses.unbind(address)) log.warn({ ip, interface: link }, `${ip} ${remark}`);
       return true;
     } catch (error) {
