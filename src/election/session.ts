@@ -63,7 +63,11 @@ export function credited(state: State, attempt: Attempt, revision: Revision, at:
 export function noticeLoss(state: State): readonly [State, readonly Effect[]] {
   const { identity } = state;
   if (identity.kind !== "ready" || !state.informed) return [state, []];
-  if (ownSession(state) !== undefined)
+  const own = ownSession(state);
+  // After its first beat a session is this process' alone. One that beats it all the same has a copy of the claim.
+  if (own?.value && own.value.life !== state.self.life && identity.joined && state.beatSentAt !== LONG_AGO)
+    return lost(state, "another process has taken it up");
+  if (own !== undefined)
     return [identity.joined ? state : { ...state, identity: { ...identity, joined: true } }, []];
   return identity.joined ? lost(state, "the session was taken away") : [state, []];
 }
