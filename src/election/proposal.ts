@@ -113,6 +113,8 @@ function changeOfHands(
 }
 
 function candidatePart(state: State, election: string, at: Moment): readonly Part[] {
+  // It rides along with the giving up that is about to come, which must not wait for an answer to this.
+  if (state.tenures.get(election)?.phase === "closing") return [];
   const wanted = wantedCandidate(state, election, at.now);
   const seen = state.mirror.candidates.get(election)?.get(state.self.node);
   const known = seen?.value === undefined ? undefined : seen.value;
