@@ -1,0 +1,112 @@
+import { describe, expect, test } from "vitest";
+import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
+import { candidacy, ELECTION, ELECTION_KEY, Fleet, TTL_MS } from "./fleet.ts";
+
+const WAIT_MS = observerWaitMs(TTL_MS);
+const { staggerMs } = rhythmOf(TTL_MS);
+
+test("a lone candidate holds at once, under the version of the record that names it", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a");
+  fleet.advance(1);
+  expect(fleet.record).toMatchObject({ holder: "a", seq: 1, reason: "never held" });
+  expect(a.tokens).toEqual([fleet.record?.version]);
+});
+
+test("a node without a candidacy joins, and holds nothing", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a", null);
+  fleet.advance(2 * TTL_MS);
+  expect(fleet.session("a")).toBeDefined();
+  expect(fleet.record).toBeUndefined();
+  expect(a.tokens).toEqual([]);
+});
+
+test.each<[string, Parameters<typeof candidacy>[0]]>([
+  ["a candidate that is not eligible", { eligible: false, reason: "check failed" }],
+])("%s never takes", (_name, wish) => {
+  const fleet = new Fleet();
+  fleet.start("a", candidacy(wish));
+  fleet.advance(3 * TTL_MS);
+  expect(fleet.record).toBeUndefined();
+});
+
+describe("at a vacancy", () => {
+  test.each<{ name: string; priorities: Record<string, number>; broken?: string; winner: string; rank: number }>([
+    { name: "the greatest priority comes first", priorities: { a: 100, b: 150, c: 50 }, winner: "b", rank: 0 },
+    { name: "of equal priorities the first name", priorities: { c: 100, b: 100, a: 50 }, winner: "b", rank: 0 },
+    { name: "the next one, when the first cannot", priorities: { a: 100, b: 150, c: 50 }, broken: "b", winner: "a", rank: 1 },
+  ])("$name", ({ priorities, broken, winner, rank }) => {
+    const fleet = new Fleet();
+    const first = fleet.start("first", candidacy({ priority: 255 }));
+    for (const [name, priority] of Object.entries(priorities)) fleet.start(name, candidacy({ priority, preempt: false }));
+    fleet.advance(TTL_MS);
+    const lame = fleet.nodes.find((node) => node.name === broken);
+    if (lame !== undefined) lame.link = "refuses";
+    fleet.put(ELECTION_KEY, { format: 1, holder: null, incarnation: null, seq: 9, sinceWallMs: 1, reason: "by hand" });
+    first.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ eligible: false }) });
+    const took = fleet.until(() => fleet.record?.holder != null);
+    expect(fleet.record?.holder).toBe(winner);
+    expect(took).toBeGreaterThanOrEqual(rank * staggerMs);
+    expect(took).toBeLessThan(rank * staggerMs + 10);
+  });
+
+  test("a record that does not parse is nobody's to take, until it is mended", () => {
+    const fleet = new Fleet();
+    fleet.put(ELECTION_KEY, "garbage");
+    const a = fleet.start("a");
+    fleet.advance(5 * TTL_MS);
+    expect(a.tokens).toEqual([]);
+    expect(a.notes.filter((note) => note.includes("do not parse"))).toHaveLength(1);
+    expect(fleet.stored(ELECTION_KEY)?.value).toBe("garbage");
+    fleet.put(ELECTION_KEY, null);
+    fleet.until(() => a.holds, 100);
+  });
+
+  test("records of others that do not parse harm nothing", () => {
+    const fleet = new Fleet();
+    for (const key of ["sessions/x", `candidates/${ELECTION}/x`, "elections/other", "else", "sessions/x/y"]) fleet.put(`/vipd/f/live/${key}`, "{");
+    const a = fleet.start("a");
+    fleet.advance(1);
+    expect(a.holds).toBe(true);
+  });
+});
+
+describe("a timeline that the fleet has not settled on", () => {
+  test("is held in quarantine for a whole lease after its first sight; then the best comes first", () => {
+    const fleet = new Fleet({ settled: false });
+    fleet.start("a", candidacy({ priority: 50 }));
+    fleet.start("b", candidacy({ priority: 150 }));
+    const took = fleet.until(() => fleet.holders.length > 0);
+    expect(took).toBeGreaterThanOrEqual(WAIT_MS);
+    expect(took).toBeLessThan(WAIT_MS + 50);
+    expect(fleet.holders).toEqual(["b"]);
+  });
+
+  test("a newcomer who finds that the fleet has settled does not wait", () => {
+    const fleet = new Fleet({ settled: false });
+    fleet.start("a", null);
+    fleet.advance(2 * WAIT_MS);
+    const b = fleet.start("b");
+    fleet.advance(1);
+    expect(b.holds).toBe(true);
+  });
+
+  test.each<[string, (fleet: Fleet) => void]>([
+    ["all data are lost", (fleet) => fleet.backend.beginEpoch()],
+    ["the same data come back", (fleet) => fleet.backend.beginEpoch(fleet.backend.read("").records)],
+  ])("when %s under a holder, it lets go, and nobody holds for a whole lease", (_name, lose) => {
+    const fleet = new Fleet();
+    const [a, b] = [fleet.start("a"), fleet.start("b")];
+    fleet.advance(10_000);
+    expect(fleet.holders).toEqual(["a"]);
+    lose(fleet);
+    const released = fleet.until(() => !a.holds);
+    expect(released).toBeLessThanOrEqual(TTL_MS / 3 + 1);
+    const held = fleet.until(() => fleet.holders.length > 0);
+    expect(held).toBeGreaterThan(WAIT_MS - 10);
+    expect(held).toBeLessThan(WAIT_MS + TTL_MS);
+    const tokens = [...a.tokens, ...b.tokens].toSorted((x, y) => Number(x - y));
+    expect(tokens.at(-1)).toBeGreaterThan(tokens[0] ?? 0n);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
+import { candidacy, Fleet, type Node, TTL_MS } from "./fleet.ts";
+
+const WAIT_MS = observerWaitMs(TTL_MS);
+const { validityMs } = rhythmOf(TTL_MS);
+
+function pair(): { fleet: Fleet; a: Node; b: Node } {
+  const fleet = new Fleet();
+  const [a, b] = [fleet.start("a"), fleet.start("b")];
+  fleet.advance(10_000);
+  const beats = a.commits.length;
+  fleet.until(() => a.commits.length > beats);
+  return { fleet, a, b };
+}
+
+function incarnationOf(node: Node): string {
+  return node.state.identity.kind === "ready" ? node.state.identity.incarnation : "";
+}
+
+describe("a daemon that starts anew with its elder's incarnation", () => {
+  test("within the lease takes it up: the same token, and nothing moves", () => {
+    const { fleet, a, b } = pair();
+    const before = fleet.record;
+    fleet.kill(a);
+    fleet.advance(1_500);
+    const heir = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, life: "second" });
+    fleet.advance(5);
+    expect(heir.tokens).toEqual(a.tokens);
+    fleet.advance(20_000);
+    expect(fleet.record).toEqual(before);
+    expect(b.tokens).toEqual([]);
+  });
+
+  test("holds only for its own beat: nothing that the elder sent counts for it", () => {
+    const { fleet, a } = pair();
+    fleet.kill(a);
+    fleet.advance(1_000);
+    const heir = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, life: "second" });
+    const startedAt = fleet.now;
+    heir.link = "lost";
+    fleet.advance(1);
+    expect(heir.tokens).toEqual([]);
+    heir.link = "good";
+    fleet.until(() => heir.holds);
+    expect(heir.state.validUntil).toBeGreaterThan(startedAt + validityMs);
+  });
+
+  test("after the lease finds it broken, and comes back as a candidate under another incarnation", () => {
+    const { fleet, a, b } = pair();
+    fleet.kill(a);
+    fleet.until(() => b.holds);
+    const heir = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, life: "second" });
+    fleet.advance(10_000);
+    expect(fleet.holders).toEqual(["b"]);
+    expect(heir.tokens).toEqual([]);
+    expect(incarnationOf(heir)).not.toBe(incarnationOf(a));
+    expect(fleet.session("a")).toBeDefined();
+  });
+
+  test("is no heir of attempts that the elder left under way", () => {
+    const { fleet, a } = pair();
+    a.link = "slow";
+    fleet.until(() => a.state.inFlight !== null);
+    fleet.kill(a);
+    const heir = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, life: "second" });
+    fleet.advance(20_000);
+    expect(heir.holds).toBe(true);
+    expect(heir.reasons).toEqual([]);
+  });
+});
+
+test("a daemon that lost its incarnation waits out its elder's lease", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a");
+  fleet.advance(10_000);
+  fleet.kill(a);
+  const heir = fleet.start("a", candidacy(), { incarnation: "other", life: "second" });
+  const took = fleet.until(() => heir.holds);
+  expect(took).toBeGreaterThanOrEqual(WAIT_MS);
+  expect(took).toBeLessThan(WAIT_MS + 100);
+  expect(heir.tokens[0]).toBeGreaterThan(a.tokens[0] ?? 0n);
+});
+
+describe("two daemons of one id", () => {
+  test("the first keeps everything; the second waits, and says why", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a");
+    fleet.advance(5_000);
+    const twin = fleet.start("a", candidacy({ priority: 255 }), { incarnation: "twin", life: "twin" });
+    fleet.advance(30_000);
+    expect(a.holds).toBe(true);
+    expect(a.reasons).toEqual([]);
+    expect(twin.tokens).toEqual([]);
+    expect(twin.notes.filter((note) => note.includes('another daemon uses the node id "a"'))).toHaveLength(1);
+    a.post({ type: "stop" });
+    fleet.until(() => twin.holds);
+    expect(twin.notes).toContain("the other daemon with this node id is gone");
+  });
+
+  test("with one incarnation, as after a copy of the state directory: the elder gives up as soon as it hears of the younger", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a");
+    fleet.advance(5_400);
+    const twin = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, life: "twin" });
+    fleet.advance(2);
+    expect(twin.holds).toBe(true);
+    expect(a.holds).toBe(false);
+    expect(a.notes).toContain("session lost: another process has taken it up");
+    fleet.advance(30_000);
+    expect(twin.reasons).toEqual([]);
+    expect(a.holds).toBe(false);
+  });
+
+  test("with one incarnation, and no word of each other: the elder never beats again, so its lease ends", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a");
+    fleet.advance(5_400);
+    a.watching = false;
+    const twin = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, life: "twin" });
+    expect(fleet.until(() => !a.holds)).toBeLessThanOrEqual(TTL_MS);
+    fleet.advance(30_000);
+    expect(a.holds).toBe(false);
+    expect(twin.reasons).toEqual([]);
+  });
+});
