@@ -4,8 +4,8 @@
 import { type FSWatcher, watch } from "node:fs";
 import type { Database } from "./database.ts";
 
-/** Between two looks at the counter, in milliseconds; one look costs about a microsecond. */
-const POLL_MS = 25;
+/** Between two looks at the counter, in milliseconds: a look costs a microsecond, waking up for it far more. */
+const POLL_MS = 50;
 
 /** Tells its waiters that there may be something new. It runs only while somebody waits. */
 export class Feed {

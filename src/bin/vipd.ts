@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The daemon's program: puts the parts together, and stands between them and the operating system's signals.
 
+import "./small-heap.ts";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
