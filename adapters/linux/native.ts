@@ -166,7 +166,9 @@ const watched = new Set<object>();
 export function watchReadable(fd: Fd, onReadable: () => void): Watch {
   let open = true;
   let pending = false;
+  let stopped = false;
   const listen = (status: number): void => {
+    stopped ||= status < 0;
     if (pending || !open) return;
     pending = true;
     setImmediate(() => {
@@ -175,7 +177,8 @@ export function watchReadable(fd: Fd, onReadable: () => void): Watch {
       try {
         onReadable();
       } finally {
-        if (open && status < 0) handle.start(callback);
+        if (open && stopped) handle.start(callback);
+        stopped = false;
       }
     });
   };
@@ -192,7 +195,6 @@ export function watchReadable(fd: Fd, onReadable: () => void): Watch {
     },
   };
 }
-
 
 function checked(call: string, result: number, capability?: Capability): number {
   if (result >= 0) return result;
