@@ -17,6 +17,7 @@ import {
   BROADCAST_MAC,
   decodeLinkAddress,
   encodeLinkAddress,
+  PACKET_OTHERHOST,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV6,
   formatMac,
@@ -118,7 +119,10 @@ export class KernelPackets implements PacketLink {
   }
 }
 
-/** Listens for those who answer for an address. */
+/**
+ * Listens for those who answer for an address. Frames for other hosts are left out: the kernel marks so, too, those of a
+ * VLAN that has no interface here, and who answers there holds another network's address.
+ */
 class Hearing {
   readonly fd: Fd;
   readonly #address: Uint8Array;
@@ -159,7 +163,8 @@ class Hearing {
     for (;;) {
       const datagram = this.#next();
       if (datagram === undefined) return;
-      const { protocol, mac } = decodeLinkAddress(datagram.from);
+      const { protocol, packetType, mac } = decodeLinkAddress(datagram.from);
+      if (packetType === PACKET_OTHERHOST) continue;
       const claimant = protocol === ETHERTYPE_ARP ? this.#arpClaimant(datagram.data) : this.#ndpClaimant(datagram.data, mac);
       if (claimant === undefined || this.#own.has(claimant) || this.#heard.has(claimant)) continue;
       this.#heard.set(claimant, this.#clock.now());

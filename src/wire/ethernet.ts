@@ -30,6 +30,9 @@ export function ipv6MulticastMac(group: Uint8Array): Uint8Array {
   return Uint8Array.of(0x33, 0x33, ...group.subarray(12, 16));
 }
 
+/** The packet type of frames that are not for this host: of another hardware address, or of a VLAN without an interface. */
+export const PACKET_OTHERHOST = 3;
+
 /** Where an AF_PACKET message goes to or comes from. */
 export interface LinkAddress {
   readonly protocol: number;
