@@ -4,6 +4,7 @@ import { VipdError } from "../../src/base/errors.ts";
 import { concatBytes } from "../../src/wire/bytes.ts";
 import type { NetlinkMessage, NetlinkVerdict } from "../../src/wire/netlink.ts";
 import {
+  decodeDone,
   decodeMessages,
   decodeVerdict,
   encodeMessage,
@@ -113,6 +114,7 @@ export class NetlinkSocket {
       const { messages, verdicts, interrupted } = this.exchange([{ ...request, flags: request.flags | NLM_F_DUMP }]);
       const errno = verdicts.find((verdict) => verdict.errno !== 0)?.errno;
       if (errno !== undefined) throw kernelError(`${this.#what} ${call}`, errno);
+      if (verdicts.length === 0) throw this.#silence();
       if (!interrupted) return messages;
     }
     throw new VipdError("kernel", `${this.#what} ${call}: the list kept changing while it was read`, { call });
@@ -148,7 +150,8 @@ export class NetlinkSocket {
         if (message.seq < first || message.seq >= first + count) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
         if (message.type === NLMSG_ERROR) verdicts.push(decodeVerdict(message.payload));
-        else if (message.type !== NLMSG_DONE) messages.push(message);
+        else if (message.type === NLMSG_DONE) verdicts.push({ errno: decodeDone(message.payload), seq: message.seq });
+        else messages.push(message);
       }
     }
   }

@@ -146,6 +146,13 @@ export function decodeVerdict(payload: Uint8Array): NetlinkVerdict {
   return { errno: Math.abs(view.getInt32(0, LITTLE_ENDIAN)), seq: view.getUint32(12, LITTLE_ENDIAN) };
 }
 
+// struct of NLMSG_DONE: i32 negative errno or 0 @0; older kernels may leave it out.
+
+/** The positive errno with which a dump ended, or 0. */
+export function decodeDone(payload: Uint8Array): number {
+  return payload.length < 4 ? 0 : Math.max(0, -viewOf(payload).getInt32(0, LITTLE_ENDIAN));
+}
+
 /** A number of 32 bits in host order. */
 export function host32(value: number): Uint8Array {
   const out = new Uint8Array(4);

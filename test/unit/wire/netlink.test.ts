@@ -3,6 +3,7 @@ import { concatBytes, fromHex, toHex } from "../../../src/wire/bytes.ts";
 import {
   align4,
   attributeMap,
+  decodeDone,
   decodeMessages,
   decodeVerdict,
   encodeAttribute,
@@ -99,5 +100,16 @@ describe.runIf(LITTLE_ENDIAN)("netlink attributes", () => {
   it("survive hostile bytes", () => {
     const bytes = captured("ip-address-add-4").slice(24);
     expect(misbehaviour(listAttributes, [...truncations(bytes), ...mutations(bytes, 500)])).toEqual([]);
+  });
+});
+
+describe.runIf(LITTLE_ENDIAN)("the end of a dump", () => {
+  it("tells of success, also from kernels that say nothing", () => {
+    expect(decodeDone(decodeMessages(captured("dump-done"))[0]?.payload ?? fromHex("ff"))).toBe(0);
+    expect(decodeDone(new Uint8Array())).toBe(0);
+  });
+
+  it("tells of the error that cut it short", () => {
+    expect(decodeDone(fromHex("feffffff"))).toBe(2);
   });
 });
