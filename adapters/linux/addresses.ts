@@ -4,16 +4,18 @@ import type { VipAddress } from "../../src/base/vip.ts";
 import type { AddressTable, BoundAddress, Link } from "../../src/ports/host.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { NLM_F_CREATE, NLM_F_REPLACE } from "../../src/wire/netlink.ts";
-import type { AddressRecord } from "../../src/wire/rtnetlink.ts";
+import type { AddressRecord, LinkRecord } from "../../src/wire/rtnetlink.ts";
 import {
   decodeAddress,
   encodeAddressDump,
   encodeDeleteAddress,
   encodeNewAddress,
+  encodePromoteSecondaries,
   MAX_LIFETIME_S,
   RTM_DELADDR,
   RTM_GETADDR,
   RTM_NEWADDR,
+  RTM_SETLINK,
 } from "../../src/wire/rtnetlink.ts";
 import { EADDRNOTAVAIL, kernelError } from "./errors.ts";
 import { dumpLinks, needLink, findLink, toLink } from "./links.ts";
@@ -31,7 +33,9 @@ export class KernelAddresses implements AddressTable {
    * because the fence, and not the presence of the address, decides whether this host answers.
    */
   bind(address: VipAddress, lifetimeMs: number): void {
-    const { index } = needLink(this.#socket, address.interface);
+    const link = needLink(this.#socket, address.interface);
+    const { index } = link;
+    if (address.family === 4 && address.prefix < 32) this.#keepSecondaries(link);
     const lifetimeS = Math.min(Math.max(1, Math.ceil(lifetimeMs / 1000)), MAX_LIFETIME_S);
     const payload = encodeNewAddress({
       bytes: ipBytes(address.ip),
@@ -74,6 +78,15 @@ export class KernelAddresses implements AddressTable {
 
   close(): void {
     this.#socket.close();
+  }
+
+  /**
+   * The first IPv4 address of a subnet is its primary one, and by Linux's default takes the others with it when it goes:
+   * a VIP would fall with the host's own address, or worse, the host's own address with the VIP. systemd sets the same.
+   */
+  #keepSecondaries({ index, promotesSecondaries }: LinkRecord): void {
+    if (promotesSecondaries) return;
+    this.#socket.request("promote secondary addresses", { type: RTM_SETLINK, flags: 0, payload: encodePromoteSecondaries(index) });
   }
 }
 

@@ -15,7 +15,7 @@ import type { Nftables, Outcome } from "./nftables.ts";
 export const OWNED: number = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST;
 
 /** Every network namespace has it. */
-const LOOPBACK: LinkRecord = { index: 1, name: "lo", up: true, ethernet: true, loopback: false, mac: "" };
+const LOOPBACK: LinkRecord = { index: 1, name: "lo", up: true, ethernet: true, loopback: false, mac: "", promotesSecondaries: false };
 
 /** What was found. */
 export interface FenceKind {

@@ -4,12 +4,13 @@ import type { Family } from "../base/vip.ts";
 import { cString, concatBytes, needBytes, readCString, viewOf } from "./bytes.ts";
 import { formatIp, IPV4_BYTES, IPV6_BYTES } from "./ip.ts";
 import { formatMac } from "./ethernet.ts";
-import { attributeMap, encodeAttribute, host32, LITTLE_ENDIAN, readHost32 } from "./netlink.ts";
+import { attributeMap, encodeAttribute, encodeNested, host32, LITTLE_ENDIAN, readHost32 } from "./netlink.ts";
 
 /** Message types. */
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
+export const RTM_SETLINK = 19;
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
@@ -36,6 +37,10 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET_CONF = 1;
+/** Place of the setting in IFLA_INET_CONF, counted from 1 (linux/ip.h). */
+const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20;
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -85,6 +90,8 @@ export interface LinkRecord {
   readonly mac: string;
   /** What it is a part of: "bridge", "bond", "team", "vrf"...; undefined when it stands alone. */
   readonly slaveKind?: string;
+  /** Whether an IPv4 address outlives the removal of another of its subnet that came before it. */
+  readonly promotesSecondaries: boolean;
 }
 
 // struct ifaddrmsg: u8 family @0, u8 prefix @1, u8 flags @2, u8 scope @3, u32 index @4; attributes follow.
@@ -184,7 +191,25 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
     loopback: (flags & IFF_LOOPBACK) !== 0,
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? new Uint8Array()),
     ...(slaveKind === undefined ? {} : { slaveKind: readCString(slaveKind) }),
+    promotesSecondaries: promotes(attributes.get(IFLA_AF_SPEC)),
   };
+}
+
+// IFLA_AF_SPEC: by family, for AF_INET: IFLA_INET_CONF: i32 per setting, in the order of their numbers.
+
+function promotes(spec: Uint8Array | undefined): boolean {
+  const inet = spec === undefined ? undefined : attributeMap(spec).get(AF_INET);
+  const settings = inet === undefined ? undefined : attributeMap(inet).get(IFLA_INET_CONF);
+  const at = (IPV4_DEVCONF_PROMOTE_SECONDARIES - 1) * 4;
+  return settings !== undefined && settings.length >= at + 4 && viewOf(settings).getInt32(at, LITTLE_ENDIAN) !== 0;
+}
+
+/** Payload of RTM_SETLINK that sets net.ipv4.conf.<interface>.promote_secondaries. */
+export function encodePromoteSecondaries(index: number): Uint8Array {
+  const header = new Uint8Array(IFINFOMSG_BYTES);
+  viewOf(header).setInt32(4, index, LITTLE_ENDIAN);
+  const setting = encodeAttribute(IPV4_DEVCONF_PROMOTE_SECONDARIES, host32(1));
+  return concatBytes(header, encodeNested(IFLA_AF_SPEC, encodeNested(AF_INET, encodeNested(IFLA_INET_CONF, setting))));
 }
 
 // struct sockaddr_nl: u16 family @0 (AF_NETLINK 16), u16 pad, u32 port @4, u32 groups @8.

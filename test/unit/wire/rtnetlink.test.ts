@@ -11,6 +11,7 @@ import {
   encodeLinkQuery,
   encodeNetlinkAddress,
   encodeNewAddress,
+  encodePromoteSecondaries,
   RTM_NEWADDR,
   RTM_NEWLINK,
 } from "../../../src/wire/rtnetlink.ts";
@@ -140,5 +141,23 @@ describe.runIf(LITTLE_ENDIAN)("netlink socket addresses", () => {
     expect(toHex(encodeNetlinkAddress(0x111))).toBe("100000000000000011010000");
     expect(decodeNetlinkPort(Uint8Array.of(16, 0, 0, 0, 0x78, 0x56, 0x34, 0x12, 0, 0, 0, 0))).toBe(0x12345678);
     expect(() => decodeNetlinkPort(new Uint8Array(8))).toThrow(RangeError);
+  });
+});
+
+describe.runIf(LITTLE_ENDIAN)("the setting promote_secondaries", () => {
+  it("is read from what the kernel tells of a link: off by default", () => {
+    expect(decodeLink(payload("link", RTM_NEWLINK))?.promotesSecondaries).toBe(false);
+  });
+
+  it("is read as on where its place holds a number other than 0", () => {
+    const bytes = payload("link", RTM_NEWLINK).slice();
+    // IFLA_AF_SPEC, then AF_INET, then IFLA_INET_CONF begin here, each with a header of 4 bytes.
+    const at = toHex(bytes).indexOf("c0011a008c00020088000100") / 2;
+    bytes[at + 12 + 19 * 4] = 1;
+    expect(decodeLink(bytes)?.promotesSecondaries).toBe(true);
+  });
+
+  it("is set through the link, whoever may write /proc/sys", () => {
+    expect(toHex(encodePromoteSecondaries(3))).toBe("00000000030000000000000000000000" + "14001a80" + "10000280" + "0c000180" + "08001400" + "01000000");
   });
 });
