@@ -1,7 +1,6 @@
 // The daemon's log: pino, JSON lines on standard output, or pretty lines on a terminal.
 
 import { type Level, pino } from "pino";
-import pretty from "pino-pretty";
 import type { Logger } from "../ports/logger.ts";
 
 /** How much is logged, and how it looks; `auto`: pretty on a terminal, JSON elsewhere. */
@@ -17,11 +16,11 @@ export interface AdjustableLogger extends Logger {
   setLevel(level: Level): void;
 }
 
-/** Makes the daemon's logger. Lines are written before the call returns: a crash loses none. */
-export function createLogger(options: LogOptions): AdjustableLogger {
+/** Makes the daemon's logger. Lines are written before a call returns: a crash loses none. */
+export async function createLogger(options: LogOptions): Promise<AdjustableLogger> {
   const isPretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
   const target = isPretty
-    ? pretty({ sync: true, ignore: "pid,hostname,node", translateTime: "HH:MM:ss.l" })
+    ? (await import("pino-pretty")).default({ sync: true, ignore: "pid,hostname,node", translateTime: "HH:MM:ss.l" })
     : pino.destination({ dest: 1, sync: true });
   const log = pino({ level: options.level, base: { node: options.node }, timestamp: pino.stdTimeFunctions.isoTime }, target);
   return {

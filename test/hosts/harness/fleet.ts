@@ -119,11 +119,22 @@ export class Fleet {
   readonly directory = mkdtempSync(join(tmpdir(), "vd-"));
   readonly store = `sqlite:${join(this.directory, "store", "fleet.db")}`;
   private readonly daemons = new Set<DaemonProcess>();
+  /** The Node.js that runs them. */
+  readonly node = NODE;
+  private readonly programs: string;
   private starts = 0;
 
-  constructor(lan: Lan) {
+  /** `programs`: where the programs are, from the top of the project: as they are written, or built. */
+  constructor(lan: Lan, programs: "src/bin" | "dist/src/bin" = "src/bin") {
     this.lan = lan;
+    this.programs = programs;
     mkdirSync(join(this.directory, "store"));
+  }
+
+  /** The command line of one of the programs. */
+  program(name: "vipd" | "vipctl"): readonly string[] {
+    const ending = this.programs === "src/bin" ? "ts" : "js";
+    return [NODE, "--no-warnings", join(ROOT, this.programs, `${name}.${ending}`)];
   }
 
   socketOf(host: Station, node = host.name): string {
@@ -169,12 +180,12 @@ export class Fleet {
 
   /** Runs vipctl on a host. */
   vipctl(host: Station, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-    return capture(host, [NODE, "--no-warnings", join(ROOT, "src/bin/vipctl.ts"), ...args], env);
+    return capture(host, [...this.program("vipctl"), ...args], env);
   }
 
   /** Runs vipd on a host to its end, by way of another program if need be. */
   vipd(host: Station, args: readonly string[], by: readonly string[] = []): Promise<Finished> {
-    return capture(host, [...by, NODE, "--no-warnings", join(ROOT, "src/bin/vipd.ts"), ...args], {});
+    return capture(host, [...by, ...this.program("vipd"), ...args], {});
   }
 
   /** The logs of all daemons, with their names. */
@@ -195,7 +206,7 @@ export class Fleet {
     this.starts += 1;
     const logFile = join(this.directory, `${host.name}-${node}-${this.starts}.log`);
     const log = createWriteStream(logFile, { flags: "a" });
-    const child = spawn("ip", ["netns", "exec", host.namespace.name, NODE, "--no-warnings", join(ROOT, "src/bin/vipd.ts"), "-c", file], {
+    const child = spawn("ip", ["netns", "exec", host.namespace.name, ...this.program("vipd"), "-c", file], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: ROOT,
     });

@@ -1,0 +1,194 @@
+// The daemon's program: puts the parts together, and stands between them and the operating system's signals.
+
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
+import { type AdminServer, startAdminServer } from "../admin/server.ts";
+import { messageOf, VipdError } from "../base/errors.ts";
+import { errorLines, loadConfig } from "../cli/config-file.ts";
+import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
+import { handleVipdArguments, type VipdModules } from "../cli/vipd-arguments.ts";
+import { describeDifference } from "../config/difference.ts";
+import type { Config } from "../config/types.ts";
+import { KNOWN_STORES, openStore } from "../library/stores.ts";
+import { Daemon } from "../node/daemon.ts";
+import { openIdentity } from "../node/identity.ts";
+import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
+import type { IdentityKeeper } from "../ports/identity.ts";
+import type { Store } from "../ports/store.ts";
+import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
+import { systemEntropy, systemTimers } from "../runtime/timers.ts";
+import { ServiceManager } from "./service-manager.ts";
+import { readVersion } from "./version.ts";
+
+/** An election's history is asked of the store within this time, in milliseconds. */
+const HISTORY_MS = 2_000;
+
+/** A daemon and what it stands on. */
+interface Running {
+  config: Config;
+  readonly daemon: Daemon;
+  readonly admin: AdminServer;
+  readonly store: Store;
+  readonly host: LinuxHost;
+  readonly log: AdjustableLogger;
+  readonly manager: ServiceManager;
+}
+
+const modules: VipdModules = {
+  version: readVersion(),
+  out: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
+  err: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
+  hostName: hostname(),
+  stores: KNOWN_STORES,
+  readFile: (path) => readFile(path, "utf8"),
+};
+
+/** Runs vipd with the arguments of this process, to its end. */
+export async function main(): Promise<void> {
+  const invocation = await handleVipdArguments(process.argv.slice(2), modules);
+  if (invocation.kind === "exit") {
+    process.exitCode = invocation.code;
+    return;
+  }
+  try {
+    const running = await start(await loadConfig(invocation.configFile, modules));
+    followSignals(running, invocation.configFile);
+  } catch (error) {
+    // The process ends at once: what was opened on the way here must not keep it.
+    for (const line of errorLines(error)) process.stderr.write(`vipd: ${line}\n`);
+    process.exit(exitCodeOf(error));
+  }
+}
+
+async function start(config: Config): Promise<Running> {
+  const log = await createLogger({ level: config.log.level, format: config.log.format, node: config.node });
+  failLoudly(log);
+  const identity = openIdentity(config, { entropy: systemEntropy, lockFile, bootId: bootId() });
+  const host = createLinuxHost({ fence: config.fence });
+  assureInterfaces(config, host);
+  const store = await openStore(config.store);
+  const daemon = makeDaemon(config, { host, store, log, identity });
+  const admin = await openAdmin(config, daemon, { host, store });
+  const manager = new ServiceManager(process.env, host.notifySystemd);
+  daemon.start();
+  const { kind, flushProof, caveats } = host.fence.info;
+  log.info({ version: modules.version, fleet: config.fleet, vips: config.vips.map((vip) => vip.name), fence: kind, flushProof, adopting: identity.adopt }, "vipd runs");
+  for (const caveat of caveats) log.debug({}, `the fence: ${caveat}`);
+  manager.ready(() => summary(daemon), (listener) => daemon.onChange(listener));
+  return { config, daemon, admin, store, host, log, manager };
+}
+
+function makeDaemon(config: Config, parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper }): Daemon {
+  const { host, store, log, identity } = parts;
+  const { addresses, fence, packets } = host;
+  return new Daemon(config, {
+    store,
+    timers: systemTimers(host.clock),
+    entropy: systemEntropy,
+    identity,
+    addresses,
+    fence,
+    packets,
+    monitor: (onEvent) => host.monitor(onEvent),
+    log,
+    hostName: modules.hostName,
+  });
+}
+
+function openAdmin(config: Config, daemon: Daemon, { host, store }: { host: LinuxHost; store: Store }): Promise<AdminServer> {
+  const { version } = modules;
+  const parts = (): StatusParts => ({
+    version,
+    storeUrl: config.store,
+    store,
+    fence: host.fence.info,
+    election: daemon.election,
+    holdings: daemon.holdings,
+    now: host.clock.now(),
+  });
+  return startAdminServer(
+    config.admin,
+    {
+      version: () => ({ version, node: config.node, pid: process.pid }),
+      status: () => statusView(parts()),
+      election: (name) => electionWithHistory(parts(), name, HISTORY_MS),
+      stepDown: ({ election, to }) => {
+        const refused = daemon.stepDown(election, to);
+        return Promise.resolve({ accepted: refused === undefined, reason: refused ?? `handing ${election} over` });
+      },
+      onChange: (listener) => daemon.onChange(listener),
+    },
+    new AbortController().signal,
+  );
+}
+
+/** An interface that is missing now is a slip in the file; one that goes later makes this node stand back. */
+function assureInterfaces(config: Config, host: LinuxHost): void {
+  const links = host.addresses.links().map((link) => link.name);
+  for (const vip of config.vips)
+    for (const { interface: name } of vip.addresses)
+      if (!links.includes(name))
+        throw new VipdError("interface", `vips.${vip.name}.interface: this host has no interface ${name}; it has ${links.join(", ")}`, { vip: vip.name, interface: name });
+}
+
+function followSignals(running: Running, configFile: string): void {
+  const stop = (signal: NodeJS.Signals): void => {
+    process.removeAllListeners("SIGTERM").removeAllListeners("SIGINT").removeAllListeners("SIGHUP");
+    for (const ignored of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(ignored, () => {});
+    running.log.info({ signal }, "asked to stop");
+    void shutDown(running);
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  process.on("SIGHUP", () => void reload(running, configFile));
+}
+
+async function shutDown({ daemon, admin, store, host, log, manager }: Running): Promise<void> {
+  manager.stopping();
+  await daemon.stop();
+  log.info({}, "stopped");
+  await Promise.all([admin.close(), store.close()]);
+  host.close();
+  process.exit(EXIT.ok);
+}
+
+async function reload(running: Running, configFile: string): Promise<void> {
+  const { daemon, log, manager } = running;
+  manager.reloading();
+  try {
+    const wanted = await loadConfig(configFile, modules);
+    const difference = describeDifference(running.config, wanted);
+    for (const { path, from, to } of difference.needsRestart)
+      log.warn({ key: path, from, to }, `${path} is changed in the file: it takes effect at the next start`);
+    const next: Config = { ...running.config, vips: wanted.vips, log: { ...running.config.log, level: wanted.log.level } };
+    running.config = next;
+    log.setLevel(next.log.level);
+    if (difference.none) log.info({ file: configFile }, "the configuration is the same");
+    else daemon.reload(next);
+  } catch (error) {
+    const lines = errorLines(error);
+    log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);
+  }
+  manager.reloaded();
+}
+
+/** What systemctl status shows in one line. */
+function summary(daemon: Daemon): string {
+  const { candidacies, tenures } = daemon.election;
+  const held = [...tenures].filter(([, tenure]) => tenure.phase === "on").map(([name]) => name);
+  return held.length === 0 ? `holds none of ${candidacies.size}` : `holds ${held.length} of ${candidacies.size}: ${held.slice(0, 8).join(", ")}`;
+}
+
+/** A bug ends the process: the kernel closes the fence when the lease ends, and a restart before that takes the lease up. */
+function failLoudly(log: AdjustableLogger): void {
+  const die = (error: unknown): never => {
+    log.error({ stack: error instanceof Error ? error.stack : undefined }, `a bug in vipd: ${messageOf(error)}`);
+    process.exit(EXIT.software);
+  };
+  process.on("uncaughtException", die).on("unhandledRejection", die);
+}
+
+function bootId(): string {
+  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+}

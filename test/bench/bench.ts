@@ -1,0 +1,30 @@
+// npm run bench [-- name ...]: time and memory, against their bars and against keepalived in the same run.
+
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { answers, commits, idle } from "./idle.ts";
+import { planned, restarts, violent } from "./moves.ts";
+import { print, type Row } from "./table.ts";
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = { planned, violent, restarts, idle, answers, commits };
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
+  if (unknown.length > 0) {
+    process.stderr.write(`no benchmark ${unknown.join(", ")}: there are ${Object.keys(BENCHES).join(", ")}\n`);
+    return 2;
+  }
+  const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
+  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: join(import.meta.dirname, "../.."), stdio: "inherit" });
+  let met = true;
+  for (const [name, run] of Object.entries(BENCHES)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const rows = await run();
+    print(rows);
+    met = met && rows.every((row) => row.met !== false);
+  }
+  return met ? 0 : 1;
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,90 @@
+// The peer: keepalived on the same hosts, with the settings people have (advert_int 1, priority 100).
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bootTimeMs } from "../../adapters/linux/native.ts";
+import { VIP } from "../hosts/harness/fleet.ts";
+import { Lan, type Station } from "../hosts/harness/lan.ts";
+import { Recorder } from "../hosts/harness/recorder.ts";
+import { pause } from "./stage.ts";
+
+/** Makes sure that keepalived is there; as root it is installed. */
+export function assureKeepalived(): void {
+  if (spawnSync("sh", ["-c", "command -v keepalived"]).status === 0) return;
+  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "keepalived"], { stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) throw new Error("the peer is missing: apt install keepalived");
+}
+
+/** A running pair of keepalived. */
+export class KeepalivedPair {
+  readonly lan = new Lan(["a", "b"]);
+  readonly recorder = new Recorder(this.lan, [VIP]);
+  private readonly directory = mkdtempSync(join(tmpdir(), "vdk-"));
+  private readonly children = new Map<string, ChildProcess>();
+
+  async start(): Promise<void> {
+    assureKeepalived();
+    for (const [i, host] of this.lan.hosts.entries()) this.startOn(host, 100 - i * 10);
+    await this.recorder.answered(VIP, () => true, 0, 15_000);
+    await pause(1_500);
+  }
+
+  /** The process that forked the VRRP child is the first; both are the daemon. */
+  pids(host: string): readonly number[] {
+    const pid = this.children.get(host)?.pid ?? 0;
+    const listed = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" }).stdout;
+    return [pid, ...listed.split("\n").map(Number).filter((child) => child > 0)];
+  }
+
+  startOn(host: Station, priority: number): void {
+    const file = join(this.directory, `${host.name}.conf`);
+    writeFileSync(
+      file,
+      `global_defs {\n vrrp_skip_check_adv_addr\n}\nvrrp_instance web {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority ${priority}\n advert_int 1\n nopreempt\n virtual_ipaddress {\n ${VIP}/24\n }\n}\n`,
+    );
+    const pid = join(this.directory, `${host.name}`);
+    const args = ["netns", "exec", host.namespace.name, "keepalived", "-n", "-P", "-f", file, "-p", `${pid}.pid`, "-r", `${pid}-vrrp.pid`];
+    this.children.set(host.name, spawn("ip", args, { stdio: "ignore" }));
+  }
+
+  async stop(host: string, signal: NodeJS.Signals): Promise<void> {
+    const child = this.children.get(host);
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    for (const host of this.children.keys()) await this.stop(host, "SIGTERM");
+    this.recorder.close();
+    this.lan.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The client's gaps in milliseconds when the master is stopped, so many times. */
+export async function keepalivedGap(count: number, signal: NodeJS.Signals): Promise<readonly number[]> {
+  const pair = new KeepalivedPair();
+  const gaps: number[] = [];
+  try {
+    await pair.start();
+    for (let i = 0; i < count; i += 1) {
+      const master = pair.recorder.hands(VIP).at(-1) ?? "a";
+      const from = bootTimeMs();
+      await pair.stop(master, signal);
+      await pair.recorder.answered(VIP, (host) => host !== master, from, 15_000);
+      await pause(300);
+      gaps.push(pair.recorder.gapMs(VIP, from));
+      const host = pair.lan.hosts.find(({ name }) => name === master);
+      if (host !== undefined) pair.startOn(host, 100);
+      await pause(2_000);
+    }
+  } finally {
+    await pair.close();
+  }
+  return gaps;
+}

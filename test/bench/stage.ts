@@ -1,0 +1,77 @@
+// The fleet of the benchmarks: installed daemons (built, without type stripping) on hosts in namespaces.
+
+import { bootTimeMs } from "../../adapters/linux/native.ts";
+import { type DaemonProcess, Fleet, type NodeSettings, VIP } from "../hosts/harness/fleet.ts";
+import { Lan } from "../hosts/harness/lan.ts";
+import { Recorder } from "../hosts/harness/recorder.ts";
+
+const VIPS = `  web:\n    interface: eth0\n    addresses: [${VIP}/24]\n    preempt: false\n`;
+
+/** A LAN with a fleet on it. */
+export class Stage {
+  readonly lan: Lan;
+  readonly fleet: Fleet;
+  readonly recorder: Recorder;
+  private readonly daemons = new Map<string, DaemonProcess>();
+
+  constructor(hosts: readonly string[]) {
+    this.lan = new Lan(hosts);
+    this.fleet = new Fleet(this.lan, "dist/src/bin");
+    this.recorder = new Recorder(this.lan, [VIP]);
+  }
+
+  async start(settings: Partial<NodeSettings> = {}): Promise<void> {
+    for (const host of this.lan.hosts) this.daemons.set(host.name, this.fleet.start(host, { vips: VIPS, ...settings }));
+    await this.quiet();
+  }
+
+  restart({ host }: DaemonProcess): void {
+    this.daemons.set(host.name, this.fleet.restart(host));
+  }
+
+  all(): readonly DaemonProcess[] {
+    return [...this.daemons.values()];
+  }
+
+  async holder(election = "web"): Promise<DaemonProcess> {
+    for (const daemon of this.daemons.values()) {
+      const status = await daemon.admin.status({ timeoutMs: 5_000 });
+      if (status.elections.some(({ name, role }) => name === election && role === "holder")) return daemon;
+    }
+    throw new Error(`nobody holds ${election}`);
+  }
+
+  /** Waits until every node has its part. */
+  async quiet(): Promise<void> {
+    for (const daemon of this.daemons.values())
+      await daemon.until("has its part", (status) => status.session.state === "live" && status.elections.length > 0 && status.elections.every((e) => e.holderAlive === true && e.eligible === true), 30_000);
+  }
+
+  /** Moves the VIP by force: how long the client had no answer, and how long two answered, both in milliseconds. */
+  async move(strike: (holder: DaemonProcess) => void | Promise<unknown>, mend: (holder: DaemonProcess) => void, waitMs = 0): Promise<{ gapMs: number; overlapMs: number }> {
+    const { recorder } = this;
+    const holder = await this.holder();
+    await pause(waitMs);
+    const old = holder.host.name;
+    const from = bootTimeMs();
+    await strike(holder);
+    const { host: heir } = await recorder.answered(VIP, (name) => name !== old, from, 15_000);
+    await pause(200);
+    mend(holder);
+    await this.quiet();
+    const overlapMs = recorder.overlapMs(VIP, [old, heir], from);
+    const gapMs = recorder.gapMs(VIP, from);
+    recorder.answers.length = 0;
+    return { gapMs, overlapMs };
+  }
+
+  async close(): Promise<void> {
+    this.recorder.close();
+    await this.fleet.close();
+    this.lan.close();
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
