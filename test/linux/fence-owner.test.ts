@@ -1,0 +1,241 @@
+// The fence outlives its process, frozen or dead, and is nobody else's to change.
+
+import { describe, expect, it } from "vitest";
+import { ARM_MS } from "../../adapters/linux/fence.ts";
+import { bootTimeMs } from "../../adapters/linux/native.ts";
+import { run } from "./namespaces.ts";
+import { eventually, useWire } from "./namespaces.ts";
+import { askAll, bindAll, holdFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
+import { startHolder } from "./process.ts";
+import { lastAnswered, untilAnswered, whoAnswers } from "./traffic.ts";
+
+const wire = useWire();
+
+function nft(...args: readonly string[]): string {
+  return wire().host.exec("nft", ...args);
+}
+
+function untilOf(answer: unknown): number {
+  if (typeof answer === "object" && answer !== null && "until" in answer && typeof answer.until === "number") return answer.until;
+  throw new Error(`no hold: ${JSON.stringify(answer)}`);
+}
+
+describe.each(KINDS)("the %s fence", (mode) => {
+  it("is closed by the kernel in time while its process is stopped, and the process finds it closed", async () => {
+    const holder = await startHolder(wire(), wire().host, mode, VIPS);
+    bindAll(wire());
+    const streams = askAll(wire());
+    const until = untilOf(await holder.ask("hold 400"));
+    holder.signal("SIGSTOP");
+    await untilAnswered(streams);
+    await eventually("the end of the hold", () => bootTimeMs() > until + 60);
+    for (const stream of streams) {
+      expect(lastAnswered(stream), stream.name).toBeLessThanOrEqual(until);
+      expect(lastAnswered(stream), stream.name).toBeGreaterThan(until - ARM_MS - 60);
+    }
+    holder.signal("SIGCONT");
+    expect(await holder.ask("open")).toEqual([]);
+    expect(await whoAnswers(streams)).toEqual([]);
+  });
+
+  it("is closed by the kernel in time when its process was killed; the next process takes it over, open or closed", async () => {
+    const holder = await startHolder(wire(), wire().host, mode, VIPS);
+    bindAll(wire());
+    const streams = askAll(wire());
+    const until = untilOf(await holder.ask("hold 1500"));
+    await untilAnswered(streams);
+    await holder.kill();
+    const before = streams.map(({ questions }) => questions.length);
+
+    const heir = openFence(wire(), { mode });
+    heir.protect(VIPS);
+    expect(heir.intact()).toBe(true);
+    expect(heir.open()).toEqual(VIPS.map(({ ip }) => ip));
+    await eventually("the end of the hold", () => bootTimeMs() > until + 40);
+    for (const [i, { questions, name }] of streams.entries()) {
+      const inTime = questions.slice(before[i]).filter(({ at }) => at < until - ARM_MS - 60);
+      expect(inTime.filter(({ answered }) => !answered), name).toEqual([]);
+      expect(questions.filter(({ at, answered }) => at > until && answered), name).toEqual([]);
+    }
+    expect(holdFor(heir, 60_000)).toEqual({ kind: "open" });
+    await untilAnswered(streams);
+  });
+
+  it("stands closed for a dead process that never held anything", async () => {
+    const holder = await startHolder(wire(), wire().host, mode, VIPS);
+    bindAll(wire());
+    await holder.kill();
+    expect(await whoAnswers(askAll(wire()))).toEqual([]);
+  });
+
+  it("does not open for a flush of the ruleset, nor can another process change it", async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    expect(fence.info).toMatchObject({ kind: mode, flushProof: true });
+    bindAll(wire());
+    nft("flush", "ruleset");
+    expect(fence.intact()).toBe(true);
+    expect(await whoAnswers(askAll(wire()))).toEqual([]);
+    const family = mode;
+    expect(() => nft("delete", "table", family, "vipd")).toThrow(/Operation not permitted/u);
+    expect(() => nft("add", "element", family, "vipd", "open4", `{ ${VIP4.ip} timeout 1h }`)).toThrow(/Operation not permitted/u);
+    expect(fence.open()).toEqual([]);
+  });
+
+  it("belongs to one living process at a time", async () => {
+    const holder = await startHolder(wire(), wire().host, mode, VIPS);
+    expect(() => openFence(wire(), { mode })).toThrow(expect.objectContaining({ code: "fence" }));
+    await holder.end();
+    expect(openFence(wire(), { mode }).info.kind).toBe(mode);
+  });
+
+  it("is put up again when it was taken away while nobody owned it", async () => {
+    const first = openFence(wire(), { mode });
+    first.protect(VIPS);
+    first.release();
+    const second = openFence(wire(), { mode });
+    nft("flush", "ruleset");
+    expect(second.intact()).toBe(false);
+    second.protect(VIPS);
+    expect(second.intact()).toBe(true);
+    bindAll(wire());
+    expect(await whoAnswers(askAll(wire()))).toEqual([]);
+  });
+
+  it("of two names in one host keep out of each other's way", async () => {
+    const one = openFence(wire(), { mode, table: "vipd" });
+    const two = openFence(wire(), { mode, table: "vipd-two" });
+    one.protect([VIP4]);
+    two.protect([VIP6]);
+    bindAll(wire());
+    const streams = askAll(wire());
+    holdFor(one, 60_000, [VIP4]);
+    await untilAnswered(streams.filter(({ name }) => name.includes(VIP4.ip)));
+    expect(await whoAnswers(streams)).toEqual([`ARP ${VIP4.ip}`, `UDP ${VIP4.ip}`]);
+    one.remove();
+    expect([one.intact(), two.intact()]).toEqual([false, true]);
+    expect((await whoAnswers(streams)).filter((name) => name.includes(VIP6.ip))).toEqual([]);
+  });
+
+  it("leaves nothing behind when it is removed, and every address free", async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    bindAll(wire());
+    fence.remove();
+    fence.remove();
+    await untilAnswered(askAll(wire()));
+    expect(nft("list", "ruleset").trim()).toBe("");
+  });
+
+  it("does not try itself out on traffic: choosing the kind leaves no table", () => {
+    openFence(wire(), { mode });
+    expect(nft("list", "ruleset").trim()).toBe("");
+  });
+
+  it("keeps open what is open when it is put up again", async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    bindAll(wire());
+    const streams = askAll(wire());
+    holdFor(fence, 60_000);
+    await untilAnswered(streams);
+    const before = streams.map(({ questions }) => questions.length);
+    for (let i = 0; i < 10; i++) {
+      fence.protect(VIPS);
+      await untilAnswered(streams);
+    }
+    expect(streams.flatMap(({ questions }, i) => questions.slice(before[i], -1).filter(({ answered }) => !answered))).toEqual([]);
+  });
+});
+
+describe("interfaces that come and go under the netdev fence", () => {
+  it("an interface that was replaced by another of its name is fenced", async () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    fence.protect(VIPS);
+    wire().replaceCable();
+    fence.protect(VIPS);
+    expect(fence.intact()).toBe(true);
+    bindAll(wire());
+    const streams = askAll(wire());
+    expect(await whoAnswers(streams)).toEqual([]);
+    holdFor(fence, 60_000);
+    await untilAnswered(streams);
+  });
+
+  it("the address stays open through it", () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    fence.protect(VIPS);
+    holdFor(fence, 60_000);
+    wire().host.exec("ip", "link", "delete", "eth0");
+    fence.protect(VIPS);
+    expect(fence.open()).toEqual(VIPS.map(({ ip }) => ip));
+    expect(fence.intact()).toBe(true);
+  });
+
+  it("one that was renamed with the address on it is fenced under its new name", async () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    fence.protect(VIPS);
+    bindAll(wire());
+    const streams = askAll(wire());
+    wire().host.exec("ip", "link", "set", "eth0", "name", "lan0");
+    fence.protect(VIPS);
+    expect(fence.intact()).toBe(true);
+    expect(await whoAnswers(streams)).toEqual([]);
+    holdFor(fence, 60_000);
+    await untilAnswered(streams);
+  });
+
+  it("one that is gone leaves no chain, and one that is new gets its own", () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    wire().host.exec("ip", "link", "add", "extra0", "type", "bridge");
+    fence.protect(VIPS);
+    expect(chains()).toEqual(["in-eth0", "in-extra0", "out-eth0", "out-extra0"]);
+    wire().host.exec("ip", "link", "delete", "extra0");
+    wire().host.exec("ip", "link", "add", "late0", "type", "bridge");
+    fence.protect(VIPS);
+    expect(chains()).toEqual(["in-eth0", "in-late0", "out-eth0", "out-late0"]);
+    expect(fence.intact()).toBe(true);
+  });
+
+  it("bridge ports are left to their bridge, and tunnels are fenced when they carry a VIP", () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    wire().host.exec("ip", "link", "add", "br0", "type", "bridge");
+    wire().host.exec("ip", "link", "add", "port0", "type", "veth", "peer", "name", "port1");
+    wire().host.exec("ip", "link", "set", "port0", "master", "br0");
+    wire().host.exec("ip", "tuntap", "add", "tun0", "mode", "tun");
+    wire().host.exec("ip", "tuntap", "add", "tun1", "mode", "tun");
+    fence.protect([VIP4, { ...VIP4, ip: "10.77.0.101", interface: "tun1" }]);
+    expect(chains()).toEqual(["in-br0", "in-eth0", "in-port1", "in-tun1", "out-br0", "out-eth0", "out-port1", "out-tun1"]);
+  });
+
+  it("one that goes between the look and the change does not keep the others from being fenced", async () => {
+    const ghost = { ...wire().hostLink(), index: 99, name: "ghost0" };
+    const fence = openFence(wire(), { mode: "netdev", links: [ghost] });
+    fence.protect(VIPS);
+    bindAll(wire());
+    expect(await whoAnswers(askAll(wire()))).toEqual([]);
+  });
+});
+
+describe("what nft shows of the netdev fence", () => {
+  it("is a ruleset that people can read", () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    fence.protect(VIPS);
+    holdFor(fence, 60_000, [VIP4]);
+    const text = nft("list", "table", "netdev", "vipd");
+    expect(text).toMatch(/flags owner,persist|flags 0x00000006|flags owner/u);
+    expect(text).toMatch(/set guarded4 \{\s+type ipv4_addr\s+elements = \{ 10\.77\.0\.100 \}/u);
+    expect(text).toMatch(/set open4 \{\s+type ipv4_addr\s+flags timeout\s+elements = \{ 10\.77\.0\.100 timeout 59s\d+ms expires 59s\d+ms \}/u);
+    expect(text).toMatch(/set guarded6 \{\s+type ipv6_addr\s+elements = \{ 2001:db8:77::100 \}/u);
+    expect(text).toMatch(/chain in-eth0 \{\s+type filter hook ingress device "eth0" priority (?:-500|filter - 500); policy accept;/u);
+    expect(text).toMatch(/chain out-eth0 \{\s+type filter hook egress device "eth0" priority (?:-500|filter - 500); policy accept;/u);
+    expect(text).toMatch(/ip daddr @guarded4 ip daddr != @open4 fib daddr type local drop comment "vipd\/1 ipv4 destination local"/u);
+    expect(text).toMatch(/ip6 saddr @guarded6 .*@open6 fib saddr type local drop/u);
+    expect(text).toMatch(/arp saddr ip @guarded4 .*@open4 drop comment "vipd\/1 arp sender"/u);
+    expect(run("nft", "--version")).toMatch(/nftables/u);
+  });
+});
+
+function chains(): string[] {
+  return [...nft("list", "table", "netdev", "vipd").matchAll(/chain (\S+) \{/gu)].map(([, name = ""]) => name).toSorted();
+}

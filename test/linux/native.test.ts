@@ -1,0 +1,161 @@
+// The bridge to libc: what fails says which call and why, and a watch goes on after errors.
+
+import { readFileSync } from "node:fs";
+import { setImmediate as turn } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import {
+  AF_INET,
+  AF_PACKET,
+  bindSocket,
+  bootTimeMs,
+  closeFd,
+  getOption,
+  openSocket,
+  receive,
+  sendTo,
+  setOption,
+  SOCK_DGRAM,
+  socketName,
+  SOL_SOCKET,
+  watchReadable,
+} from "../../adapters/linux/native.ts";
+import { encodeLinkAddress, ETHERTYPE_ARP } from "../../src/wire/ethernet.ts";
+import { encodeArp, gratuitousRequest } from "../../src/wire/arp.ts";
+import { ipBytes } from "../../src/wire/ip.ts";
+import { BROADCAST_MAC } from "../../src/wire/ethernet.ts";
+import { eventually, useWire } from "./namespaces.ts";
+
+const SO_RCVBUF = 8;
+const SO_TYPE = 3;
+const closers: (() => void)[] = [];
+
+afterEach(() => {
+  for (const closer of closers.splice(0).toReversed()) closer();
+});
+
+/** A UDP socket on loopback, and its own address. */
+function loopback(): { readonly fd: number; readonly address: Uint8Array } {
+  const fd = openSocket(AF_INET, SOCK_DGRAM, 0);
+  closers.push(() => closeFd(fd));
+  bindSocket(fd, Uint8Array.of(AF_INET, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+  return { fd, address: socketName(fd) };
+}
+
+function refusal(call: string, name: string): unknown {
+  return expect.objectContaining({ code: "kernel", context: expect.objectContaining({ call, name }) });
+}
+
+describe("a failed call names itself and the errno", () => {
+  it.each<[string, string, () => void]>([
+    ["socket", "EAFNOSUPPORT", () => void openSocket(0xff, SOCK_DGRAM, 0)],
+    ["bind", "EBADF", () => bindSocket(-1, new Uint8Array(16))],
+    ["getsockname", "EBADF", () => void socketName(-1)],
+    ["setsockopt", "EBADF", () => setOption(-1, SOL_SOCKET, SO_RCVBUF, 1)],
+    ["getsockopt", "EBADF", () => void getOption(-1, SOL_SOCKET, SO_TYPE, 4)],
+    ["sendto", "EBADF", () => sendTo(-1, new Uint8Array(1))],
+    ["recvfrom", "EBADF", () => void receive(-1, new Uint8Array(1))],
+    ["close", "EBADF", () => closeFd(-1)],
+  ])("%s: %s", (call, name, act) => {
+    expect(act).toThrow(refusal(call, name) as Error);
+    expect(act).toThrow(new RegExp(`^${call} failed: .+ \\(${name}\\)$`, "u"));
+  });
+});
+
+describe("datagrams", () => {
+  it("come with their sender, and those too long say how much was lost", () => {
+    const [one, two] = [loopback(), loopback()];
+    sendTo(one.fd, Uint8Array.of(1, 2, 3), two.address);
+    sendTo(one.fd, new Uint8Array(100), two.address);
+    const buffer = new Uint8Array(10);
+    const first = receive(two.fd, buffer);
+    expect([...(first?.data ?? [])]).toEqual([1, 2, 3]);
+    expect(first?.from).toEqual(one.address);
+    expect(first?.lost).toBe(0);
+    expect(receive(two.fd, buffer)).toMatchObject({ lost: 90 });
+    expect(receive(two.fd, buffer)).toBeUndefined();
+  });
+
+  it("may be empty, which is not the same as none", () => {
+    const { fd, address } = loopback();
+    sendTo(fd, new Uint8Array(), address);
+    expect(receive(fd, new Uint8Array(4))?.data).toHaveLength(0);
+  });
+});
+
+it("options are read as they were set", () => {
+  const { fd } = loopback();
+  expect([...getOption(fd, SOL_SOCKET, SO_TYPE, 4)]).toEqual([SOCK_DGRAM, 0, 0, 0]);
+});
+
+it("the clock goes on, in milliseconds with fractions", async () => {
+  const before = bootTimeMs();
+  await turn();
+  const after = bootTimeMs();
+  expect(after).toBeGreaterThan(before);
+  expect(after - before).toBeLessThan(1_000);
+  expect(Math.abs(before / 1_000 - Number.parseFloat(uptime()))).toBeLessThan(5);
+});
+
+describe("a watch", () => {
+  it("tells of what comes, again and again, also after a collection of garbage", async () => {
+    const { fd, address } = loopback();
+    let heard = 0;
+    const watch = watchReadable(fd, () => {
+      while (receive(fd, new Uint8Array(4)) !== undefined) heard++;
+    });
+    closers.push(() => watch.close());
+    for (let i = 1; i <= 3; i++) {
+      globalThis.gc?.();
+      sendTo(fd, Uint8Array.of(i), address);
+      await eventually(`datagram ${i}`, () => heard === i);
+    }
+  });
+
+  it("tells nothing once it is closed, even of what had come before", async () => {
+    const { fd, address } = loopback();
+    let heard = 0;
+    const watch = watchReadable(fd, () => heard++);
+    sendTo(fd, Uint8Array.of(1), address);
+    watch.close();
+    watch.close();
+    await turn();
+    await turn();
+    expect(heard).toBe(0);
+  });
+});
+
+describe("a watch over a packet socket", () => {
+  const wire = useWire();
+
+  it("goes on after the error that a link going down leaves behind", async () => {
+    const { index } = wire().hostLink();
+    const fd = wire().host.inside(() => openSocket(AF_PACKET, SOCK_DGRAM, 0));
+    closers.push(() => closeFd(fd));
+    bindSocket(fd, encodeLinkAddress({ protocol: ETHERTYPE_ARP, index, mac: new Uint8Array() }));
+    let [heard, errors] = [0, 0];
+    const drain = (): void => {
+      try {
+        while (receive(fd, new Uint8Array(64)) !== undefined) heard++;
+      } catch {
+        errors++;
+      }
+    };
+    const watch = watchReadable(fd, drain);
+    closers.push(() => watch.close());
+    wire().host.exec("ip", "link", "set", "eth0", "down");
+    await eventually("the error", () => errors === 1);
+    wire().host.exec("ip", "link", "set", "eth0", "up");
+    heard = 0;
+    const sender = wire().peer.inside(() => openSocket(AF_PACKET, SOCK_DGRAM, 0));
+    closers.push(() => closeFd(sender));
+    const to = encodeLinkAddress({ protocol: ETHERTYPE_ARP, index: wire().peerLink().index, mac: BROADCAST_MAC });
+    await eventually("an ARP message", () => {
+      sendTo(sender, encodeArp(gratuitousRequest(BROADCAST_MAC, ipBytes("10.77.0.9"))), to);
+      return heard > 0;
+    });
+  });
+});
+
+function uptime(): string {
+  return readFileSync("/proc/uptime", "utf8");
+}
