@@ -43,6 +43,9 @@ const MAX_OPEN_MS = 7 * 24 * 3600 * 1000;
 /** How often a hold begins anew when an element expired in the middle of its own transaction (old kernels). */
 const HOLD_ATTEMPTS = 3;
 
+/** How often protect() looks at the interfaces when one goes in the middle of it. */
+const PROTECT_ATTEMPTS = 3;
+
 /** How to build a fence. */
 export interface FenceOptions {
   /** `auto` takes the best that the kernel has. */
@@ -108,11 +111,17 @@ class KernelFence implements Fence {
 
   protect(addresses: readonly VipAddress[]): void {
     this.refuseForeignOwner();
-    const links = linksToFence(this.#modules.links(), addresses);
-    const { requests, inspect } = buildFence(this.#nft, this.#parts, this.#kind.flags, links, addresses);
-    const outcome = this.#nft.commit(requests);
-    if (!outcome.done) this.#fail("protect", outcome.errno);
-    this.#standing = inspect();
+    for (let attempt = 1; ; attempt++) {
+      const links = linksToFence(this.#modules.links(), addresses);
+      const { requests, inspect } = buildFence(this.#nft, this.#parts, this.#kind.flags, links, addresses);
+      const outcome = this.#nft.commit(requests);
+      if (outcome.done) {
+        this.#standing = inspect();
+        return;
+      }
+      // Before 6.16 a chain needs its interface, which may go between the look and the change: look again.
+      if (outcome.errno !== ENOENT || attempt === PROTECT_ATTEMPTS) this.#fail("protect", outcome.errno);
+    }
   }
 
   hold(addresses: readonly VipAddress[], until: Instant): HoldResult {
