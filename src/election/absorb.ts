@@ -130,8 +130,9 @@ function withEpochLost(state: State, attempt: Attempt): State {
   return { ...state, unsettled: [...state.unsettled, attempt], readWanted: true, mirror: { ...state.mirror, epoch: null } };
 }
 
+/** A refused beat means that the session is lost, unless a late one of an earlier life of this claim came between. */
 function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
-  if (attempt.pure && state.unsettled.length === 0 && ownSession(state) !== undefined)
+  if (attempt.pure && state.unsettled.length === 0 && ownSession(state)?.value?.life === state.self.life)
     return lost(state, "the store refused the beat");
   return [hesitating(state, at), []];
 }

@@ -21,6 +21,8 @@ export interface Seen<T> {
   readonly value: T | null | undefined;
   /** When this very version was first received: an observer counts from here. */
   readonly seenAt: Instant;
+  /** Whether it was surely written after this node had begun to look: what a first read brings may be from the dead. */
+  readonly fresh: boolean;
 }
 
 /** The fleet as this node knows it. */
@@ -114,7 +116,8 @@ class Draft {
     const known = this.known(place);
     if (known !== undefined && known.version >= record.version) return;
     const parsed = record.value === null ? null : parseValue(place, record.value);
-    this.set(place, { version: record.version, value: parsed, seenAt: this.at });
+    const fresh = this.mirror.revision >= 0n && record.version > this.mirror.revision;
+    this.set(place, { version: record.version, value: parsed, seenAt: this.at, fresh });
     if (parsed === undefined) this.unreadable.add(record.key);
     else this.unreadable.delete(record.key);
   }
@@ -122,7 +125,7 @@ class Draft {
   /** What a read at `revision` did not bring is gone, unless it is known to be newer than that read. */
   dropMissing(present: ReadonlySet<string>, revision: Revision): void {
     const gone = <T>(key: string, seen: Seen<T>): boolean => !present.has(key) && seen.version <= revision;
-    const tombstone = { version: revision, value: null, seenAt: this.at };
+    const tombstone = { version: revision, value: null, seenAt: this.at, fresh: true };
     for (const [node, seen] of this.sessions)
       if (gone(this.keys.session(node), seen)) this.sessions.set(node, seen.value === null ? seen : tombstone);
     for (const [election, seen] of this.elections)

@@ -34,9 +34,11 @@ export function rankOf(mirror: Mirror, election: string, node: string, priority:
   ).length;
 }
 
-/** The best contender other than `node`; `wanted` names one, and then only that one. */
+/** The best contender other than `node` of which a sign of life has been seen; `wanted` names one, and then only that one. */
 export function successor(mirror: Mirror, election: string, node: string, wanted: string | null, now: Instant): Contender | undefined {
-  return contenders(mirror, election, now).find((other) => other.node !== node && (wanted === null || other.node === wanted));
+  return contenders(mirror, election, now).find(
+    (other) => other.node !== node && showsLife(mirror, other) && (wanted === null || other.node === wanted),
+  );
 }
 
 /** The contender that a holder of `priority` since `heldSince` should yield to, and when. */
@@ -48,8 +50,8 @@ export function preemption(
   heldSince: Instant,
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
-  const better = successor(mirror, election, node, null, now);
-  if (better === undefined || !better.preempt || better.priority <= priority) return undefined;
+  const better = contenders(mirror, election, now).find((other) => other.node !== node);
+  if (better === undefined || !better.preempt || better.priority <= priority || !showsLife(mirror, better)) return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
   return { to: better.node, at: later(steadySince, better.preemptDelayMs) };
 }
@@ -64,6 +66,11 @@ export function rankingChangesAt(mirror: Mirror, election: string, now: Instant)
     if (at > now && at < next) next = at;
   }
   return next;
+}
+
+/** A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its next beat. */
+function showsLife(mirror: Mirror, { node }: Contender): boolean {
+  return mirror.sessions.get(node)?.fresh === true;
 }
 
 function fit(mirror: Mirror, node: string, seen: Seen<CandidateRecord>, now: Instant): CandidateRecord | undefined {
