@@ -22,10 +22,11 @@ interface Part {
 export function propose(state: State, at: Moment, onlyBeat: boolean): Attempt {
   const number = state.attempts + 1;
   const parts = onlyBeat || ownSession(state) === undefined ? [] : dueParts(state, at);
-  const leaves = state.stopping && !onlyBeat && leavesNothing(state, parts);
   const pack = new Pack();
-  pack.add(sessionPart(state, number, leaves, at));
+  pack.add(sessionPart(state, number, at));
   const taken = parts.filter((part) => pack.add(part));
+  const leaves = state.stopping && !onlyBeat && taken.length === parts.length && leavesNothing(state, parts);
+  if (leaves) pack.overwrite({ key: state.keys.session(state.self.node), value: null });
   return {
     number,
     sentAt: at.now,
@@ -34,7 +35,7 @@ export function propose(state: State, at: Moment, onlyBeat: boolean): Attempt {
     sessionVersion: sessionVersion(state),
     gives: new Set(taken.flatMap((part) => part.gives ?? [])),
     pure: taken.length === 0,
-    leaves: leaves && taken.length === parts.length,
+    leaves,
   };
 }
 
@@ -55,11 +56,11 @@ function dueParts(state: State, at: Moment): readonly Part[] {
   return parts;
 }
 
-function sessionPart(state: State, beat: number, leaves: boolean, at: Moment): Part {
+function sessionPart(state: State, beat: number, at: Moment): Part {
   const key = state.keys.session(state.self.node);
   const { incarnation } = state.identity.kind === "ready" ? state.identity : { incarnation: "" };
   const { life, ttlMs, host } = state.self;
-  const value = leaves ? null : encodeValue<SessionRecord>({ incarnation, life, beat, ttlMs, wallMs: at.wallMs, host });
+  const value = encodeValue<SessionRecord>({ incarnation, life, beat, ttlMs, wallMs: at.wallMs, host });
   return { guards: [{ key, version: sessionVersion(state) }], writes: [{ key, value }] };
 }
 
@@ -157,6 +158,11 @@ class Pack {
     for (const guard of guards) this.guards.set(guard.key, guard);
     for (const write of writes) this.writes.set(write.key, write);
     return true;
+  }
+
+  /** Writes another value to a key that is written already. */
+  overwrite(write: Write): void {
+    this.writes.set(write.key, write);
   }
 
   txn(): Txn {
