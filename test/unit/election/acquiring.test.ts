@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
+import type { StoredRecord } from "../../../src/ports/store.ts";
 import { candidacy, ELECTION, ELECTION_KEY, Fleet, TTL_MS } from "./fleet.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
@@ -73,14 +74,17 @@ describe("at a vacancy", () => {
 });
 
 describe("a timeline that the fleet has not settled on", () => {
-  test("is held in quarantine for a whole lease after its first sight; then the best comes first", () => {
+  test.each([
+    { a: 50, b: 150, winner: "b" },
+    { a: 150, b: 50, winner: "a" },
+  ])("is held in quarantine for a whole lease after its first sight; then the best comes first ($a, $b)", ({ a, b, winner }) => {
     const fleet = new Fleet({ settled: false });
-    fleet.start("a", candidacy({ priority: 50 }));
-    fleet.start("b", candidacy({ priority: 150 }));
+    fleet.start("a", candidacy({ priority: a, preempt: false }));
+    fleet.start("b", candidacy({ priority: b, preempt: false }));
     const took = fleet.until(() => fleet.holders.length > 0);
     expect(took).toBeGreaterThanOrEqual(WAIT_MS);
     expect(took).toBeLessThan(WAIT_MS + 50);
-    expect(fleet.holders).toEqual(["b"]);
+    expect(fleet.record).toMatchObject({ holder: winner, seq: 1 });
   });
 
   test("a newcomer who finds that the fleet has settled does not wait", () => {
@@ -92,17 +96,20 @@ describe("a timeline that the fleet has not settled on", () => {
     expect(b.holds).toBe(true);
   });
 
-  test.each<[string, (fleet: Fleet) => void]>([
-    ["all data are lost", (fleet) => fleet.backend.beginEpoch()],
-    ["the same data come back", (fleet) => fleet.backend.beginEpoch(fleet.backend.read("").records)],
-  ])("when %s under a holder, it lets go, and nobody holds for a whole lease", (_name, lose) => {
+  test.each<{ name: string; kept: (records: readonly StoredRecord[]) => readonly StoredRecord[]; told: boolean }>([
+    { name: "all data are lost", kept: () => [], told: true },
+    { name: "all data are lost without a word", kept: () => [], told: false },
+    { name: "the same data come back", kept: (records) => records, told: true },
+    { name: "the same data come back without a word", kept: (records) => records, told: false },
+  ])("when $name under a holder, it lets go, and nobody holds for a whole lease", ({ kept, told }) => {
     const fleet = new Fleet();
     const [a, b] = [fleet.start("a"), fleet.start("b")];
-    fleet.advance(10_000);
+    fleet.advance(10_400);
     expect(fleet.holders).toEqual(["a"]);
-    lose(fleet);
+    for (const node of [a, b]) node.watching = told;
+    fleet.loseData(kept(fleet.backend.read("").records));
     const released = fleet.until(() => !a.holds);
-    expect(released).toBeLessThanOrEqual(TTL_MS / 3 + 1);
+    expect(released).toBeLessThanOrEqual(told ? 1 : TTL_MS / 3 + 1);
     const held = fleet.until(() => fleet.holders.length > 0);
     expect(held).toBeGreaterThan(WAIT_MS - 10);
     expect(held).toBeLessThan(WAIT_MS + TTL_MS);

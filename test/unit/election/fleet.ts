@@ -15,12 +15,12 @@ export const ELECTION_KEY = `/vipd/${FLEET}/live/elections/${ELECTION}`;
 
 /**
  * How a node reaches the store: `good`; `refuses`: fails before the send; `lost`: never arrives, outcome unknown;
- * `deaf`: arrives, but the answer does not; `slow`: arrives only after `ARRIVES_MS`, its answer never.
+ * `deaf`: arrives, but the answer does not; `slow`: arrives only after `arrivesMs`, its answer never.
  */
 export type Link = "good" | "refuses" | "lost" | "deaf" | "slow";
 
-/** How long a commit over a slow link is under way: longer than its caller waits. */
-export const ARRIVES_MS = 1_500;
+/** How long a commit over a slow link is under way unless a test says otherwise: longer than its caller waits. */
+const ARRIVES_MS = 1_500;
 
 /** What a node brings to the election unless a test says otherwise. */
 export function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
@@ -33,6 +33,10 @@ type HostEffect = Exclude<Effect, { type: "read" | "commit" }>;
 export class Node {
   readonly name: string;
   link: Link = "good";
+  /** How its commits fare, where that differs from its reads. */
+  commitLink: Link | undefined;
+  /** How long a commit over a good link takes to arrive. */
+  lagMs = 0;
   /** Whether it hears the store's watch. */
   watching = true;
   /** A frozen process: no event reaches it, no time passes for it. */
@@ -112,6 +116,7 @@ export class Fleet {
   readonly backend = new MemoryBackend({ epoch: "epoch", revision: 100n });
   readonly nodes: Node[] = [];
   now: Instant = instant(5_000_000);
+  arrivesMs = ARRIVES_MS;
   private readonly began = this.now;
   private due: { readonly at: Instant; readonly run: () => void }[] = [];
 
@@ -211,12 +216,21 @@ export class Fleet {
   }
 
   commit(node: Node, { attempt, txn, timeoutMs }: Extract<Effect, { type: "commit" }>): void {
-    if (node.link === "refuses") return this.after(0, () => node.post({ type: "refused", attempt, message: "refused" }));
-    if (node.link !== "good") {
-      if (node.link === "deaf") this.apply(txn);
-      if (node.link === "slow") this.after(ARRIVES_MS, () => this.apply(txn));
-      return this.after(timeoutMs, () => node.post({ type: "unknown", attempt, message: "no answer" }));
-    }
+    const link = node.commitLink ?? node.link;
+    if (link === "refuses") return this.after(0, () => node.post({ type: "refused", attempt, message: "refused" }));
+    if (link === "good") return node.lagMs === 0 ? this.arrive(node, attempt, txn) : this.after(node.lagMs, () => this.arrive(node, attempt, txn));
+    if (link === "deaf") this.apply(txn);
+    if (link === "slow") this.after(this.arrivesMs, () => this.apply(txn));
+    this.after(timeoutMs, () => node.post({ type: "unknown", attempt, message: "no answer" }));
+  }
+
+  /** Loses the data and keeps only `records`; whoever watches is told of a gap. */
+  loseData(records: readonly StoredRecord[]): void {
+    this.backend.beginEpoch(records);
+    for (const node of this.nodes) if (node.watching) this.after(0, () => node.post({ type: "gap", reason: "new timeline" }));
+  }
+
+  private arrive(node: Node, attempt: number, txn: Txn): void {
     const result = this.apply(txn);
     this.after(0, () => node.post(result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt }));
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { rhythmOf } from "../../../src/election/lease.ts";
-import { ELECTION_KEY, Fleet, type Link, type Node, TTL_MS } from "./fleet.ts";
+import { candidacy, ELECTION, ELECTION_KEY, Fleet, type Link, type Node, TTL_MS } from "./fleet.ts";
 
 const { validityMs, giveUpMarginMs, beatEveryMs, requestTimeoutMs } = rhythmOf(TTL_MS);
 /** From the last beat's send until the daemon lets go. */
@@ -96,6 +96,34 @@ test("a beat that is applied long after its sender gave up on it takes nothing a
   fleet.advance(10_000);
   expect(a.reasons).toEqual([]);
   expect(a.state.unsettled).toEqual([]);
+});
+
+test.each([true, false])("a beat that is overtaken by an earlier one of unknown outcome loses nothing (watching: %s)", (watching) => {
+  const { fleet, a } = holding();
+  a.watching = watching;
+  fleet.arrivesMs = requestTimeoutMs + 100;
+  a.commitLink = "slow";
+  fleet.until(() => a.state.inFlight !== null);
+  a.commitLink = undefined;
+  a.lagMs = 300;
+  fleet.until(() => a.state.unsettled.length > 0);
+  expect(a.state.inFlight, "the next beat is under way while the earlier one may arrive").not.toBeNull();
+  fleet.advance(10_000);
+  expect(a.reasons).toEqual([]);
+  expect(a.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
+});
+
+test("a beat that is late carries nothing else", () => {
+  const { fleet, a } = holding();
+  a.commitLink = "refuses";
+  fleet.until(() => sinceBeat(fleet, a) > TTL_MS * 0.6);
+  a.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ priority: 77 }) });
+  const before = a.commits.length;
+  a.commitLink = undefined;
+  fleet.advance(300);
+  const sizes = a.commits.slice(before).map(({ writes }) => writes.length);
+  expect(sizes[0]).toBe(1);
+  expect(fleet.stored(`/vipd/f/live/candidates/${ELECTION}/a`)?.value, "it follows").toContain('"priority":77');
 });
 
 test("a session that was taken away is noticed at once where the watch tells, at the next beat where it does not", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Instant, instant, NEVER } from "../../../src/base/time.ts";
 import { observerWaitMs } from "../../../src/election/lease.ts";
-import { emptyMirror, type Mirror, withChanges } from "../../../src/election/mirror.ts";
+import { emptyMirror, type Mirror, withChanges, withSnapshot } from "../../../src/election/mirror.ts";
 import { contenders, preemption, rankingChangesAt, rankOf, successor } from "../../../src/election/ranking.ts";
 import { type CandidateRecord, encodeValue, Keys, type SessionRecord } from "../../../src/election/records.ts";
 import { candidacy } from "./fleet.ts";
@@ -20,7 +20,9 @@ interface Contestant {
   readonly incarnation?: string;
 }
 
+/** What a node knows that was there before all of them came. */
 function mirrorOf(contestants: readonly Contestant[]): Mirror {
+  const start = withSnapshot(emptyMirror(instant(0)), keys, { revision: 0n, epoch: "e", records: [] }, instant(0));
   return contestants.reduce((mirror, { node, seenAt = 0, incarnation = node, ...wish }, index) => {
     const session = encodeValue<SessionRecord>({ incarnation: node, life: "l", beat: 1, ttlMs: TTL_MS, wallMs: 0, host: "h" });
     const candidate = encodeValue<CandidateRecord>({ ...candidacy(wish), addresses: [], incarnation });
@@ -30,7 +32,7 @@ function mirrorOf(contestants: readonly Contestant[]): Mirror {
       { key: keys.candidate("web", node), value: candidate, version },
     ];
     return withChanges(mirror, keys, changes, instant(seenAt));
-  }, emptyMirror(instant(0)));
+  }, start);
 }
 
 const NOW: Instant = instant(100);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
-import { candidacy, Fleet, type Node, TTL_MS } from "./fleet.ts";
+import { candidacy, ELECTION, Fleet, type Node, TTL_MS } from "./fleet.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
 const { validityMs } = rhythmOf(TTL_MS);
@@ -56,6 +56,18 @@ describe("a daemon that starts anew with its elder's incarnation", () => {
     expect(heir.tokens).toEqual([]);
     expect(incarnationOf(heir)).not.toBe(incarnationOf(a));
     expect(fleet.session("a")).toBeDefined();
+  });
+
+  test("does not take its elder's beats for its own, though they bear the same numbers", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a");
+    fleet.advance(1);
+    fleet.kill(a);
+    const heir = fleet.start("a", null, { incarnation: incarnationOf(a), adopt: true, life: "second" });
+    heir.commitLink = "lost";
+    heir.post({ type: "candidacy", election: ELECTION, candidacy: candidacy() });
+    fleet.until(() => heir.state.attempts > a.state.attempts + 1, 60_000);
+    expect(heir.tokens).toEqual([]);
   });
 
   test("is no heir of attempts that the elder left under way", () => {
