@@ -130,9 +130,10 @@ function withEpochLost(state: State, attempt: Attempt): State {
   return { ...state, unsettled: [...state.unsettled, attempt], readWanted: true, mirror: { ...state.mirror, epoch: null } };
 }
 
-/** A refused beat means that the session is lost, unless a late one of an earlier life of this claim came between. */
+/** A refused beat means that the session is lost, unless an earlier one, of this life or the last, came between. */
 function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
-  if (attempt.pure && state.unsettled.length === 0 && ownSession(state)?.value?.life === state.self.life)
+  const own = ownSession(state);
+  if (attempt.pure && state.unsettled.length === 0 && own?.value?.life === state.self.life && own.version === attempt.sessionVersion)
     return lost(state, "the store refused the beat");
   return [hesitating(state, at), []];
 }
