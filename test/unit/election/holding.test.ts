@@ -98,7 +98,11 @@ test("a beat that is applied long after its sender gave up on it takes nothing a
   expect(a.state.unsettled).toEqual([]);
 });
 
-test.each([true, false])("a beat that is overtaken by an earlier one of unknown outcome loses nothing (watching: %s)", (watching) => {
+test.each([
+  { watching: true, reads: false },
+  { watching: false, reads: false },
+  { watching: false, reads: true },
+])("a beat that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)", ({ watching, reads }) => {
   const { fleet, a } = holding();
   a.watching = watching;
   fleet.arrivesMs = requestTimeoutMs + 100;
@@ -108,6 +112,8 @@ test.each([true, false])("a beat that is overtaken by an earlier one of unknown 
   a.lagMs = 300;
   fleet.until(() => a.state.unsettled.length > 0);
   expect(a.state.inFlight, "the next beat is under way while the earlier one may arrive").not.toBeNull();
+  fleet.advance(150);
+  if (reads) a.post({ type: "gap", reason: "something was missed" });
   fleet.advance(10_000);
   expect(a.reasons).toEqual([]);
   expect(a.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
