@@ -61,7 +61,7 @@ export class Stage {
     await this.quiet();
     const overlapMs = recorder.overlapMs(VIP, [old, heir], from);
     const gapMs = recorder.gapMs(VIP, from);
-    recorder.answers.length = 0;
+    recorder.forget();
     return { gapMs, overlapMs };
   }
 

@@ -24,6 +24,7 @@ import { be16, concatBytes } from "../../../src/wire/bytes.ts";
 import { encodeLinkAddress, parseMac } from "../../../src/wire/ethernet.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import type { Lan, Station } from "./lan.ts";
+import { bootOffsetMs, stampOf } from "./stamp.ts";
 
 const ETH_P_ALL = 0x0003;
 const SO_RCVBUFFORCE = 33;
@@ -32,7 +33,7 @@ const IPPROTO_ICMPV6 = 58;
 
 /** A packet in a VIP's name. */
 export interface Answer {
-  /** CLOCK_BOOTTIME in milliseconds at which it was taken off the wire. */
+  /** CLOCK_BOOTTIME in milliseconds at which the switch took it in. */
   readonly at: number;
   /** Name of the host that sent it. */
   readonly host: string;
@@ -55,8 +56,12 @@ export class Recorder {
   private readonly portHosts = new Map<number, string>();
   private readonly closers: (() => void)[] = [];
   private readonly waiters = new Set<() => void>();
+  /** When the client pinged each address. */
+  private readonly pings = new Map<string, number[]>();
+  private readonly everyMs: number;
 
   constructor(lan: Lan, ips: readonly string[], everyMs = 2) {
+    this.everyMs = everyMs;
     this.lan = lan;
     this.ips = new Map(ips.map((ip) => [hex(ipBytes(ip)), ip]));
     for (const host of lan.hosts) this.portHosts.set(portIndex(lan, host), host.name);
@@ -105,10 +110,28 @@ export class Recorder {
     return worst;
   }
 
-  /** The longest time without an echo from the address, as the client saw it. The end of the time counts too. */
+  /**
+   * The longest time that the client waited for an echo from the address, in milliseconds. Only time in which it asked
+   * counts, so that a recorder that is kept from asking sees no gap of the address. The end of the time counts too.
+   */
   gapMs(ip: string, from: number, to = bootTimeMs()): number {
-    const times = this.answers.filter((a) => a.ip === ip && a.kind === "echo" && a.at >= from && a.at <= to).map((a) => a.at);
-    return [...times, to].reduce((worst, at, i) => Math.max(worst, at - (times[i - 1] ?? from)), 0);
+    const echoes = this.answers.filter((a) => a.ip === ip && a.kind === "echo" && a.at >= from && a.at <= to).map((a) => a.at);
+    const pings = this.pings.get(ip) ?? [];
+    let worst = 0;
+    let next = 0;
+    for (const [i, at] of [...echoes, to].entries()) {
+      const before = echoes[i - 1] ?? from;
+      while ((pings[next] ?? Number.POSITIVE_INFINITY) <= before) next += 1;
+      const asked = pings[next] ?? at;
+      worst = Math.max(worst, at - Math.max(before, asked - this.everyMs));
+    }
+    return worst;
+  }
+
+  /** Forgets all that was recorded. */
+  forget(): void {
+    this.answers.length = 0;
+    for (const pings of this.pings.values()) pings.length = 0;
   }
 
   /** The first answer of that kind after `from` for the address by the host; rejects when none comes in time. */
@@ -139,7 +162,8 @@ export class Recorder {
     bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
     const buffer = new Uint8Array(2_048);
     const watch = watchReadable(fd, () => {
-      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) this.take(got.data, got.from);
+      const offsetMs = bootOffsetMs();
+      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) this.take(got.data, got.from, () => stampOf(fd) + offsetMs);
       for (const tell of [...this.waiters]) tell();
     });
     this.closers.push(() => {
@@ -149,21 +173,24 @@ export class Recorder {
   }
 
   /** Only what a port takes in counts: what the bridge passes on is seen again on its way out (packet type 4). */
-  private take(frame: Uint8Array, from: Uint8Array): void {
+  private take(frame: Uint8Array, from: Uint8Array, stamp: () => number): void {
     const link = new DataView(from.buffer, from.byteOffset, from.byteLength);
     const host = this.portHosts.get(link.getInt32(4, true));
     if (host === undefined || link.getUint8(10) === 4) return;
     const seen = speakerOf(frame);
     const ip = seen === undefined ? undefined : this.ips.get(seen.ip);
     if (seen === undefined || ip === undefined) return;
-    this.answers.push({ at: bootTimeMs(), host, ip, kind: seen.kind });
+    this.answers.push({ at: stamp(), host, ip, kind: seen.kind });
   }
 
   private ask(ip: string, everyMs: number): void {
     const resolve = resolver(this.lan.client, ip);
     const ping = pinger(ip);
+    const pings: number[] = [];
+    this.pings.set(ip, pings);
     const timer = setInterval(() => {
       resolve.ask();
+      pings.push(bootTimeMs());
       ping.ask();
     }, everyMs);
     this.closers.push(() => {
