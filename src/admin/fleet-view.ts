@@ -1,75 +1,107 @@
-// The view of a fleet from a survey of its records: the same for a daemon and for a passer-by at the store.
+// The fleet's records -> what people are shown of them. Pure; a daemon adds what only it knows.
 
-import { redactUrl } from "../config/store-url.ts";
-import { parseHistory } from "../election/records.ts";
-import type { Survey, SurveyedElection, SurveyedNode } from "../election/survey.ts";
-import type { Snapshot, Store } from "../ports/store.ts";
-import type { CandidateView, ElectionView, HistoryView, NodeView, StoreView } from "./views.ts";
+import type { Instant } from "../base/time.ts";
+import type { Mirror } from "../election/mirror.ts";
+import type { HistoryRecord, Keys } from "../election/records.ts";
+import { type Survey, survey, type SurveyedElection, type SurveyedNode } from "../election/survey.ts";
+import type { ElectionView, HistoryView, NodeView } from "./views.ts";
 
-/** What only the observing node knows of an election; a passer-by knows nothing of it. */
-export type OwnPart = Pick<ElectionView, "role" | "validForMs" | "priority" | "eligible" | "conflict">;
+/** How the observer knows about time. */
+export type Perspective =
+  /** It has watched for a while: ages count from when it first saw a beat, on its own monotonic clock. */
+  | { readonly kind: "watcher" }
+  /** It has just come: ages are by the wall clocks, its own and the writers'; so life can only be likely. */
+  | { readonly kind: "passer-by"; readonly wallMs: number };
 
-/** What a passer-by knows. */
-export const NO_PART: OwnPart = { role: null, validForMs: null, priority: null, eligible: null, conflict: null };
+/** The parts of a FleetView that come from the records. */
+export interface FleetParts {
+  readonly elections: readonly ElectionView[];
+  readonly nodes: readonly NodeView[];
+  readonly warnings: readonly string[];
+}
 
-/** The view of one election. */
-export function electionView(seen: SurveyedElection, nodes: readonly SurveyedNode[], part: OwnPart): ElectionView {
-  const holder = nodes.find((node) => node.node === seen.holder);
-  const telling = seen.candidates.find((candidate) => candidate.node === seen.holder) ?? seen.candidates[0];
+/** What the records say at `now`. `ttlMs`: what a session is taken to last whose own record does not parse. */
+export function fleetParts(mirror: Mirror, keys: Keys, ttlMs: number, now: Instant, from: Perspective): FleetParts {
+  const surveyed = survey(mirror, keys, ttlMs, now);
+  const nodes = new Map(surveyed.nodes.map((node) => [node.node, nodeView(node, mirror, from)]));
   return {
-    name: seen.name,
-    addresses: telling?.addresses ?? [],
-    interface: telling?.interface ?? null,
-    holder: seen.holder,
-    holderAlive: holder?.alive ?? null,
-    token: seen.token === null ? null : String(seen.token),
-    sinceWallMs: seen.sinceWallMs,
-    lastBeatAgeMs: holder?.seenAgoMs ?? null,
-    ttlMs: holder?.ttlMs ?? null,
-    reason: seen.reason,
-    candidates: seen.candidates.map(candidateView),
-    history: [],
-    ...part,
+    elections: surveyed.elections.map((election) => electionView(election, nodes, from)),
+    nodes: [...nodes.values()],
+    warnings: warningsOf(surveyed),
   };
 }
 
-/** The view of all nodes. */
-export function nodeViews(surveyed: Survey): readonly NodeView[] {
-  return surveyed.nodes.map(({ node, alive, seenAgoMs, ttlMs, host, version }) => ({
-    node,
-    alive,
-    lastBeatAgeMs: seenAgoMs,
-    ttlMs,
-    host,
-    beat: String(version),
-  }));
+/** Changes of hands, newest first. */
+export function historyViews(records: readonly HistoryRecord[]): readonly HistoryView[] {
+  return records
+    .toSorted((a, b) => b.seq - a.seq)
+    .map(({ wallMs, to, reason }) => ({ atWallMs: wallMs, node: to, token: null, reason }));
 }
 
-/** The view of the store. */
-export function storeView(url: string, store: Store, trouble: string | null): StoreView {
-  return { url: redactUrl(url), ok: trouble === null, lastError: trouble, guarantees: store.guarantees };
+function nodeView(node: SurveyedNode, mirror: Mirror, from: Perspective): NodeView {
+  const ageMs = from.kind === "watcher" ? node.seenAgoMs : Math.max(0, from.wallMs - node.beatWallMs);
+  return {
+    node: node.node,
+    alive: node.alive && ageMs <= node.ttlMs,
+    lastBeatAgeMs: ageMs,
+    ttlMs: node.ttlMs,
+    host: node.host,
+    beat: mirror.sessions.get(node.node)?.version.toString() ?? null,
+  };
 }
 
-/** An election's history from a read of its prefix, newest first; entries that do not parse are left out. */
-export function historyViews(snapshot: Snapshot): readonly HistoryView[] {
-  return snapshot.records
-    .flatMap((record) => {
-      const entry = parseHistory(record.value);
-      return entry === undefined ? [] : [{ entry, version: record.version }];
-    })
-    .sort((a, b) => b.entry.seq - a.entry.seq)
-    .map(({ entry, version }) => ({ atWallMs: entry.wallMs, node: entry.to, token: String(version), reason: entry.reason }));
+function electionView(
+  election: SurveyedElection,
+  nodes: ReadonlyMap<string, NodeView>,
+  from: Perspective,
+): ElectionView {
+  const holder = election.holder === null ? undefined : nodes.get(election.holder);
+  const [best] = election.candidates;
+  const shown = election.candidates.find((candidate) => candidate.node === election.holder) ?? best;
+  return {
+    name: election.name,
+    addresses: shown?.addresses ?? [],
+    interface: shown?.interface ?? null,
+    role: null,
+    holder: election.holder,
+    holderAlive: election.holder === null ? null : alive(holder, from),
+    token: election.token?.toString() ?? null,
+    sinceWallMs: election.sinceWallMs,
+    lastBeatAgeMs: holder?.lastBeatAgeMs ?? null,
+    ttlMs: holder?.ttlMs ?? null,
+    validForMs: null,
+    priority: null,
+    eligible: null,
+    reason: election.reason,
+    conflict: null,
+    candidates: election.candidates.map(({ node, priority, eligible, alive: shows, reason }) => ({
+      node,
+      priority,
+      eligible,
+      alive: shows && (nodes.get(node)?.alive ?? false),
+      reason: eligible ? null : reason,
+    })),
+    history: [],
+  };
 }
 
-/** Nodes that would bind other addresses for the same election: one sentence for each election. */
-export function differences(surveyed: Survey): readonly string[] {
-  return surveyed.elections.flatMap(({ name, candidates }) => {
-    const sets = new Set(candidates.map((candidate) => [...candidate.addresses].sort().join(" ")));
-    return sets.size < 2 ? [] : [`the nodes do not agree on the addresses of ${name}: ${[...sets].join(" | ")}`];
-  });
+/** Clocks may differ: to a passer-by a late beat is a doubt, not a death. */
+function alive(holder: NodeView | undefined, from: Perspective): boolean | null {
+  if (holder?.alive === true) return true;
+  return from.kind === "watcher" && holder !== undefined ? false : null;
 }
 
-function candidateView(candidate: SurveyedElection["candidates"][number]): CandidateView {
-  const { node, priority, eligible, alive, reason } = candidate;
-  return { node, priority, eligible, alive, reason: reason === "" ? null : reason };
+function warningsOf(surveyed: Survey): readonly string[] {
+  const unreadable = surveyed.unreadable.map((key) => `the record ${key} in the store does not parse: it is left alone`);
+  return [...unreadable, ...surveyed.elections.flatMap(differences)];
+}
+
+/** Nodes that would bind different addresses for one VIP have different files. */
+function differences(election: SurveyedElection): readonly string[] {
+  const [first, ...others] = election.candidates;
+  if (first === undefined) return [];
+  const set = (addresses: readonly string[]): string => addresses.toSorted().join(", ");
+  return others
+    .filter((other) => set(other.addresses) !== set(first.addresses))
+    .map((other) => `${election.name}: ${first.node} would bind ${set(first.addresses)}, but ${other.node} ${set(other.addresses)}`);
 }

@@ -1,0 +1,45 @@
+// A configuration file, from its path to a Config or to words for its user.
+
+import { messageOf, VipdError } from "../base/errors.ts";
+import type { KnownStores } from "../config/cross-checks.ts";
+import { formatIssue } from "../config/issue.ts";
+import { parseConfig } from "../config/parse.ts";
+import type { Config } from "../config/types.ts";
+
+/** Where vipd and vipctl look when they are not told. */
+export const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
+
+/** What reading a configuration needs. */
+export interface ConfigFileModules {
+  readFile(path: string): Promise<string>;
+  readonly hostName: string;
+  /** Scheme -> shortest lease of the stores that this build knows. */
+  readonly stores: KnownStores;
+}
+
+/** Reads a configuration. Throws VipdError "config"; `context.issues` has a line for each mistake. */
+export async function loadConfig(file: string, modules: ConfigFileModules): Promise<Config> {
+  const text = await modules.readFile(file).catch((error: unknown) => {
+    throw new VipdError("config", `cannot read ${file}: ${reasonOf(error)}`, { file }, error);
+  });
+  const parsed = parseConfig(text, file, modules);
+  if (parsed.kind === "config") return parsed.config;
+  const issues = parsed.issues.map(formatIssue);
+  const count = issues.length === 1 ? "1 mistake" : `${issues.length} mistakes`;
+  throw new VipdError("config", `${count} in ${file}`, { file, issues });
+}
+
+/** The lines to show for an error: its mistakes one by one, then its message. */
+export function errorLines(error: unknown): readonly string[] {
+  const issues = error instanceof VipdError ? error.context["issues"] : undefined;
+  const list = Array.isArray(issues) ? (issues as readonly string[]) : [];
+  return [...list, messageOf(error)];
+}
+
+function reasonOf(error: unknown): string {
+  const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EACCES") return "permission denied";
+  if (code === "EISDIR") return "it is a directory";
+  return messageOf(error);
+}

@@ -1,0 +1,62 @@
+// What vipctl works with, handed in by bin/vipctl.ts (and by tests).
+
+import type { AdminClient } from "../admin/client.ts";
+import type { FleetView, HistoryView } from "../admin/views.ts";
+import type { VipAddress } from "../base/vip.ts";
+import type { KnownStores } from "../config/cross-checks.ts";
+import type { Timers } from "../ports/clock.ts";
+
+/** Where text goes. */
+export interface Output {
+  write(text: string): void;
+  readonly isTerminal: boolean;
+}
+
+/**
+ * A fleet read straight from its store. Failures are VipdErrors "store-unavailable", "store-corrupt" and "aborted".
+ */
+export interface FleetReader {
+  read(signal: AbortSignal): Promise<FleetView>;
+  /** The last changes of hands of an election, newest first. */
+  history(election: string, signal: AbortSignal): Promise<readonly HistoryView[]>;
+  /** The fleet now and after each change, and at least about once a second, until the signal aborts. */
+  watch(signal: AbortSignal): AsyncIterable<FleetView>;
+  close(): Promise<void>;
+}
+
+/** A station that answers for an address. */
+export interface WireAnswer {
+  /** Canonical text. */
+  readonly ip: string;
+  /** Lower case with colons. */
+  readonly mac: string;
+}
+
+/** What the wire says of some addresses. */
+export interface WireReport {
+  /** Answers of other hosts, by ARP or NDP. */
+  readonly answers: readonly WireAnswer[];
+  /** Those of the addresses that this very host has bound. */
+  readonly boundHere: readonly string[];
+}
+
+/** vipctl's surroundings. */
+export interface VipctlModules {
+  readonly version: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly hostName: string;
+  readonly out: Output;
+  readonly err: Output;
+  readonly timers: Timers;
+  /** Aborts when the user interrupts. */
+  readonly signal: AbortSignal;
+  /** Scheme -> shortest lease of the stores that this build knows. */
+  readonly stores: KnownStores;
+  readFile(path: string): Promise<string>;
+  /** Loads and makes the client; it connects only when asked. */
+  adminClient(socket: string): Promise<AdminClient>;
+  /** Opens a store without creating it. Failures are VipdErrors "store-url", "store-unavailable", "store-corrupt". */
+  openFleet(url: string, fleet: string): Promise<FleetReader>;
+  /** Asks the wire; absent where this build cannot. Failures are VipdErrors "privilege", "interface", "kernel". */
+  probeWire?(addresses: readonly VipAddress[], signal: AbortSignal): Promise<WireReport>;
+}

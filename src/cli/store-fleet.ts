@@ -1,0 +1,89 @@
+// A fleet read straight from its store, for when there is no daemon to ask.
+
+import { fleetParts, historyViews } from "../admin/fleet-view.ts";
+import type { FleetView, HistoryView } from "../admin/views.ts";
+import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
+import { later } from "../base/time.ts";
+import { redactUrl } from "../config/store-url.ts";
+import { emptyMirror, withSnapshot } from "../election/mirror.ts";
+import { Keys, parseHistory } from "../election/records.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { Revision, Snapshot, Store } from "../ports/store.ts";
+import type { FleetReader } from "./modules.ts";
+
+/** A store that has not answered by then is out of reach, in milliseconds. */
+const READ_MS = 2_000;
+
+/** A watch looks anew at least this often, so that ages and doubts show, in milliseconds. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** What a session is taken to last whose record does not parse, in milliseconds. */
+const ASSUMED_TTL_MS = 3_000;
+
+/** Which fleet of which store. */
+export interface StoreFleetOptions {
+  readonly fleet: string;
+  /** As the user gave it; shown without its secrets. */
+  readonly url: string;
+}
+
+/** Reads a fleet's records from `store`, which it owns from now on. */
+export function storeFleet(store: Store, options: StoreFleetOptions, timers: Timers): FleetReader {
+  const keys = new Keys(options.fleet);
+  const look = async (signal: AbortSignal): Promise<{ view: FleetView; revision: Revision }> => {
+    const snapshot = await readAll(store, keys.live, signal);
+    return { view: viewOf(snapshot, keys, store, options, timers), revision: snapshot.revision };
+  };
+  return {
+    read: async (signal) => (await look(signal)).view,
+    history: (election, signal) => readHistory(store, keys, election, signal),
+    async *watch(signal) {
+      while (!signal.aborted) {
+        const { view, revision } = await look(signal);
+        yield view;
+        await nextChange(store, keys.live, revision, timers, signal);
+      }
+    },
+    close: () => store.close(),
+  };
+}
+
+function viewOf(snapshot: Snapshot, keys: Keys, store: Store, options: StoreFleetOptions, timers: Timers): FleetView {
+  const now = timers.now();
+  const mirror = withSnapshot(emptyMirror(now), keys, snapshot, now);
+  const parts = fleetParts(mirror, keys, ASSUMED_TTL_MS, now, { kind: "passer-by", wallMs: timers.wallMs() });
+  const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
+  const guarantees = { name, minTtlMs, tokenDurable, failoverSafe, caveats };
+  return { fleet: options.fleet, store: { url: redactUrl(options.url), ok: true, lastError: null, guarantees }, ...parts };
+}
+
+async function readHistory(store: Store, keys: Keys, election: string, signal: AbortSignal): Promise<readonly HistoryView[]> {
+  const snapshot = await readAll(store, keys.historyOf(election), signal);
+  return historyViews(snapshot.records.flatMap((record) => parseHistory(record.value) ?? []));
+}
+
+/** To the reader, a store that does not answer in time is one that is not there. */
+async function readAll(store: Store, prefix: string, signal: AbortSignal): Promise<Snapshot> {
+  try {
+    return await store.read(prefix, { timeoutMs: READ_MS, signal });
+  } catch (error) {
+    if (isVipdError(error, "timeout"))
+      throw new VipdError("store-unavailable", `the store does not answer: ${messageOf(error)}`, error.context, error);
+    throw error;
+  }
+}
+
+/** Settles at the next change after `since`, after LOOK_AGAIN_MS, or when the signal aborts; a broken watch waits too. */
+async function nextChange(store: Store, prefix: string, since: Revision, timers: Timers, signal: AbortSignal): Promise<void> {
+  const enough = new AbortController();
+  const cancel = timers.at(later(timers.now(), LOOK_AGAIN_MS), () => enough.abort());
+  try {
+    for await (const event of store.watch(prefix, since, AbortSignal.any([enough.signal, signal])))
+      if (event.kind === "changes") return;
+    if (!enough.signal.aborted && !signal.aborted)
+      await new Promise<void>((resolve) => enough.signal.addEventListener("abort", () => resolve(), { once: true }));
+  } finally {
+    cancel();
+    enough.abort();
+  }
+}

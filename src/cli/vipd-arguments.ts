@@ -1,0 +1,77 @@
+// vipd's arguments, and everything it does besides running: checking a file, printing the schema, help.
+
+import { Command, CommanderError, Option } from "commander";
+import { harmless } from "./render/text.ts";
+import { type ConfigFileModules, DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "./config-file.ts";
+import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPD_EXIT_CODES } from "./exit-codes.ts";
+import type { Output } from "./modules.ts";
+
+/** What vipd's front door works with. */
+export interface VipdModules extends ConfigFileModules {
+  readonly version: string;
+  readonly out: Output;
+  readonly err: Output;
+}
+
+/** What is left to do: run the daemon, or nothing. */
+export type VipdInvocation =
+  | { readonly kind: "run"; readonly configFile: string }
+  | { readonly kind: "exit"; readonly code: ExitCode };
+
+interface Options {
+  readonly config: string;
+  readonly check?: true;
+  readonly printSchema?: true;
+}
+
+/** Answers all that needs no daemon (`argv` without the program's name); says what is left to do. Never throws. */
+export async function handleVipdArguments(argv: readonly string[], modules: VipdModules): Promise<VipdInvocation> {
+  const program = vipdProgram(modules);
+  try {
+    program.parse(argv, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage);
+    throw error;
+  }
+  const options = program.opts<Options>();
+  if (options.printSchema === true) return exit(await printSchema(modules));
+  if (options.check === true) return exit(await checkConfig(options.config, modules));
+  return { kind: "run", configFile: options.config };
+}
+
+function exit(code: ExitCode): VipdInvocation {
+  return { kind: "exit", code };
+}
+
+function vipdProgram(modules: VipdModules): Command {
+  return new Command("vipd")
+    .description("Holds virtual IPs: each on exactly one healthy host of the fleet.")
+    .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
+    .addOption(new Option("--check", "check the configuration, tell every mistake, and exit").conflicts("printSchema"))
+    .option("--print-schema", "print the JSON Schema of the configuration, and exit")
+    .version(modules.version, "-V, --version", "print the version, and exit")
+    .helpOption("-h, --help", "print this help, and exit")
+    .addHelpText("after", `\nSignals:\n  TERM, INT  let go of everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => modules.out.write(text), writeErr: (text) => modules.err.write(text) });
+}
+
+/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`. */
+export async function checkConfig(file: string, modules: VipdModules): Promise<ExitCode> {
+  try {
+    const config = await loadConfig(file, modules);
+    const vips = config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`;
+    modules.out.write(`${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${vips})\n`);
+    return EXIT.ok;
+  } catch (error) {
+    for (const line of errorLines(error)) modules.err.write(`${harmless(line)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+async function printSchema(modules: VipdModules): Promise<ExitCode> {
+  const { jsonSchema } = await import("../config/schema.ts");
+  modules.out.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  return EXIT.ok;
+}
