@@ -91,14 +91,14 @@ export class MemoryBackend {
     });
   }
 
-  /** Loses the data, keeps only `records` (older ones, say), and begins a new timeline at a higher revision. */
-  beginEpoch(records: readonly Omit<StoredRecord, "version">[] = []): void {
+  /** The data are put back to `records` as they once were (to nothing, say), and a new timeline begins at a higher revision. */
+  beginEpoch(records: readonly StoredRecord[] = []): void {
     this.epochs += 1;
     this.lastRevision += 1n;
     this.forgotten = this.lastRevision;
     this.log = [];
     this.records.clear();
-    for (const record of records) this.records.set(record.key, { ...record, version: this.lastRevision });
+    for (const record of records) this.records.set(record.key, record);
     this.tell();
   }
 

@@ -30,7 +30,7 @@ async function beginMemory(wrap: Wrap): Promise<Harness> {
     restart: closeAll,
     losses: {
       "all data are lost": async () => backend.beginEpoch(),
-      "older data come back": async () => backend.beginEpoch([{ key: "k", value: "0" }]),
+      "older data come back": async () => backend.beginEpoch([{ key: "k", value: "0", version: 0n }]),
     },
     historyLength: LOG_LENGTH * 3,
     cleanUp: closeAll,

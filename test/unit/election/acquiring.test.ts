@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
-import type { StoredRecord } from "../../../src/ports/store.ts";
 import { candidacy, ELECTION, ELECTION_KEY, Fleet, TTL_MS } from "./fleet.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
@@ -96,24 +95,46 @@ describe("a timeline that the fleet has not settled on", () => {
     expect(b.holds).toBe(true);
   });
 
-  test.each<{ name: string; kept: (records: readonly StoredRecord[]) => readonly StoredRecord[]; told: boolean }>([
-    { name: "all data are lost", kept: () => [], told: true },
-    { name: "all data are lost without a word", kept: () => [], told: false },
-    { name: "the same data come back", kept: (records) => records, told: true },
-    { name: "the same data come back without a word", kept: (records) => records, told: false },
-  ])("when $name under a holder, it lets go, and nobody holds for a whole lease", ({ kept, told }) => {
+  test.each<{ name: string; from: "nothing" | "before it held"; told: boolean }>([
+    { name: "all data are lost", from: "nothing", told: true },
+    { name: "all data are lost without a word", from: "nothing", told: false },
+    { name: "data from before it held come back", from: "before it held", told: true },
+    { name: "data from before it held come back without a word", from: "before it held", told: false },
+  ])("when $name, a holder lets go, and nobody holds for a whole lease", ({ from, told }) => {
     const fleet = new Fleet();
-    const [a, b] = [fleet.start("a"), fleet.start("b")];
+    const [a, b] = [fleet.start("a", null), fleet.start("b", null)];
+    fleet.advance(1_000);
+    const early = fleet.backend.read("").records;
+    for (const node of [a, b]) node.post({ type: "candidacy", election: ELECTION, candidacy: candidacy() });
     fleet.advance(10_400);
     expect(fleet.holders).toEqual(["a"]);
     for (const node of [a, b]) node.watching = told;
-    fleet.loseData(kept(fleet.backend.read("").records));
+    fleet.loseData(from === "nothing" ? [] : early);
     const released = fleet.until(() => !a.holds);
     expect(released).toBeLessThanOrEqual(told ? 1 : TTL_MS / 3 + 1);
     const held = fleet.until(() => fleet.holders.length > 0);
-    expect(held).toBeGreaterThan(WAIT_MS - 10);
+    expect(held).toBeGreaterThan(WAIT_MS - TTL_MS / 3);
     expect(held).toBeLessThan(WAIT_MS + TTL_MS);
     const tokens = [...a.tokens, ...b.tokens].toSorted((x, y) => Number(x - y));
     expect(tokens.at(-1)).toBeGreaterThan(tokens[0] ?? 0n);
+  });
+
+  test.each([true, false])("that has all that a holder rests on is held on in, and a beat counts when a read has shown it (told: %s)", (told) => {
+    const fleet = new Fleet();
+    const [a, b] = [fleet.start("a"), fleet.start("b")];
+    fleet.advance(10_400);
+    for (const node of [a, b]) node.watching = told;
+    fleet.loseData(fleet.backend.read("").records);
+    a.link = "refuses";
+    a.commitLink = "good";
+    const { validUntil } = a.state;
+    fleet.advance(1_500);
+    expect(a.commits.length).toBeGreaterThan(0);
+    expect(a.state.validUntil, "a beat in an unknown timeline extends nothing").toBe(validUntil);
+    a.link = "good";
+    fleet.advance(20_000);
+    expect(a.reasons).toEqual([]);
+    expect(a.state.validUntil).toBeGreaterThan(validUntil);
+    expect(b.tokens).toEqual([]);
   });
 });

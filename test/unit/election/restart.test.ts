@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { LONG_AGO } from "../../../src/base/time.ts";
 import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
 import { candidacy, ELECTION, Fleet, type Node, TTL_MS } from "./fleet.ts";
 
@@ -68,6 +69,8 @@ describe("a daemon that starts anew with its elder's incarnation", () => {
     heir.post({ type: "candidacy", election: ELECTION, candidacy: candidacy() });
     fleet.until(() => heir.state.attempts > a.state.attempts + 1, 60_000);
     expect(heir.tokens).toEqual([]);
+    expect(heir.state.validUntil).toBe(LONG_AGO);
+    expect(heir.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
   });
 
   test("is no heir of attempts that the elder left under way", () => {
