@@ -160,6 +160,27 @@ describe("a store that does not keep its word", () => {
   });
 });
 
+test.each<[string, Error, boolean]>([
+  ["store-unavailable: it surely was not applied", new VipdError("store-unavailable", "no"), false],
+  ["outcome-unknown", new VipdError("outcome-unknown", "who knows"), true],
+  ["timeout", new VipdError("timeout", "late"), true],
+  ["aborted", new VipdError("aborted", "enough"), true],
+  ["no VipdError", new TypeError("what"), true],
+])("a commit that fails by %s", async (_name, error, doubtful) => {
+  const [backend, timers] = [settledBackend(), new VirtualTimers()];
+  const store = openMemoryStore(backend);
+  let broken = false;
+  const fragile = altered(store, {
+    read: (prefix, limits) => (broken ? Promise.reject(new VipdError("timeout", "late")) : store.read(prefix, limits)),
+    commit: (txn, limits) => (broken ? Promise.reject(error) : store.commit(txn, limits)),
+  });
+  const a = start(fragile, timers);
+  await timers.advance(100);
+  broken = true;
+  await timers.advance(TTL_MS / 2);
+  expect(a.participant.state.unsettled.length > 0).toBe(doubtful);
+});
+
 test("a closed participant sends nothing more, and does nothing more", async () => {
   const [backend, timers] = [settledBackend(), new VirtualTimers()];
   const a = start(openMemoryStore(backend), timers);
