@@ -6,10 +6,15 @@ import { observerWaitMs } from "../../src/election/lease.ts";
 import { emptyMirror } from "../../src/election/mirror.ts";
 import type { Event, State } from "../../src/election/state.ts";
 import type { FenceFlaw } from "./kernel.ts";
+import type { Trouble } from "./scenario.ts";
 
 /** A way to be wrong. */
 export interface Canary {
   readonly name: string;
+  /** The invariants of which one breaks first. */
+  readonly breaks: readonly number[];
+  /** What brings it to light: such troubles strike more often. */
+  readonly trouble?: Trouble["kind"];
   /** Changes what the election machine is told, or what it believes. */
   readonly perturb?: (state: State, event: Event, now: Instant) => readonly [State, Event];
   readonly fenceFlaw?: FenceFlaw;
@@ -19,7 +24,7 @@ export interface Canary {
   readonly forgetsReads?: boolean;
   /** Takes others' leases for this much shorter than they are. */
   readonly sight?: number;
-  /** A watch that ended is not begun again, and nothing is read anew. */
+  /** The store's logical time falls with its data. */
   readonly store?: "revisions-fall";
   /** A daemon starts, and adopts, while its frozen elder lives. */
   readonly ignoresLock?: boolean;
@@ -27,18 +32,19 @@ export interface Canary {
 
 /** All canaries. */
 export const CANARIES: readonly Canary[] = [
-  { name: "validity from the answer instead of the send", perturb: fromTheAnswer },
-  { name: "an unknown outcome taken for success", perturb: unknownIsSuccess },
-  { name: "an unknown handover taken for refused", perturb: unknownIsRefused },
-  { name: "release before the address is gone", releasesFirst: true },
-  { name: "a fence without a timeout", fenceFlaw: "no-timeout" },
-  { name: "a fence that is not armed before the clock is read", fenceFlaw: "unarmed" },
-  { name: "a stale read accepted over newer news", perturb: staleReads },
-  { name: "no quarantine after the store lost data", perturb: trusting },
-  { name: "leases of others broken after half of their length", sight: 0.5 },
-  { name: "a restart beside a frozen elder", ignoresLock: true },
-  { name: "a read that is never answered", forgetsReads: true },
-  { name: "a store whose revisions fall", store: "revisions-fall" },
+  { name: "validity from the answer instead of the send", breaks: [3], perturb: fromTheAnswer },
+  { name: "an unknown outcome taken for success", breaks: [2, 3], perturb: unknownIsSuccess },
+  { name: "a new timeline not noticed in an answer", breaks: [1, 6], trouble: "restore", perturb: epochBlind },
+  { name: "a token of before the store was put back", breaks: [4], trouble: "restore", perturb: oldTokens },
+  { name: "release before the address is gone", breaks: [1, 2], releasesFirst: true },
+  { name: "a fence without a timeout", breaks: [3], fenceFlaw: "no-timeout" },
+  { name: "a fence that is not armed before the clock is read", breaks: [1, 3], trouble: "freeze", fenceFlaw: "unarmed" },
+  { name: "a stale read accepted over newer news", breaks: [1, 6, 7], perturb: staleReads },
+  { name: "no quarantine after the store lost data", breaks: [1], trouble: "restore", perturb: trusting },
+  { name: "leases of others broken after half of their length", breaks: [1], sight: 0.5 },
+  { name: "a restart beside a frozen elder", breaks: [1, 2, 6, 7], trouble: "freeze", ignoresLock: true },
+  { name: "a read that is never answered", breaks: [6, 7], forgetsReads: true },
+  { name: "a store whose revisions fall", breaks: [4, 6], trouble: "restore", store: "revisions-fall" },
 ];
 
 /** Session records as the canary sees them. */
@@ -59,8 +65,13 @@ function unknownIsSuccess(state: State, event: Event): readonly [State, Event] {
   return [state, { type: "committed", attempt: event.attempt, revision: revision + 1n, epoch: epoch ?? "" }];
 }
 
-function unknownIsRefused(state: State, event: Event): readonly [State, Event] {
-  return [state, event.type === "unknown" ? { ...event, type: "refused" } : event];
+function epochBlind(state: State, event: Event): readonly [State, Event] {
+  return [state, event.type === "committed" && state.mirror.epoch !== null ? { ...event, epoch: state.mirror.epoch } : event];
+}
+
+function oldTokens(state: State, event: Event): readonly [State, Event] {
+  const { fleet } = state.mirror;
+  return [fleet === null ? state : { ...state, mirror: { ...state.mirror, fleet: { ...fleet, version: -1n } } }, event];
 }
 
 function staleReads(state: State, event: Event, now: Instant): readonly [State, Event] {

@@ -18,6 +18,12 @@ export interface Violation {
   readonly text: string;
 }
 
+/** A change of hands. */
+export interface Grant {
+  readonly holder: string | null;
+  readonly token: bigint;
+}
+
 interface SessionValue {
   readonly life: string;
   readonly beat: number;
@@ -36,8 +42,8 @@ export class Checker {
   /** When each attempt was sent, and by node the latest one that was applied. */
   private readonly sentAt = new Map<string, TrueTime>();
   private readonly leasedAt = new Map<string, TrueTime>();
-  /** By election: its greatest token in the store, and the greatest under which a fence was opened, and by whom. */
-  private readonly tokens = new Map<string, bigint>();
+  /** By election: the last change of hands in the store, and the greatest token under which a fence was opened, and by whom. */
+  private readonly grants = new Map<string, Grant>();
   private readonly opened = new Map<string, { readonly token: bigint; readonly node: string }>();
   private readonly granted = new Set<string>();
 
@@ -50,6 +56,11 @@ export class Checker {
   say(invariant: number, text: string): void {
     this.world.say("CHECKER", () => `invariant ${invariant}: ${text}`);
     this.violations.push({ invariant, at: this.world.now, text });
+  }
+
+  /** Who was given an election last, under which token. */
+  grantOf(election: string): Grant | undefined {
+    return this.grants.get(election);
   }
 
   /** Follows a kernel that has booted. */
@@ -92,14 +103,14 @@ export class Checker {
   }
 
   private changedHands(election: string, from: string | null, to: string | null, author: string, token: bigint): void {
-    if (token <= (this.tokens.get(election) ?? -1n)) this.say(4, `the token of ${election} did not grow: ${token}`);
-    this.tokens.set(election, token);
+    if (token <= (this.grants.get(election)?.token ?? -1n)) this.say(4, `the token of ${election} did not grow: ${token}`);
+    this.grants.set(election, { holder: to, token });
     if (to !== null) this.granted.add(`${election}/${to}/${token}`);
     if (from === author && to !== author) this.checkReleased(author, election);
   }
 
   private left(author: string): void {
-    for (const election of this.tokens.keys()) this.checkReleased(author, election);
+    for (const election of this.grants.keys()) this.checkReleased(author, election);
   }
 
   /** What a node gives away must be closed and unbound on its host. */

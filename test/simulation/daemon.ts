@@ -98,7 +98,7 @@ export class SimDaemon {
   /** As Daemon.start. */
   start(): void {
     const { world, process, kernel } = this.modules;
-    this.vips.plan(this.config.map(planOf));
+    if (this.vips.plan(this.config.map(planOf)).length > 0) return this.modules.onExit();
     this.vips.sweep(this.options.adopt);
     kernel.listener = (event) => {
       this.heardAt = Math.max(this.heardAt, world.now + 0.1 + world.random.next());
@@ -122,9 +122,7 @@ export class SimDaemon {
       if (next === undefined || addressKey(next) !== addressKey(vip)) this.post({ type: "candidacy", election: vip.name, candidacy: null });
     }
     this.config = config;
-    const { plans, holdings } = this.vips.state;
-    const lingering = [...holdings.keys()].filter((vip) => !kept.has(vip)).flatMap((vip) => plans.get(vip) ?? []);
-    this.vips.plan([...config.map(planOf), ...lingering]);
+    this.vips.plan(config.map(planOf));
     for (const vip of config) this.stand(vip);
   }
 
@@ -137,8 +135,7 @@ export class SimDaemon {
   private exit(): void {
     if (this.process.dead) return;
     this.stopWatch?.();
-    this.vips.close();
-    if (this.vips.state.holdings.size === 0) this.ports.fence.remove();
+    this.vips.retire();
     this.modules.onExit();
   }
 

@@ -21,6 +21,9 @@ export interface HostModules {
   readonly onSend: (daemon: SimDaemon, beat: number) => void;
 }
 
+/** After a failed start, as RestartSec in vipd.service. */
+const RESTART_MS = 200;
+
 /** A claim on disk, as src/node/identity.ts keeps it. */
 interface Claim {
   readonly incarnation: string;
@@ -57,7 +60,7 @@ export class SimHost {
     const { world } = this.modules;
     if (ms === null || this.awaited) return;
     this.awaited = true;
-    world.at(Math.max(world.now, Math.min(world.now + ms, world.calmAt)), () => {
+    world.at(world.now < world.calmAt ? Math.min(world.now + ms, world.calmAt) : world.now + ms, () => {
       this.awaited = false;
       if (this.daemon !== null) return;
       if (config !== null) this.config = config;
@@ -103,10 +106,17 @@ export class SimHost {
     const link = new StoreLink(network, process, name, kernel.clock);
     const options = { node: name, host: name, life, ttlMs, incarnation, adopt, canary };
     const daemon = new SimDaemon(options, this.config, {
-      world, process, kernel, link, onStep, onSend, renewIncarnation: () => this.renew(), onExit: () => process.kill(),
+      world, process, kernel, link, onStep, onSend, renewIncarnation: () => this.renew(), onExit: () => this.exited(process),
     });
     this.daemon = daemon;
     world.at(world.now, () => daemon.start(), process);
+  }
+
+  /** It left, or could not start: then systemd tries again. */
+  private exited(process: Process): void {
+    const started = this.daemon?.steps !== 0;
+    process.kill();
+    if (!started) this.startIn(RESTART_MS, null);
   }
 
   private renew(): string {

@@ -7,6 +7,10 @@ import type { SimDaemon } from "./daemon.ts";
 import type { SimHost } from "./host.ts";
 import type { Fleet } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
+import { FIRST_EPOCH } from "./store-model.ts";
+
+/** A daemon that is restarted is away this long. */
+const RESTART_MS = 20;
 
 /** Steps of a daemon in a second of calm: more, and it spins. */
 const MOST_STEPS_A_SECOND = 400;
@@ -22,9 +26,31 @@ export function recoveryMs({ ttlMs, hosts }: Scenario): number {
   return quarantineMs + observerWaitMs(ttlMs) + 2 * requestTimeoutMs + retryEveryMs + hosts.length * staggerMs + 200;
 }
 
-/** How long it must stay so. */
+/** How long it must stay so: until pre-emption has come to rest, a daemon has been restarted, and its lease has passed. */
 export function steadyMs({ ttlMs }: Scenario): number {
-  return 2 * ttlMs;
+  return 4 * ttlMs;
+}
+
+/** Restarts the daemon of a host that holds something, within its lease: nothing may move, and nothing may fall silent. */
+export function restartOne(fleet: Fleet): void {
+  const { world, scenario, checker } = fleet;
+  const held = (host: SimHost): readonly string[] => scenario.vips.filter((vip) => host.daemon?.election.state.tenures.get(vip)?.phase === "on");
+  const host = [...fleet.hosts.values()].find((other) => held(other).length > 0);
+  if (host === undefined) return;
+  const before = new Map(held(host).map((vip) => [vip, checker.grantOf(vip)]));
+  const restored = fleet.store.epoch !== FIRST_EPOCH;
+  host.whenGone = () => host.startIn(RESTART_MS, null);
+  host.daemon?.process.kill();
+  const look = (): void => {
+    for (const [vip, grant] of before) {
+      const now = checker.grantOf(vip);
+      // A token from before the store was put back is renewed: that moves nothing.
+      if (now?.holder !== grant?.holder || (now?.token !== grant?.token && !restored)) checker.say(7, `${vip} moved when the daemon of ${host.name} was restarted`);
+      if (!holds(host, vip, world.now)) checker.say(7, `${vip} fell silent when the daemon of ${host.name} was restarted`);
+    }
+  };
+  const restMs = steadyMs(scenario) / 2;
+  for (let passedMs = 0; passedMs < restMs; passedMs += scenario.ttlMs / 8) world.at(world.now + passedMs, look);
 }
 
 /** All that can be held is held. */

@@ -5,10 +5,10 @@ import { seededRandom } from "../../src/base/random.ts";
 import type { Canary } from "./canaries.ts";
 import { Checker, type Violation } from "./checker.ts";
 import { SimHost } from "./host.ts";
-import { checkRecovered, checkSteady, recoveryMs, steadyMs } from "./liveness.ts";
+import { checkRecovered, checkSteady, recoveryMs, restartOne, steadyMs } from "./liveness.ts";
 import { Network } from "./network.ts";
-import { drawScenario, FAIR, type Fault, type Scenario } from "./scenario.ts";
-import { StoreModel } from "./store-model.ts";
+import { drawScenario, FAIR, type Fault, type Scenario, type Trouble } from "./scenario.ts";
+import { type Applied, StoreModel } from "./store-model.ts";
 import { World } from "./world.ts";
 
 /** How a run ended. */
@@ -24,6 +24,8 @@ export interface RunResult {
 /** How to run. */
 export interface RunOptions {
   readonly canary?: Canary | null;
+  /** A kind of trouble that strikes more often than others. */
+  readonly trouble?: Trouble["kind"] | null;
   readonly verbose?: boolean;
 }
 
@@ -38,9 +40,9 @@ export interface Fleet {
 }
 
 /** Runs the scenario of a seed. */
-export function run(seed: number, { canary = null, verbose = false }: RunOptions = {}): RunResult {
+export function run(seed: number, { canary = null, trouble = canary?.trouble ?? null, verbose = false }: RunOptions = {}): RunResult {
   const random = seededRandom(seed);
-  const scenario = drawScenario(seed, random);
+  const scenario = drawScenario(seed, random, trouble);
   const world = new World(random, verbose);
   world.calmAt = scenario.calmAt;
   const store = new StoreModel(BigInt(random.int(0, 1_000)));
@@ -52,7 +54,7 @@ export function run(seed: number, { canary = null, verbose = false }: RunOptions
   let changesOfHands = 0;
   store.onApplied = (applied) => {
     checker.applied(applied);
-    if (applied.txn.writes.some(({ key }) => key.includes("/elections/"))) changesOfHands += 1;
+    if (changesHands(applied)) changesOfHands += 1;
   };
   for (const setup of scenario.hosts) {
     hosts.set(setup.name, new SimHost(setup, {
@@ -69,6 +71,7 @@ export function run(seed: number, { canary = null, verbose = false }: RunOptions
   world.at(scenario.calmAt, () => calmDown(fleet));
   const { recoveredAt, endAt } = planOf(scenario);
   world.at(recoveredAt, () => checkRecovered(fleet));
+  world.at((recoveredAt + endAt) / 2, () => restartOne(fleet));
   world.at(endAt, () => checkSteady(fleet));
   world.runUntil(endAt);
   for (const text of world.broken) checker.say(0, text);
@@ -94,9 +97,9 @@ function strike(fleet: Fleet, fault: Fault, canary: Canary | null): void {
       return after(fleet, fault.forMs, () => (network.outage = "none"));
     case "storm":
       network.weather = fault.weather;
-      return after(fleet, fault.forMs, () => (network.weather = fleet.scenario.weather));
+      return after(fleet, fault.forMs, () => (network.weather = world.now < world.calmAt ? fleet.scenario.weather : FAIR));
     case "restore":
-      return store.restore(fault.commitsBack, canary?.store === "revisions-fall");
+      return restore(fleet, fault, () => store.restore(fault.commitsBack, canary?.store === "revisions-fall"));
     default:
       return strikeHost(fleet, host, fault, canary);
   }
@@ -157,6 +160,21 @@ function strikeDaemon(fleet: Fleet, host: SimHost, fault: DaemonFault, canary: C
       world.at(world.now, () => daemon.reload(fault.config), process);
       return;
   }
+}
+
+function restore({ world, store }: Fleet, { following }: Extract<Fault, { kind: "restore" }>, run: () => void): void {
+  if (following === null) return run();
+  const { onApplied } = store;
+  store.onApplied = (applied) => {
+    onApplied(applied);
+    if (world.now >= world.calmAt || !changesHands(applied)) return;
+    store.onApplied = onApplied;
+    world.at(world.now + following, run);
+  };
+}
+
+function changesHands({ txn }: Applied): boolean {
+  return txn.writes.some(({ key }) => key.includes("/elections/"));
 }
 
 /** Ends a fault after a while, or when the calm begins. */

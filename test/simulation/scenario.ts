@@ -36,7 +36,8 @@ export type Trouble =
   | { readonly kind: "reload"; readonly config: readonly VipSetup[] }
   | { readonly kind: "outage"; readonly how: "refuses" | "silent"; readonly forMs: number }
   | { readonly kind: "storm"; readonly weather: Weather; readonly forMs: number }
-  | { readonly kind: "restore"; readonly commitsBack: number };
+  /** `following`: not at once, but so long after the next change of hands: that is what a restore must not undo. */
+  | { readonly kind: "restore"; readonly commitsBack: number; readonly following: number | null };
 
 /** A trouble with its time and its host; the store's troubles strike whatever host they name. */
 export type Fault = Trouble & { readonly at: TrueTime; readonly host: string };
@@ -61,8 +62,11 @@ export const FAIR: Weather = {
 /** Addresses that a VIP may have; the second is one that a new configuration may bring. */
 const ADDRESSES_PER_VIP = 3;
 
-/** Draws a run. */
-export function drawScenario(seed: number, random: Random): Scenario {
+/** A trouble that is looked for strikes so many times as often. */
+const FAVOURED = 6;
+
+/** Draws a run; one kind of trouble may be favoured. */
+export function drawScenario(seed: number, random: Random, favourite: Trouble["kind"] | null = null): Scenario {
   const ttlMs = random.pick([300, 600, 1_000, 2_000, 3_000]);
   const vips = Array.from({ length: random.int(1, 3) }, (_, index) => `vip-${index + 1}`);
   const calmAt = ttlMs * random.int(6, 14);
@@ -71,7 +75,7 @@ export function drawScenario(seed: number, random: Random): Scenario {
   const count = random.int(2, 12);
   const faults = Array.from({ length: count }, (): Fault => {
     const host = random.pick(hosts).name;
-    return { ...drawTrouble(random, ttlMs, vips, hosts), at: random.next() * calmAt, host };
+    return { ...drawTrouble(random, favourite, ttlMs, vips, hosts), at: random.next() * calmAt, host };
   });
   return { seed, ttlMs, hosts, vips, weather, calmAt, faults: faults.sort((a, b) => a.at - b.at) };
 }
@@ -130,33 +134,41 @@ const drawPoints = (random: Random): number => (random.chance(0.3) ? 0 : random.
 type Draw = (random: Random, ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]) => Trouble;
 
 /** Each kind of trouble with its weight. */
-const TROUBLES: readonly (readonly [weight: number, draw: Draw])[] = [
-  [4, (random, ttlMs) => ({ kind: "freeze", after: drawPoints(random), forMs: drawSpan(random, ttlMs) })],
-  [3, (random, ttlMs, vips) => ({
+const TROUBLES: readonly (readonly [kind: Trouble["kind"], weight: number, draw: Draw])[] = [
+  ["freeze", 6, (random, ttlMs) => ({ kind: "freeze", after: drawPoints(random), forMs: drawSpan(random, ttlMs) })],
+  ["kill", 3, (random, ttlMs, vips) => ({
     kind: "kill",
     after: drawPoints(random),
     backMs: drawBack(random, ttlMs),
     keepsState: random.chance(0.8),
     config: drawNewConfig(random, ttlMs, vips),
   })],
-  [2, (random, ttlMs, vips) => ({ kind: "stop", backMs: drawBack(random, ttlMs), config: drawNewConfig(random, ttlMs, vips) })],
-  [1, (random, ttlMs) => ({ kind: "reboot", backMs: drawSpan(random, ttlMs) })],
-  [2, (random, ttlMs) => ({ kind: "link-down", forMs: drawSpan(random, ttlMs) })],
-  [3, (random, ttlMs) => ({ kind: "cut", direction: random.pick(["requests", "answers", "both"]), forMs: drawSpan(random, ttlMs) })],
-  [2, (random, ttlMs) => ({ kind: "refusal", what: random.pick(["bind", "unbind", "close", "hold"]), forMs: drawSpan(random, ttlMs) })],
-  [1, (random, _ttlMs, vips) => ({ kind: "address-removed", ip: drawIp(random, vips) })],
-  [1, (random, _ttlMs, vips) => ({ kind: "address-bound", ip: drawIp(random, vips) })],
-  [1, (random, ttlMs) => ({ kind: "overrun", forMs: drawSpan(random, ttlMs) })],
-  [3, (random, _ttlMs, vips, hosts) => ({ kind: "step-down", election: random.pick(vips), to: random.chance(0.5) ? null : random.pick(hosts).name })],
-  [2, (random, ttlMs, vips) => ({ kind: "reload", config: drawConfig(random, vips, ttlMs, true) })],
-  [1, (random, ttlMs) => ({ kind: "outage", how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) })],
-  [2, (random, ttlMs) => ({ kind: "storm", weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) })],
-  [1, (random) => ({ kind: "restore", commitsBack: random.pick([1, 2, 5, 20, 1_000]) })],
+  ["stop", 2, (random, ttlMs, vips) => ({ kind: "stop", backMs: drawBack(random, ttlMs), config: drawNewConfig(random, ttlMs, vips) })],
+  ["reboot", 1, (random, ttlMs) => ({ kind: "reboot", backMs: drawSpan(random, ttlMs) })],
+  ["link-down", 2, (random, ttlMs) => ({ kind: "link-down", forMs: drawSpan(random, ttlMs) })],
+  ["cut", 3, (random, ttlMs) => ({ kind: "cut", direction: random.pick(["requests", "answers", "both"]), forMs: drawSpan(random, ttlMs) })],
+  ["refusal", 2, (random, ttlMs) => ({ kind: "refusal", what: random.pick(["bind", "unbind", "close", "hold"]), forMs: drawSpan(random, ttlMs) })],
+  ["address-removed", 1, (random, _ttlMs, vips) => ({ kind: "address-removed", ip: drawIp(random, vips) })],
+  ["address-bound", 1, (random, _ttlMs, vips) => ({ kind: "address-bound", ip: drawIp(random, vips) })],
+  ["overrun", 1, (random, ttlMs) => ({ kind: "overrun", forMs: drawSpan(random, ttlMs) })],
+  ["step-down", 3, (random, _ttlMs, vips, hosts) => ({ kind: "step-down", election: random.pick(vips), to: random.chance(0.5) ? null : random.pick(hosts).name })],
+  ["reload", 2, (random, ttlMs, vips) => ({ kind: "reload", config: drawConfig(random, vips, ttlMs, true) })],
+  ["outage", 1, (random, ttlMs) => ({ kind: "outage", how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) })],
+  ["storm", 2, (random, ttlMs) => ({ kind: "storm", weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) })],
+  ["restore", 2, (random) => ({
+    kind: "restore",
+    commitsBack: random.pick([1, 2, 3, 5, 10, 20, 1_000]),
+    following: random.chance(0.5) ? null : random.next() * 20,
+  })],
 ];
 
-function drawTrouble(random: Random, ...facts: [ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]]): Trouble {
-  let ticket = random.next() * TROUBLES.reduce((sum, [weight]) => sum + weight, 0);
-  for (const [weight, draw] of TROUBLES) {
+/** Every kind of trouble. */
+export const TROUBLE_KINDS: readonly Trouble["kind"][] = TROUBLES.map(([kind]) => kind);
+
+function drawTrouble(random: Random, favourite: Trouble["kind"] | null, ...facts: [ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]]): Trouble {
+  const weighed = TROUBLES.map(([kind, weight, draw]) => [kind === favourite ? weight * FAVOURED : weight, draw] as const);
+  let ticket = random.next() * weighed.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, draw] of weighed) {
     ticket -= weight;
     if (ticket < 0) return draw(random, ...facts);
   }

@@ -11,6 +11,9 @@ export interface Applied {
   readonly before: ReadonlyMap<string, StoredRecord | undefined>;
 }
 
+/** The timeline of a store that has never been put back. */
+export const FIRST_EPOCH = "epoch-1";
+
 /** How many commits back a restore may go, and a watch may begin. */
 const LOG_LENGTH = 400;
 
