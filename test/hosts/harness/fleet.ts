@@ -179,13 +179,13 @@ export class Fleet {
   }
 
   /** Runs vipctl on a host. */
-  vipctl(host: Station, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Finished> {
-    return capture(host, [...this.program("vipctl"), ...args], env);
+  vipctl(host: Station, args: readonly string[], onOutput: (text: string) => void = () => {}): Promise<Finished> {
+    return capture(host, [...this.program("vipctl"), ...args], onOutput);
   }
 
   /** Runs vipd on a host to its end, by way of another program if need be. */
   vipd(host: Station, args: readonly string[], by: readonly string[] = []): Promise<Finished> {
-    return capture(host, [...by, ...this.program("vipd"), ...args], {});
+    return capture(host, [...by, ...this.program("vipd"), ...args], () => {});
   }
 
   /** The logs of all daemons, with their names. */
@@ -219,17 +219,19 @@ export class Fleet {
   }
 }
 
-function capture(host: Station, command: readonly string[], env: Readonly<Record<string, string>>): Promise<Finished> {
+function capture(host: Station, command: readonly string[], onOutput: (text: string) => void): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn("ip", ["netns", "exec", host.namespace.name, ...command], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: ROOT,
       timeout: 20_000,
-      env: { ...process.env, ...env },
     });
     let stdout = "";
     let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      onOutput(text);
+    });
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.once("error", reject);
     child.once("close", (code) => resolve({ code, stdout, stderr }));

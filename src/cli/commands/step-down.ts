@@ -1,0 +1,65 @@
+// vipctl step-down: the daemon of this host hands a VIP over, and vipctl waits until another node has it.
+
+import { type AdminClient, adminFailure } from "../../admin/client.ts";
+import type { ElectionView } from "../../admin/views.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { findElection, notFound } from "../find.ts";
+import type { VipctlModules } from "../modules.ts";
+import { harmless, toJson } from "../render/text.ts";
+import { openDaemon, type WhereOptions } from "../source.ts";
+
+/** The options of step-down. */
+export interface StepDownOptions extends WhereOptions {
+  readonly to?: string;
+  readonly json?: true;
+}
+
+const DAEMON_MS = 2_000;
+
+/** A handover takes milliseconds; after this long without one, something is wrong. */
+const HANDOVER_MS = 5_000;
+
+/** Hands over; exit code 1 when the daemon refuses or it does not come about. */
+export async function stepDown(what: string, options: StepDownOptions, modules: VipctlModules): Promise<ExitCode> {
+  const client = await openDaemon(options, modules);
+  const limits = { timeoutMs: DAEMON_MS, signal: modules.signal };
+  const view = await client.status(limits);
+  const election = findElection(view, what);
+  if (election === undefined) {
+    modules.err.write(`${harmless(notFound(view, what))}\n`);
+    return EXIT.usage;
+  }
+  if (election.role !== "holder") return refuse(elsewhere(election, view.node), modules);
+  try {
+    const { accepted, reason } = await client.stepDown({ election: election.name, to: options.to ?? null }, limits);
+    if (!accepted) return refuse(reason, modules);
+  } catch (error) {
+    if (adminFailure(error) === "refused" && error instanceof Error) return refuse(error.message, modules);
+    throw error;
+  }
+  const after = await whenMoved(client, election, view.node, modules);
+  if (after === undefined) return refuse(`${election.name} has not been taken by another node within ${HANDOVER_MS / 1_000}s: look at vipctl status`, modules);
+  const { name, holder, token } = after;
+  modules.out.write(options.json === true ? `${toJson({ election: name, holder, token })}\n` : `${harmless(`${name} is held by ${holder ?? ""} now, token ${token ?? "unknown"}`)}\n`);
+  return EXIT.ok;
+}
+
+function refuse(reason: string, modules: VipctlModules): ExitCode {
+  modules.err.write(`${harmless(reason)}\n`);
+  return EXIT.no;
+}
+
+function elsewhere({ name, holder }: ElectionView, node: string): string {
+  if (holder === null) return `nobody holds ${name}`;
+  return `${node} does not hold ${name}: ${holder} does; run vipctl step-down there`;
+}
+
+/** The election once another node holds it; `undefined` when that does not come about in time. */
+async function whenMoved(client: AdminClient, before: ElectionView, node: string, modules: VipctlModules): Promise<ElectionView | undefined> {
+  const enough = AbortSignal.any([modules.signal, AbortSignal.timeout(HANDOVER_MS)]);
+  for await (const view of client.watch({ timeoutMs: DAEMON_MS, signal: enough })) {
+    const election = findElection(view, before.name);
+    if (election !== undefined && election.holder !== null && election.holder !== node) return election;
+  }
+  return undefined;
+}

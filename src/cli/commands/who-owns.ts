@@ -1,0 +1,118 @@
+// vipctl who-owns: who holds a VIP, by the store's word; on request confirmed by a beat, and by the wire.
+
+import type { FleetView } from "../../admin/views.ts";
+import { later } from "../../base/time.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { findElection, notFound } from "../find.ts";
+import type { VipctlModules } from "../modules.ts";
+import type { Owner } from "../owner.ts";
+import { harmless, styleFor, toJson } from "../render/text.ts";
+import { describeOwner } from "../render/owner.ts";
+import { isStatus, openSource, type Source, type WhereOptions } from "../source.ts";
+import { verifyOnWire } from "../verify.ts";
+
+/** The options of who-owns. */
+export interface WhoOwnsOptions extends WhereOptions {
+  readonly json?: true;
+  readonly watch?: true;
+  readonly confirm?: true;
+  readonly verify?: true;
+}
+
+/** Waiting for a beat ends this long after the lease, in milliseconds: a beat at its end must still come in. */
+const GRACE_MS = 500;
+
+/** Answers, and says by its exit code: 0 held, 1 free or not confirmed, 2 no such VIP, 3 store unreachable, 4 the wire disagrees. */
+export async function whoOwns(what: string, options: WhoOwnsOptions, modules: VipctlModules): Promise<ExitCode> {
+  const source = await openSource(options, modules);
+  try {
+    if (source.kind === "store" && source.because !== null) modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
+    if (options.watch === true) return await follow(what, source, options, modules);
+    const view = await source.reader.read(modules.signal);
+    const election = findElection(view, what);
+    if (election === undefined) return missing(view, what, modules);
+    const owner = await inquire({ view, election, via: source.kind, confirmed: null, wire: null }, source, options, modules);
+    show(owner, options, modules);
+    return exitCodeFor(owner);
+  } finally {
+    await source.reader.close();
+  }
+}
+
+function missing(view: FleetView, what: string, modules: VipctlModules): ExitCode {
+  if (!view.store.ok) modules.err.write(`${harmless(storeTrouble(view))}\n`);
+  modules.err.write(`${harmless(notFound(view, what))}\n`);
+  return view.store.ok ? EXIT.usage : EXIT.store;
+}
+
+async function inquire(owner: Owner, source: Source, options: WhoOwnsOptions, modules: VipctlModules): Promise<Owner> {
+  const confirmed = options.confirm === true ? await confirm(owner, source, modules) : owner;
+  if (options.verify !== true) return confirmed;
+  return { ...confirmed, wire: await verifyOnWire(confirmed, modules) };
+}
+
+/** Follows the fleet until the holder beats again, the VIP changes hands, or the lease has passed. */
+async function confirm(owner: Owner, source: Source, modules: VipctlModules): Promise<Owner> {
+  const { election, view } = owner;
+  if (election.holder === null) return { ...owner, confirmed: false };
+  const beat = beatOf(view, election.holder);
+  const enough = new AbortController();
+  const cancel = modules.timers.at(later(modules.timers.now(), (election.ttlMs ?? 0) + GRACE_MS), () => enough.abort());
+  let latest = owner;
+  try {
+    for await (const seen of source.reader.watch(AbortSignal.any([enough.signal, modules.signal]))) {
+      const now = findElection(seen, election.name);
+      if (now === undefined || now.holder !== election.holder) return { ...owner, view: seen, election: now ?? { ...election, holder: null }, confirmed: false };
+      latest = { ...owner, view: seen, election: now };
+      if (beatOf(seen, election.holder) !== beat) return { ...latest, confirmed: true };
+    }
+    return { ...latest, confirmed: false };
+  } finally {
+    cancel();
+    enough.abort();
+  }
+}
+
+function beatOf(view: FleetView, node: string): string | null {
+  return view.nodes.find((other) => other.node === node)?.beat ?? null;
+}
+
+async function follow(what: string, source: Source, options: WhoOwnsOptions, modules: VipctlModules): Promise<ExitCode> {
+  let shown = "";
+  let code: ExitCode = EXIT.store;
+  for await (const view of source.reader.watch(modules.signal)) {
+    const election = findElection(view, what);
+    if (election === undefined) return missing(view, what, modules);
+    const owner: Owner = { view, election, via: source.kind, confirmed: null, wire: null };
+    code = exitCodeFor(owner);
+    const essence = JSON.stringify([election.holder, election.token, election.holderAlive, view.store.ok, election.conflict]);
+    if (essence !== shown) show(owner, options, modules);
+    shown = essence;
+  }
+  return modules.signal.aborted ? EXIT.interrupted : code;
+}
+
+/** A daemon cut off from the store knows of its own lease only. */
+function exitCodeFor({ view, election, confirmed, wire }: Owner): ExitCode {
+  const ownLease = isStatus(view) && election.holder === view.node && (election.validForMs ?? 0) > 0;
+  if (!view.store.ok && !ownLease) return EXIT.store;
+  if (wire?.agrees === false) return EXIT.disagreement;
+  const held = election.holder !== null && (election.holderAlive === true || confirmed === true) && confirmed !== false;
+  return held ? EXIT.ok : EXIT.no;
+}
+
+function show(owner: Owner, options: WhoOwnsOptions, modules: VipctlModules): void {
+  const { view, election, via, confirmed, wire } = owner;
+  if (options.json === true) {
+    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastBeatAgeMs, ttlMs, reason, conflict } = election;
+    const facts = { election: name, addresses, holder, holderAlive, token, sinceWallMs, lastBeatAgeMs, ttlMs, reason, conflict };
+    modules.out.write(`${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`);
+    return;
+  }
+  if (!view.store.ok) modules.err.write(`${harmless(storeTrouble(view))}\n`);
+  modules.out.write(`${describeOwner(owner, styleFor(modules.out, modules.env), modules.timers.wallMs()).join("\n")}\n`);
+}
+
+function storeTrouble(view: FleetView): string {
+  return `the store cannot be reached (${view.store.lastError ?? "no reason known"}): what follows is what was known before`;
+}

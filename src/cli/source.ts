@@ -1,0 +1,103 @@
+// Where vipctl gets its view of the fleet: from the daemon of this host when there is one, else straight from the store.
+
+import { type AdminClient, adminFailure } from "../admin/client.ts";
+import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
+import { messageOf, VipdError } from "../base/errors.ts";
+import type { Config } from "../config/types.ts";
+import type { FleetReader, VipctlModules } from "./modules.ts";
+
+/** A daemon that has not answered by then is taken for silent, in milliseconds. */
+const DAEMON_MS = 2_000;
+
+/** Where vipctl looks when it is not told. */
+const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
+
+/** Where the daemon listens when no file says otherwise. */
+const DEFAULT_SOCKET = "/run/vipd/vipd.sock";
+
+/** The options that say where to look; all are optional. */
+export interface WhereOptions {
+  readonly config?: string;
+  readonly socket?: string;
+  readonly store?: string;
+  readonly fleet?: string;
+}
+
+/** A view of the fleet, and who gives it. */
+export type Source =
+  | { readonly kind: "daemon"; readonly client: AdminClient; readonly reader: FleetReader }
+  /** `because`: why no daemon was asked; `null`: the store was asked for. */
+  | { readonly kind: "store"; readonly because: string | null; readonly reader: FleetReader };
+
+/** Whether a view comes from a daemon, with what only that knows. */
+export function isStatus(view: FleetView): view is StatusView {
+  return "session" in view;
+}
+
+/**
+ * Finds the daemon or the store. Throws VipdErrors "admin" (no daemon, and no store is named), "config", and those of
+ * opening a store.
+ */
+export async function openSource(where: WhereOptions, modules: VipctlModules): Promise<Source> {
+  if (where.store !== undefined) return fromStore(where.store, where.fleet ?? "main", null, modules);
+  const config = where.config === undefined ? undefined : await loadConfig(where.config, modules);
+  const socket = where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET;
+  try {
+    return await fromDaemon(socket, modules);
+  } catch (error) {
+    const failure = adminFailure(error);
+    if (failure !== "absent" && failure !== "denied" && failure !== "silent") throw error;
+    const known = config ?? (where.socket === undefined ? await defaultConfig(modules) : undefined);
+    if (known === undefined) throw withMend(error);
+    if (config === undefined && known.admin.socket !== socket) return openSource({ config: DEFAULT_CONFIG_FILE }, modules);
+    return fromStore(known.store, known.fleet, messageOf(error), modules);
+  }
+}
+
+/** The daemon, for what only it can do. Throws "admin" and "config". */
+export async function openDaemon(where: WhereOptions, modules: VipctlModules): Promise<AdminClient> {
+  const given = where.config ?? (where.socket === undefined ? DEFAULT_CONFIG_FILE : undefined);
+  const config = given === undefined ? undefined : await loadConfig(given, modules).catch((error: unknown) => mayMiss(where, error));
+  return modules.adminClient(where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET);
+}
+
+function mayMiss(where: WhereOptions, error: unknown): undefined {
+  if (where.config !== undefined) throw error;
+}
+
+/** The reader of configurations is loaded only when there is one to read. */
+async function loadConfig(file: string, modules: VipctlModules): Promise<Config> {
+  return (await import("./config-file.ts")).loadConfig(file, modules);
+}
+
+/** A default file that is missing or has mistakes is no reason to stop: it was not asked for. */
+async function defaultConfig(modules: VipctlModules): Promise<Config | undefined> {
+  return loadConfig(DEFAULT_CONFIG_FILE, modules).catch(() => undefined);
+}
+
+async function fromDaemon(socket: string, modules: VipctlModules): Promise<Source> {
+  const client = await modules.adminClient(socket);
+  const limits = (signal: AbortSignal): { timeoutMs: number; signal: AbortSignal } => ({ timeoutMs: DAEMON_MS, signal });
+  // The first view is asked for at once: only then is it known whether a daemon is there.
+  let first: StatusView | undefined = await client.status(limits(modules.signal));
+  const reader: FleetReader = {
+    read: async (signal) => {
+      const view = first ?? (await client.status(limits(signal)));
+      first = undefined;
+      return view;
+    },
+    history: async (election, signal): Promise<readonly HistoryView[]> => (await client.election(election, limits(signal)))?.history ?? [],
+    watch: (signal) => client.watch(limits(signal)),
+    close: () => Promise.resolve(),
+  };
+  return { kind: "daemon", client, reader };
+}
+
+async function fromStore(url: string, fleet: string, because: string | null, modules: VipctlModules): Promise<Source> {
+  return { kind: "store", because, reader: await modules.openFleet(url, fleet) };
+}
+
+function withMend(error: unknown): VipdError {
+  const message = `${messageOf(error)}; name the store with --store, or a configuration with --config, to do without`;
+  return new VipdError("admin", message, error instanceof VipdError ? error.context : {}, error);
+}

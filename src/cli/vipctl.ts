@@ -1,0 +1,117 @@
+// vipctl's command line. Each command is loaded when it is asked for.
+
+import { Command, CommanderError } from "commander";
+import { messageOf, VipdError } from "../base/errors.ts";
+import type { HistoryOptions } from "./commands/history.ts";
+import type { StatusOptions } from "./commands/status.ts";
+import type { StepDownOptions } from "./commands/step-down.ts";
+import type { VersionOptions } from "./commands/version.ts";
+import type { WhoOwnsOptions } from "./commands/who-owns.ts";
+import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPCTL_EXIT_CODES } from "./exit-codes.ts";
+import type { VipctlModules } from "./modules.ts";
+import { harmless } from "./render/text.ts";
+
+/** Runs vipctl with the arguments that follow its name, to its exit code. Never throws. */
+export async function runVipctl(argv: readonly string[], modules: VipctlModules): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok;
+  const program = makeProgram(modules, async (run) => {
+    code = await run;
+  });
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (modules.signal.aborted) return EXIT.interrupted;
+    for (const line of linesOf(error)) modules.err.write(`vipctl: ${harmless(line)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function linesOf(error: unknown): readonly string[] {
+  const issues = error instanceof VipdError ? error.context["issues"] : undefined;
+  return [...(Array.isArray(issues) ? (issues as readonly string[]) : []), messageOf(error)];
+}
+
+type Run = (code: Promise<ExitCode>) => Promise<void>;
+
+function makeProgram(modules: VipctlModules, run: Run): Command {
+  const program = new Command("vipctl")
+    .description("Shows who holds the virtual IPs of a fleet, and hands them over.")
+    .version(modules.version, "-V, --version", "print vipctl's version")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", `\n${EXAMPLES}\n\n${formatExitCodes(VIPCTL_EXIT_CODES)}`)
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => modules.out.write(text), writeErr: (text) => modules.err.write(text) });
+  addWhoOwns(program, modules, run);
+  addStatus(program, modules, run);
+  addHistory(program, modules, run);
+  addStepDown(program, modules, run);
+  addVersion(program, modules, run);
+  return program;
+}
+
+const EXAMPLES = `Examples:
+  vipctl who-owns 10.0.0.50            who answers for it, since when, under which token
+  vipctl who-owns web --verify         and whether the wire agrees
+  vipctl status --watch                the whole fleet, live
+  vipctl step-down web                 hand it over, before maintenance
+  vipctl status --store sqlite:/var/lib/vipd/fleet.db     without a daemon`;
+
+/** The options by which the fleet is found. */
+function withWhere(command: Command, storeToo: boolean): Command {
+  command
+    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)")
+    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)");
+  if (storeToo) command.option("--store <url>", "ask this store, not the daemon").option("--fleet <name>", "the fleet in that store (default: main)");
+  return command.option("--json", "one line of JSON for programs");
+}
+
+function addWhoOwns(program: Command, modules: VipctlModules, run: Run): void {
+  const command = program
+    .command("who-owns")
+    .description("who holds a VIP: by its name, or by one of its addresses")
+    .argument("<vip>", "name of the VIP (election), or address")
+    .option("--watch", "go on, and tell each change")
+    .option("--confirm", "wait for the holder's next beat")
+    .option("--verify", "ask the wire too (ARP, NDP): needs CAP_NET_RAW")
+    .action(async (vip: string, options: WhoOwnsOptions) => run((await import("./commands/who-owns.ts")).whoOwns(vip, options, modules)));
+  withWhere(command, true);
+}
+
+function addStatus(program: Command, modules: VipctlModules, run: Run): void {
+  const command = program
+    .command("status")
+    .description("all VIPs, nodes and warnings of the fleet")
+    .option("--watch", "go on, and show it anew after each change")
+    .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, modules)));
+  withWhere(command, true);
+}
+
+function addHistory(program: Command, modules: VipctlModules, run: Run): void {
+  const command = program
+    .command("history")
+    .description("the last changes of hands of a VIP")
+    .argument("<vip>", "name of the VIP (election), or address")
+    .action(async (vip: string, options: HistoryOptions) => run((await import("./commands/history.ts")).history(vip, options, modules)));
+  withWhere(command, true);
+}
+
+function addStepDown(program: Command, modules: VipctlModules, run: Run): void {
+  const command = program
+    .command("step-down")
+    .description("have the daemon of this host hand a VIP over")
+    .argument("<vip>", "name of the VIP (election), or address")
+    .option("--to <node>", "to this node (default: the best other candidate)")
+    .action(async (vip: string, options: StepDownOptions) => run((await import("./commands/step-down.ts")).stepDown(vip, options, modules)));
+  withWhere(command, false);
+}
+
+function addVersion(program: Command, modules: VipctlModules, run: Run): void {
+  const command = program
+    .command("version")
+    .description("the versions of vipctl and of the daemon of this host")
+    .action(async (options: VersionOptions) => run((await import("./commands/version.ts")).version(options, modules)));
+  withWhere(command, false);
+}
