@@ -2,7 +2,7 @@
 //
 // A timeline (epoch) begins when the file is made, when the host has booted since the file was last used (the last commits
 // may not have reached the disk), and when the file is a copy. Revisions then go on from at least the wall clock's
-// milliseconds: far more than one commit a millisecond would be needed for a new timeline to begin below an old one.
+// microseconds: more than one commit a microsecond would be needed for a new timeline to begin below an old one.
 
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
@@ -169,7 +169,7 @@ function enterTimeline(connection: DatabaseSync, file: string): void {
     INSERT INTO timeline (one, epoch, boot, file, revision, forgotten) VALUES (1, :epoch, :boot, :file, :floor, :floor)
     ON CONFLICT (one) DO UPDATE SET epoch = :epoch, boot = :boot, file = :file,
       revision = max(revision + 1, :floor), forgotten = max(revision + 1, :floor)`);
-  begin.run({ epoch: randomUUID(), boot, file, floor: BigInt(Date.now()) });
+  begin.run({ epoch: randomUUID(), boot, file, floor: BigInt(Date.now()) * 1_000n });
 }
 
 /** Opens by turns until no other process is in the way, or `again` gives up by throwing. */

@@ -44,7 +44,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
   const parts = [
     headLines(view, style).join("\n"),
     elections.length === 0 ? "no VIPs yet" : formatTable([heading(["VIP", "ADDRESSES", "HOLDER (MASTER)", "FOR", "TOKEN", "CANDIDATES (BACKUP)"], style), ...elections]),
-    nodes.length === 0 ? "no nodes yet" : formatTable([heading(["NODE", "HOST", "SESSION", "LAST BEAT", "LEASE", "HERE"], style), ...nodes]),
+    nodes.length === 0 ? "no nodes yet" : formatTable([heading(["NODE", "HOST", "SESSION", "LAST BEAT", "LEASE", "PART"], style), ...nodes]),
     view.warnings.map((warning) => style.warn(`! ${harmless(warning)}`)).join("\n"),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
