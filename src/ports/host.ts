@@ -9,7 +9,7 @@ import type { Instant } from "../base/time.ts";
 export interface Link {
   readonly index: number;
   readonly name: string;
-  /** Administratively up and with carrier: IFF_UP and IFF_LOWER_UP. */
+  /** Administratively up, with carrier, and operational: IFF_UP, IFF_LOWER_UP and IFF_RUNNING. What is sent earlier is lost. */
   readonly up: boolean;
   /** ARPHRD_ETHER: has ARP / NDP to answer. */
   readonly ethernet: boolean;

@@ -44,8 +44,15 @@ const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20;
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
+const IFF_RUNNING = 0x40;
 const IFF_LOWER_UP = 0x10000;
 const ARPHRD_ETHER = 1;
+
+/**
+ * What a link needs to carry packets. Between carrier and operation lies a moment in which the kernel has no queue for the
+ * link yet and silently drops what is sent.
+ */
+const IFF_USABLE = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
 
 const IFADDRMSG_BYTES = 8;
 const IFINFOMSG_BYTES = 16;
@@ -186,7 +193,7 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
   return {
     index: view.getInt32(4, LITTLE_ENDIAN),
     name: readCString(attributes.get(IFLA_IFNAME) ?? new Uint8Array()),
-    up: (flags & IFF_UP) !== 0 && (flags & IFF_LOWER_UP) !== 0,
+    up: (flags & IFF_USABLE) === IFF_USABLE,
     ethernet: view.getUint16(2, LITTLE_ENDIAN) === ARPHRD_ETHER,
     loopback: (flags & IFF_LOOPBACK) !== 0,
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? new Uint8Array()),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { concatBytes, toHex } from "../../../src/wire/bytes.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
-import { attributeMap, decodeMessages, encodeAttribute, LITTLE_ENDIAN } from "../../../src/wire/netlink.ts";
+import { attributeMap, decodeMessages, encodeAttribute, host32, LITTLE_ENDIAN } from "../../../src/wire/netlink.ts";
 import {
   decodeAddress,
   decodeLink,
@@ -119,6 +119,17 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
     const link = decodeLink(payload("link", RTM_NEWLINK));
     expect(link).toMatchObject({ index: 3, name: "eth0", up: false, ethernet: true, loopback: false });
     expect(link?.mac).toMatch(/^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/u);
+  });
+
+  it.each([
+    [0x11043, true, "up, running, with carrier"],
+    [0x11003, false, "carrier, but no queue for its packets yet"],
+    [0x01043, false, "carrier just lost"],
+    [0x10042, false, "set down"],
+  ])("of a link's flags %i: usable %s (%s)", (flags, up) => {
+    const bytes = payload("link", RTM_NEWLINK).slice();
+    bytes.set(host32(flags), 8);
+    expect(decodeLink(bytes)?.up).toBe(up);
   });
 
   it("of a bridge's port is not a link", () => {
