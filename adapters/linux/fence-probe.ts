@@ -24,12 +24,15 @@ export interface FenceKind {
   readonly flags: number;
 }
 
-/** Finds the best fence that the kernel takes; throws "fence", or "privilege" without CAP_NET_ADMIN. */
-export function probeFence(nft: Nftables, mode: "auto" | FenceInfo["kind"], table: string): FenceKind {
+/**
+ * Finds the best fence that the kernel takes, without owned tables unless `ownable`; throws "fence", or "privilege"
+ * without CAP_NET_ADMIN.
+ */
+export function probeFence(nft: Nftables, mode: "auto" | FenceInfo["kind"], table: string, ownable: boolean): FenceKind {
   const kinds: readonly FenceInfo["kind"][] = mode === "auto" ? ["netdev", "inet"] : [mode];
   const refusals: string[] = [];
   for (const kind of kinds) {
-    for (const flags of [OWNED, 0]) {
+    for (const flags of ownable ? [OWNED, 0] : [0]) {
       const outcome = tryOut(nft, kind, flags, `${table}-probe-${nft.port}`);
       if (outcome.done) return { kind, flags };
       if (outcome.errno === EPERM || outcome.errno === EACCES) throw kernelError("nftables probe", outcome.errno);

@@ -61,6 +61,8 @@ export interface FenceModules {
   readonly links: () => readonly LinkRecord[];
   /** For tests: runs between the steps of hold(), where a process may be frozen. */
   readonly pause?: (step: "armed" | "clock-read") => void;
+  /** For tests: false does as on kernels without owned, persistent tables (before 6.9). */
+  readonly ownable?: boolean;
 }
 
 /**
@@ -70,7 +72,7 @@ export interface FenceModules {
 export function createFence(options: FenceOptions, modules: FenceModules): Fence {
   const nft = new Nftables();
   try {
-    const kind = probeFence(nft, options.mode, options.table);
+    const kind = probeFence(nft, options.mode, options.table, modules.ownable ?? true);
     const fence = new KernelFence(kind, fenceParts(kind.kind, options.table), nft, modules);
     fence.refuseForeignOwner();
     return fence;

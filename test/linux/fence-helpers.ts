@@ -25,16 +25,17 @@ export const clock = bootClock();
 /** What to vary of a fence. */
 export interface FenceChoice extends Partial<FenceOptions> {
   readonly pause?: FenceModules["pause"];
+  readonly ownable?: boolean;
   /** Links that are told besides the true ones. */
   readonly links?: readonly LinkRecord[];
 }
 
 /** A fence in the host's namespace, or another; released when the wire closes. */
-export function openFence(wire: Wire, { pause, mode = "auto", table = "vipd", links = [] }: FenceChoice = {}, namespace: Namespace = wire.host): Fence {
+export function openFence(wire: Wire, { pause, ownable = true, mode = "auto", table = "vipd", links = [] }: FenceChoice = {}, namespace: Namespace = wire.host): Fence {
   return namespace.inside(() => {
     const questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
     wire.onClose(() => questions.close());
-    const modules = { clock, links: () => [...dumpLinks(questions), ...links], ...(pause === undefined ? {} : { pause }) };
+    const modules = { clock, ownable, links: () => [...dumpLinks(questions), ...links], ...(pause === undefined ? {} : { pause }) };
     const fence = createFence({ mode, table }, modules);
     wire.onClose(() => fence.release());
     return fence;

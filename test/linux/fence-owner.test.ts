@@ -152,7 +152,7 @@ describe("interfaces that come and go under the netdev fence", () => {
   it("an interface that was replaced by another of its name is fenced", async () => {
     const fence = openFence(wire(), { mode: "netdev" });
     fence.protect(VIPS);
-    wire().replaceCable();
+    await wire().replaceCable();
     fence.protect(VIPS);
     expect(fence.intact()).toBe(true);
     bindAll(wire());
@@ -214,6 +214,62 @@ describe("interfaces that come and go under the netdev fence", () => {
     fence.protect(VIPS);
     bindAll(wire());
     expect(await whoAnswers(askAll(wire()))).toEqual([]);
+  });
+});
+
+describe.each(KINDS)("the %s fence of kernels without owned tables", (mode) => {
+  it("guards and holds as well, says that a flush takes it away, and comes back", async () => {
+    const fence = openFence(wire(), { mode, ownable: false });
+    fence.protect(VIPS);
+    expect(fence.info).toMatchObject({ kind: mode, flushProof: false });
+    expect(fence.info.caveats.some((text) => text.includes("flush ruleset") && text.includes("next beat"))).toBe(true);
+    bindAll(wire());
+    const streams = askAll(wire());
+    expect(await whoAnswers(streams)).toEqual([]);
+    holdFor(fence, 60_000);
+    await untilAnswered(streams);
+    expect(fence.intact()).toBe(true);
+
+    nft("flush", "ruleset");
+    expect(fence.intact()).toBe(false);
+    expect(() => holdFor(fence, 60_000)).toThrow(expect.objectContaining({ code: "fence" }));
+    fence.close(VIPS);
+    fence.protect(VIPS);
+    expect(fence.intact()).toBe(true);
+    expect(await whoAnswers(streams)).toEqual([]);
+  });
+
+  it.each([
+    ["a rule was taken out", "flush", "chain", "TABLE", mode === "netdev" ? "out-eth0" : "out"],
+    ["a chain was taken out", "delete", "chain", "TABLE", mode === "netdev" ? "in-eth0" : "in"],
+    ["a guard was taken out", "flush", "set", "TABLE", "guarded4"],
+    ["the table was made anew", "replace", "table", "TABLE", ""],
+  ])("sees and mends it when %s", async (_, verb, what, __, name) => {
+    const fence = openFence(wire(), { mode, ownable: false });
+    fence.protect(VIPS);
+    bindAll(wire());
+    if (verb === "replace") {
+      nft("delete", "table", mode, "vipd");
+      nft("add", "table", mode, "vipd");
+    } else nft(verb, what, mode, "vipd", name);
+    expect(fence.intact()).toBe(false);
+    fence.protect(VIPS);
+    expect(fence.intact()).toBe(true);
+    expect(await whoAnswers(askAll(wire()))).toEqual([]);
+  });
+
+  it("outlives its process, and is taken over by an owned one", async () => {
+    const before = openFence(wire(), { mode, ownable: false });
+    before.protect(VIPS);
+    before.release();
+    bindAll(wire());
+    const streams = askAll(wire());
+    expect(await whoAnswers(streams)).toEqual([]);
+    const after = openFence(wire(), { mode });
+    after.protect(VIPS);
+    expect(after.intact()).toBe(true);
+    nft("flush", "ruleset");
+    expect(await whoAnswers(streams)).toEqual([]);
   });
 });
 

@@ -1,15 +1,39 @@
 // The fence on a real kernel: who answers for a guarded address, and when.
 
 import { describe, expect, it } from "vitest";
-import { bootTimeMs, closeFd, receive } from "../../adapters/linux/native.ts";
+import {
+  AF_INET6,
+  AF_PACKET,
+  bindSocket,
+  bootTimeMs,
+  closeFd,
+  openSocket,
+  receive,
+  sendTo,
+  setOption,
+  SOCK_DGRAM,
+  SOCK_RAW,
+} from "../../adapters/linux/native.ts";
 import { ARM_MS } from "../../adapters/linux/fence.ts";
 import { later } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
+import { concatBytes } from "../../src/wire/bytes.ts";
+import { encodeLinkAddress, ETHERTYPE_IPV6 } from "../../src/wire/ethernet.ts";
+import { formatIp, ipBytes } from "../../src/wire/ip.ts";
+import { ALL_NODES, decodeNdp, encodeNdp, ICMPV6, NEIGHBOR_ADVERTISEMENT, unsolicitedAdvertisement } from "../../src/wire/ndp.ts";
+import { host32 } from "../../src/wire/netlink.ts";
 import { askAll, bindAll, clock, holdFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
 import { eventually, useWire } from "./namespaces.ts";
 import { askArp, askUdp, echo, lastAnswered, nextQuestions, sendUdp, udpSocket, untilAnswered, whoAnswers } from "./traffic.ts";
 
 const wire = useWire();
+
+/** A socket on one of the host's own addresses. */
+function udpSocketOf(ip: string): { readonly ip: string; readonly heard: () => boolean } {
+  const fd = wire().host.inside(() => udpSocket(ip, 7001));
+  wire().onClose(() => closeFd(fd));
+  return { ip, heard: () => receive(fd, new Uint8Array(16)) !== undefined };
+}
 
 describe.each(KINDS)("the %s fence", (mode) => {
   it("is closed by default for an address that is bound; hold opens it, close closes it", async () => {
@@ -59,6 +83,84 @@ describe.each(KINDS)("the %s fence", (mode) => {
         return heard();
       });
     }
+  });
+
+  it("keeps out what others say to the address", async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    bindAll(wire());
+    const { mac } = wire().hostLink();
+    for (const vip of VIPS) {
+      const from = vip.family === 4 ? "10.77.0.2" : "2001:db8:77::2";
+      const [listener, speaker] = [wire().host.inside(() => udpSocket(vip.ip, 7001)), wire().peer.inside(() => udpSocket(from, 7002))];
+      wire().onClose(() => closeFd(speaker));
+      wire().onClose(() => closeFd(listener));
+      wire().peer.exec("ip", "neighbour", "replace", vip.ip, "lladdr", mac, "dev", "eth0", "nud", "permanent");
+      const heard = (): boolean => receive(listener, new Uint8Array(16)) !== undefined;
+      const other = udpSocketOf(from === "10.77.0.2" ? "10.77.0.1" : "2001:db8:77::1");
+      for (let i = 0; i < 5; i++) sendUdp(speaker, vip.ip, 7001);
+      // What came later and was let in shows that the others were not on their way still.
+      await eventually("a datagram to the host's own address", () => {
+        sendUdp(speaker, other.ip, 7001);
+        return other.heard();
+      });
+      expect(heard()).toBe(false);
+      holdFor(fence, 60_000, [vip]);
+      await eventually(`a datagram to ${vip.ip}`, () => {
+        sendUdp(speaker, vip.ip, 7001);
+        return heard();
+      });
+    }
+  });
+
+  it("keeps in a neighbour advertisement for the address, whoever of this host sends it", async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    const advertise = (ip: string): void => {
+      const packet = encodeNdp(unsolicitedAdvertisement(ipBytes(ip), new Uint8Array(6).fill(2), false));
+      const group = concatBytes(Uint8Array.of(AF_INET6, 0, 0, 0, 0, 0, 0, 0), ALL_NODES, host32(wire().hostLink().index));
+      try {
+        sendTo(icmp, packet.slice(40), group);
+      } catch {
+        // The fence kept it in.
+      }
+    };
+    const icmp = wire().host.inside(() => openSocket(AF_INET6, SOCK_RAW, ICMPV6));
+    wire().onClose(() => closeFd(icmp));
+    const [SOL_IPV6, IPV6_MULTICAST_HOPS] = [41, 18];
+    setOption(icmp, SOL_IPV6, IPV6_MULTICAST_HOPS, 255);
+    const sniffer = wire().peer.inside(() => openSocket(AF_PACKET, SOCK_DGRAM, 0));
+    wire().onClose(() => closeFd(sniffer));
+    bindSocket(sniffer, encodeLinkAddress({ protocol: ETHERTYPE_IPV6, index: wire().peerLink().index, mac: new Uint8Array() }));
+    const targets = new Set<string>();
+    const heard = (ip: string): boolean => {
+      const buffer = new Uint8Array(128);
+      for (let got = receive(sniffer, buffer); got !== undefined; got = receive(sniffer, buffer)) {
+        const message = decodeNdp(got.data);
+        if (message?.type === NEIGHBOR_ADVERTISEMENT) targets.add(formatIp(message.target));
+      }
+      return targets.has(ip);
+    };
+    advertise(VIP6.ip);
+    await eventually("the advertisement of an address that nobody guards", () => {
+      advertise("2001:db8:77::101");
+      return heard("2001:db8:77::101");
+    });
+    expect(heard(VIP6.ip)).toBe(false);
+    holdFor(fence, 60_000);
+    await eventually("the advertisement of the address", () => {
+      advertise(VIP6.ip);
+      return heard(VIP6.ip);
+    });
+  });
+
+  it(`${mode === "netdev" ? "does not stand" : "stands as well"} between the programs of this host`, async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    bindAll(wire());
+    const stream = askUdp(wire(), VIP4.ip, wire().host);
+    expect(await whoAnswers([stream])).toEqual(mode === "netdev" ? [stream.name] : []);
+    expect(fence.info.caveats.some((text) => text.includes("loopback"))).toBe(mode === "netdev");
   });
 
   it("leaves the host's other addresses alone", async () => {

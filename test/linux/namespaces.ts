@@ -14,6 +14,11 @@ export function run(command: string, ...args: readonly string[]): string {
   return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 }
 
+/** Gives ip many commands at once, a line each. */
+function batch(before: readonly string[], ...lines: readonly string[]): void {
+  execFileSync("ip", [...before, "-batch", "-"], { input: `${lines.join("\n")}\n`, stdio: ["pipe", "pipe", "pipe"] });
+}
+
 /** A network namespace with a unique name. */
 export class Namespace {
   readonly name: string;
@@ -22,7 +27,7 @@ export class Namespace {
     this.name = `vd${randomBytes(4).toString("hex")}${label}`;
     run("ip", "netns", "add", this.name);
     try {
-      this.exec("ip", "link", "set", "lo", "up");
+      run("ip", "-n", this.name, "link", "set", "lo", "up");
     } catch (error) {
       this.delete();
       throw error;
@@ -82,23 +87,30 @@ export class Wire {
     this.#closers.push(closer);
   }
 
-  /** Makes the cable anew after `cut`. */
   #addCable(): void {
-    const temporary = `v${randomBytes(4).toString("hex")}`;
-    run("ip", "link", "add", `${temporary}h`, "type", "veth", "peer", "name", `${temporary}p`);
-    for (const [namespace, end, number] of [[this.host, "h", "1"], [this.peer, "p", "2"]] as const) {
-      run("ip", "link", "set", `${temporary}${end}`, "netns", namespace.name, "name", "eth0");
-      namespace.exec("sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0");
-      namespace.exec("ip", "address", "add", `10.77.0.${number}/24`, "dev", "eth0");
-      namespace.exec("ip", "address", "add", `2001:db8:77::${number}/64`, "dev", "eth0", "nodad");
-      namespace.exec("ip", "link", "set", "eth0", "up");
+    const [host, peer] = [this.host.name, this.peer.name];
+    batch([], `link add eth0 netns ${host} type veth peer name eth0 netns ${peer}`);
+    for (const [name, number] of [[host, "1"], [peer, "2"]] as const) {
+      batch(
+        ["-n", name],
+        "link set eth0 addrgenmode none",
+        `address add 10.77.0.${number}/24 dev eth0`,
+        `address add 2001:db8:77::${number}/64 dev eth0 nodad`,
+        "link set eth0 up",
+      );
     }
   }
 
   /** Takes the interfaces away altogether and puts new ones of the same name in their place. */
-  replaceCable(): void {
+  async replaceCable(): Promise<void> {
     this.host.exec("ip", "link", "delete", "eth0");
     this.#addCable();
+    await this.ready();
+  }
+
+  /** Waits until packets pass: the kernel needs a moment after carrier. */
+  async ready(): Promise<void> {
+    await eventually("both ends of the cable are up", () => this.hostLink().up && this.peerLink().up);
   }
 
   /** The peer's end of the cable. */
@@ -142,8 +154,9 @@ function linkOf(namespace: Namespace): LinkRecord {
 /** A new wire for each test of the file, taken down afterwards whatever happens. */
 export function useWire(): () => Wire {
   let wire: Wire | undefined;
-  beforeEach(() => {
+  beforeEach(async () => {
     wire = new Wire();
+    await wire.ready();
   });
   afterEach(() => {
     wire?.close();
