@@ -120,15 +120,24 @@ function candidatePart(state: State, election: string, at: Moment): readonly Par
   const seen = state.mirror.candidates.get(election)?.get(state.self.node);
   const known = seen?.value === undefined ? undefined : seen.value;
   if (wanted === null && (seen === undefined || seen.value === null)) return [];
-  const value = wanted === null ? null : encodeValue<CandidateRecord>(inOrder(wanted));
-  if (known != null && value === encodeValue<CandidateRecord>(inOrder(known))) return [];
+  if (wanted !== null && known != null && isSame(wanted, known)) return [];
+  const value = wanted === null ? null : encodeValue<CandidateRecord>(wanted);
   return [{ guards: [], writes: [{ key: state.keys.candidate(election, state.self.node), value }] }];
 }
 
-/** The fields in one order, so that equal records are equal text. */
-function inOrder(record: Omit<CandidateRecord, "format">): Omit<CandidateRecord, "format"> {
-  const { priority, eligible, reason, preempt, preemptDelayMs, addresses, incarnation } = record;
-  return { priority, eligible, reason, preempt, preemptDelayMs, addresses, interface: record.interface, incarnation };
+/** Asked at every step for every election: so no text is made for it. */
+function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "format">): boolean {
+  return (
+    a.incarnation === b.incarnation &&
+    a.priority === b.priority &&
+    a.eligible === b.eligible &&
+    a.reason === b.reason &&
+    a.preempt === b.preempt &&
+    a.preemptDelayMs === b.preemptDelayMs &&
+    a.interface === b.interface &&
+    a.addresses.length === b.addresses.length &&
+    a.addresses.every((address, index) => address === b.addresses[index])
+  );
 }
 
 function fleetPart(state: State, at: Moment): readonly Part[] {
