@@ -1,4 +1,14 @@
-// Watches a world from outside, with its true time, and says which of the promises of docs/DESIGN.md was broken.
+// Watches a world from outside, with its true time, and says which of the program's promises was broken:
+//
+//   1  at most one host answers for a VIP, at every instant
+//   2  a node gives away only what is closed and unbound, and opens only what it was surely given
+//   3  a lease lasts from the moment before its beat was sent; an unknown outcome extends nothing
+//   4  the tokens of an election only grow
+//   6  with a store and a healthy candidate every VIP is held again in time; nobody is stuck (liveness.ts)
+//   7  a daemon that is restarted within its lease moves nothing (liveness.ts)
+//   0  no assertion of the program itself fails
+//
+// An address that a person bound by hand on a host where no daemon guards it is not counted.
 
 import type { State } from "../../src/election/state.ts";
 import type { Txn } from "../../src/ports/store.ts";
@@ -157,7 +167,7 @@ function authorOf(txn: Txn): string | undefined {
   return (sessions.find(({ value }) => value !== null) ?? sessions[0])?.node;
 }
 
-/** All addresses that a VIP may have had; src/… see scenario.ts for how they are numbered. */
+/** All addresses that a VIP may have had; scenario.ts numbers them. */
 function addressesOf(election: string): readonly string[] {
   const number = election.slice("vip-".length);
   return [1, 2, 3].map((last) => `10.0.${number}.${last}`);

@@ -68,7 +68,7 @@ export class SimHost {
     });
   }
 
-  /** Ends the daemon, politely or not; `then` is called when it is gone. */
+  /** Called once, when the present daemon is gone. */
   whenGone: () => void = () => {};
 
   reboot(): void {
@@ -80,7 +80,7 @@ export class SimHost {
     this.claim = null;
   }
 
-  /** For a canary: what would be a second daemon starts although the first one, frozen, lives. */
+  /** For a canary: a second daemon starts although the first one, frozen, lives. */
   startBesides(): void {
     this.start();
   }
