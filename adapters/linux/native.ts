@@ -5,7 +5,8 @@
 // (a netlink overrun, a link that went down), so we start it again after the owner has drained the socket.
 
 import koffi from "koffi";
-import { EAGAIN, EINTR, kernelError } from "./errors.ts";
+import { VipdError } from "../../src/base/errors.ts";
+import { EAGAIN, EINTR, EPERM, kernelError } from "./errors.ts";
 import type { Capability } from "./errors.ts";
 
 const libc = koffi.load(null);
@@ -102,7 +103,7 @@ export function attachFilter(fd: Fd, program: Uint8Array): void {
   checked("setsockopt(SO_ATTACH_FILTER)", setFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, value, 16));
 }
 
-/** Sends one datagram; throws when it does not go. */
+/** Sends one datagram; throws when it does not go: "kernel" also for EPERM, which is how a packet filter refuses. */
 export function sendTo(fd: Fd, data: Uint8Array, address?: Uint8Array): void {
   const to = address ?? null;
   let sent = Number(calls.sendto(fd, data, data.length, MSG_DONTWAIT | MSG_NOSIGNAL, to, address?.length ?? 0));
@@ -110,7 +111,14 @@ export function sendTo(fd: Fd, data: Uint8Array, address?: Uint8Array): void {
   while (sent < 0 && koffi.errno() === EINTR) {
     sent = Number(calls.sendto(fd, data, data.length, MSG_DONTWAIT | MSG_NOSIGNAL, to, address?.length ?? 0));
   }
-  checked("sendto", sent);
+  if (sent < 0) throw sendRefused(koffi.errno());
+}
+
+function sendRefused(errno: number): VipdError {
+  const error = kernelError("sendto", errno);
+  if (errno !== EPERM) return error;
+  const { capability: _, ...context } = error.context;
+  return new VipdError("kernel", "sendto was refused (EPERM): a packet filter of this host keeps it in", context);
 }
 
 const senderAddress = new Uint8Array(SOCKADDR_BYTES);

@@ -26,6 +26,7 @@ import { encodeArp, gratuitousRequest } from "../../src/wire/arp.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { BROADCAST_MAC } from "../../src/wire/ethernet.ts";
 import { eventually, useWire } from "./namespaces.ts";
+import { udpSocket } from "./traffic.ts";
 
 const SO_RCVBUF = 8;
 const SO_TYPE = 3;
@@ -135,10 +136,19 @@ describe("a watch", () => {
   });
 });
 
-describe("a watch over a packet socket", () => {
+describe("sockets in a host", () => {
   const wire = useWire();
 
-  it("goes on after the error that a link going down leaves behind", async () => {
+  it("a filter that keeps a datagram in is not taken for a missing capability", () => {
+    wire().host.exec("nft", "add table inet strict; add chain inet strict out { type filter hook output priority 0; policy drop; }");
+    const fd = wire().host.inside(() => udpSocket("10.77.0.1", 7001));
+    closers.push(() => closeFd(fd));
+    const to = Uint8Array.of(AF_INET, 0, 0x1b, 0x5a, 10, 77, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0);
+    expect(() => sendTo(fd, Uint8Array.of(1), to)).toThrow(refusal("sendto", "EPERM") as Error);
+    expect(() => sendTo(fd, Uint8Array.of(1), to)).toThrow(/packet filter/u);
+  });
+
+  it("a watch over a packet socket goes on after the error that a link going down leaves behind", async () => {
     const { index } = wire().hostLink();
     const fd = wire().host.inside(() => openSocket(AF_PACKET, SOCK_DGRAM, 0));
     closers.push(() => closeFd(fd));
