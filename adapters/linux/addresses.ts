@@ -86,7 +86,11 @@ export class KernelAddresses implements AddressTable {
    */
   #keepSecondaries({ index, promotesSecondaries }: LinkRecord): void {
     if (promotesSecondaries) return;
-    this.#socket.request("promote secondary addresses", { type: RTM_SETLINK, flags: 0, payload: encodePromoteSecondaries(index) });
+    this.#socket.request("promote secondary addresses", {
+      type: RTM_SETLINK,
+      flags: 0,
+      payload: encodePromoteSecondaries(index),
+    });
   }
 }
 

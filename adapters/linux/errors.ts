@@ -30,7 +30,12 @@ const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(ERRNO).map(([n
 export type Capability = "CAP_NET_ADMIN" | "CAP_NET_RAW";
 
 /** The error for a call that failed with `errno`: "privilege" for EPERM and EACCES, else "kernel". */
-export function kernelError(call: string, errno: number, capability: Capability = "CAP_NET_ADMIN", more: ErrorContext = {}): VipdError {
+export function kernelError(
+  call: string,
+  errno: number,
+  capability: Capability = "CAP_NET_ADMIN",
+  more: ErrorContext = {},
+): VipdError {
   const name = NAMES.get(errno) ?? String(errno);
   const text = getSystemErrorMessage(-errno);
   const context = { ...more, call, errno, name, text };

@@ -8,7 +8,17 @@ import type { ChainRecord, TableRecord } from "../../src/wire/nftables.ts";
 import { NFT_TABLE_F_PERSIST } from "../../src/wire/nftables.ts";
 import { GUARDED, OPEN } from "./fence-layout.ts";
 import type { ChainPlan, Part } from "./fence-layout.ts";
-import { addElements, clearElements, deleteChain, deleteElements, deleteTable, keysOf, newChain, newSet, newTable } from "./fence-messages.ts";
+import {
+  addElements,
+  clearElements,
+  deleteChain,
+  deleteElements,
+  deleteTable,
+  keysOf,
+  newChain,
+  newSet,
+  newTable,
+} from "./fence-messages.ts";
 import { OWNED } from "./fence-probe.ts";
 import type { Nftables } from "./nftables.ts";
 import type { Request } from "./netlink.ts";
@@ -56,7 +66,8 @@ function buildPart(
   const table = nft.table(part.name);
   // A table that cannot be adopted, because it was never persistent, is replaced within the transaction.
   const usable = table !== undefined && (flags !== OWNED || (table.flags & NFT_TABLE_F_PERSIST) !== 0);
-  if (!usable) return [...(table === undefined ? [] : [deleteTable(part.name)]), ...newPart(part, flags, plans, addresses)];
+  if (!usable)
+    return [...(table === undefined ? [] : [deleteTable(part.name)]), ...newPart(part, flags, plans, addresses)];
   return [
     ...(needsAdoption(table, flags) ? [newTable(part.name, flags)] : []),
     ...part.sets.flatMap((set, i) => (nft.hasSet(part.name, set.name) ? [] : [newSet(part.name, set, i + 1)])),
@@ -111,7 +122,12 @@ function changeGuards(nft: Nftables, part: Part, family: Family, addresses: read
   ];
 }
 
-function inspect(nft: Nftables, parts: readonly Part[], links: readonly LinkRecord[], addresses: readonly VipAddress[]): Standing {
+function inspect(
+  nft: Nftables,
+  parts: readonly Part[],
+  links: readonly LinkRecord[],
+  addresses: readonly VipAddress[],
+): Standing {
   const tables = new Map<Part, bigint>();
   const chains = parts.flatMap((part) => {
     const table = nft.table(part.name);

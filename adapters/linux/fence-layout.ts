@@ -28,7 +28,14 @@ import {
   NFPROTO_NETDEV,
 } from "../../src/wire/nftables.ts";
 import type { Expression } from "../../src/wire/nft-expressions.ts";
-import { drop, etherTypeIs, inSetButNotIn, isLocal, netfilterFamilyIs, networkHeaderIs } from "../../src/wire/nft-expressions.ts";
+import {
+  drop,
+  etherTypeIs,
+  inSetButNotIn,
+  isLocal,
+  netfilterFamilyIs,
+  networkHeaderIs,
+} from "../../src/wire/nft-expressions.ts";
 
 /** Before connection tracking, address translation and everyone else's filters. */
 const PRIORITY = -500;
@@ -107,7 +114,10 @@ function chainsOfLink(link: LinkRecord): ChainPlan[] {
     {
       name: `in-${link.name}`,
       hook: { ...place, number: NF_NETDEV_INGRESS },
-      rules: [packets(etherTypeIs(ETHERTYPE_IPV4), 4, "destination", anywhere), packets(etherTypeIs(ETHERTYPE_IPV6), 6, "destination", anywhere)],
+      rules: [
+        packets(etherTypeIs(ETHERTYPE_IPV4), 4, "destination", anywhere),
+        packets(etherTypeIs(ETHERTYPE_IPV6), 6, "destination", anywhere),
+      ],
     },
     {
       name: `out-${link.name}`,
@@ -152,7 +162,12 @@ const ADDRESS_AT = { 4: { source: 12, destination: 16 }, 6: { source: 8, destina
 const ADDRESS_BYTES = { 4: 4, 6: 16 } as const;
 
 /** Drops IP packets to or from a closed address; of this host only, unless `anywhere`. */
-function packets(first: readonly Expression[], family: Family, which: "source" | "destination", anywhere: boolean): RulePlan {
+function packets(
+  first: readonly Expression[],
+  family: Family,
+  which: "source" | "destination",
+  anywhere: boolean,
+): RulePlan {
   const at = ADDRESS_AT[family][which];
   return {
     comment: `${VERSION} ipv${family} ${which}${anywhere ? "" : " local"}`,
@@ -176,5 +191,8 @@ function arpClaims(first: readonly Expression[]): RulePlan {
 function advertisements(first: readonly Expression[]): RulePlan {
   const neighbourAdvertisement = [...networkHeaderIs(6, Uint8Array.of(58)), ...networkHeaderIs(40, Uint8Array.of(136))];
   const target = inSetButNotIn(48, ADDRESS_BYTES[6], GUARDED[6], OPEN[6]);
-  return { comment: `${VERSION} advertisement target`, expressions: [...first, ...neighbourAdvertisement, ...target, drop()] };
+  return {
+    comment: `${VERSION} advertisement target`,
+    expressions: [...first, ...neighbourAdvertisement, ...target, drop()],
+  };
 }

@@ -58,14 +58,28 @@ export function deleteChain(name: TableName, chain: string): Request {
 }
 
 /** Adds elements; with `exclusive` it fails when one is there. */
-export function addElements(name: TableName, set: string, keys: readonly Uint8Array[], timeoutMs?: number, exclusive = false): Request[] {
+export function addElements(
+  name: TableName,
+  set: string,
+  keys: readonly Uint8Array[],
+  timeoutMs?: number,
+  exclusive = false,
+): Request[] {
   const flags = NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0);
-  return inChunks(keys).map((chunk) => ({ type: NFT_MSG_NEWSETELEM, flags, payload: encodeElements(name, set, chunk, timeoutMs) }));
+  return inChunks(keys).map((chunk) => ({
+    type: NFT_MSG_NEWSETELEM,
+    flags,
+    payload: encodeElements(name, set, chunk, timeoutMs),
+  }));
 }
 
 /** Takes elements out; fails when one is missing or has expired. */
 export function deleteElements(name: TableName, set: string, keys: readonly Uint8Array[]): Request[] {
-  return inChunks(keys).map((chunk) => ({ type: NFT_MSG_DELSETELEM, flags: 0, payload: encodeElements(name, set, chunk) }));
+  return inChunks(keys).map((chunk) => ({
+    type: NFT_MSG_DELSETELEM,
+    flags: 0,
+    payload: encodeElements(name, set, chunk),
+  }));
 }
 
 /**

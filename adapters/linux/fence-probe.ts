@@ -15,7 +15,15 @@ import type { Nftables, Outcome } from "./nftables.ts";
 export const OWNED: number = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST;
 
 /** Every network namespace has it. */
-const LOOPBACK: LinkRecord = { index: 1, name: "lo", up: true, ethernet: true, loopback: false, mac: "", promotesSecondaries: false };
+const LOOPBACK: LinkRecord = {
+  index: 1,
+  name: "lo",
+  up: true,
+  ethernet: true,
+  loopback: false,
+  mac: "",
+  promotesSecondaries: false,
+};
 
 /** What was found. */
 export interface FenceKind {
@@ -28,7 +36,12 @@ export interface FenceKind {
  * Finds the best fence that the kernel takes, without owned tables unless `ownable`; throws "fence", or "privilege"
  * without CAP_NET_ADMIN.
  */
-export function probeFence(nft: Nftables, mode: "auto" | FenceInfo["kind"], table: string, ownable: boolean): FenceKind {
+export function probeFence(
+  nft: Nftables,
+  mode: "auto" | FenceInfo["kind"],
+  table: string,
+  ownable: boolean,
+): FenceKind {
   const kinds: readonly FenceInfo["kind"][] = mode === "auto" ? ["netdev", "inet"] : [mode];
   const refusals: string[] = [];
   for (const kind of kinds) {
@@ -63,7 +76,11 @@ export function describeFence({ kind, flags }: FenceKind): FenceInfo {
       : "`nft flush ruleset` takes the fence away until the next beat puts it up again",
     "time that the whole machine spends suspended does not count against an open fence",
   ];
-  return { kind, flushProof, caveats: kind === "netdev" ? caveats : caveats.filter((text) => !text.startsWith("interfaces")) };
+  return {
+    kind,
+    flushProof,
+    caveats: kind === "netdev" ? caveats : caveats.filter((text) => !text.startsWith("interfaces")),
+  };
 }
 
 const INET_ANNOUNCEMENTS =

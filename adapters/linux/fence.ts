@@ -131,7 +131,9 @@ class KernelFence implements Fence {
       const result = this.#holdOnce(addresses, until);
       if (result !== "again") return { kind: result };
     }
-    throw new VipdError("fence", "elements kept expiring while the fence was being opened", { attempts: HOLD_ATTEMPTS });
+    throw new VipdError("fence", "elements kept expiring while the fence was being opened", {
+      attempts: HOLD_ATTEMPTS,
+    });
   }
 
   close(addresses: readonly VipAddress[]): void {
@@ -142,7 +144,9 @@ class KernelFence implements Fence {
 
   open(): readonly string[] {
     const [part] = this.#parts;
-    return part.families.flatMap((family) => this.#nft.elements(part.name, OPEN[family]).map(({ key }) => formatIp(key)));
+    return part.families.flatMap((family) =>
+      this.#nft.elements(part.name, OPEN[family]).map(({ key }) => formatIp(key)),
+    );
   }
 
   intact(): boolean {
@@ -218,7 +222,8 @@ class KernelFence implements Fence {
 
   #fail(what: string, errno: number): never {
     if (errno === EPERM) this.refuseForeignOwner();
-    if (errno === ENOENT) throw new VipdError("fence", `${what}: the fence is gone from the kernel`, { call: what, errno });
+    if (errno === ENOENT)
+      throw new VipdError("fence", `${what}: the fence is gone from the kernel`, { call: what, errno });
     throw kernelError(`nftables ${what}`, errno);
   }
 }

@@ -79,7 +79,11 @@ function openParts(options: LinuxHostOptions, closers: (() => void)[]): Parts {
 }
 
 /** Asks the wire who answers for an address, for tools that hold nothing; needs CAP_NET_RAW only. */
-export async function probeAddress(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]> {
+export async function probeAddress(
+  address: VipAddress,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<readonly Answer[]> {
   const packets = new KernelPackets({ clock: bootClock() });
   try {
     return await packets.probe(address, waitMs, signal);

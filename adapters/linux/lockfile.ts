@@ -40,6 +40,11 @@ function openFile(path: string): number {
   } catch (error) {
     const errno = error instanceof Error && "errno" in error && typeof error.errno === "number" ? -error.errno : 0;
     const name = errno === 0 ? "unknown" : getSystemErrorName(-errno);
-    throw new VipdError("kernel", `the lock file ${path} cannot be opened (${name})`, { call: "open", errno, name, path }, error);
+    throw new VipdError(
+      "kernel",
+      `the lock file ${path} cannot be opened (${name})`,
+      { call: "open", errno, name, path },
+      error,
+    );
   }
 }

@@ -121,5 +121,7 @@ class KernelMonitor implements HostMonitor {
 }
 
 function sameLink(a: LinkRecord, b: LinkRecord): boolean {
-  return a.name === b.name && a.up === b.up && a.ethernet === b.ethernet && a.loopback === b.loopback && a.mac === b.mac;
+  return (
+    a.name === b.name && a.up === b.up && a.ethernet === b.ethernet && a.loopback === b.loopback && a.mac === b.mac
+  );
 }

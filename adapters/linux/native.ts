@@ -16,8 +16,12 @@ const calls = {
   getsockname: libc.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: libc.func("int setsockopt(int fd, int level, int option, const void *value, uint32_t length)"),
   getsockopt: libc.func("int getsockopt(int fd, int level, int option, void *value, void *length)"),
-  sendto: libc.func("intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)"),
-  recvfrom: libc.func("intptr_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)"),
+  sendto: libc.func(
+    "intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t addressLength)",
+  ),
+  recvfrom: libc.func(
+    "intptr_t recvfrom(int fd, void *data, size_t length, int flags, void *address, void *addressLength)",
+  ),
   close: libc.func("int close(int fd)"),
   flock: libc.func("int flock(int fd, int operation)"),
   clock: libc.func("int clock_gettime(int clock, void *time)"),
@@ -84,7 +88,13 @@ export function socketName(fd: Fd): Uint8Array {
 }
 
 /** Sets a socket option: a number is an int, bytes go as they are. */
-export function setOption(fd: Fd, level: number, option: number, value: number | Uint8Array, capability?: Capability): void {
+export function setOption(
+  fd: Fd,
+  level: number,
+  option: number,
+  value: number | Uint8Array,
+  capability?: Capability,
+): void {
   const bytes = typeof value === "number" ? new Uint8Array(Int32Array.of(value).buffer) : value;
   checked("setsockopt", calls.setsockopt(fd, level, option, bytes, bytes.length), capability);
 }

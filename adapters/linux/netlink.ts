@@ -17,7 +17,19 @@ import {
 } from "../../src/wire/netlink.ts";
 import { decodeNetlinkPort, encodeNetlinkAddress } from "../../src/wire/rtnetlink.ts";
 import { kernelError } from "./errors.ts";
-import { AF_NETLINK, bindSocket, closeFd, openSocket, receive, sendTo, setOption, SOCK_RAW, socketName, SOL_NETLINK, SOL_SOCKET } from "./native.ts";
+import {
+  AF_NETLINK,
+  bindSocket,
+  closeFd,
+  openSocket,
+  receive,
+  sendTo,
+  setOption,
+  SOCK_RAW,
+  socketName,
+  SOL_NETLINK,
+  SOL_SOCKET,
+} from "./native.ts";
 import type { Fd } from "./native.ts";
 
 export const NETLINK_ROUTE = 0;
@@ -145,7 +157,8 @@ export class NetlinkSocket {
     for (;;) {
       const datagram = receive(this.#fd, this.#buffer);
       if (datagram === undefined) return { first, messages, verdicts, interrupted };
-      if (datagram.lost > 0) throw new VipdError("kernel", `${this.#what}: an answer did not fit`, { lost: datagram.lost });
+      if (datagram.lost > 0)
+        throw new VipdError("kernel", `${this.#what}: an answer did not fit`, { lost: datagram.lost });
       for (const message of decodeMessages(datagram.data.slice())) {
         if (message.seq < first || message.seq >= first + count) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;

@@ -61,7 +61,11 @@ export class Nftables {
 
   /** The table; undefined when there is none. */
   table(name: TableName): TableRecord | undefined {
-    const message = this.#socket.get("get table", { type: NFT_MSG_GETTABLE, flags: 0, payload: encodeTable(name) }, ENOENT);
+    const message = this.#socket.get(
+      "get table",
+      { type: NFT_MSG_GETTABLE, flags: 0, payload: encodeTable(name) },
+      ENOENT,
+    );
     return message === undefined ? undefined : decodeTable(message.payload);
   }
 

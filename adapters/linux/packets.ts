@@ -25,12 +25,30 @@ import {
   parseMac,
 } from "../../src/wire/ethernet.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
-import { ALL_NODES, dadSolicitation, decodeNdp, encodeNdp, NEIGHBOR_ADVERTISEMENT, solicitedNode, unsolicitedAdvertisement } from "../../src/wire/ndp.ts";
+import {
+  ALL_NODES,
+  dadSolicitation,
+  decodeNdp,
+  encodeNdp,
+  NEIGHBOR_ADVERTISEMENT,
+  solicitedNode,
+  unsolicitedAdvertisement,
+} from "../../src/wire/ndp.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
 import { neighbourAdvertisementFilter } from "./bpf.ts";
 import { ENETDOWN, ENOBUFS, ENODEV, ENXIO, errnoOf } from "./errors.ts";
 import { dumpLinks, findLink, needLink } from "./links.ts";
-import { AF_PACKET, attachFilter, bindSocket, closeFd, openSocket, receive, sendTo, SOCK_DGRAM, watchReadable } from "./native.ts";
+import {
+  AF_PACKET,
+  attachFilter,
+  bindSocket,
+  closeFd,
+  openSocket,
+  receive,
+  sendTo,
+  SOCK_DGRAM,
+  watchReadable,
+} from "./native.ts";
 import type { Fd } from "./native.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 
@@ -89,7 +107,8 @@ export class KernelPackets implements PacketLink {
       const end = later(this.#modules.clock.now(), waitMs);
       const interval = Math.min(PROBE_INTERVAL_MS, waitMs / PROBE_COUNT);
       for (let i = 0; i < PROBE_COUNT; i++) {
-        if (!this.#send(hearing.fd, link, question)) throw new VipdError("interface", `${link.name} sends nothing: it is down`, { interface: link.name });
+        if (!this.#send(hearing.fd, link, question))
+          throw new VipdError("interface", `${link.name} sends nothing: it is down`, { interface: link.name });
         await pause(interval, signal);
       }
       await pause(Math.max(0, end - this.#modules.clock.now()), signal);
@@ -165,7 +184,8 @@ class Hearing {
       if (datagram === undefined) return;
       const { protocol, packetType, mac } = decodeLinkAddress(datagram.from);
       if (packetType === PACKET_OTHERHOST) continue;
-      const claimant = protocol === ETHERTYPE_ARP ? this.#arpClaimant(datagram.data) : this.#ndpClaimant(datagram.data, mac);
+      const claimant =
+        protocol === ETHERTYPE_ARP ? this.#arpClaimant(datagram.data) : this.#ndpClaimant(datagram.data, mac);
       if (claimant === undefined || this.#own.has(claimant) || this.#heard.has(claimant)) continue;
       this.#heard.set(claimant, this.#clock.now());
     }
@@ -183,7 +203,9 @@ class Hearing {
 
   #arpClaimant(data: Uint8Array): string | undefined {
     const message = tolerant(() => decodeArp(data));
-    return message !== undefined && sameBytes(message.senderIp, this.#address) ? formatMac(message.senderMac) : undefined;
+    return message !== undefined && sameBytes(message.senderIp, this.#address)
+      ? formatMac(message.senderMac)
+      : undefined;
   }
 
   #ndpClaimant(data: Uint8Array, sender: Uint8Array): string | undefined {

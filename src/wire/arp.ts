@@ -75,5 +75,11 @@ export function gratuitousReply(mac: Uint8Array, ip: Uint8Array): ArpMessage {
 /** The probe: asks who has `ip` and claims nothing, its sender address being 0.0.0.0. */
 export function arpProbe(mac: Uint8Array, ip: Uint8Array): ArpMessage {
   const nothing = new Uint8Array(IPV4_BYTES);
-  return { operation: ARP_REQUEST, senderMac: mac, senderIp: nothing, targetMac: new Uint8Array(MAC_BYTES), targetIp: ip };
+  return {
+    operation: ARP_REQUEST,
+    senderMac: mac,
+    senderIp: nothing,
+    targetMac: new Uint8Array(MAC_BYTES),
+    targetIp: ip,
+  };
 }

@@ -11,6 +11,11 @@ export function internetChecksum(bytes: Uint8Array): number {
 }
 
 /** Checksum of an upper-layer message over IPv6. Over a message that carries its right checksum it is 0. */
-export function ipv6UpperChecksum(source: Uint8Array, destination: Uint8Array, nextHeader: number, message: Uint8Array): number {
+export function ipv6UpperChecksum(
+  source: Uint8Array,
+  destination: Uint8Array,
+  nextHeader: number,
+  message: Uint8Array,
+): number {
   return internetChecksum(concatBytes(source, destination, be32(message.length), be32(nextHeader), message));
 }

@@ -73,4 +73,3 @@ export function decodeLinkAddress(bytes: Uint8Array): LinkAddress {
     mac: bytes.slice(12, 12 + length),
   };
 }
-

@@ -85,7 +85,9 @@ function encodeIcmp(message: NdpMessage): Uint8Array {
   const out = new Uint8Array(NDP_BYTES + (message.mac === undefined ? 0 : OPTION_BYTES));
   out[0] = message.type;
   out[4] =
-    (message.router ? FLAG_ROUTER : 0) | (message.solicited ? FLAG_SOLICITED : 0) | (message.override ? FLAG_OVERRIDE : 0);
+    (message.router ? FLAG_ROUTER : 0) |
+    (message.solicited ? FLAG_SOLICITED : 0) |
+    (message.override ? FLAG_OVERRIDE : 0);
   out.set(message.target, 8);
   if (message.mac !== undefined) {
     out[NDP_BYTES] = message.type === NEIGHBOR_ADVERTISEMENT ? OPTION_TARGET_MAC : OPTION_SOURCE_MAC;

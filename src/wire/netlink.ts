@@ -123,7 +123,8 @@ export function listAttributes(bytes: Uint8Array): Attribute[] {
     needBytes(rest, ATTRIBUTE_HEADER_BYTES, "netlink attribute");
     const view = viewOf(rest);
     const length = view.getUint16(0, LITTLE_ENDIAN);
-    if (length < ATTRIBUTE_HEADER_BYTES) throw new RangeError(`netlink attribute: length ${length} is shorter than its header`);
+    if (length < ATTRIBUTE_HEADER_BYTES)
+      throw new RangeError(`netlink attribute: length ${length} is shorter than its header`);
     needBytes(rest, length, "netlink attribute");
     const type = view.getUint16(2, LITTLE_ENDIAN) & NLA_TYPE_MASK;
     attributes.push({ type, data: rest.subarray(ATTRIBUTE_HEADER_BYTES, length) });

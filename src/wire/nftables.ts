@@ -251,7 +251,12 @@ export function encodeSetName({ family, table }: TableName, set: string): Uint8A
 // Elements: TABLE 1, SET 2, ELEMENTS 3 (nested list of KEY 1 (nested: VALUE 1), TIMEOUT 4 (be64 ms), EXPIRATION 5 (be64 ms)).
 
 /** Payload of NFT_MSG_NEWSETELEM and DELSETELEM. The list's own length is 16 bits: see MAX_ELEMENTS. */
-export function encodeElements({ family, table }: TableName, set: string, keys: readonly Uint8Array[], timeoutMs?: number): Uint8Array {
+export function encodeElements(
+  { family, table }: TableName,
+  set: string,
+  keys: readonly Uint8Array[],
+  timeoutMs?: number,
+): Uint8Array {
   const timeout = timeoutMs === undefined ? [] : [encodeAttribute(4, be64(timeoutMs))];
   const elements = keys.map((key) => encodeNested(1, encodeNested(1, encodeAttribute(1, key)), ...timeout));
   return concatBytes(encodeSetName({ family, table }, set), encodeNested(3, ...elements));

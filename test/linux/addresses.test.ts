@@ -37,7 +37,9 @@ describe("binding", () => {
     const addresses = open(wire());
     addresses.bind({ ...VIP, label: "eth0:web" }, 29_500);
     expect(find(addresses, VIP.ip)).toMatchObject({ prefix: 24, label: "eth0:web", mark: ADDRESS_MARK, validS: 30 });
-    expect(shown(VIP.ip)).toMatch(/inet 10\.77\.0\.100\/24 scope global secondary dynamic eth0:web\\ +valid_lft (?:30|29)sec preferred_lft (?:30|29)sec/u);
+    expect(shown(VIP.ip)).toMatch(
+      /inet 10\.77\.0\.100\/24 scope global secondary dynamic eth0:web\\ +valid_lft (?:30|29)sec preferred_lft (?:30|29)sec/u,
+    );
   });
 
   it("puts an IPv6 address there that answers at once: no duplicate address detection", () => {

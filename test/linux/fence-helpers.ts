@@ -31,11 +31,20 @@ export interface FenceChoice extends Partial<FenceOptions> {
 }
 
 /** A fence in the host's namespace, or another; released when the wire closes. */
-export function openFence(wire: Wire, { pause, ownable = true, mode = "auto", table = "vipd", links = [] }: FenceChoice = {}, namespace: Namespace = wire.host): Fence {
+export function openFence(
+  wire: Wire,
+  { pause, ownable = true, mode = "auto", table = "vipd", links = [] }: FenceChoice = {},
+  namespace: Namespace = wire.host,
+): Fence {
   return namespace.inside(() => {
     const questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
     wire.onClose(() => questions.close());
-    const modules = { clock, ownable, links: () => [...dumpLinks(questions), ...links], ...(pause === undefined ? {} : { pause }) };
+    const modules = {
+      clock,
+      ownable,
+      links: () => [...dumpLinks(questions), ...links],
+      ...(pause === undefined ? {} : { pause }),
+    };
     const fence = createFence({ mode, table }, modules);
     wire.onClose(() => fence.release());
     return fence;
@@ -63,6 +72,7 @@ export function holdFor(fence: Fence, ms: number, vips: readonly VipAddress[] = 
  */
 export function askAll(wire: Wire): readonly Stream[] {
   const { mac } = wire.hostLink();
-  for (const { ip } of VIPS) wire.peer.exec("ip", "neighbour", "replace", ip, "lladdr", mac, "dev", "eth0", "nud", "permanent");
+  for (const { ip } of VIPS)
+    wire.peer.exec("ip", "neighbour", "replace", ip, "lladdr", mac, "dev", "eth0", "nud", "permanent");
   return [askArp(wire, VIP4.ip), askUdp(wire, VIP4.ip), askNeighbour(wire, VIP6.ip), askUdp(wire, VIP6.ip)];
 }

@@ -16,7 +16,8 @@ function nft(...args: readonly string[]): string {
 }
 
 function untilOf(answer: unknown): number {
-  if (typeof answer === "object" && answer !== null && "until" in answer && typeof answer.until === "number") return answer.until;
+  if (typeof answer === "object" && answer !== null && "until" in answer && typeof answer.until === "number")
+    return answer.until;
   throw new Error(`no hold: ${JSON.stringify(answer)}`);
 }
 
@@ -54,8 +55,14 @@ describe.each(KINDS)("the %s fence", (mode) => {
     await eventually("the end of the hold", () => bootTimeMs() > until + 40);
     for (const [i, { questions, name }] of streams.entries()) {
       const inTime = questions.slice(before[i]).filter(({ at }) => at < until - ARM_MS - 60);
-      expect(inTime.filter(({ answered }) => !answered), name).toEqual([]);
-      expect(questions.filter(({ at, answered }) => at > until && answered), name).toEqual([]);
+      expect(
+        inTime.filter(({ answered }) => !answered),
+        name,
+      ).toEqual([]);
+      expect(
+        questions.filter(({ at, answered }) => at > until && answered),
+        name,
+      ).toEqual([]);
     }
     expect(holdFor(heir, 60_000)).toEqual({ kind: "open" });
     await untilAnswered(streams);
@@ -78,7 +85,9 @@ describe.each(KINDS)("the %s fence", (mode) => {
     expect(await whoAnswers(askAll(wire()))).toEqual([]);
     const family = mode;
     expect(() => nft("delete", "table", family, "vipd")).toThrow(/Operation not permitted/u);
-    expect(() => nft("add", "element", family, "vipd", "open4", `{ ${VIP4.ip} timeout 1h }`)).toThrow(/Operation not permitted/u);
+    expect(() => nft("add", "element", family, "vipd", "open4", `{ ${VIP4.ip} timeout 1h }`)).toThrow(
+      /Operation not permitted/u,
+    );
     expect(fence.open()).toEqual([]);
   });
 
@@ -144,7 +153,9 @@ describe.each(KINDS)("the %s fence", (mode) => {
       fence.protect(VIPS);
       await untilAnswered(streams);
     }
-    expect(streams.flatMap(({ questions }, i) => questions.slice(before[i], -1).filter(({ answered }) => !answered))).toEqual([]);
+    expect(
+      streams.flatMap(({ questions }, i) => questions.slice(before[i], -1).filter(({ answered }) => !answered)),
+    ).toEqual([]);
   });
 });
 
@@ -205,7 +216,16 @@ describe("interfaces that come and go under the netdev fence", () => {
     wire().host.exec("ip", "tuntap", "add", "tun0", "mode", "tun");
     wire().host.exec("ip", "tuntap", "add", "tun1", "mode", "tun");
     fence.protect([VIP4, { ...VIP4, ip: "10.77.0.101", interface: "tun1" }]);
-    expect(chains()).toEqual(["in-br0", "in-eth0", "in-port1", "in-tun1", "out-br0", "out-eth0", "out-port1", "out-tun1"]);
+    expect(chains()).toEqual([
+      "in-br0",
+      "in-eth0",
+      "in-port1",
+      "in-tun1",
+      "out-br0",
+      "out-eth0",
+      "out-port1",
+      "out-tun1",
+    ]);
   });
 
   it("one that goes between the look and the change does not keep the others from being fenced", async () => {
@@ -281,11 +301,19 @@ describe("what nft shows of the netdev fence", () => {
     const text = nft("list", "table", "netdev", "vipd");
     expect(text).toMatch(/flags owner,persist|flags 0x00000006|flags owner/u);
     expect(text).toMatch(/set guarded4 \{\s+type ipv4_addr\s+elements = \{ 10\.77\.0\.100 \}/u);
-    expect(text).toMatch(/set open4 \{\s+type ipv4_addr\s+flags timeout\s+elements = \{ 10\.77\.0\.100 timeout 59s\d+ms expires 59s\d+ms \}/u);
+    expect(text).toMatch(
+      /set open4 \{\s+type ipv4_addr\s+flags timeout\s+elements = \{ 10\.77\.0\.100 timeout 59s\d+ms expires 59s\d+ms \}/u,
+    );
     expect(text).toMatch(/set guarded6 \{\s+type ipv6_addr\s+elements = \{ 2001:db8:77::100 \}/u);
-    expect(text).toMatch(/chain in-eth0 \{\s+type filter hook ingress device "eth0" priority (?:-500|filter - 500); policy accept;/u);
-    expect(text).toMatch(/chain out-eth0 \{\s+type filter hook egress device "eth0" priority (?:-500|filter - 500); policy accept;/u);
-    expect(text).toMatch(/ip daddr @guarded4 ip daddr != @open4 fib daddr type local drop comment "vipd\/1 ipv4 destination local"/u);
+    expect(text).toMatch(
+      /chain in-eth0 \{\s+type filter hook ingress device "eth0" priority (?:-500|filter - 500); policy accept;/u,
+    );
+    expect(text).toMatch(
+      /chain out-eth0 \{\s+type filter hook egress device "eth0" priority (?:-500|filter - 500); policy accept;/u,
+    );
+    expect(text).toMatch(
+      /ip daddr @guarded4 ip daddr != @open4 fib daddr type local drop comment "vipd\/1 ipv4 destination local"/u,
+    );
     expect(text).toMatch(/ip6 saddr @guarded6 .*@open6 fib saddr type local drop/u);
     expect(text).toMatch(/arp saddr ip @guarded4 .*@open4 drop comment "vipd\/1 arp sender"/u);
     expect(run("nft", "--version")).toMatch(/nftables/u);
@@ -293,5 +321,7 @@ describe("what nft shows of the netdev fence", () => {
 });
 
 function chains(): string[] {
-  return [...nft("list", "table", "netdev", "vipd").matchAll(/chain (\S+) \{/gu)].map(([, name = ""]) => name).toSorted();
+  return [...nft("list", "table", "netdev", "vipd").matchAll(/chain (\S+) \{/gu)]
+    .map(([, name = ""]) => name)
+    .toSorted();
 }

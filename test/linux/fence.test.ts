@@ -20,11 +20,28 @@ import type { VipAddress } from "../../src/base/vip.ts";
 import { concatBytes } from "../../src/wire/bytes.ts";
 import { encodeLinkAddress, ETHERTYPE_IPV6 } from "../../src/wire/ethernet.ts";
 import { formatIp, ipBytes } from "../../src/wire/ip.ts";
-import { ALL_NODES, decodeNdp, encodeNdp, ICMPV6, NEIGHBOR_ADVERTISEMENT, unsolicitedAdvertisement } from "../../src/wire/ndp.ts";
+import {
+  ALL_NODES,
+  decodeNdp,
+  encodeNdp,
+  ICMPV6,
+  NEIGHBOR_ADVERTISEMENT,
+  unsolicitedAdvertisement,
+} from "../../src/wire/ndp.ts";
 import { host32 } from "../../src/wire/netlink.ts";
 import { askAll, bindAll, clock, holdFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
 import { eventually, useWire } from "./namespaces.ts";
-import { askArp, askUdp, echo, lastAnswered, nextQuestions, sendUdp, udpSocket, untilAnswered, whoAnswers } from "./traffic.ts";
+import {
+  askArp,
+  askUdp,
+  echo,
+  lastAnswered,
+  nextQuestions,
+  sendUdp,
+  udpSocket,
+  untilAnswered,
+  whoAnswers,
+} from "./traffic.ts";
 
 const wire = useWire();
 
@@ -69,7 +86,10 @@ describe.each(KINDS)("the %s fence", (mode) => {
     const { mac } = wire().peerLink();
     for (const { ip, family } of VIPS) {
       const to = family === 4 ? "10.77.0.2" : "2001:db8:77::2";
-      const [speaker, listener] = [wire().host.inside(() => udpSocket(ip, 7001)), wire().peer.inside(() => udpSocket(to, 7002))];
+      const [speaker, listener] = [
+        wire().host.inside(() => udpSocket(ip, 7001)),
+        wire().peer.inside(() => udpSocket(to, 7002)),
+      ];
       wire().onClose(() => closeFd(speaker));
       wire().onClose(() => closeFd(listener));
       // Else the question for the peer, asked in the address's name, would be kept in first and repeated after a second.
@@ -92,7 +112,10 @@ describe.each(KINDS)("the %s fence", (mode) => {
     const { mac } = wire().hostLink();
     for (const vip of VIPS) {
       const from = vip.family === 4 ? "10.77.0.2" : "2001:db8:77::2";
-      const [listener, speaker] = [wire().host.inside(() => udpSocket(vip.ip, 7001)), wire().peer.inside(() => udpSocket(from, 7002))];
+      const [listener, speaker] = [
+        wire().host.inside(() => udpSocket(vip.ip, 7001)),
+        wire().peer.inside(() => udpSocket(from, 7002)),
+      ];
       wire().onClose(() => closeFd(speaker));
       wire().onClose(() => closeFd(listener));
       wire().peer.exec("ip", "neighbour", "replace", vip.ip, "lladdr", mac, "dev", "eth0", "nud", "permanent");
@@ -118,7 +141,11 @@ describe.each(KINDS)("the %s fence", (mode) => {
     fence.protect(VIPS);
     const advertise = (ip: string): void => {
       const packet = encodeNdp(unsolicitedAdvertisement(ipBytes(ip), new Uint8Array(6).fill(2), false));
-      const group = concatBytes(Uint8Array.of(AF_INET6, 0, 0, 0, 0, 0, 0, 0), ALL_NODES, host32(wire().hostLink().index));
+      const group = concatBytes(
+        Uint8Array.of(AF_INET6, 0, 0, 0, 0, 0, 0, 0),
+        ALL_NODES,
+        host32(wire().hostLink().index),
+      );
       try {
         sendTo(icmp, packet.slice(40), group);
       } catch {
@@ -131,7 +158,10 @@ describe.each(KINDS)("the %s fence", (mode) => {
     setOption(icmp, SOL_IPV6, IPV6_MULTICAST_HOPS, 255);
     const sniffer = wire().peer.inside(() => openSocket(AF_PACKET, SOCK_DGRAM, 0));
     wire().onClose(() => closeFd(sniffer));
-    bindSocket(sniffer, encodeLinkAddress({ protocol: ETHERTYPE_IPV6, index: wire().peerLink().index, mac: new Uint8Array() }));
+    bindSocket(
+      sniffer,
+      encodeLinkAddress({ protocol: ETHERTYPE_IPV6, index: wire().peerLink().index, mac: new Uint8Array() }),
+    );
     const targets = new Set<string>();
     const heard = (ip: string): boolean => {
       const buffer = new Uint8Array(128);
@@ -186,16 +216,38 @@ describe.each(KINDS)("the %s fence", (mode) => {
     // The peer speaks to the host's hardware address, as a client behind it would.
     const { mac } = wire().hostLink();
     wire().peer.exec("ip", "neighbour", "replace", "10.77.0.99", "lladdr", mac, "dev", "eth0", "nud", "permanent");
-    wire().peer.exec("ip", "rule", "add", "priority", "1", "to", "10.78.0.9", "ipproto", "udp", "dport", "7002", "iif", "lo", "lookup", "77");
+    wire().peer.exec(
+      "ip",
+      "rule",
+      "add",
+      "priority",
+      "1",
+      "to",
+      "10.78.0.9",
+      "ipproto",
+      "udp",
+      "dport",
+      "7002",
+      "iif",
+      "lo",
+      "lookup",
+      "77",
+    );
     wire().peer.exec("ip", "route", "add", "10.78.0.9/32", "via", "10.77.0.99", "dev", "eth0", "table", "77");
     wire().peer.exec("ip", "rule", "delete", "priority", "0");
     wire().peer.exec("ip", "rule", "add", "priority", "2", "lookup", "local");
-    wire().peer.exec("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0", "net.ipv4.conf.eth0.accept_local=1");
+    wire().peer.exec(
+      "sysctl",
+      "-qw",
+      "net.ipv4.conf.all.rp_filter=0",
+      "net.ipv4.conf.eth0.rp_filter=0",
+      "net.ipv4.conf.eth0.accept_local=1",
+    );
     await eventually("a datagram that went through the host", () => {
       sendUdp(speaker, "10.78.0.9", 7002);
       return receive(listener, new Uint8Array(16)) !== undefined;
     });
-    const forwarded = (/^Ip: (?:\d+ ){5}(\d+)/mu).exec(wire().host.exec("cat", "/proc/net/snmp"))?.[1];
+    const forwarded = /^Ip: (?:\d+ ){5}(\d+)/mu.exec(wire().host.exec("cat", "/proc/net/snmp"))?.[1];
     expect(Number(forwarded)).toBeGreaterThan(0);
   });
 
@@ -271,7 +323,12 @@ describe.each(KINDS)("the %s fence", (mode) => {
 
   it("holds thousands of addresses in one transaction", () => {
     const fence = openFence(wire(), { mode });
-    const many = Array.from({ length: 2_500 }, (_, i): VipAddress => ({ family: 4, ip: `10.99.${i >> 8}.${i & 0xff}`, prefix: 32, interface: "eth0" }));
+    const many = Array.from({ length: 2_500 }, (_, i): VipAddress => ({
+      family: 4,
+      ip: `10.99.${i >> 8}.${i & 0xff}`,
+      prefix: 32,
+      interface: "eth0",
+    }));
     fence.protect(many);
     expect(holdFor(fence, 60_000, many)).toEqual({ kind: "open" });
     expect(fence.open()).toHaveLength(many.length);

@@ -13,7 +13,8 @@ const VIPS: readonly VipAddress[] = [
 
 /** In a new user and network namespace there is nothing yet. */
 function addCable(): void {
-  const ip = (...args: readonly string[]): unknown => execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
+  const ip = (...args: readonly string[]): unknown =>
+    execFileSync("ip", args, { stdio: ["ignore", "ignore", "inherit"] });
   ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
   ip("address", "add", "10.88.0.1/24", "dev", "eth0");
   ip("link", "set", "eth0", "up");
@@ -49,6 +50,8 @@ async function main(what: string | undefined): Promise<unknown> {
 try {
   process.stdout.write(`${JSON.stringify(await main(process.argv[2]))}\n`);
 } catch (error) {
-  const told = isVipdError(error) ? { code: error.code, message: error.message, ...error.context } : { message: String(error) };
+  const told = isVipdError(error)
+    ? { code: error.code, message: error.message, ...error.context }
+    : { message: String(error) };
   process.stdout.write(`${JSON.stringify(told)}\n`);
 }

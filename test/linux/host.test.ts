@@ -44,16 +44,30 @@ describe("a host", () => {
   });
 
   it("without privilege names the capability, the call and the errno", async () => {
-    expect(await told(inside(...NOBODY))).toMatchObject({ code: "privilege", errno: 1, name: "EPERM", capability: "CAP_NET_ADMIN" });
+    expect(await told(inside(...NOBODY))).toMatchObject({
+      code: "privilege",
+      errno: 1,
+      name: "EPERM",
+      capability: "CAP_NET_ADMIN",
+    });
   });
 
   it("with CAP_NET_ADMIN alone names the other capability", async () => {
     const half = [...NOBODY, "--inh-caps", "+net_admin", "--ambient-caps", "+net_admin"];
-    expect(await told(inside(...half))).toMatchObject({ code: "privilege", call: "socket", name: "EPERM", capability: "CAP_NET_RAW" });
+    expect(await told(inside(...half))).toMatchObject({
+      code: "privilege",
+      call: "socket",
+      name: "EPERM",
+      capability: "CAP_NET_RAW",
+    });
   });
 
   it("is not needed to ask the wire, only CAP_NET_RAW is", async () => {
-    expect(await told(inside(...NOBODY), "probe")).toMatchObject({ code: "privilege", call: "socket", capability: "CAP_NET_RAW" });
+    expect(await told(inside(...NOBODY), "probe")).toMatchObject({
+      code: "privilege",
+      call: "socket",
+      capability: "CAP_NET_RAW",
+    });
     const able = [...NOBODY, "--inh-caps", "+net_raw", "--ambient-caps", "+net_raw"];
     expect(await told(inside(...able), "probe")).toEqual([]);
   });
@@ -65,7 +79,9 @@ describe("a host", () => {
     const sockets = (): number => wire().host.inside(() => openSockets());
     const before = sockets();
     for (let i = 0; i < 5; i++) {
-      expect(() => wire().host.inside(() => createLinuxHost())).toThrow(/another process owns the fence \(netlink port \d+\)/u);
+      expect(() => wire().host.inside(() => createLinuxHost())).toThrow(
+        /another process owns the fence \(netlink port \d+\)/u,
+      );
     }
     expect(sockets()).toBe(before);
     const second = wire().host.inside(() => createLinuxHost({ table: "other" }));

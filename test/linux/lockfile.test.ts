@@ -68,7 +68,8 @@ describe("a lock", () => {
   it("stays with a process that is stopped: it may come back", async () => {
     const other = await otherHolder();
     other.signal("SIGSTOP");
-    const stopped = (): boolean => execFileSync("cat", [`/proc/${other.pid}/stat`], { encoding: "utf8" }).includes(") T ");
+    const stopped = (): boolean =>
+      execFileSync("cat", [`/proc/${other.pid}/stat`], { encoding: "utf8" }).includes(") T ");
     await eventually("the process stopped", stopped);
     expect(lockFile(path)).toBe("busy");
     other.signal("SIGCONT");
@@ -87,7 +88,10 @@ describe("a lock", () => {
 
   it("in a folder that is not there says so", () => {
     expect(() => lockFile(join(folder, "no", "lock"))).toThrow(
-      expect.objectContaining({ code: "kernel", context: expect.objectContaining({ call: "open", errno: 2, name: "ENOENT" }) }),
+      expect.objectContaining({
+        code: "kernel",
+        context: expect.objectContaining({ call: "open", errno: 2, name: "ENOENT" }),
+      }),
     );
   });
 });

@@ -90,7 +90,12 @@ describe("the monitor tells of", () => {
     wire().host.exec("ip", "link", "set", "new0", "name", "new1");
     wire().host.exec("ip", "link", "delete", "new1");
     await until(lines, "new1 removed");
-    expect(lines.filter((line) => line.startsWith("new"))).toEqual(["new0 down", "new0 removed", "new1 down", "new1 removed"]);
+    expect(lines.filter((line) => line.startsWith("new"))).toEqual([
+      "new0 down",
+      "new0 removed",
+      "new1 down",
+      "new1 removed",
+    ]);
   });
 
   it("a hardware address that changed, and nothing of what a link does not show", async () => {
@@ -144,7 +149,12 @@ it("a monitor that is closed tells nothing more", async () => {
 
 it("links are listed with what they are", () => {
   const links = openAddresses().links();
-  expect(links.find(({ name }) => name === "lo")).toMatchObject({ index: 1, up: true, ethernet: false, loopback: true });
+  expect(links.find(({ name }) => name === "lo")).toMatchObject({
+    index: 1,
+    up: true,
+    ethernet: false,
+    loopback: true,
+  });
   const eth0 = links.find(({ name }) => name === "eth0");
   expect(eth0).toMatchObject({ up: true, ethernet: true, loopback: false });
   expect(wire().host.exec("ip", "link", "show", "eth0")).toContain(`link/ether ${eth0?.mac} `);

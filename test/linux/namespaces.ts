@@ -90,7 +90,10 @@ export class Wire {
   #addCable(): void {
     const [host, peer] = [this.host.name, this.peer.name];
     batch([], `link add eth0 netns ${host} type veth peer name eth0 netns ${peer}`);
-    for (const [name, number] of [[host, "1"], [peer, "2"]] as const) {
+    for (const [name, number] of [
+      [host, "1"],
+      [peer, "2"],
+    ] as const) {
       batch(
         ["-n", name],
         "link set eth0 addrgenmode none",

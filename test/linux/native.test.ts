@@ -86,7 +86,7 @@ describe("datagrams", () => {
 });
 
 it("sockets are not handed down to other programs, and never wait", () => {
-  const flags = (/^flags:\s+(\d+)/mu).exec(readFileSync(`/proc/self/fdinfo/${loopback().fd}`, "utf8"))?.[1] ?? "";
+  const flags = /^flags:\s+(\d+)/mu.exec(readFileSync(`/proc/self/fdinfo/${loopback().fd}`, "utf8"))?.[1] ?? "";
   expect(Number.parseInt(flags, 8) & constants.O_NONBLOCK).toBe(constants.O_NONBLOCK);
   expect(Number.parseInt(flags, 8) & 0o2000000).toBe(0o2000000);
 });
@@ -140,7 +140,10 @@ describe("sockets in a host", () => {
   const wire = useWire();
 
   it("a filter that keeps a datagram in is not taken for a missing capability", () => {
-    wire().host.exec("nft", "add table inet strict; add chain inet strict out { type filter hook output priority 0; policy drop; }");
+    wire().host.exec(
+      "nft",
+      "add table inet strict; add chain inet strict out { type filter hook output priority 0; policy drop; }",
+    );
     const fd = wire().host.inside(() => udpSocket("10.77.0.1", 7001));
     closers.push(() => closeFd(fd));
     const to = Uint8Array.of(AF_INET, 0, 0x1b, 0x5a, 10, 77, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0);

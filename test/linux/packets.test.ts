@@ -2,13 +2,29 @@
 
 import { describe, expect, it } from "vitest";
 import { probeAddress } from "../../adapters/linux/index.ts";
-import { AF_PACKET, bindSocket, closeFd, openSocket, receive, sendTo, SOCK_DGRAM, SOCK_RAW } from "../../adapters/linux/native.ts";
+import {
+  AF_PACKET,
+  bindSocket,
+  closeFd,
+  openSocket,
+  receive,
+  sendTo,
+  SOCK_DGRAM,
+  SOCK_RAW,
+} from "../../adapters/linux/native.ts";
 import { KernelPackets } from "../../adapters/linux/packets.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { Answer } from "../../src/ports/host.ts";
 import { ARP_REPLY, ARP_REQUEST, arpProbe, decodeArp, encodeArp } from "../../src/wire/arp.ts";
 import { concatBytes, fromHex, toHex } from "../../src/wire/bytes.ts";
-import { BROADCAST_MAC, encodeLinkAddress, ETHERTYPE_ARP, ETHERTYPE_IPV6, formatMac, parseMac } from "../../src/wire/ethernet.ts";
+import {
+  BROADCAST_MAC,
+  encodeLinkAddress,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV6,
+  formatMac,
+  parseMac,
+} from "../../src/wire/ethernet.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { decodeNdp, encodeNdp, NEIGHBOR_ADVERTISEMENT, unsolicitedAdvertisement } from "../../src/wire/ndp.ts";
 import { bindAll, clock, holdFor, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
@@ -47,7 +63,12 @@ function sender(kind: typeof SOCK_DGRAM | typeof SOCK_RAW): (protocol: number, d
 }
 
 /** The probe's socket opens in the namespace that asks. */
-function probe(packets: KernelPackets, vip: VipAddress, waitMs = 60, signal = NEVER_ABORTED): Promise<readonly Answer[]> {
+function probe(
+  packets: KernelPackets,
+  vip: VipAddress,
+  waitMs = 60,
+  signal = NEVER_ABORTED,
+): Promise<readonly Answer[]> {
   return wire().host.inside(() => packets.probe(vip, waitMs, signal));
 }
 
@@ -58,7 +79,13 @@ function macBytes(text: string): Uint8Array {
 /** An ARP answer for `ip` by a station of this hardware address. */
 function arpAnswer(ip: string, mac: string): Uint8Array {
   const senderMac = macBytes(mac);
-  return encodeArp({ operation: ARP_REPLY, senderMac, senderIp: ipBytes(ip), targetMac: BROADCAST_MAC, targetIp: ipBytes("0.0.0.0") });
+  return encodeArp({
+    operation: ARP_REPLY,
+    senderMac,
+    senderIp: ipBytes(ip),
+    targetMac: BROADCAST_MAC,
+    targetIp: ipBytes("0.0.0.0"),
+  });
 }
 
 function macs(answers: readonly Answer[]): string[] {
@@ -77,22 +104,31 @@ describe("announcing", () => {
         return [`${arp.operation} ${formatMac(arp.senderMac)} > ${formatMac(arp.targetMac)} ${toHex(arp.targetIp)}`];
       });
     await eventually("both forms", () => heard().length >= 2);
-    expect(heard()).toEqual([`${ARP_REQUEST} ${mac} > ff:ff:ff:ff:ff:ff 0a4d0064`, `${ARP_REPLY} ${mac} > ${mac} 0a4d0064`]);
+    expect(heard()).toEqual([
+      `${ARP_REQUEST} ${mac} > ff:ff:ff:ff:ff:ff 0a4d0064`,
+      `${ARP_REPLY} ${mac} > ${mac} 0a4d0064`,
+    ]);
   });
 
   it.each([
     [0, false],
     [1, true],
-  ])("an IPv6 address says an overriding advertisement; with forwarding %i the router flag is %s", async (forwarding, router) => {
-    wire().host.exec("sysctl", "-qw", `net.ipv6.conf.eth0.forwarding=${forwarding}`);
-    const frames = listen(ETHERTYPE_IPV6);
-    const { mac } = wire().hostLink();
-    const packets = open();
-    expect(wire().host.inside(() => packets.announce(VIP6))).toBe(true);
-    const heard = () => frames().map(decodeNdp).filter((message) => message?.type === NEIGHBOR_ADVERTISEMENT);
-    await eventually("the advertisement", () => heard().length > 0);
-    expect(heard()).toEqual([unsolicitedAdvertisement(ipBytes(VIP6.ip), macBytes(mac), router)]);
-  });
+  ])(
+    "an IPv6 address says an overriding advertisement; with forwarding %i the router flag is %s",
+    async (forwarding, router) => {
+      wire().host.exec("sysctl", "-qw", `net.ipv6.conf.eth0.forwarding=${forwarding}`);
+      const frames = listen(ETHERTYPE_IPV6);
+      const { mac } = wire().hostLink();
+      const packets = open();
+      expect(wire().host.inside(() => packets.announce(VIP6))).toBe(true);
+      const heard = () =>
+        frames()
+          .map(decodeNdp)
+          .filter((message) => message?.type === NEIGHBOR_ADVERTISEMENT);
+      await eventually("the advertisement", () => heard().length > 0);
+      expect(heard()).toEqual([unsolicitedAdvertisement(ipBytes(VIP6.ip), macBytes(mac), router)]);
+    },
+  );
 
   it.each(VIPS)("moves $ip in a neighbour that has learnt another station only just now", async (vip) => {
     wire().peer.exec("ip", "neighbour", "replace", vip.ip, "lladdr", STRANGER, "dev", "eth0", "nud", "reachable");
@@ -143,7 +179,15 @@ describe("probing", () => {
     const packets = open();
     expect(await probe(packets, vip)).toEqual([]);
     const start = clock.now();
-    wire().peer.exec("ip", "address", "add", `${vip.ip}/${vip.prefix}`, "dev", "eth0", ...(vip.family === 6 ? ["nodad"] : []));
+    wire().peer.exec(
+      "ip",
+      "address",
+      "add",
+      `${vip.ip}/${vip.prefix}`,
+      "dev",
+      "eth0",
+      ...(vip.family === 6 ? ["nodad"] : []),
+    );
     const answers = await probe(packets, vip);
     expect(macs(answers)).toEqual([wire().peerLink().mac]);
     expect(answers[0]?.at).toBeGreaterThan(start);
@@ -200,7 +244,8 @@ describe("probing", () => {
 
   it("takes no notice of malformed neighbour discovery, of other addresses and of other VLANs", async () => {
     const [send, sendRaw] = [sender(SOCK_DGRAM), sender(SOCK_RAW)];
-    const advertisement = (ip: string, mac: string): Uint8Array => encodeNdp(unsolicitedAdvertisement(ipBytes(ip), macBytes(mac), false));
+    const advertisement = (ip: string, mac: string): Uint8Array =>
+      encodeNdp(unsolicitedAdvertisement(ipBytes(ip), macBytes(mac), false));
     const answer = advertisement(VIP6.ip, STRANGER);
     const wrongSum = answer.slice();
     wrongSum[42] = (wrongSum[42] ?? 0) ^ 0xff;
@@ -226,7 +271,10 @@ describe("probing", () => {
     wire().host.exec("ip", "link", "set", "eth0", "down");
     await expect(probe(packets, VIP4)).rejects.toMatchObject({ code: "interface", context: { interface: "eth0" } });
     const elsewhere = { ...VIP4, interface: "eth9" };
-    await expect(probe(packets, elsewhere)).rejects.toMatchObject({ code: "interface", context: { interface: "eth9" } });
+    await expect(probe(packets, elsewhere)).rejects.toMatchObject({
+      code: "interface",
+      context: { interface: "eth9" },
+    });
   });
 
   it("finds nobody where there are no neighbours", async () => {

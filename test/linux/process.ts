@@ -64,10 +64,16 @@ export class Script {
 }
 
 /** A process that guards these addresses in `namespace`, ready; killed when the wire closes. */
-export async function startHolder(wire: Wire, namespace: Namespace, mode: string, vips: readonly VipAddress[]): Promise<Script> {
+export async function startHolder(
+  wire: Wire,
+  namespace: Namespace,
+  mode: string,
+  vips: readonly VipAddress[],
+): Promise<Script> {
   const holder = new Script(["ip", "netns", "exec", namespace.name], "holder.ts", mode, JSON.stringify(vips));
   wire.onClose(() => holder.signal("SIGKILL"));
   const ready = await holder.line();
-  if (typeof ready !== "object" || ready === null || !("kind" in ready)) throw new Error(`no holder: ${JSON.stringify(ready)}`);
+  if (typeof ready !== "object" || ready === null || !("kind" in ready))
+    throw new Error(`no holder: ${JSON.stringify(ready)}`);
   return holder;
 }

@@ -28,7 +28,8 @@ function listen(name: string): () => string[] {
   const heard: string[] = [];
   return () => {
     const buffer = new Uint8Array(256);
-    for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) heard.push(Buffer.from(got.data).toString());
+    for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer))
+      heard.push(Buffer.from(got.data).toString());
     return heard;
   };
 }

@@ -16,7 +16,14 @@ import {
 } from "../../adapters/linux/native.ts";
 import { arpProbe, decodeArp, encodeArp } from "../../src/wire/arp.ts";
 import { be16, be32, concatBytes, sameBytes, viewOf } from "../../src/wire/bytes.ts";
-import { BROADCAST_MAC, encodeLinkAddress, ETHERTYPE_ARP, ETHERTYPE_IPV6, ipv6MulticastMac, parseMac } from "../../src/wire/ethernet.ts";
+import {
+  BROADCAST_MAC,
+  encodeLinkAddress,
+  ETHERTYPE_ARP,
+  ETHERTYPE_IPV6,
+  ipv6MulticastMac,
+  parseMac,
+} from "../../src/wire/ethernet.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { dadSolicitation, decodeNdp, encodeNdp, NEIGHBOR_ADVERTISEMENT, solicitedNode } from "../../src/wire/ndp.ts";
 import type { Namespace, Wire } from "./namespaces.ts";
@@ -95,19 +102,30 @@ export function askArp(wire: Wire, ip: string): Stream {
   const { fd, send } = packetSocket(wire, ETHERTYPE_ARP, index, BROADCAST_MAC);
   const question = encodeArp(arpProbe(parseMac(mac) ?? BROADCAST_MAC, target));
   const isAnswer = (data: Uint8Array): boolean => sameBytes(decodeArp(data)?.senderIp ?? new Uint8Array(), target);
-  return stream(wire, `ARP ${ip}`, fd, { ask: () => send(question), answers: (data) => (isAnswer(data) ? "latest" : undefined) });
+  return stream(wire, `ARP ${ip}`, fd, {
+    ask: () => send(question),
+    answers: (data) => (isAnswer(data) ? "latest" : undefined),
+  });
 }
 
 /** Asks by neighbour solicitation from the peer who has `ip`, until the wire closes. */
 export function askNeighbour(wire: Wire, ip: string): Stream {
   const target = ipBytes(ip);
-  const { fd, send } = packetSocket(wire, ETHERTYPE_IPV6, wire.peerLink().index, ipv6MulticastMac(solicitedNode(target)));
+  const { fd, send } = packetSocket(
+    wire,
+    ETHERTYPE_IPV6,
+    wire.peerLink().index,
+    ipv6MulticastMac(solicitedNode(target)),
+  );
   const question = encodeNdp(dadSolicitation(target));
   const isAnswer = (data: Uint8Array): boolean => {
     const message = data.length >= 64 ? decodeNdp(data) : undefined;
     return message?.type === NEIGHBOR_ADVERTISEMENT && sameBytes(message.target, target);
   };
-  return stream(wire, `NS ${ip}`, fd, { ask: () => send(question), answers: (data) => (isAnswer(data) ? "latest" : undefined) });
+  return stream(wire, `NS ${ip}`, fd, {
+    ask: () => send(question),
+    answers: (data) => (isAnswer(data) ? "latest" : undefined),
+  });
 }
 
 /** Asks by UDP from `namespace`, or else from the peer, until the wire closes. */
@@ -118,7 +136,12 @@ export function askUdp(wire: Wire, ip: string, namespace = wire.peer): Stream {
   return stream(wire, `UDP ${ip}`, fd, { ask: (number) => sendTo(fd, be32(number), to), answers });
 }
 
-function packetSocket(wire: Wire, protocol: number, index: number, to: Uint8Array): { fd: number; send: (data: Uint8Array) => void } {
+function packetSocket(
+  wire: Wire,
+  protocol: number,
+  index: number,
+  to: Uint8Array,
+): { fd: number; send: (data: Uint8Array) => void } {
   const fd = wire.peer.inside(() => openSocket(AF_PACKET, SOCK_DGRAM, 0));
   bindSocket(fd, encodeLinkAddress({ protocol, index, mac: new Uint8Array() }));
   const address = encodeLinkAddress({ protocol, index, mac: to });
@@ -177,7 +200,8 @@ export async function whoAnswers(streams: readonly Stream[]): Promise<string[]> 
 /** Waits until each stream is answered. */
 export async function untilAnswered(streams: readonly Stream[]): Promise<void> {
   const starts = streams.map(({ questions }) => questions.length);
-  const all = (): boolean => streams.every(({ questions }, i) => questions.slice(starts[i]).some(({ answered }) => answered));
+  const all = (): boolean =>
+    streams.every(({ questions }, i) => questions.slice(starts[i]).some(({ answered }) => answered));
   await eventually("answers to all streams", all);
 }
 

@@ -19,7 +19,10 @@ describe("ARP", () => {
   it.each<[string, ArpMessage]>([
     ["arp-gratuitous-request", gratuitousRequest(MAC, ipBytes("10.9.8.7"))],
     ["arp-gratuitous-reply", gratuitousReply(MAC, ipBytes("10.9.8.7"))],
-    ["arp-answer", { operation: 2, senderMac: OTHER, senderIp: ipBytes("10.9.8.8"), targetMac: MAC, targetIp: ipBytes("0.0.0.0") }],
+    [
+      "arp-answer",
+      { operation: 2, senderMac: OTHER, senderIp: ipBytes("10.9.8.8"), targetMac: MAC, targetIp: ipBytes("0.0.0.0") },
+    ],
   ])("reads and writes %s as arping and the kernel do", (name, message) => {
     expect(toHex(encodeArp(message))).toBe(toHex(body(name)));
     expect(decodeArp(body(name))).toEqual(message);

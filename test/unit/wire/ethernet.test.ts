@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { fromHex, toHex } from "../../../src/wire/bytes.ts";
-import { decodeLinkAddress, encodeLinkAddress, formatMac, ipv6MulticastMac, parseMac } from "../../../src/wire/ethernet.ts";
+import {
+  decodeLinkAddress,
+  encodeLinkAddress,
+  formatMac,
+  ipv6MulticastMac,
+  parseMac,
+} from "../../../src/wire/ethernet.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import { LITTLE_ENDIAN } from "../../../src/wire/netlink.ts";
 import { misbehaviour, mutations, truncations } from "./hostile.ts";
@@ -15,12 +21,17 @@ describe("hardware addresses", () => {
     expect(formatMac(fromHex("02005eabcd0f"))).toBe("02:00:5e:ab:cd:0f");
   });
 
-  it.each(["", "02:00:5e:ab:cd", "02:00:5e:ab:cd:0f:01", "02-00-5e-ab-cd-0f", "2:0:5e:ab:cd:f", "02:00:5e:ab:cd:0g", " 02:00:5e:ab:cd:0f"])(
-    "are not %j",
-    (text) => {
-      expect(parseMac(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "02:00:5e:ab:cd",
+    "02:00:5e:ab:cd:0f:01",
+    "02-00-5e-ab-cd-0f",
+    "2:0:5e:ab:cd:f",
+    "02:00:5e:ab:cd:0g",
+    " 02:00:5e:ab:cd:0f",
+  ])("are not %j", (text) => {
+    expect(parseMac(text)).toBeUndefined();
+  });
 
   it("of an IPv6 group end in the group's last four bytes (RFC 2464, section 7)", () => {
     expect(formatMac(ipv6MulticastMac(ipBytes("ff02::1:ff28:9c5a")))).toBe("33:33:ff:28:9c:5a");
@@ -36,7 +47,12 @@ describe.runIf(LITTLE_ENDIAN)("link-layer socket addresses", () => {
   });
 
   it("are read with the kind of packet", () => {
-    expect(decodeLinkAddress(fromHex(HEARD))).toEqual({ protocol: 0x0806, index: 3, packetType: 0, mac: fromHex("02000000000b") });
+    expect(decodeLinkAddress(fromHex(HEARD))).toEqual({
+      protocol: 0x0806,
+      index: 3,
+      packetType: 0,
+      mac: fromHex("02000000000b"),
+    });
   });
 
   it("that promise a longer address than they hold are refused", () => {

@@ -12,7 +12,8 @@ export function mutations(bytes: Uint8Array, count: number, seed = 1): Uint8Arra
   const random = seededRandom(seed);
   return Array.from({ length: count }, () => {
     const copy = bytes.slice();
-    for (let i = random.int(1, 4); i > 0; i--) copy[random.int(0, copy.length - 1)] = random.pick([0, 1, 4, 0x7f, 0x80, 0xff, random.int(0, 255)]);
+    for (let i = random.int(1, 4); i > 0; i--)
+      copy[random.int(0, copy.length - 1)] = random.pick([0, 1, 4, 0x7f, 0x80, 0xff, random.int(0, 255)]);
     return copy;
   });
 }

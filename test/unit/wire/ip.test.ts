@@ -73,7 +73,9 @@ describe("addresses", () => {
 
   test("bytes stand in network order", () => {
     expect([...(parseIp("10.1.2.3")?.bytes ?? [])]).toEqual([10, 1, 2, 3]);
-    expect([...(parseIp("2001:db8::1")?.bytes ?? [])]).toEqual([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    expect([...(parseIp("2001:db8::1")?.bytes ?? [])]).toEqual([
+      0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+    ]);
   });
 
   test("only 4 or 16 bytes have a text", () => {

@@ -3,7 +3,13 @@ import { concatBytes, fromHex, toHex } from "../../../src/wire/bytes.ts";
 import { ipv6UpperChecksum } from "../../../src/wire/checksum.ts";
 import { parseMac } from "../../../src/wire/ethernet.ts";
 import { formatIp, ipBytes } from "../../../src/wire/ip.ts";
-import { dadSolicitation, decodeNdp, encodeNdp, solicitedNode, unsolicitedAdvertisement } from "../../../src/wire/ndp.ts";
+import {
+  dadSolicitation,
+  decodeNdp,
+  encodeNdp,
+  solicitedNode,
+  unsolicitedAdvertisement,
+} from "../../../src/wire/ndp.ts";
 import { loadVectors } from "../../vectors/load.ts";
 import { misbehaviour, mutations, truncations } from "./hostile.ts";
 
@@ -86,7 +92,10 @@ describe("neighbour discovery", () => {
   });
 
   it("survives hostile bytes", () => {
-    const inputs = [ADVERTISEMENT, SOLICITATION].flatMap((packet) => [...truncations(packet), ...mutations(packet, 500)]);
+    const inputs = [ADVERTISEMENT, SOLICITATION].flatMap((packet) => [
+      ...truncations(packet),
+      ...mutations(packet, 500),
+    ]);
     const rightSum = inputs.filter(({ length }) => length >= 44).map((packet) => checked(packet, 0, []));
     expect(misbehaviour(decodeNdp, [...inputs, ...rightSum])).toEqual([]);
   });

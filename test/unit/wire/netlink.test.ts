@@ -41,7 +41,8 @@ describe.runIf(LITTLE_ENDIAN)("netlink messages", () => {
   it("come several in one datagram, the last with or without its padding", () => {
     const first = encodeMessage({ type: 1, flags: 0, seq: 1, payload: fromHex("aa") });
     const second = encodeMessage({ type: 2, flags: 0, seq: 2, payload: fromHex("bb") });
-    const read = (bytes: Uint8Array): string[] => decodeMessages(bytes).map(({ seq, payload }) => `${seq}:${toHex(payload)}`);
+    const read = (bytes: Uint8Array): string[] =>
+      decodeMessages(bytes).map(({ seq, payload }) => `${seq}:${toHex(payload)}`);
     expect(read(concatBytes(first, second))).toEqual(["1:aa", "2:bb"]);
     expect(read(concatBytes(first, second.slice(0, -3)))).toEqual(["1:aa", "2:bb"]);
     expect(read(new Uint8Array())).toEqual([]);
@@ -60,14 +61,19 @@ describe.runIf(LITTLE_ENDIAN)("netlink messages", () => {
     const verdicts = ["acknowledgement", "refusal"].map((name) => decodeMessages(captured(name))[0]);
     expect(verdicts.map((message) => message?.type)).toEqual([NLMSG_ERROR, NLMSG_ERROR]);
     const read = verdicts.map((message) => decodeVerdict(message?.payload ?? new Uint8Array()));
-    expect(read).toEqual([{ errno: 0, seq: 0x6b00f93a }, { errno: 19, seq: 0 }]);
+    expect(read).toEqual([
+      { errno: 0, seq: 0x6b00f93a },
+      { errno: 19, seq: 0 },
+    ]);
     expect(decodeMessages(captured("dump-done"))[0]?.type).toBe(NLMSG_DONE);
   });
 
   it("survive hostile bytes", () => {
     const samples = ["ip-address-add-4", "acknowledgement", "refusal", "link"].map(captured);
     const inputs = samples.flatMap((bytes) => [...truncations(bytes), ...mutations(bytes, 300)]);
-    expect(misbehaviour((bytes) => decodeMessages(bytes).map(({ payload }) => decodeVerdict(payload)), inputs)).toEqual([]);
+    expect(misbehaviour((bytes) => decodeMessages(bytes).map(({ payload }) => decodeVerdict(payload)), inputs)).toEqual(
+      [],
+    );
   });
 });
 
@@ -78,7 +84,11 @@ describe.runIf(LITTLE_ENDIAN)("netlink attributes", () => {
   });
 
   it("are read without their flag bits, and with the last of the same type", () => {
-    const bytes = concatBytes(encodeNested(4, encodeAttribute(1, fromHex("01"))), encodeAttribute(5, fromHex("aa")), encodeAttribute(5, fromHex("bb")));
+    const bytes = concatBytes(
+      encodeNested(4, encodeAttribute(1, fromHex("01"))),
+      encodeAttribute(5, fromHex("aa")),
+      encodeAttribute(5, fromHex("bb")),
+    );
     expect(listAttributes(bytes).map(({ type }) => type)).toEqual([4, 5, 5]);
     expect(attributeMap(bytes).get(5)).toEqual(fromHex("bb"));
   });

@@ -52,7 +52,10 @@ function pick(messages: readonly NetlinkMessage[], type: number, nth: number): U
 /** Header and attributes by type, for comparing regardless of order and of the flag for nesting. */
 function readable(payload: Uint8Array, omit: readonly number[] = []): Record<string, string> {
   const entries = [...attributeMap(payload.subarray(4))].filter(([type]) => !omit.includes(type));
-  return { header: toHex(payload.slice(0, 4)), ...Object.fromEntries(entries.map(([type, data]) => [type, toHex(data)])) };
+  return {
+    header: toHex(payload.slice(0, 4)),
+    ...Object.fromEntries(entries.map(([type, data]) => [type, toHex(data)])),
+  };
 }
 
 /** The expressions of a rule as "name {attribute: bytes}". */
@@ -62,8 +65,12 @@ function expressions(rule: Uint8Array): string[] {
     const parts = attributeMap(data);
     const name = readCString(parts.get(1) ?? new Uint8Array());
     const SET_ID = 4;
-    const inner = [...attributeMap(parts.get(2) ?? new Uint8Array())].filter(([type]) => name !== "lookup" || type !== SET_ID);
-    const text = inner.filter(([type, value]) => !isDefault(name, type, value)).map(([type, value]) => `${type}:${toHex(value)}`);
+    const inner = [...attributeMap(parts.get(2) ?? new Uint8Array())].filter(
+      ([type]) => name !== "lookup" || type !== SET_ID,
+    );
+    const text = inner
+      .filter(([type, value]) => !isDefault(name, type, value))
+      .map(([type, value]) => `${type}:${toHex(value)}`);
     return `${name} ${text.toSorted().join(" ")}`;
   });
 }
@@ -99,7 +106,10 @@ describe.runIf(LITTLE_ENDIAN)("what we ask of nftables is what nft asks", () => 
     const plain = encodeElements(TABLE, "guarded4", [ipBytes("10.9.8.7")]);
     const timed = encodeElements(TABLE, "open4", [ipBytes("10.9.8.7")], 30_000);
     const keyOf = (payload: Uint8Array): string => toHex(decodeElements(payload)[0]?.key ?? new Uint8Array());
-    for (const [ours, theirs] of [[plain, sent(NFT_MSG_NEWSETELEM)], [timed, sent(NFT_MSG_NEWSETELEM, 1)]] as const) {
+    for (const [ours, theirs] of [
+      [plain, sent(NFT_MSG_NEWSETELEM)],
+      [timed, sent(NFT_MSG_NEWSETELEM, 1)],
+    ] as const) {
       expect(readable(ours, [3])).toEqual(readable(theirs, [3, SET_ID]));
       expect(keyOf(ours)).toBe(keyOf(theirs));
       expect(elementAttributes(ours)).toEqual(elementAttributes(theirs));
@@ -116,7 +126,12 @@ describe.runIf(LITTLE_ENDIAN)("what we ask of nftables is what nft asks", () => 
   });
 
   it("for a rule, but for the second load of the same bytes", () => {
-    const rule = [...etherTypeIs(0x0800), ...inSetButNotIn(16, 4, "guarded4", "open4"), ...isLocal("destination"), drop()];
+    const rule = [
+      ...etherTypeIs(0x0800),
+      ...inSetButNotIn(16, 4, "guarded4", "open4"),
+      ...isLocal("destination"),
+      drop(),
+    ];
     const ours = encodeRule(TABLE, "in-eth0", rule, "vipd/1 ipv4 destination local");
     const theirs = sent(NFT_MSG_NEWRULE);
     const wanted = expressions(theirs);
@@ -129,7 +144,12 @@ describe.runIf(LITTLE_ENDIAN)("what we ask of nftables is what nft asks", () => 
 
 function elementAttributes(payload: Uint8Array): string[] {
   const list = attributeMap(payload.subarray(4)).get(3) ?? new Uint8Array();
-  return listAttributes(list).map(({ data }) => [...attributeMap(data)].map(([type, value]) => `${type}:${toHex(value)}`).toSorted().join(" "));
+  return listAttributes(list).map(({ data }) =>
+    [...attributeMap(data)]
+      .map(([type, value]) => `${type}:${toHex(value)}`)
+      .toSorted()
+      .join(" "),
+  );
 }
 
 function hookAttributes(payload: Uint8Array): Record<string, string> {
@@ -148,7 +168,10 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells of nftables", () => {
       hookNumber: NF_NETDEV_INGRESS,
       devices: ["eth0"],
     });
-    expect(decodeRule(told("rule", NFT_MSG_NEWRULE))).toMatchObject({ chain: "in-eth0", comment: "vipd/1 ipv4 destination local" });
+    expect(decodeRule(told("rule", NFT_MSG_NEWRULE))).toMatchObject({
+      chain: "in-eth0",
+      comment: "vipd/1 ipv4 destination local",
+    });
   });
 
   it("tells elements, and how long they last", () => {

@@ -90,7 +90,15 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
   });
 
   it("of what we asked for, in our own words", () => {
-    expect(decodeAddress(encodeNewAddress(V4))).toEqual({ family: 4, ip: "10.9.8.7", prefix: 24, index: 3, mark: 0x76, label: "eth0:vip", validS: 30 });
+    expect(decodeAddress(encodeNewAddress(V4))).toEqual({
+      family: 4,
+      ip: "10.9.8.7",
+      prefix: 24,
+      index: 3,
+      mark: 0x76,
+      label: "eth0:vip",
+      validS: 30,
+    });
   });
 
   it("of lifetimes: all ones is for ever", () => {
@@ -110,7 +118,10 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
 
   it.each([
     ["no address at all", Uint8Array.of(2, 24, 0, 0, 3, 0, 0, 0)],
-    ["an address of the other family", concatBytes(Uint8Array.of(2, 24, 0, 0, 3, 0, 0, 0), encodeAttribute(2, ipBytes("::1")))],
+    [
+      "an address of the other family",
+      concatBytes(Uint8Array.of(2, 24, 0, 0, 3, 0, 0, 0), encodeAttribute(2, ipBytes("::1"))),
+    ],
   ])("of %s is refused", (_, bytes) => {
     expect(() => decodeAddress(bytes)).toThrow(RangeError);
   });
@@ -169,6 +180,8 @@ describe.runIf(LITTLE_ENDIAN)("the setting promote_secondaries", () => {
   });
 
   it("is set through the link, whoever may write /proc/sys", () => {
-    expect(toHex(encodePromoteSecondaries(3))).toBe("00000000030000000000000000000000" + "14001a80" + "10000280" + "0c000180" + "08001400" + "01000000");
+    expect(toHex(encodePromoteSecondaries(3))).toBe(
+      "00000000030000000000000000000000" + "14001a80" + "10000280" + "0c000180" + "08001400" + "01000000",
+    );
   });
 });
