@@ -152,7 +152,7 @@ function assureOurs(connection: DatabaseSync, path: string): void {
   if (pragma(connection, "application_id") !== APPLICATION_ID)
     throw new VipdError("store-corrupt", `${path}: is no vipd store, but a database of another program or an empty file`, { path });
   if (format !== FORMAT)
-    throw new VipdError("store-corrupt", `${path}: has format ${format}; this vipd knows format ${FORMAT}`, { path });
+    throw new VipdError("store-corrupt", `${path}: has format ${String(format)}; this vipd knows format ${FORMAT}`, { path });
 }
 
 function pragma(connection: DatabaseSync, name: string): unknown {

@@ -71,7 +71,7 @@ async function start(config: Config): Promise<Running> {
   const store = await openStore(config.store);
   const daemon = makeDaemon(config, { host, store, log, identity });
   const admin = await openAdmin(config, daemon, { host, store });
-  const manager = new ServiceManager(process.env, host.notifySystemd);
+  const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
   daemon.start();
   const { kind, flushProof, caveats } = host.fence.info;
   log.info({ version: modules.version, fleet: config.fleet, vips: config.vips.map((vip) => vip.name), fence: kind, flushProof, adopting: identity.adopt }, "vipd runs");

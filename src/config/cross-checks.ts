@@ -82,7 +82,7 @@ function missingInterfaces(vips: unknown): readonly Mistake[] {
     const list = valueAt(vips, [name, "addresses"]);
     if (valueAt(vips, [name, "interface"]) !== undefined || !Array.isArray(list)) return [];
     const ownInterface = (entry: unknown): boolean => valueAt(entry, ["interface"]) !== undefined;
-    if (list.length === 0 || list.every(ownInterface)) return [];
+    if (list.every(ownInterface)) return [];
     return [
       { path: ["vips", name, "interface"], problem: "is missing", fix: "name the interface, such as interface: eth0" },
     ];

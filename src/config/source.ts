@@ -1,6 +1,6 @@
 // YAML text -> plain data, and the line and column of each path in it.
 
-import { type Alias, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { Document } from "yaml";
 import type { Path } from "./issue.ts";
 
@@ -117,7 +117,7 @@ function keyText(pair: Pair): string | undefined {
 }
 
 function resolve(document: Document, node: Node | null): Node | null {
-  return isAlias(node) ? ((node as Alias).resolve(document) ?? null) : node;
+  return isAlias(node) ? (node.resolve(document) ?? null) : node;
 }
 
 function startOf(node: Node | null): number | undefined {

@@ -163,7 +163,7 @@ class Draft {
   }
 
   private set(place: NonNullable<ReturnType<Keys["place"]>>, seen: Seen<Parsed>): void {
-    const as = <T>(): Seen<T> => ({ ...seen, value: seen.value ? (seen.value.value as T) : (seen.value as null) });
+    const as = <T>(): Seen<T> => ({ ...seen, value: seen.value == null ? seen.value : (seen.value.value as T) });
     if (place.kind === "fleet") this.fleet = as<FleetRecord>();
     if (place.kind === "session") this.sessions.set(place.node, as<SessionRecord>());
     if (place.kind === "election") this.elections.set(place.election, as<ElectionRecord>());

@@ -45,7 +45,7 @@ export class KeepalivedPair {
       file,
       `global_defs {\n vrrp_skip_check_adv_addr\n}\nvrrp_instance web {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority ${priority}\n advert_int 1\n nopreempt\n virtual_ipaddress {\n ${VIP}/24\n }\n}\n`,
     );
-    const pid = join(this.directory, `${host.name}`);
+    const pid = join(this.directory, host.name);
     const args = ["netns", "exec", host.namespace.name, "keepalived", "-n", "-P", "-f", file, "-p", `${pid}.pid`, "-r", `${pid}-vrrp.pid`];
     this.children.set(host.name, spawn("ip", args, { stdio: "ignore" }));
   }

@@ -4,11 +4,11 @@ import type { Output } from "../modules.ts";
 
 /** Ways to set text off; each returns the text as it is when colours are not wanted. */
 export interface Style {
-  bold(text: string): string;
-  dim(text: string): string;
-  good(text: string): string;
-  bad(text: string): string;
-  warn(text: string): string;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly warn: (text: string) => string;
 }
 
 const asIs = (text: string): string => text;

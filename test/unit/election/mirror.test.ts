@@ -24,7 +24,7 @@ const START = read(emptyMirror(instant(0)), 10n, [change(5n, 1)]);
 
 function beatOf(mirror: Mirror): number | null | undefined {
   const seen = mirror.sessions.get("n1");
-  return seen?.value == null ? (seen?.value as null | undefined) : seen.value.beat;
+  return seen?.value == null ? seen?.value : seen.value.beat;
 }
 
 describe("the newest version wins", () => {

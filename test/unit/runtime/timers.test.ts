@@ -68,9 +68,7 @@ describe("sleep", () => {
   test("lasts as long as it should", async () => {
     const timers = new VirtualTimers();
     let awake = false;
-    const done = sleep(timers, 100).then(() => {
-      awake = true;
-    });
+    const done = sleep(timers, 100).then(() => (awake = true));
     await timers.advance(99);
     expect(awake).toBe(false);
     await timers.advance(1);

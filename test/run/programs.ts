@@ -1,0 +1,54 @@
+// The programs of the system that the tests call, and where Debian has them.
+
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+
+const PACKAGES: Readonly<Record<string, string>> = {
+  ip: "iproute2",
+  nft: "nftables",
+  arping: "iputils-arping",
+  setpriv: "util-linux",
+  openssl: "openssl",
+  etcd: "etcd-server",
+  etcdctl: "etcd-client",
+  "redis-server": "redis-server",
+  "redis-cli": "redis-tools",
+};
+
+/** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */
+export function assurePrograms(): boolean {
+  const missing = absent();
+  if (missing.length === 0) return true;
+  const packages = [...new Set(missing.map((program) => PACKAGES[program] ?? program))];
+  const command = ["apt-get", "install", "-y", "--no-install-recommends", ...packages];
+  if (process.getuid?.() === 0 && has("apt-get")) {
+    process.stdout.write(`installing ${packages.join(", ")} ...\n`);
+    withoutServices(() => {
+      spawnSync("apt-get", ["update", "-qq"], { stdio: ["ignore", "ignore", "inherit"] });
+      spawnSync(command[0] ?? "", command.slice(1), { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+    });
+  }
+  const still = absent();
+  if (still.length > 0) process.stderr.write(`these programs are missing: ${still.join(", ")}; install them: ${command.join(" ")}\n`);
+  return still.length === 0;
+}
+
+function absent(): readonly string[] {
+  return Object.keys(PACKAGES).filter((program) => !has(program));
+}
+
+/** Servers that are installed for tests shall not be started as services: the tests start their own. */
+function withoutServices(run: () => void): void {
+  const policy = "/usr/sbin/policy-rc.d";
+  const had = spawnSync("test", ["-e", policy]).status === 0;
+  if (!had) spawnSync("sh", ["-c", `printf '#!/bin/sh\\nexit 101\\n' > ${policy} && chmod +x ${policy}`]);
+  try {
+    run();
+  } finally {
+    if (!had) spawnSync("rm", ["-f", policy]);
+  }
+}
+
+function has(program: string): boolean {
+  return spawnSync("sh", ["-c", `command -v "${program}"`], { env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` } }).status === 0;
+}

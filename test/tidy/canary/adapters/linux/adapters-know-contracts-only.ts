@@ -1,0 +1,1 @@
+import "../../src/election/fine.ts";

@@ -1,0 +1,1 @@
+import "../linux/fine.ts";

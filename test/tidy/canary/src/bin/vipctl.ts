@@ -1,0 +1,1 @@
+import "../cli/cli-knows-its-place.ts";

@@ -1,0 +1,2 @@
+import "./no-cycles.ts";
+export const back = 1;

@@ -1,0 +1,2 @@
+import "./no-cycles-back.ts";
+export const forth = 1;

@@ -1,0 +1,42 @@
+// What no compiler sees: traces of one machine, documents that have fallen behind the program.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { jsonSchema } from "../../src/config/schema.ts";
+
+const tracked = execFileSync("git", ["ls-files", "-z"], { encoding: "utf8" }).split("\0").filter((name) => name !== "" && name !== "package-lock.json");
+
+test("no file names a path of the machine it was written on, or a private registry", () => {
+  const traces = tracked.filter((name) => !name.startsWith("test/tidy/") && /\/(?:work|home|root)\/[a-z]|"resolved"/u.test(readFileSync(name, "utf8")));
+  expect(traces).toEqual([]);
+  expect(readFileSync("package-lock.json", "utf8")).not.toMatch(/"resolved": "https?:\/\/(?!registry\.npmjs\.org)/u);
+});
+
+test("nothing is left undone in the text of the program", () => {
+  const words = ["TO", "FIX"].map((start, i) => start + ["DO", "ME"][i]).join("|");
+  const undone = tracked.filter((name) => /^(?:src|adapters|test)\//u.test(name) && new RegExp(`\\b(?:${words})\\b|\\.only\\(`, "u").test(readFileSync(name, "utf8")));
+  expect(undone).toEqual([]);
+});
+
+test("every key of the configuration is described in the reference", () => {
+  const reference = readFileSync("docs/configuration.md", "utf8");
+  const keys = [...JSON.stringify(jsonSchema()).matchAll(/"([A-Za-z]+)":\{"(?:description|type|anyOf|default)/gu)].map((match) => match[1] ?? "");
+  expect(keys.length).toBeGreaterThan(15);
+  expect(keys.filter((key) => !reference.includes(`\`${key}\``) && !reference.includes(`.${key}\``))).toEqual([]);
+});
+
+test("the published schema is the one that the program reads by", () => {
+  expect(JSON.parse(readFileSync("docs/config.schema.json", "utf8"))).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+});
+
+test("every page of the manual can be set, and every relative link leads somewhere", () => {
+  const pages = tracked.filter((name) => name.endsWith(".md"));
+  const broken = pages.flatMap((page) =>
+    [...readFileSync(page, "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/gu)]
+      .map((match) => new URL(match[1] ?? "", `file:///${page}`).pathname.slice(1))
+      .filter((target) => !tracked.includes(target) && !tracked.some((name) => name.startsWith(target)))
+      .map((target) => `${page} -> ${target}`),
+  );
+  expect(broken).toEqual([]);
+});
