@@ -7,14 +7,15 @@ import { assurePrograms } from "./programs.ts";
 import { check, type Outcome } from "./step.ts";
 import { vitest } from "./vitest.ts";
 
-const bin = (name: string): string => join("node_modules", ".bin", name);
+/** Runs a tool of the project with the Node.js that it brings, whatever the PATH has. */
+const tool = (name: string, file: string, ...args: readonly string[]): Promise<Outcome> => check(name, process.execPath, [join("node_modules", file), ...args]);
 
 const CHECKS: readonly (() => Promise<Outcome>)[] = [
-  () => check("types", bin("tsc"), ["-p", "tsconfig.json"]),
-  () => check("lint", bin("oxlint"), ["--type-aware", "--deny-warnings"]),
-  () => check("format", bin("oxfmt"), ["--check"]),
-  () => check("arrows of dependency", bin("depcruise"), ["--config", ".dependency-cruiser.mjs", "src", "adapters"]),
-  () => check("dead code", bin("knip"), []),
+  () => tool("types", "typescript/bin/tsc", "-p", "tsconfig.json"),
+  () => tool("lint", "oxlint/bin/oxlint", "--type-aware", "--deny-warnings"),
+  () => tool("format", "oxfmt/bin/oxfmt", "--check"),
+  () => tool("arrows of dependency", "dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "src", "adapters"),
+  () => tool("dead code", "knip/bin/knip.js"),
 ];
 
 async function main(): Promise<number> {

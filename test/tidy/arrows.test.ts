@@ -15,7 +15,7 @@ const report = z.object({
 });
 
 function cruise(root: string, ...paths: readonly string[]): z.infer<typeof report> {
-  const { stdout } = spawnSync("node_modules/.bin/depcruise", ["--config", ".dependency-cruiser.mjs", "--output-type", "json", ...paths], {
+  const { stdout } = spawnSync(process.execPath, ["node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "--output-type", "json", ...paths], {
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
     env: { ...process.env, VIPD_ARROWS_ROOT: root },
