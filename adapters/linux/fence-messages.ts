@@ -96,14 +96,16 @@ export function closeIn(part: Part, addresses: readonly VipAddress[]): Request[]
 }
 
 /**
- * Requests that open addresses for `timeoutMs` in one part of the fence. Out and in again, because kernels before 6.12
- * do not change the timeout of an element that is there.
+ * Requests that open addresses in one part of the fence, for a time that is not known yet: the rest is made ready before.
+ * Out and in again, because kernels before 6.12 do not change the timeout of an element that is there.
  */
-export function openIn(part: Part, addresses: readonly VipAddress[], timeoutMs: number): Request[] {
-  return part.families.flatMap((family) => {
+export function openIn(part: Part, addresses: readonly VipAddress[]): (timeoutMs: number) => Request[] {
+  const families = part.families.map((family) => {
     const keys = keysOf(addresses, family);
-    return [...clearElements(part.name, OPEN[family], keys), ...addElements(part.name, OPEN[family], keys, timeoutMs)];
+    return { set: OPEN[family], keys, clear: clearElements(part.name, OPEN[family], keys) };
   });
+  return (timeoutMs) =>
+    families.flatMap(({ set, keys, clear }) => [...clear, ...addElements(part.name, set, keys, timeoutMs)]);
 }
 
 /** The keys of the addresses of one family, each once: an address on two interfaces is one element. */

@@ -170,6 +170,8 @@ class KernelFence implements Fence {
   #holdOnce(addresses: readonly VipAddress[], until: Instant): HoldResult["kind"] | "again" {
     if (addresses.length === 0) return "open";
     const [first] = this.#parts;
+    // Between arming and the commit every millisecond counts.
+    const opening = this.#parts.map((part) => openIn(part, addresses));
     const key = this.#arm();
     this.#modules.pause?.("armed");
     const timeoutMs = Math.min(Math.floor(elapsedMs(this.#modules.clock.now(), until) - ARM_MS), MAX_OPEN_MS);
@@ -177,7 +179,7 @@ class KernelFence implements Fence {
     this.#modules.pause?.("clock-read");
     const outcome = this.#nft.commit([
       ...deleteElements(first.name, ARMED.name, [key]),
-      ...this.#parts.flatMap((part) => openIn(part, addresses, timeoutMs)),
+      ...opening.flatMap((open) => open(timeoutMs)),
     ]);
     if (outcome.done) return "open";
     if (outcome.errno !== ENOENT) return this.#fail("hold", outcome.errno);

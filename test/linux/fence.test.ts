@@ -321,7 +321,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     expect(holdFor(fence, 60_000)).toEqual({ kind: "open" });
   });
 
-  it("holds thousands of addresses in one transaction", () => {
+  it("holds thousands of addresses in one transaction", async () => {
     const fence = openFence(wire(), { mode });
     const many = Array.from({ length: 2_500 }, (_, i): VipAddress => ({
       family: 4,
@@ -330,8 +330,12 @@ describe.each(KINDS)("the %s fence", (mode) => {
       interface: "eth0",
     }));
     fence.protect(many);
-    expect(holdFor(fence, 60_000, many)).toEqual({ kind: "open" });
-    expect(fence.open()).toHaveLength(many.length);
+    // On a busy machine so large a transaction may be too late: then nothing of it is open.
+    await eventually("an open hold", () => {
+      const { kind } = holdFor(fence, 60_000, many);
+      expect(fence.open()).toHaveLength(kind === "open" ? many.length : 0);
+      return kind === "open";
+    });
     expect(fence.intact()).toBe(true);
     fence.close(many);
     expect(fence.open()).toEqual([]);
