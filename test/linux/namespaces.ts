@@ -15,7 +15,7 @@ export function run(command: string, ...args: readonly string[]): string {
 }
 
 /** Gives ip many commands at once, a line each. */
-function batch(before: readonly string[], ...lines: readonly string[]): void {
+export function batch(before: readonly string[], ...lines: readonly string[]): void {
   execFileSync("ip", [...before, "-batch", "-"], { input: `${lines.join("\n")}\n`, stdio: ["pipe", "pipe", "pipe"] });
 }
 
