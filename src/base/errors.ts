@@ -22,6 +22,8 @@ export type ErrorCode =
   | "config"
   /** The admin socket cannot be used. */
   | "admin"
+  /** A leader is no leader any more: its lease is over, or it gave the election up. */
+  | "lease-lost"
   /** Another vipd lives with the same state directory. */
   | "already-running"
   /** A wait reached its deadline. */

@@ -36,6 +36,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   fence: EXIT.kernel,
   config: EXIT.config,
   admin: EXIT.unavailable,
+  "lease-lost": EXIT.temporary,
   "already-running": EXIT.temporary,
   timeout: EXIT.temporary,
   aborted: EXIT.interrupted,

@@ -1,0 +1,91 @@
+// One call of `lead`: it campaigns, leads while it has the lease, and ends. A term's work is awaited before the election is
+// let go and before the next term begins: two terms of one member never overlap.
+
+import { VipdError } from "../base/errors.ts";
+import type { Leadership, Term } from "./leadership.ts";
+
+/** What a leader does. */
+export type Work<T> = (leadership: Leadership) => Promise<T> | T;
+
+/** How a campaign tells its member what it wants. */
+export interface CampaignModules {
+  /** It wants the election no more: the candidacy goes. */
+  readonly withdraw: () => void;
+  /** The work has settled: the election may be another's. */
+  readonly letGo: () => void;
+}
+
+/** A campaign that is under way. */
+export class Campaign<T> {
+  /** Settles when the campaign is over. */
+  readonly result: Promise<T>;
+  private readonly work: Work<T>;
+  private readonly again: boolean;
+  private readonly modules: CampaignModules;
+  private readonly settle: { resolve: (value: T) => void; reject: (error: unknown) => void };
+  private term: Term | undefined;
+  private over = false;
+
+  constructor(work: Work<T>, again: boolean, modules: CampaignModules) {
+    this.work = work;
+    this.again = again;
+    this.modules = modules;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.result = promise;
+    this.settle = { resolve, reject };
+  }
+
+  /** The election is won. */
+  begin(term: Term): void {
+    this.term = term;
+    void this.serve(term);
+  }
+
+  prolong(until: Parameters<Term["prolong"]>[0]): void {
+    this.term?.prolong(until);
+  }
+
+  /** The term is over. True when there is no work to wait for. */
+  end(reason: string): boolean {
+    this.term?.end(reason);
+    return this.term === undefined;
+  }
+
+  /** Ends the campaign: at once when nothing runs, else when the work has settled. */
+  cancel(error: VipdError): void {
+    if (this.over) return;
+    const { term } = this;
+    if (term === undefined) return this.finish(() => this.settle.reject(error));
+    this.over = true;
+    term.abort(error);
+    this.modules.withdraw();
+  }
+
+  private async serve(term: Term): Promise<void> {
+    const conclude = await Promise.resolve()
+      .then(() => this.work(term))
+      .then(
+        (value) => () => this.settle.resolve(value),
+        (error: unknown) => () => this.settle.reject(error),
+      );
+    this.term = undefined;
+    const lost = term.signal.aborted;
+    if (lost && !this.over && this.again) this.modules.letGo();
+    else {
+      const verdict = lost ? () => this.settle.reject(term.signal.reason) : conclude;
+      this.finish(verdict);
+      this.modules.letGo();
+    }
+  }
+
+  private finish(verdict: () => void): void {
+    if (!this.over) this.modules.withdraw();
+    this.over = true;
+    verdict();
+  }
+}
+
+/** The error of a campaign that its caller ends. */
+export function cancelled(election: string, why: string): VipdError {
+  return new VipdError("aborted", `no longer a candidate for ${election}: ${why}`, { election });
+}

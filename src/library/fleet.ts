@@ -1,0 +1,219 @@
+// A process that takes part in elections: the same core and stores as the daemon's, without root and without native code.
+
+import { hostname } from "node:os";
+import { assert } from "../base/assert.ts";
+import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
+import { VipdError } from "../base/errors.ts";
+import { isName, NAME_RULE } from "../base/names.ts";
+import { later } from "../base/time.ts";
+import { giveUpAt } from "../election/lease.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { Store } from "../ports/store.ts";
+import { type HostEffect, Participant } from "../runtime/participant.ts";
+import { procClock, systemEntropy, systemTimers } from "../runtime/timers.ts";
+import { Campaign, cancelled, type Work } from "./campaign.ts";
+import { Term } from "./leadership.ts";
+import { type Observation, observationOf, observations } from "./observation.ts";
+import { openStore } from "./stores.ts";
+
+/** Whom to join. */
+export interface FleetOptions {
+  /** A store URL, or a store, which stays the caller's to close. */
+  readonly store: string | Store;
+  /** Processes of one fleet share a store and compete. */
+  readonly fleet: string;
+  /** This member's id, unique in the fleet; by default host name, process id and a random part. */
+  readonly node?: string;
+  /** The lease in milliseconds, the same for all members: a dead leader is waited for that long. 3000 by default. */
+  readonly ttlMs?: number;
+  /** Leaves when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Where warnings go; nowhere by default. */
+  readonly log?: Pick<Logger, "info" | "warn">;
+}
+
+/** How to campaign. */
+export interface LeadOptions {
+  /** 0 to 255: at a vacancy the greatest leads first. 100 by default. */
+  readonly priority?: number;
+  /** Campaign anew when the lease is lost while the work runs; by default `lead` rejects then. */
+  readonly again?: boolean;
+  /** Ends the campaign, and the term. */
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULT_TTL_MS = 3_000;
+const DEFAULT_PRIORITY = 100;
+
+/** Leaving gives the store this long to take note, in milliseconds, once the work of all terms has settled. */
+const LEAVE_MS = 1_000;
+
+/** Joins a fleet. Throws VipdErrors "config", "store-url", "store-unavailable", "store-corrupt". */
+export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
+  const node = options.node ?? defaultNode();
+  for (const [key, value] of [["fleet", options.fleet], ["node", node]] as const)
+    if (!isName(value)) throw new VipdError("config", `${key} "${value}" is no name: use ${NAME_RULE}`, { key });
+  options.signal?.throwIfAborted();
+  const isOwn = typeof options.store === "string";
+  const store = typeof options.store === "string" ? await openStore(options.store) : options.store;
+  try {
+    const ttlMs = assureTtl(options.ttlMs ?? DEFAULT_TTL_MS, store);
+    return new FleetMember({ ...options, store, node, ttlMs }, isOwn, systemTimers(procClock()));
+  } catch (error) {
+    if (isOwn) await store.close();
+    throw error;
+  }
+}
+
+function defaultNode(): string {
+  const host = hostname().replaceAll(/[^A-Za-z0-9.-]/gu, "-").replaceAll(/^[^A-Za-z0-9]+/gu, "").slice(0, 40);
+  return `${host}-${process.pid}-${systemEntropy.uniqueId().slice(0, 6)}`.replace(/^-+/u, "");
+}
+
+function assureTtl(ttlMs: number, store: Store): number {
+  const least = Math.max(MIN_TTL_MS, store.guarantees.minTtlMs);
+  if (ttlMs >= least && ttlMs <= MAX_TTL_MS) return ttlMs;
+  throw new VipdError("config", `ttlMs is ${ttlMs}: use ${least} to ${MAX_TTL_MS} with a ${store.guarantees.name} store`, { key: "ttlMs" });
+}
+
+/** A member of a fleet. */
+export class FleetMember implements AsyncDisposable {
+  /** This member's id. */
+  readonly node: string;
+  private readonly store: Store;
+  private readonly ownsStore: boolean;
+  private readonly timers: Timers;
+  private readonly log: FleetOptions["log"];
+  private readonly participant: Participant;
+  private readonly campaigns = new Map<string, Campaign<unknown>>();
+  private readonly followers = new Set<() => void>();
+  private readonly ending = new AbortController();
+  private readonly stopped = Promise.withResolvers<void>();
+  private leaving: Promise<void> | undefined;
+
+  /** For `joinFleet`, which has checked everything. */
+  constructor(options: FleetOptions & { store: Store; node: string; ttlMs: number }, ownsStore: boolean, timers: Timers) {
+    this.node = options.node;
+    this.store = options.store;
+    this.ownsStore = ownsStore;
+    this.timers = timers;
+    this.log = options.log;
+    const self = { node: this.node, fleet: options.fleet, host: hostname(), life: systemEntropy.uniqueId(), ttlMs: options.ttlMs };
+    this.participant = new Participant(
+      { self, incarnation: systemEntropy.uniqueId(), adopt: false },
+      { store: this.store, timers, entropy: systemEntropy, perform: (effect) => this.perform(effect), onChange: () => this.changed() },
+    );
+    this.participant.start();
+    options.signal?.addEventListener("abort", () => void this.leave(), { once: true });
+  }
+
+  /**
+   * Campaigns for an election, runs `work` while this member leads, and gives the election up when the work has settled.
+   * Resolves with the work's value. Rejects with what the work throws; with "lease-lost" when the lease was lost before
+   * the work had settled (unless `again`); with "aborted" when `resign`, `leave` or the signal ended it. The next term, here or
+   * by handover elsewhere, begins only after the work has settled; but a lease that ran out is anybody's.
+   */
+  lead<T>(election: string, work: Work<T>, options: LeadOptions = {}): Promise<T> {
+    if (!isName(election)) throw new VipdError("config", `election "${election}" is no name: use ${NAME_RULE}`, { key: "election" });
+    if (this.leaving !== undefined) return Promise.reject(cancelled(election, "this member has left the fleet"));
+    if (this.campaigns.has(election)) return Promise.reject(new VipdError("config", `this member campaigns for ${election} already`, { election }));
+    if (options.signal?.aborted === true) return Promise.reject(cancelled(election, "aborted by the caller"));
+    const campaign = new Campaign(work, options.again ?? false, {
+      withdraw: () => this.post({ type: "candidacy", election, candidacy: null }),
+      letGo: () => this.post({ type: "let-go", election }),
+    });
+    this.campaigns.set(election, campaign as Campaign<unknown>);
+    const onAbort = (): void => campaign.cancel(cancelled(election, "aborted by the caller"));
+    options.signal?.addEventListener("abort", onAbort, { once: true });
+    const candidacy = { priority: options.priority ?? DEFAULT_PRIORITY, eligible: true, reason: "", preempt: false, preemptDelayMs: 0, addresses: [], interface: null };
+    this.post({ type: "candidacy", election, candidacy });
+    return campaign.result.finally(() => {
+      options.signal?.removeEventListener("abort", onAbort);
+      this.campaigns.delete(election);
+    });
+  }
+
+  /** Gives an election up: the work's signal aborts, and `lead` rejects. Settles when the work has settled. */
+  async resign(election: string): Promise<void> {
+    const campaign = this.campaigns.get(election);
+    campaign?.cancel(cancelled(election, "resigned"));
+    await campaign?.result.then(nothing, nothing);
+  }
+
+  /** The election now, and after each change: the newest state, until the signal aborts or the member leaves. */
+  observe(election: string, signal?: AbortSignal): AsyncIterable<Observation> {
+    const either = signal === undefined ? this.ending.signal : AbortSignal.any([signal, this.ending.signal]);
+    const look = (): Observation | undefined => observationOf(this.participant.state, election, this.timers.now());
+    const follow = (onChange: () => void): (() => void) => {
+      this.followers.add(onChange);
+      return () => this.followers.delete(onChange);
+    };
+    return observations(look, follow, either);
+  }
+
+  /**
+   * Leaves the fleet: all signals abort, all elections are handed over when their work has settled. Settles then, or when
+   * the store has not taken note in time: others then wait for the lease to end.
+   */
+  leave(): Promise<void> {
+    this.leaving ??= this.end();
+    return this.leaving;
+  }
+
+  /** As `leave`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.leave();
+  }
+
+  private async end(): Promise<void> {
+    const campaigns = [...this.campaigns];
+    for (const [election, campaign] of campaigns) campaign.cancel(cancelled(election, "left the fleet"));
+    this.ending.abort();
+    this.post({ type: "stop" });
+    await Promise.all(campaigns.map(([, campaign]) => campaign.result.then(nothing, nothing)));
+    const cancel = this.timers.at(later(this.timers.now(), LEAVE_MS), () => this.stopped.resolve());
+    await this.stopped.promise;
+    cancel();
+    this.participant.close();
+    if (this.ownsStore) await this.store.close();
+  }
+
+  private post(event: Parameters<Participant["post"]>[0]): void {
+    this.participant.post(event);
+  }
+
+  private perform(effect: HostEffect): void {
+    switch (effect.type) {
+      case "gain": {
+        const campaign = this.campaigns.get(effect.election);
+        assert(campaign !== undefined, "only who campaigns can win");
+        return campaign.begin(new Term(effect.election, effect.token, this.deadline(effect.until), this.timers));
+      }
+      case "extend":
+        for (const campaign of this.campaigns.values()) campaign.prolong(this.deadline(effect.until));
+        return;
+      case "lose": {
+        const mayGo = this.campaigns.get(effect.election)?.end(effect.reason) ?? true;
+        return mayGo ? this.post({ type: "let-go", election: effect.election }) : undefined;
+      }
+      case "renew-incarnation":
+        return this.post({ type: "incarnation", incarnation: systemEntropy.uniqueId() });
+      case "note":
+        return this.log?.[effect.level === "warning" ? "warn" : "info"]({ election: effect.election }, effect.text);
+      case "stopped":
+        return this.stopped.resolve();
+    }
+  }
+
+  /** The leader has stopped before the lease ends: by the same margin as the daemon. */
+  private deadline(until: Parameters<typeof giveUpAt>[0]): ReturnType<typeof giveUpAt> {
+    return giveUpAt(until, this.participant.state.rhythm);
+  }
+
+  private changed(): void {
+    for (const follower of [...this.followers]) follower();
+  }
+}
+
+function nothing(): void {}
