@@ -21,7 +21,12 @@ const layers = [
 ];
 
 const forbidden = [
-  { name: "no-cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+  {
+    name: "no-cycles",
+    severity: "error",
+    from: {},
+    to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+  },
   ...layers.map(([folder, others]) => ({
     name: `${folder}-knows-its-place`,
     severity: "error",

@@ -15,13 +15,8 @@ import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import { KernelPackets } from "./packets.ts";
 import { notifySystemd } from "./sd-notify.ts";
 
-export { ADDRESS_MARK } from "./addresses.ts";
-export { bootClock } from "./clock.ts";
-export { ARM_MS } from "./fence.ts";
 export { lockFile } from "./lockfile.ts";
 export type { FileLock } from "./lockfile.ts";
-export { monitorHost } from "./monitor.ts";
-export { notifySystemd } from "./sd-notify.ts";
 
 /** How to use this host. */
 export interface LinuxHostOptions {

@@ -57,7 +57,8 @@ export class MemoryBackend {
   /** Applies a transaction whole, or finds it in conflict. Asserts that it is within the bounds. */
   commit(txn: Txn): CommitResult {
     assureWithinBounds(txn);
-    if (txn.guards.some(({ key, version }) => (this.records.get(key)?.version ?? null) !== version)) return { kind: "conflict" };
+    if (txn.guards.some(({ key, version }) => (this.records.get(key)?.version ?? null) !== version))
+      return { kind: "conflict" };
     const revision = this.lastRevision + 1n;
     this.lastRevision = revision;
     const changes = txn.writes.flatMap(({ key, value }) => this.write({ key, value, version: revision }));
@@ -125,9 +126,13 @@ export class MemoryBackend {
 function assureWithinBounds({ guards, writes }: Txn): void {
   assert(guards.length + writes.length <= MAX_TXN_OPERATIONS, `a commit has at most ${MAX_TXN_OPERATIONS} operations`);
   assert(new Set(writes.map(({ key }) => key)).size === writes.length, "a commit writes each key at most once");
-  for (const { key } of [...guards, ...writes]) assert(bytesOf(key) <= MAX_KEY_BYTES, `a key has at most ${MAX_KEY_BYTES} bytes`);
+  for (const { key } of [...guards, ...writes])
+    assert(bytesOf(key) <= MAX_KEY_BYTES, `a key has at most ${MAX_KEY_BYTES} bytes`);
   for (const { key, value } of writes)
-    assert(value === null || bytesOf(value) <= MAX_VALUE_BYTES, `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`);
+    assert(
+      value === null || bytesOf(value) <= MAX_VALUE_BYTES,
+      `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`,
+    );
 }
 
 function bytesOf(text: string): number {

@@ -151,7 +151,11 @@ class FaultyStore implements Store {
   }
 
   /** The result of `work`, or an error when the call's limits come first; the work itself goes on: it is on its way. */
-  private limited<T>(work: () => Promise<T>, { timeoutMs, signal }: CallLimits, errorOf: (why: Ending) => VipdError): Promise<T> {
+  private limited<T>(
+    work: () => Promise<T>,
+    { timeoutMs, signal }: CallLimits,
+    errorOf: (why: Ending) => VipdError,
+  ): Promise<T> {
     const { timers } = this.modules;
     return new Promise((resolve, reject) => {
       const tidy = (): void => {
@@ -174,7 +178,10 @@ class FaultyStore implements Store {
 
 function readError(why: Ending): VipdError {
   if (why === "closed") return new VipdError("store-unavailable", "the store has been closed");
-  return new VipdError(why, why === "timeout" ? "the store did not answer in time" : "given up while the store was asked");
+  return new VipdError(
+    why,
+    why === "timeout" ? "the store did not answer in time" : "given up while the store was asked",
+  );
 }
 
 function commitError(why: Ending): VipdError {

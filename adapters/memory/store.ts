@@ -1,7 +1,16 @@
 // The Store over a MemoryBackend: calls are applied at once, in the caller's own turn.
 
 import { VipdError } from "../../src/base/errors.ts";
-import type { CallLimits, CommitResult, Revision, Snapshot, Store, StoreGuarantees, Txn, WatchEvent } from "../../src/ports/store.ts";
+import type {
+  CallLimits,
+  CommitResult,
+  Revision,
+  Snapshot,
+  Store,
+  StoreGuarantees,
+  Txn,
+  WatchEvent,
+} from "../../src/ports/store.ts";
 import type { MemoryBackend } from "./backend.ts";
 
 const GUARANTEES: StoreGuarantees = {

@@ -85,14 +85,17 @@ export class Database {
 
   timeline(): Timeline {
     const row = this.timelineQuery.get();
-    if (row === undefined) throw new VipdError("store-corrupt", `${this.path}: the database has lost its timeline`, { path: this.path });
+    if (row === undefined)
+      throw new VipdError("store-corrupt", `${this.path}: the database has lost its timeline`, { path: this.path });
     return { epoch: String(row["epoch"]), revision: row["revision"] as bigint, forgotten: row["forgotten"] as bigint };
   }
 
   /** Throws "store-unavailable" when the path names another file by now, or none. */
   assureInPlace(): void {
     if (fileOf(this.path) !== this.file)
-      throw new VipdError("store-unavailable", `${this.path}: another file has taken the place of the database`, { path: this.path });
+      throw new VipdError("store-unavailable", `${this.path}: another file has taken the place of the database`, {
+        path: this.path,
+      });
   }
 
   close(): void {
@@ -150,9 +153,15 @@ function isFresh(connection: DatabaseSync): boolean {
 function assureOurs(connection: DatabaseSync, path: string): void {
   const format = pragma(connection, "user_version");
   if (pragma(connection, "application_id") !== APPLICATION_ID)
-    throw new VipdError("store-corrupt", `${path}: is no vipd store, but a database of another program or an empty file`, { path });
+    throw new VipdError(
+      "store-corrupt",
+      `${path}: is no vipd store, but a database of another program or an empty file`,
+      { path },
+    );
   if (format !== FORMAT)
-    throw new VipdError("store-corrupt", `${path}: has format ${String(format)}; this vipd knows format ${FORMAT}`, { path });
+    throw new VipdError("store-corrupt", `${path}: has format ${String(format)}; this vipd knows format ${FORMAT}`, {
+      path,
+    });
 }
 
 function pragma(connection: DatabaseSync, name: string): unknown {
@@ -173,7 +182,10 @@ function enterTimeline(connection: DatabaseSync, file: string): void {
 }
 
 /** Opens by turns until no other process is in the way, or `again` gives up by throwing. */
-export async function openDatabase(options: DatabaseOptions, again: (error: unknown) => Promise<void>): Promise<Database> {
+export async function openDatabase(
+  options: DatabaseOptions,
+  again: (error: unknown) => Promise<void>,
+): Promise<Database> {
   for (;;) {
     try {
       return Database.open(options);

@@ -29,7 +29,12 @@ export function failureOf(error: unknown, path: string): VipdError {
   const context = { path, sqlite: code };
   if (code === SQLITE_NOTADB || code === SQLITE_CORRUPT) {
     const text = code === SQLITE_NOTADB ? "is no SQLite database" : "the database is damaged";
-    return new VipdError("store-corrupt", say(`${text}; stop all daemons of the fleet, move the file away, and start them again`), context, error);
+    return new VipdError(
+      "store-corrupt",
+      say(`${text}; stop all daemons of the fleet, move the file away, and start them again`),
+      context,
+      error,
+    );
   }
   return new VipdError("store-unavailable", say(wordsFor(code) ?? messageOf(error)), context, error);
 }
@@ -53,5 +58,10 @@ export function fileFailure(error: unknown, path: string): VipdError {
     EISDIR: "is a directory",
     ENOSPC: "the disk is full",
   };
-  return new VipdError("store-unavailable", `${path}: ${words[code ?? ""] ?? messageOf(error)}`, { path, errno: code }, error);
+  return new VipdError(
+    "store-unavailable",
+    `${path}: ${words[code ?? ""] ?? messageOf(error)}`,
+    { path, errno: code },
+    error,
+  );
 }

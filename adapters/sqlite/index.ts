@@ -27,7 +27,12 @@ export async function openSqliteStore({ path, mustExist = false }: SqliteOptions
   const database = await openDatabase(options, async (error) => {
     if (!isBusy(error)) throw error;
     if (performance.now() > end)
-      throw new VipdError("store-unavailable", `${path}: another process has kept the database locked for ${OPEN_MS} ms`, { path }, error);
+      throw new VipdError(
+        "store-unavailable",
+        `${path}: another process has kept the database locked for ${OPEN_MS} ms`,
+        { path },
+        error,
+      );
     await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
   });
   return new SqliteStore(database, options);

@@ -2,7 +2,13 @@
 // synchronous: it begins with the write lock or not at all, and a lock that others have is waited for outside.
 
 import { assert } from "../../src/base/assert.ts";
-import { MAX_KEY_BYTES, MAX_PENDING_CHANGES, MAX_RECORDS, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
+import {
+  MAX_KEY_BYTES,
+  MAX_PENDING_CHANGES,
+  MAX_RECORDS,
+  MAX_TXN_OPERATIONS,
+  MAX_VALUE_BYTES,
+} from "../../src/base/bounds.ts";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
 import type {
   CallLimits,
@@ -99,7 +105,10 @@ export class SqliteStore implements Store {
     return Promise.resolve();
   }
 
-  private changesAfter(prefix: string, since: Revision): WatchEvent & { kind: "gap" } | { kind: "seen"; revision: Revision; changes: readonly Change[] } {
+  private changesAfter(
+    prefix: string,
+    since: Revision,
+  ): (WatchEvent & { kind: "gap" }) | { kind: "seen"; revision: Revision; changes: readonly Change[] } {
     const gap = (reason: string): { kind: "gap"; reason: string } => ({ kind: "gap", reason });
     const { database } = this;
     if (database === undefined) return gap("the store is out of reach");
@@ -110,7 +119,9 @@ export class SqliteStore implements Store {
         if (since < forgotten) return gap("the store no longer knows all deletions since then");
         if (since > revision) return gap("the store is behind what has been seen of it");
         const changes = since === revision ? [] : changesBetween(database, prefix, since);
-        return changes.length > MAX_PENDING_CHANGES ? gap("too many changes at once") : { kind: "seen", revision, changes };
+        return changes.length > MAX_PENDING_CHANGES
+          ? gap("too many changes at once")
+          : { kind: "seen", revision, changes };
       });
     } catch (error) {
       return gap(messageOf(error));
@@ -123,7 +134,8 @@ export class SqliteStore implements Store {
     const again = this.patience(limits);
     for (;;) {
       if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed", { path });
-      if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up before the store was asked", { path });
+      if (limits.signal?.aborted === true)
+        throw new VipdError("aborted", "given up before the store was asked", { path });
       this.database ??= await openDatabase({ path, mode: this.options.mode === "look" ? "look" : "reopen" }, again);
       try {
         return work(this.database);
@@ -146,11 +158,17 @@ export class SqliteStore implements Store {
   private patience(limits: CallLimits): (error: unknown) => Promise<void> {
     const { path } = this.options;
     const end = performance.now() + limits.timeoutMs;
-    const signal = limits.signal === undefined ? this.ending.signal : AbortSignal.any([limits.signal, this.ending.signal]);
+    const signal =
+      limits.signal === undefined ? this.ending.signal : AbortSignal.any([limits.signal, this.ending.signal]);
     return async (error) => {
       if (!isBusy(error)) throw error;
       if (performance.now() + LOCK_PAUSE_MS > end)
-        throw new VipdError("store-unavailable", `${path}: another process has kept the database locked for ${limits.timeoutMs} ms`, { path }, error);
+        throw new VipdError(
+          "store-unavailable",
+          `${path}: another process has kept the database locked for ${limits.timeoutMs} ms`,
+          { path },
+          error,
+        );
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, LOCK_PAUSE_MS * (0.5 + Math.random()));
         signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
@@ -162,9 +180,13 @@ export class SqliteStore implements Store {
 function assureWithinBounds({ guards, writes }: Txn): void {
   assert(guards.length + writes.length <= MAX_TXN_OPERATIONS, `a commit has at most ${MAX_TXN_OPERATIONS} operations`);
   assert(new Set(writes.map(({ key }) => key)).size === writes.length, "a commit writes each key at most once");
-  for (const { key } of [...guards, ...writes]) assert(Buffer.byteLength(key) <= MAX_KEY_BYTES, `${key} is a key of at most ${MAX_KEY_BYTES} bytes`);
+  for (const { key } of [...guards, ...writes])
+    assert(Buffer.byteLength(key) <= MAX_KEY_BYTES, `${key} is a key of at most ${MAX_KEY_BYTES} bytes`);
   for (const { key, value } of writes)
-    assert(value === null || Buffer.byteLength(value) <= MAX_VALUE_BYTES, `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`);
+    assert(
+      value === null || Buffer.byteLength(value) <= MAX_VALUE_BYTES,
+      `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`,
+    );
 }
 
 function inReadTransaction<T>(database: Database, work: () => T): T {
@@ -185,12 +207,19 @@ function recordsUnder(database: Database, prefix: string): readonly StoredRecord
   const sql = "SELECT key, value, version FROM records WHERE key >= ? AND key < ? AND value IS NOT NULL LIMIT ?";
   const rows = database.statement(sql).all(prefix, endOf(prefix), MAX_RECORDS + 1);
   if (rows.length > MAX_RECORDS)
-    throw new VipdError("store-corrupt", `${database.path}: more than ${MAX_RECORDS} records under ${prefix}`, { path: database.path });
-  return rows.map((row) => ({ key: String(row["key"]), value: String(row["value"]), version: row["version"] as bigint }));
+    throw new VipdError("store-corrupt", `${database.path}: more than ${MAX_RECORDS} records under ${prefix}`, {
+      path: database.path,
+    });
+  return rows.map((row) => ({
+    key: String(row["key"]),
+    value: String(row["value"]),
+    version: row["version"] as bigint,
+  }));
 }
 
 function changesBetween(database: Database, prefix: string, since: Revision): readonly Change[] {
-  const sql = "SELECT key, value, version FROM records WHERE version > ? AND key >= ? AND key < ? ORDER BY version LIMIT ?";
+  const sql =
+    "SELECT key, value, version FROM records WHERE version > ? AND key >= ? AND key < ? ORDER BY version LIMIT ?";
   const rows = database.statement(sql).all(since, prefix, endOf(prefix), MAX_PENDING_CHANGES + 1);
   return rows.map((row) => {
     const value = row["value"];

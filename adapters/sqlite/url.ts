@@ -6,6 +6,9 @@ import { VipdError } from "../../src/base/errors.ts";
 export function parseSqliteUrl(url: string): string {
   const path = /^sqlite:(?:\/\/(?=\/))?(\/.*)$/su.exec(url)?.[1];
   if (path === undefined || path.endsWith("/") || path.includes("\0"))
-    throw new VipdError("store-url", `${url} names no file: write an absolute path, such as sqlite:/var/lib/vipd/fleet.db`);
+    throw new VipdError(
+      "store-url",
+      `${url} names no file: write an absolute path, such as sqlite:/var/lib/vipd/fleet.db`,
+    );
   return path;
 }

@@ -12,7 +12,15 @@ const [store = "", journal = "", ttlMs = "1000"] = process.argv.slice(2);
 const member = await joinFleet({ store, fleet: "example", ttlMs: Number(ttlMs) });
 process.once("SIGTERM", () => void member.leave());
 
-const write = async ({ signal, token, check }: { signal: AbortSignal; token: bigint; check: () => void }): Promise<void> => {
+const write = async ({
+  signal,
+  token,
+  check,
+}: {
+  signal: AbortSignal;
+  token: bigint;
+  check: () => void;
+}): Promise<void> => {
   while (!signal.aborted) {
     check();
     appendFileSync(journal, `${token} ${process.pid} ${process.hrtime.bigint()}\n`);

@@ -92,7 +92,9 @@ function alive(holder: NodeView | undefined, from: Perspective): boolean | null 
 }
 
 function warningsOf(surveyed: Survey): readonly string[] {
-  const unreadable = surveyed.unreadable.map((key) => `the record ${key} in the store does not parse: it is left alone`);
+  const unreadable = surveyed.unreadable.map(
+    (key) => `the record ${key} in the store does not parse: it is left alone`,
+  );
   return [...unreadable, ...surveyed.elections.flatMap(differences)];
 }
 
@@ -103,5 +105,8 @@ function differences(election: SurveyedElection): readonly string[] {
   const set = (addresses: readonly string[]): string => addresses.toSorted().join(", ");
   return others
     .filter((other) => set(other.addresses) !== set(first.addresses))
-    .map((other) => `${election.name}: ${first.node} would bind ${set(first.addresses)}, but ${other.node} ${set(other.addresses)}`);
+    .map(
+      (other) =>
+        `${election.name}: ${first.node} would bind ${set(first.addresses)}, but ${other.node} ${set(other.addresses)}`,
+    );
 }

@@ -74,13 +74,29 @@ async function start(config: Config): Promise<Running> {
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
   daemon.start();
   const { kind, flushProof, caveats } = host.fence.info;
-  log.info({ version: modules.version, fleet: config.fleet, vips: config.vips.map((vip) => vip.name), fence: kind, flushProof, adopting: identity.adopt }, "vipd runs");
+  log.info(
+    {
+      version: modules.version,
+      fleet: config.fleet,
+      vips: config.vips.map((vip) => vip.name),
+      fence: kind,
+      flushProof,
+      adopting: identity.adopt,
+    },
+    "vipd runs",
+  );
   for (const caveat of caveats) log.debug({}, `the fence: ${caveat}`);
-  manager.ready(() => summary(daemon), (listener) => daemon.onChange(listener));
+  manager.ready(
+    () => summary(daemon),
+    (listener) => daemon.onChange(listener),
+  );
   return { config, daemon, admin, store, host, log, manager };
 }
 
-function makeDaemon(config: Config, parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper }): Daemon {
+function makeDaemon(
+  config: Config,
+  parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper },
+): Daemon {
   const { host, store, log, identity } = parts;
   const { addresses, fence, packets } = host;
   return new Daemon(config, {
@@ -97,7 +113,11 @@ function makeDaemon(config: Config, parts: { host: LinuxHost; store: Store; log:
   });
 }
 
-function openAdmin(config: Config, daemon: Daemon, { host, store }: { host: LinuxHost; store: Store }): Promise<AdminServer> {
+function openAdmin(
+  config: Config,
+  daemon: Daemon,
+  { host, store }: { host: LinuxHost; store: Store },
+): Promise<AdminServer> {
   const { version } = modules;
   const parts = (): StatusParts => ({
     version,
@@ -130,7 +150,11 @@ function assureInterfaces(config: Config, host: LinuxHost): void {
   for (const vip of config.vips)
     for (const { interface: name } of vip.addresses)
       if (!links.includes(name))
-        throw new VipdError("interface", `vips.${vip.name}.interface: this host has no interface ${name}; it has ${links.join(", ")}`, { vip: vip.name, interface: name });
+        throw new VipdError(
+          "interface",
+          `vips.${vip.name}.interface: this host has no interface ${name}; it has ${links.join(", ")}`,
+          { vip: vip.name, interface: name },
+        );
 }
 
 function followSignals(running: Running, configFile: string): void {
@@ -161,7 +185,11 @@ async function reload(running: Running, configFile: string): Promise<void> {
     const difference = describeDifference(running.config, wanted);
     for (const { path, from, to } of difference.needsRestart)
       log.warn({ key: path, from, to }, `${path} is changed in the file: it takes effect at the next start`);
-    const next: Config = { ...running.config, vips: wanted.vips, log: { ...running.config.log, level: wanted.log.level } };
+    const next: Config = {
+      ...running.config,
+      vips: wanted.vips,
+      log: { ...running.config.log, level: wanted.log.level },
+    };
     running.config = next;
     log.setLevel(next.log.level);
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
@@ -177,7 +205,9 @@ async function reload(running: Running, configFile: string): Promise<void> {
 function summary(daemon: Daemon): string {
   const { candidacies, tenures } = daemon.election;
   const held = [...tenures].filter(([, tenure]) => tenure.phase === "on").map(([name]) => name);
-  return held.length === 0 ? `holds none of ${candidacies.size}` : `holds ${held.length} of ${candidacies.size}: ${held.slice(0, 8).join(", ")}`;
+  return held.length === 0
+    ? `holds none of ${candidacies.size}`
+    : `holds ${held.length} of ${candidacies.size}: ${held.slice(0, 8).join(", ")}`;
 }
 
 /** A bug ends the process: the kernel closes the fence when the lease ends, and a restart before that takes the lease up. */

@@ -15,6 +15,9 @@ export function findElection(view: FleetView, what: string): ElectionView | unde
 /** What to say when there is none. */
 export function notFound(view: FleetView, what: string): string {
   const names = view.elections.map(({ name }) => name);
-  const known = names.length === 0 ? "the fleet has none yet" : `there is ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", ..." : ""}`;
+  const known =
+    names.length === 0
+      ? "the fleet has none yet"
+      : `there is ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", ..." : ""}`;
   return `no VIP or election "${what}" in the fleet ${view.fleet}: ${known}`;
 }

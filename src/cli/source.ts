@@ -49,7 +49,8 @@ export async function openSource(where: WhereOptions, modules: VipctlModules): P
     if (failure !== "absent" && failure !== "denied" && failure !== "silent") throw error;
     const known = config ?? (where.socket === undefined ? await defaultConfig(modules) : undefined);
     if (known === undefined) throw withMend(error);
-    if (config === undefined && known.admin.socket !== socket) return openSource({ config: DEFAULT_CONFIG_FILE }, modules);
+    if (config === undefined && known.admin.socket !== socket)
+      return openSource({ config: DEFAULT_CONFIG_FILE }, modules);
     return fromStore(known.store, known.fleet, messageOf(error), modules);
   }
 }
@@ -57,7 +58,8 @@ export async function openSource(where: WhereOptions, modules: VipctlModules): P
 /** The daemon, for what only it can do. Throws "admin" and "config". */
 export async function openDaemon(where: WhereOptions, modules: VipctlModules): Promise<AdminClient> {
   const given = where.config ?? (where.socket === undefined ? DEFAULT_CONFIG_FILE : undefined);
-  const config = given === undefined ? undefined : await loadConfig(given, modules).catch((error: unknown) => mayMiss(where, error));
+  const config =
+    given === undefined ? undefined : await loadConfig(given, modules).catch((error: unknown) => mayMiss(where, error));
   return modules.adminClient(where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET);
 }
 
@@ -77,7 +79,10 @@ async function defaultConfig(modules: VipctlModules): Promise<Config | undefined
 
 async function fromDaemon(socket: string, modules: VipctlModules): Promise<Source> {
   const client = await modules.adminClient(socket);
-  const limits = (signal: AbortSignal): { timeoutMs: number; signal: AbortSignal } => ({ timeoutMs: DAEMON_MS, signal });
+  const limits = (signal: AbortSignal): { timeoutMs: number; signal: AbortSignal } => ({
+    timeoutMs: DAEMON_MS,
+    signal,
+  });
   // The first view is asked for at once: only then is it known whether a daemon is there.
   let first: StatusView | undefined = await client.status(limits(modules.signal));
   const reader: FleetReader = {
@@ -86,7 +91,8 @@ async function fromDaemon(socket: string, modules: VipctlModules): Promise<Sourc
       first = undefined;
       return view;
     },
-    history: async (election, signal): Promise<readonly HistoryView[]> => (await client.election(election, limits(signal)))?.history ?? [],
+    history: async (election, signal): Promise<readonly HistoryView[]> =>
+      (await client.election(election, limits(signal)))?.history ?? [],
     watch: (signal) => client.watch(limits(signal)),
     close: () => Promise.resolve(),
   };

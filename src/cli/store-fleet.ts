@@ -54,10 +54,19 @@ function viewOf(snapshot: Snapshot, keys: Keys, store: Store, options: StoreFlee
   const parts = fleetParts(mirror, keys, ASSUMED_TTL_MS, now, { kind: "passer-by", wallMs: timers.wallMs() });
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
   const guarantees = { name, minTtlMs, tokenDurable, failoverSafe, caveats };
-  return { fleet: options.fleet, store: { url: redactUrl(options.url), ok: true, lastError: null, guarantees }, ...parts };
+  return {
+    fleet: options.fleet,
+    store: { url: redactUrl(options.url), ok: true, lastError: null, guarantees },
+    ...parts,
+  };
 }
 
-async function readHistory(store: Store, keys: Keys, election: string, signal: AbortSignal): Promise<readonly HistoryView[]> {
+async function readHistory(
+  store: Store,
+  keys: Keys,
+  election: string,
+  signal: AbortSignal,
+): Promise<readonly HistoryView[]> {
   const snapshot = await readAll(store, keys.historyOf(election), signal);
   return historyViews(snapshot.records.flatMap((record) => parseHistory(record.value) ?? []));
 }
@@ -74,7 +83,13 @@ async function readAll(store: Store, prefix: string, signal: AbortSignal): Promi
 }
 
 /** Settles at the next change after `since`, after LOOK_AGAIN_MS, or when the signal aborts; a broken watch waits too. */
-async function nextChange(store: Store, prefix: string, since: Revision, timers: Timers, signal: AbortSignal): Promise<void> {
+async function nextChange(
+  store: Store,
+  prefix: string,
+  since: Revision,
+  timers: Timers,
+  signal: AbortSignal,
+): Promise<void> {
   const enough = new AbortController();
   const cancel = timers.at(later(timers.now(), LOOK_AGAIN_MS), () => enough.abort());
   try {

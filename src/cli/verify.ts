@@ -13,7 +13,9 @@ export async function verifyOnWire(owner: Owner, modules: VipctlModules): Promis
   const { election, view } = owner;
   const addresses = addressesOf(election);
   if (modules.probeWire === undefined || addresses.length === 0)
-    throw new VipdError("interface", `${election.name} has no address that could be asked for on the wire`, { election: election.name });
+    throw new VipdError("interface", `${election.name} has no address that could be asked for on the wire`, {
+      election: election.name,
+    });
   const report = await modules.probeWire(addresses, modules.signal);
   const ownNode = isStatus(view) ? view.node : null;
   const findings = addresses.map(({ ip }) => judge(ip, election, report, ownNode));
@@ -32,7 +34,12 @@ function addressesOf(election: ElectionView): readonly VipAddress[] {
 function judge(ip: string, { holder }: ElectionView, report: WireReport, ownNode: string | null): WireFinding {
   const answeredBy = [...new Set(report.answers.filter((answer) => answer.ip === ip).map(({ mac }) => mac))].sort();
   const boundHere = report.boundHere.includes(ip);
-  const { agrees, text } = opinion(ip, { holder, here: boundHere, others: answeredBy, heldHere: ownNode === null ? null : ownNode === holder });
+  const { agrees, text } = opinion(ip, {
+    holder,
+    here: boundHere,
+    others: answeredBy,
+    heldHere: ownNode === null ? null : ownNode === holder,
+  });
   return { ip, agrees, text, answeredBy, boundHere };
 }
 
@@ -47,10 +54,20 @@ interface Seen {
 function opinion(ip: string, { holder, here, others, heldHere }: Seen): { agrees: boolean; text: string } {
   const who = [...others, ...(here ? ["this host"] : [])].join(" and ");
   const count = others.length + (here ? 1 : 0);
-  if (holder === null) return count === 0 ? { agrees: true, text: `nobody answers for ${ip}, as the store says` } : { agrees: false, text: `${who} has ${ip}, but the store says that it is free` };
-  if (count === 0) return { agrees: false, text: `nobody answers for ${ip}, but the store says that ${holder} holds it` };
-  if (count > 1) return { agrees: false, text: `${who} have ${ip} at the same time, but the store says that ${holder} holds it` };
-  if (heldHere === true && !here) return { agrees: false, text: `${who} answers for ${ip}, but the store says that this host holds it` };
-  if (heldHere === false && here) return { agrees: false, text: `this host has ${ip}, but the store says that ${holder} holds it` };
-  return { agrees: true, text: here ? `this host has ${ip}, and nobody else answers` : `${who} alone answers for ${ip}` };
+  if (holder === null)
+    return count === 0
+      ? { agrees: true, text: `nobody answers for ${ip}, as the store says` }
+      : { agrees: false, text: `${who} has ${ip}, but the store says that it is free` };
+  if (count === 0)
+    return { agrees: false, text: `nobody answers for ${ip}, but the store says that ${holder} holds it` };
+  if (count > 1)
+    return { agrees: false, text: `${who} have ${ip} at the same time, but the store says that ${holder} holds it` };
+  if (heldHere === true && !here)
+    return { agrees: false, text: `${who} answers for ${ip}, but the store says that this host holds it` };
+  if (heldHere === false && here)
+    return { agrees: false, text: `this host has ${ip}, but the store says that ${holder} holds it` };
+  return {
+    agrees: true,
+    text: here ? `this host has ${ip}, and nobody else answers` : `${who} alone answers for ${ip}`,
+  };
 }

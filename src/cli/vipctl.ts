@@ -64,7 +64,10 @@ function withWhere(command: Command, storeToo: boolean): Command {
   command
     .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)")
     .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)");
-  if (storeToo) command.option("--store <url>", "ask this store, not the daemon").option("--fleet <name>", "the fleet in that store (default: main)");
+  if (storeToo)
+    command
+      .option("--store <url>", "ask this store, not the daemon")
+      .option("--fleet <name>", "the fleet in that store (default: main)");
   return command.option("--json", "one line of JSON for programs");
 }
 
@@ -76,7 +79,9 @@ function addWhoOwns(program: Command, modules: VipctlModules, run: Run): void {
     .option("--watch", "go on, and tell each change")
     .option("--confirm", "wait for the holder's next beat")
     .option("--verify", "ask the wire too (ARP, NDP): needs CAP_NET_RAW")
-    .action(async (vip: string, options: WhoOwnsOptions) => run((await import("./commands/who-owns.ts")).whoOwns(vip, options, modules)));
+    .action(async (vip: string, options: WhoOwnsOptions) =>
+      run((await import("./commands/who-owns.ts")).whoOwns(vip, options, modules)),
+    );
   withWhere(command, true);
 }
 
@@ -94,7 +99,9 @@ function addHistory(program: Command, modules: VipctlModules, run: Run): void {
     .command("history")
     .description("the last changes of hands of a VIP")
     .argument("<vip>", "name of the VIP (election), or address")
-    .action(async (vip: string, options: HistoryOptions) => run((await import("./commands/history.ts")).history(vip, options, modules)));
+    .action(async (vip: string, options: HistoryOptions) =>
+      run((await import("./commands/history.ts")).history(vip, options, modules)),
+    );
   withWhere(command, true);
 }
 
@@ -104,7 +111,9 @@ function addStepDown(program: Command, modules: VipctlModules, run: Run): void {
     .description("have the daemon of this host hand a VIP over")
     .argument("<vip>", "name of the VIP (election), or address")
     .option("--to <node>", "to this node (default: the best other candidate)")
-    .action(async (vip: string, options: StepDownOptions) => run((await import("./commands/step-down.ts")).stepDown(vip, options, modules)));
+    .action(async (vip: string, options: StepDownOptions) =>
+      run((await import("./commands/step-down.ts")).stepDown(vip, options, modules)),
+    );
   withWhere(command, false);
 }
 

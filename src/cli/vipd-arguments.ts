@@ -51,7 +51,10 @@ function vipdProgram(modules: VipdModules): Command {
     .option("--print-schema", "print the JSON Schema of the configuration, and exit")
     .version(modules.version, "-V, --version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
-    .addHelpText("after", `\nSignals:\n  TERM, INT  let go of everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`)
+    .addHelpText(
+      "after",
+      `\nSignals:\n  TERM, INT  let go of everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
+    )
     .allowExcessArguments(false)
     .exitOverride()
     .configureOutput({ writeOut: (text) => modules.out.write(text), writeErr: (text) => modules.err.write(text) });

@@ -90,7 +90,8 @@ function withInheritance(state: State): State {
 function countNamesakes(state: State, before: State): State {
   const now = state.mirror.sessions.get(state.self.node);
   const then = before.mirror.sessions.get(state.self.node);
-  if (ownSession(state) !== undefined || now?.value == null) return state.namesakes === 0 ? state : { ...state, namesakes: 0 };
+  if (ownSession(state) !== undefined || now?.value == null)
+    return state.namesakes === 0 ? state : { ...state, namesakes: 0 };
   const beat = then?.value != null && then.version !== now.version && then.value.incarnation === now.value.incarnation;
   return beat ? { ...state, namesakes: state.namesakes + 1 } : state;
 }
@@ -117,7 +118,8 @@ function answered(state: State, event: Answer, at: Moment): Absorbed {
 
 function committed(state: State, attempt: Attempt, event: Extract<Event, { type: "committed" }>, at: Moment): Absorbed {
   const settled: State = { ...state, unsettled: [], conflicts: 0, storeTrouble: null };
-  if (attempt.leaves) return [{ ...credited(settled, attempt, event.revision, at), stopped: true }, [{ type: "stopped" }]];
+  if (attempt.leaves)
+    return [{ ...credited(settled, attempt, event.revision, at), stopped: true }, [{ type: "stopped" }]];
   if (event.epoch !== state.mirror.epoch) return [withEpochLost(state, attempt), []];
   return [{ ...credited(settled, attempt, event.revision, at), sureUpTo: event.revision }, []];
 }
@@ -127,13 +129,23 @@ function committed(state: State, attempt: Attempt, event: Extract<Event, { type:
  * in that timeline the elections may be another's, who waits out the leases of the old one only.
  */
 function withEpochLost(state: State, attempt: Attempt): State {
-  return { ...state, unsettled: [...state.unsettled, attempt], readWanted: true, mirror: { ...state.mirror, epoch: null } };
+  return {
+    ...state,
+    unsettled: [...state.unsettled, attempt],
+    readWanted: true,
+    mirror: { ...state.mirror, epoch: null },
+  };
 }
 
 /** A refused beat means that the session is lost, unless an earlier one, of this life or the last, came between. */
 function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
   const own = ownSession(state);
-  if (attempt.pure && state.unsettled.length === 0 && own?.value?.life === state.self.life && own.version === attempt.sessionVersion)
+  if (
+    attempt.pure &&
+    state.unsettled.length === 0 &&
+    own?.value?.life === state.self.life &&
+    own.version === attempt.sessionVersion
+  )
     return lost(state, "the store refused the beat");
   return [hesitating(state, at), []];
 }
@@ -169,9 +181,12 @@ function stepDown(state: State, election: string, to: string | null, at: Moment)
   if (state.tenures.get(election)?.phase !== "on") return [state, []];
   if (successor(state.mirror, election, state.self.node, to, at.now) === undefined)
     return [state, [{ type: "note", level: "warning", election, text: "no eligible candidate to hand over to" }]];
-  return [{
-    ...state,
-    stepDowns: withEntry(state.stepDowns, election, { to, reason: "stepped down" }),
-    modest: new Set(state.modest).add(election),
-  }, []];
+  return [
+    {
+      ...state,
+      stepDowns: withEntry(state.stepDowns, election, { to, reason: "stepped down" }),
+      modest: new Set(state.modest).add(election),
+    },
+    [],
+  ];
 }

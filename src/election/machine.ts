@@ -90,7 +90,8 @@ function withLosses(state: State, now: Instant, effects: Effect[]): State {
     effects.push({ type: "lose", election, reason });
   }
   for (const election of state.inherited) {
-    const reason = ownToken(state, election) === undefined ? "the store names another holder" : objection(state, election, now);
+    const reason =
+      ownToken(state, election) === undefined ? "the store names another holder" : objection(state, election, now);
     if (reason === undefined || state.tenures.has(election)) continue;
     closing.push([election, { phase: "closing", reason }]);
     effects.push({ type: "lose", election, reason });
@@ -125,7 +126,8 @@ function withRead(state: State, now: Instant, effects: Effect[]): State {
 
 function withCommit(state: State, at: Moment, effects: Effect[]): State {
   if (at.now < commitDueAt(state, at.now)) return state;
-  const late = ownSession(state) !== undefined && !state.stopping && at.now >= later(state.beatSentAt, state.rhythm.ttlMs / 2);
+  const late =
+    ownSession(state) !== undefined && !state.stopping && at.now >= later(state.beatSentAt, state.rhythm.ttlMs / 2);
   const attempt = propose(state, at, late);
   effects.push({ type: "commit", attempt: attempt.number, txn: attempt.txn, timeoutMs: state.rhythm.requestTimeoutMs });
   return { ...state, attempts: attempt.number, inFlight: attempt };
@@ -133,7 +135,8 @@ function withCommit(state: State, at: Moment, effects: Effect[]): State {
 
 /** A node that has let go of everything, and has no session left to end, has left the fleet. */
 function withStop(state: State, effects: Effect[]): State {
-  const waiting = state.tenures.size > 0 || state.inFlight !== null || (state.informed && ownSession(state) !== undefined);
+  const waiting =
+    state.tenures.size > 0 || state.inFlight !== null || (state.informed && ownSession(state) !== undefined);
   if (!state.stopping || waiting) return state;
   effects.push({ type: "stopped" });
   return { ...state, stopped: true };

@@ -129,7 +129,8 @@ class Draft {
     for (const [node, seen] of this.sessions)
       if (gone(this.keys.session(node), seen)) this.sessions.set(node, seen.value === null ? seen : tombstone);
     for (const [election, seen] of this.elections)
-      if (gone(this.keys.election(election), seen)) this.elections.set(election, seen.value === null ? seen : tombstone);
+      if (gone(this.keys.election(election), seen))
+        this.elections.set(election, seen.value === null ? seen : tombstone);
     for (const [election, nodes] of this.candidates) {
       const staying = [...nodes].filter(([node, seen]) => !gone(this.keys.candidate(election, node), seen));
       if (staying.length < nodes.size) this.candidates.set(election, new Map(staying));

@@ -11,10 +11,18 @@ interface Matter {
 const MATTERS: readonly Matter[] = [
   { text: (state) => state.storeTrouble ?? undefined, over: "the store answers again" },
   {
-    text: (state) => (state.namesakes >= 2 ? `another daemon uses the node id "${state.self.node}" (on host ${hostOf(state)}): give each node its own` : undefined),
+    text: (state) =>
+      state.namesakes >= 2
+        ? `another daemon uses the node id "${state.self.node}" (on host ${hostOf(state)}): give each node its own`
+        : undefined,
     over: "the other daemon with this node id is gone",
   },
-  { text: (state) => (state.mirror.unreadable.size > 0 ? `records that do not parse: ${[...state.mirror.unreadable].slice(0, 5).join(", ")}` : undefined) },
+  {
+    text: (state) =>
+      state.mirror.unreadable.size > 0
+        ? `records that do not parse: ${[...state.mirror.unreadable].slice(0, 5).join(", ")}`
+        : undefined,
+  },
   { text: (state) => odds(state) },
 ];
 
@@ -29,7 +37,8 @@ export function notices(before: State, after: State): readonly Effect[] {
   for (const { text, over } of MATTERS) {
     const [was, is] = [text(before), text(after)];
     if (is !== undefined && is !== was) notes.push({ type: "note", level: "warning", text: is });
-    if (is === undefined && was !== undefined && over !== undefined) notes.push({ type: "note", level: "info", text: over });
+    if (is === undefined && was !== undefined && over !== undefined)
+      notes.push({ type: "note", level: "info", text: over });
   }
   return notes;
 }
@@ -40,6 +49,10 @@ function hostOf(state: State): string {
 
 /** Nodes whose lease has another length than ours: the fleet must agree on one. */
 function odds(state: State): string | undefined {
-  const odd = [...state.mirror.sessions].filter(([, seen]) => seen.value != null && seen.value.ttlMs !== state.self.ttlMs);
-  return odd.length === 0 ? undefined : `ttl differs from ours (${state.self.ttlMs} ms) on: ${odd.map(([node]) => node).join(", ")}`;
+  const odd = [...state.mirror.sessions].filter(
+    ([, seen]) => seen.value != null && seen.value.ttlMs !== state.self.ttlMs,
+  );
+  return odd.length === 0
+    ? undefined
+    : `ttl differs from ours (${state.self.ttlMs} ms) on: ${odd.map(([node]) => node).join(", ")}`;
 }

@@ -5,7 +5,14 @@
 import { MAX_TXN_OPERATIONS } from "../base/bounds.ts";
 import type { Guard, Txn, Write } from "../ports/store.ts";
 import { successor } from "./ranking.ts";
-import { type CandidateRecord, type ElectionRecord, encodeValue, type FleetRecord, type HistoryRecord, type SessionRecord } from "./records.ts";
+import {
+  type CandidateRecord,
+  type ElectionRecord,
+  encodeValue,
+  type FleetRecord,
+  type HistoryRecord,
+  type SessionRecord,
+} from "./records.ts";
 import { ownSession, sessionVersion } from "./session.ts";
 import type { Attempt, Moment, State } from "./state.ts";
 import { objection, ownToken, standing, takeDueAt, trusted, trustedAt, wantedCandidate } from "./tenure.ts";
@@ -85,7 +92,13 @@ function takePart(state: State, election: string, at: Moment): readonly Part[] {
   const self = { node: state.self.node, incarnation: state.identity.incarnation };
   const again = found.kind === "held" && found.holder === self.node && found.incarnation === self.incarnation;
   const silent = found.kind === "held" ? `${found.holder} was silent for its whole lease` : found.reason;
-  const writes = changeOfHands(state, election, self, again ? "taken anew: the store was put back to an older state" : silent, at);
+  const writes = changeOfHands(
+    state,
+    election,
+    self,
+    again ? "taken anew: the store was put back to an older state" : silent,
+    at,
+  );
   const broken = found.kind === "held" && !again ? [{ key: state.keys.session(found.holder), value: null }] : [];
   return [{ guards: found.guards, writes: [...broken, ...writes] }];
 }
@@ -106,7 +119,13 @@ function changeOfHands(
     sinceWallMs: at.wallMs,
     reason,
   });
-  const history = encodeValue<HistoryRecord>({ seq, wallMs: at.wallMs, from: last?.holder ?? null, to: to?.node ?? null, reason });
+  const history = encodeValue<HistoryRecord>({
+    seq,
+    wallMs: at.wallMs,
+    from: last?.holder ?? null,
+    to: to?.node ?? null,
+    reason,
+  });
   return [
     { key: state.keys.election(election), value: record },
     { key: state.keys.history(election, seq), value: history },
@@ -151,7 +170,9 @@ function fleetPart(state: State, at: Moment): readonly Part[] {
 /** Whether, once these parts are written, nothing of this node is left but its session. */
 function leavesNothing(state: State, parts: readonly Part[]): boolean {
   const giving = new Set(parts.flatMap((part) => part.gives ?? []));
-  return [...state.mirror.elections.keys()].every((election) => ownToken(state, election) === undefined || giving.has(election));
+  return [...state.mirror.elections.keys()].every(
+    (election) => ownToken(state, election) === undefined || giving.has(election),
+  );
 }
 
 /** Collects parts up to the size of one commit; each key is guarded and written once. */
@@ -178,4 +199,3 @@ class Pack {
     return { guards: [...this.guards.values()], writes: [...this.writes.values()] };
   }
 }
-

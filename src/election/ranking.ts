@@ -35,7 +35,13 @@ export function rankOf(mirror: Mirror, election: string, node: string, priority:
 }
 
 /** The best contender other than `node` of which a sign of life has been seen; `wanted` names one, and then only that one. */
-export function successor(mirror: Mirror, election: string, node: string, wanted: string | null, now: Instant): Contender | undefined {
+export function successor(
+  mirror: Mirror,
+  election: string,
+  node: string,
+  wanted: string | null,
+  now: Instant,
+): Contender | undefined {
   return contenders(mirror, election, now).find(
     (other) => other.node !== node && showsLife(mirror, other) && (wanted === null || other.node === wanted),
   );
@@ -51,7 +57,8 @@ export function preemption(
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
   const better = contenders(mirror, election, now).find((other) => other.node !== node);
-  if (better === undefined || !better.preempt || better.priority <= priority || !showsLife(mirror, better)) return undefined;
+  if (better === undefined || !better.preempt || better.priority <= priority || !showsLife(mirror, better))
+    return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
   return { to: better.node, at: later(steadySince, better.preemptDelayMs) };
 }

@@ -152,9 +152,9 @@ export function parseValue(place: Place, text: string): Parsed | undefined {
 }
 
 /** Writes a record's value, with the format's number. */
-export function encodeValue<
-  T extends SessionRecord | ElectionRecord | CandidateRecord | HistoryRecord | FleetRecord,
->(value: Omit<T, "format">): string {
+export function encodeValue<T extends SessionRecord | ElectionRecord | CandidateRecord | HistoryRecord | FleetRecord>(
+  value: Omit<T, "format">,
+): string {
   return JSON.stringify({ format: FORMAT, ...value });
 }
 

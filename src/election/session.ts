@@ -67,8 +67,7 @@ export function noticeLoss(state: State): readonly [State, readonly Effect[]] {
   // After its first beat a session is this process' alone. One that beats it all the same has a copy of the claim.
   if (own?.value && own.value.life !== state.self.life && identity.joined && state.beatSentAt !== LONG_AGO)
     return lost(state, "another process has taken it up");
-  if (own !== undefined)
-    return [identity.joined ? state : { ...state, identity: { ...identity, joined: true } }, []];
+  if (own !== undefined) return [identity.joined ? state : { ...state, identity: { ...identity, joined: true } }, []];
   return identity.joined ? lost(state, "the session was taken away") : [state, []];
 }
 

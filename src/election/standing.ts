@@ -8,8 +8,21 @@ import type { Keys, SessionRecord } from "./records.ts";
 
 /** The standing of one election, with the guards that whoever takes it must insist on. */
 export type Standing =
-  | { readonly kind: "held"; readonly holder: string; readonly incarnation: string; readonly token: Revision; readonly breakableAt: Instant; readonly guards: readonly Guard[] }
-  | { readonly kind: "vacant"; readonly since: Instant; readonly last: string | null; readonly reason: string; readonly guards: readonly Guard[] }
+  | {
+      readonly kind: "held";
+      readonly holder: string;
+      readonly incarnation: string;
+      readonly token: Revision;
+      readonly breakableAt: Instant;
+      readonly guards: readonly Guard[];
+    }
+  | {
+      readonly kind: "vacant";
+      readonly since: Instant;
+      readonly last: string | null;
+      readonly reason: string;
+      readonly guards: readonly Guard[];
+    }
   /** Its record does not parse: nobody touches it. */
   | { readonly kind: "unreadable" };
 
@@ -19,13 +32,22 @@ export function standingOf(mirror: Mirror, keys: Keys, election: string, ttlMs: 
   const version = record === undefined || record.value === null ? null : record.version;
   const own: Guard = { key: keys.election(election), version };
   if (record === undefined || record.value === null)
-    return { kind: "vacant", since: record?.seenAt ?? mirror.epochSeenAt, last: null, reason: "never held", guards: [own] };
+    return {
+      kind: "vacant",
+      since: record?.seenAt ?? mirror.epochSeenAt,
+      last: null,
+      reason: "never held",
+      guards: [own],
+    };
   if (record.value === undefined) return { kind: "unreadable" };
   const { holder, incarnation, reason } = record.value;
   if (holder === null || incarnation === null)
     return { kind: "vacant", since: record.seenAt, last: null, reason, guards: [own] };
   const session = mirror.sessions.get(holder);
-  const guards = [own, { key: keys.session(holder), version: session?.value === null ? null : (session?.version ?? null) }];
+  const guards = [
+    own,
+    { key: keys.session(holder), version: session?.value === null ? null : (session?.version ?? null) },
+  ];
   if (session === undefined || session.value === null) {
     const since = later(record.seenAt, Math.max(0, (session?.seenAt ?? record.seenAt) - record.seenAt));
     return { kind: "vacant", since, last: holder, reason: `${holder} is gone`, guards };

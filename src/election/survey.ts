@@ -63,10 +63,26 @@ function surveyNode(mirror: Mirror, node: string, seen: Seen<SessionRecord>, now
   const { value } = seen;
   if (value == null) return [];
   const alive = isAlive(mirror, node, now);
-  return [{ node, host: value.host, alive, ttlMs: value.ttlMs, seenAgoMs: elapsedMs(seen.seenAt, now), beatWallMs: value.wallMs, version: seen.version }];
+  return [
+    {
+      node,
+      host: value.host,
+      alive,
+      ttlMs: value.ttlMs,
+      seenAgoMs: elapsedMs(seen.seenAt, now),
+      beatWallMs: value.wallMs,
+      version: seen.version,
+    },
+  ];
 }
 
-function surveyElection(mirror: Mirror, keys: Keys, name: string, ttlMs: number, now: Instant): readonly SurveyedElection[] {
+function surveyElection(
+  mirror: Mirror,
+  keys: Keys,
+  name: string,
+  ttlMs: number,
+  now: Instant,
+): readonly SurveyedElection[] {
   const candidates = [...(mirror.candidates.get(name) ?? [])]
     .flatMap(([node, seen]) => surveyCandidate(mirror, node, seen, now))
     .sort((a, b) => b.priority - a.priority || (a.node < b.node ? -1 : 1));
@@ -74,18 +90,30 @@ function surveyElection(mirror: Mirror, keys: Keys, name: string, ttlMs: number,
   if (record?.value == null && record?.value !== undefined && candidates.length === 0) return [];
   const standing = standingOf(mirror, keys, name, ttlMs);
   const held = standing.kind === "held";
-  const reason = standing.kind === "unreadable" ? "its record does not parse" : held ? (record?.value?.reason ?? "") : standing.reason;
-  return [{
-    name,
-    holder: held ? standing.holder : null,
-    token: held ? standing.token : null,
-    sinceWallMs: record?.value?.sinceWallMs ?? null,
-    reason,
-    candidates,
-  }];
+  const reason =
+    standing.kind === "unreadable"
+      ? "its record does not parse"
+      : held
+        ? (record?.value?.reason ?? "")
+        : standing.reason;
+  return [
+    {
+      name,
+      holder: held ? standing.holder : null,
+      token: held ? standing.token : null,
+      sinceWallMs: record?.value?.sinceWallMs ?? null,
+      reason,
+      candidates,
+    },
+  ];
 }
 
-function surveyCandidate(mirror: Mirror, node: string, seen: Seen<CandidateRecord>, now: Instant): readonly SurveyedCandidate[] {
+function surveyCandidate(
+  mirror: Mirror,
+  node: string,
+  seen: Seen<CandidateRecord>,
+  now: Instant,
+): readonly SurveyedCandidate[] {
   const { value } = seen;
   if (value == null) return [];
   const { priority, eligible, reason, addresses } = value;

@@ -32,7 +32,9 @@ export function outdated(state: State, token: Revision): boolean {
 
 /** Whether an attempt that may yet be applied gives the election away. */
 export function inDoubt(state: State, election: string): boolean {
-  return (state.inFlight?.gives.has(election) ?? false) || state.unsettled.some((attempt) => attempt.gives.has(election));
+  return (
+    (state.inFlight?.gives.has(election) ?? false) || state.unsettled.some((attempt) => attempt.gives.has(election))
+  );
 }
 
 /** Whether the lease still covers holding anything, by the daemon's own margin. */
@@ -78,7 +80,11 @@ export function objection(state: State, election: string, now: Instant): string 
 }
 
 /** When a better candidate is due to be handed an election that this node holds. */
-export function preemptDue(state: State, election: string, now: Instant): { readonly to: string; readonly at: Instant } | undefined {
+export function preemptDue(
+  state: State,
+  election: string,
+  now: Instant,
+): { readonly to: string; readonly at: Instant } | undefined {
   const tenure = state.tenures.get(election);
   const candidacy = effectiveCandidacy(state, election, now);
   if (tenure?.phase !== "on" || candidacy === undefined || state.stepDowns.has(election)) return undefined;
@@ -93,7 +99,10 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
   if (found.kind === "held" && found.holder === state.self.node && ownSession(state) !== undefined)
     return outdated(state, found.token) && objection(state, election, now) === undefined ? now : NEVER;
-  const openAt = laterOf(found.kind === "held" ? found.breakableAt : found.since, state.mirror.fleet?.seenAt ?? LONG_AGO);
+  const openAt = laterOf(
+    found.kind === "held" ? found.breakableAt : found.since,
+    state.mirror.fleet?.seenAt ?? LONG_AGO,
+  );
   if (now < openAt) return openAt;
   const rank = rankOf(state.mirror, election, state.self.node, candidacy.priority, now);
   const dueAt = later(openAt, rank * state.rhythm.staggerMs);

@@ -14,8 +14,14 @@ interface Loss {
 
 const LOSSES: readonly Loss[] = [
   { when: (state) => ownSession(state) === undefined, reason: () => "the session was lost" },
-  { when: (state, _election, _token, now) => !leaseCovers(state, now), reason: () => "the lease ran out: no beat was confirmed in time" },
-  { when: (state, election, token) => ownToken(state, election) !== token, reason: () => "the store names another holder" },
+  {
+    when: (state, _election, _token, now) => !leaseCovers(state, now),
+    reason: () => "the lease ran out: no beat was confirmed in time",
+  },
+  {
+    when: (state, election, token) => ownToken(state, election) !== token,
+    reason: () => "the store names another holder",
+  },
   {
     when: (state, election, _token, now) => objection(state, election, now) !== undefined,
     reason: (state, election, now) => objection(state, election, now) ?? "",

@@ -52,7 +52,10 @@ const LEAVE_MS = 1_000;
 /** Joins a fleet. Throws VipdErrors "config", "store-url", "store-unavailable", "store-corrupt". */
 export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
   const node = options.node ?? defaultNode();
-  for (const [key, value] of [["fleet", options.fleet], ["node", node]] as const)
+  for (const [key, value] of [
+    ["fleet", options.fleet],
+    ["node", node],
+  ] as const)
     if (!isName(value)) throw new VipdError("config", `${key} "${value}" is no name: use ${NAME_RULE}`, { key });
   options.signal?.throwIfAborted();
   const isOwn = typeof options.store === "string";
@@ -67,14 +70,21 @@ export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
 }
 
 function defaultNode(): string {
-  const host = hostname().replaceAll(/[^A-Za-z0-9.-]/gu, "-").replaceAll(/^[^A-Za-z0-9]+/gu, "").slice(0, 40);
+  const host = hostname()
+    .replaceAll(/[^A-Za-z0-9.-]/gu, "-")
+    .replaceAll(/^[^A-Za-z0-9]+/gu, "")
+    .slice(0, 40);
   return `${host}-${process.pid}-${systemEntropy.uniqueId().slice(0, 6)}`.replace(/^-+/u, "");
 }
 
 function assureTtl(ttlMs: number, store: Store): number {
   const least = Math.max(MIN_TTL_MS, store.guarantees.minTtlMs);
   if (ttlMs >= least && ttlMs <= MAX_TTL_MS) return ttlMs;
-  throw new VipdError("config", `ttlMs is ${ttlMs}: use ${least} to ${MAX_TTL_MS} with a ${store.guarantees.name} store`, { key: "ttlMs" });
+  throw new VipdError(
+    "config",
+    `ttlMs is ${ttlMs}: use ${least} to ${MAX_TTL_MS} with a ${store.guarantees.name} store`,
+    { key: "ttlMs" },
+  );
 }
 
 /** A member of a fleet. */
@@ -93,16 +103,32 @@ export class FleetMember implements AsyncDisposable {
   private leaving: Promise<void> | undefined;
 
   /** For `joinFleet`, which has checked everything. */
-  constructor(options: FleetOptions & { store: Store; node: string; ttlMs: number }, ownsStore: boolean, timers: Timers) {
+  constructor(
+    options: FleetOptions & { store: Store; node: string; ttlMs: number },
+    ownsStore: boolean,
+    timers: Timers,
+  ) {
     this.node = options.node;
     this.store = options.store;
     this.ownsStore = ownsStore;
     this.timers = timers;
     this.log = options.log;
-    const self = { node: this.node, fleet: options.fleet, host: hostname(), life: systemEntropy.uniqueId(), ttlMs: options.ttlMs };
+    const self = {
+      node: this.node,
+      fleet: options.fleet,
+      host: hostname(),
+      life: systemEntropy.uniqueId(),
+      ttlMs: options.ttlMs,
+    };
     this.participant = new Participant(
       { self, incarnation: systemEntropy.uniqueId(), adopt: false },
-      { store: this.store, timers, entropy: systemEntropy, perform: (effect) => this.perform(effect), onChange: () => this.changed() },
+      {
+        store: this.store,
+        timers,
+        entropy: systemEntropy,
+        perform: (effect) => this.perform(effect),
+        onChange: () => this.changed(),
+      },
     );
     this.participant.start();
     options.signal?.addEventListener("abort", () => void this.leave(), { once: true });
@@ -115,9 +141,11 @@ export class FleetMember implements AsyncDisposable {
    * by handover elsewhere, begins only after the work has settled; but a lease that ran out is anybody's.
    */
   lead<T>(election: string, work: Work<T>, options: LeadOptions = {}): Promise<T> {
-    if (!isName(election)) throw new VipdError("config", `election "${election}" is no name: use ${NAME_RULE}`, { key: "election" });
+    if (!isName(election))
+      throw new VipdError("config", `election "${election}" is no name: use ${NAME_RULE}`, { key: "election" });
     if (this.leaving !== undefined) return Promise.reject(cancelled(election, "this member has left the fleet"));
-    if (this.campaigns.has(election)) return Promise.reject(new VipdError("config", `this member campaigns for ${election} already`, { election }));
+    if (this.campaigns.has(election))
+      return Promise.reject(new VipdError("config", `this member campaigns for ${election} already`, { election }));
     if (options.signal?.aborted === true) return Promise.reject(cancelled(election, "aborted by the caller"));
     const campaign = new Campaign(work, options.again ?? false, {
       withdraw: () => this.post({ type: "candidacy", election, candidacy: null }),
@@ -126,7 +154,15 @@ export class FleetMember implements AsyncDisposable {
     this.campaigns.set(election, campaign as Campaign<unknown>);
     const onAbort = (): void => campaign.cancel(cancelled(election, "aborted by the caller"));
     options.signal?.addEventListener("abort", onAbort, { once: true });
-    const candidacy = { priority: options.priority ?? DEFAULT_PRIORITY, eligible: true, reason: "", preempt: false, preemptDelayMs: 0, addresses: [], interface: null };
+    const candidacy = {
+      priority: options.priority ?? DEFAULT_PRIORITY,
+      eligible: true,
+      reason: "",
+      preempt: false,
+      preemptDelayMs: 0,
+      addresses: [],
+      interface: null,
+    };
     this.post({ type: "candidacy", election, candidacy });
     return campaign.result.finally(() => {
       options.signal?.removeEventListener("abort", onAbort);

@@ -54,12 +54,26 @@ export class Daemon {
     this.modules = modules;
     const { store, timers, entropy, identity, addresses, fence, packets, log, hostName } = modules;
     this.whenStopped = new Promise((resolve) => (this.stopped = resolve));
-    this.vips = new VipHolder({ timers, addresses, fence, packets, log, listener: {
-      held: (vip) => log.info({ vip, token: this.tokenOf(vip) }, "holding: answers for the VIP"),
-      released: (election) => this.participant.post({ type: "let-go", election }),
-      unfit: (election, reason) => this.participant.post({ type: "unfit", election, reason, forMs: UNFIT_LEASES * config.ttlMs }),
-    } });
-    const self = { node: config.node, fleet: config.fleet, host: hostName, life: entropy.uniqueId(), ttlMs: config.ttlMs };
+    this.vips = new VipHolder({
+      timers,
+      addresses,
+      fence,
+      packets,
+      log,
+      listener: {
+        held: (vip) => log.info({ vip, token: this.tokenOf(vip) }, "holding: answers for the VIP"),
+        released: (election) => this.participant.post({ type: "let-go", election }),
+        unfit: (election, reason) =>
+          this.participant.post({ type: "unfit", election, reason, forMs: UNFIT_LEASES * config.ttlMs }),
+      },
+    });
+    const self = {
+      node: config.node,
+      fleet: config.fleet,
+      host: hostName,
+      life: entropy.uniqueId(),
+      ttlMs: config.ttlMs,
+    };
     this.participant = new Participant(
       { self, incarnation: identity.incarnation, adopt: identity.adopt },
       { store, timers, entropy, perform: (effect) => this.perform(effect), onChange: () => this.changed() },
@@ -79,7 +93,10 @@ export class Daemon {
   /** Puts up the fence, removes what is not ours, and joins the fleet. Throws what the kernel refuses. */
   start(): void {
     const stuck = this.vips.plan(this.config.vips.map(planOf));
-    if (stuck.length > 0) throw new VipdError("kernel", "addresses of an earlier life that are not configured any more cannot be removed", { ips: stuck.map(({ ip }) => ip) });
+    if (stuck.length > 0)
+      throw new VipdError("kernel", "addresses of an earlier life that are not configured any more cannot be removed", {
+        ips: stuck.map(({ ip }) => ip),
+      });
     this.vips.sweep(this.modules.identity.adopt);
     this.links = this.modules.addresses.links();
     this.monitor = this.modules.monitor((event) => this.hear(event));
@@ -109,7 +126,8 @@ export class Daemon {
     const kept = new Map(config.vips.map((vip) => [vip.name, vip]));
     for (const vip of this.config.vips) {
       const next = kept.get(vip.name);
-      if (next === undefined || addressKey(next) !== addressKey(vip)) this.participant.post({ type: "candidacy", election: vip.name, candidacy: null });
+      if (next === undefined || addressKey(next) !== addressKey(vip))
+        this.participant.post({ type: "candidacy", election: vip.name, candidacy: null });
     }
     this.config = config;
     this.vips.plan(config.vips.map(planOf));
@@ -179,7 +197,8 @@ export class Daemon {
   private stand(vip: VipConfig): void {
     const candidacy = candidacyOf(vip, this.links);
     const known = this.participant.state.candidacies.get(vip.name);
-    if (JSON.stringify(known) !== JSON.stringify(candidacy)) this.participant.post({ type: "candidacy", election: vip.name, candidacy });
+    if (JSON.stringify(known) !== JSON.stringify(candidacy))
+      this.participant.post({ type: "candidacy", election: vip.name, candidacy });
   }
 
   private changed(): void {
@@ -192,7 +211,9 @@ export class Daemon {
   private settle(): void {
     if (this.settled) return;
     const { state } = this.participant;
-    const undecided = this.config.vips.some((vip) => ownToken(state, vip.name) !== undefined && !state.tenures.has(vip.name));
+    const undecided = this.config.vips.some(
+      (vip) => ownToken(state, vip.name) !== undefined && !state.tenures.has(vip.name),
+    );
     if (undecided && state.informed) return;
     this.settled = true;
     this.vips.sweep(false);

@@ -27,11 +27,18 @@ const schema = z.object({
 type Claim = z.infer<typeof schema>;
 
 /** Opens the claim in the state directory, which is made when it is missing. */
-export function openIdentity(options: IdentityOptions, modules: { entropy: Entropy; lockFile: LockFile; bootId: string }): IdentityKeeper {
+export function openIdentity(
+  options: IdentityOptions,
+  modules: { entropy: Entropy; lockFile: LockFile; bootId: string },
+): IdentityKeeper {
   makeDirectory(options.stateDir);
   const lock = modules.lockFile(join(options.stateDir, "vipd.lock"));
   if (lock === "busy")
-    throw new VipdError("already-running", `another vipd lives with the state directory ${options.stateDir}; stop it first, or give this one its own stateDir`, { stateDir: options.stateDir });
+    throw new VipdError(
+      "already-running",
+      `another vipd lives with the state directory ${options.stateDir}; stop it first, or give this one its own stateDir`,
+      { stateDir: options.stateDir },
+    );
   const path = join(options.stateDir, "incarnation.json");
   const found = readClaim(path);
   const { node, fleet } = options;
@@ -48,7 +55,12 @@ function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o750 });
   } catch (error) {
-    throw new VipdError("config", `cannot make the state directory ${path}: ${messageOf(error)}; make it writable for vipd or set stateDir`, { path }, error);
+    throw new VipdError(
+      "config",
+      `cannot make the state directory ${path}: ${messageOf(error)}; make it writable for vipd or set stateDir`,
+      { path },
+      error,
+    );
   }
 }
 
@@ -67,6 +79,11 @@ function writeClaim(path: string, claim: Claim): void {
     writeFileSync(`${path}.new`, `${JSON.stringify(claim)}\n`, { mode: 0o640, flush: true });
     renameSync(`${path}.new`, path);
   } catch (error) {
-    throw new VipdError("config", `cannot write ${path}: ${messageOf(error)}; make the state directory writable for vipd`, { path }, error);
+    throw new VipdError(
+      "config",
+      `cannot write ${path}: ${messageOf(error)}; make the state directory writable for vipd`,
+      { path },
+      error,
+    );
   }
 }

@@ -45,7 +45,11 @@ export function statusView(parts: StatusParts): StatusView {
 }
 
 /** One election with its history, read from the store; `null` when there is none of that name. */
-export async function electionWithHistory(parts: StatusParts, name: string, timeoutMs: number): Promise<ElectionView | null> {
+export async function electionWithHistory(
+  parts: StatusParts,
+  name: string,
+  timeoutMs: number,
+): Promise<ElectionView | null> {
   const view = statusView(parts).elections.find((election) => election.name === name);
   if (view === undefined) return null;
   const snapshot = await parts.store.read(parts.election.keys.historyOf(name), { timeoutMs });
@@ -61,7 +65,12 @@ function sessionView(state: State, now: Instant): SessionView {
 function storeView({ store, storeUrl, election }: StatusParts): StoreView {
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
   const lastError = election.storeTrouble;
-  return { url: redactUrl(storeUrl), ok: lastError === null, lastError, guarantees: { name, minTtlMs, tokenDurable, failoverSafe, caveats } };
+  return {
+    url: redactUrl(storeUrl),
+    ok: lastError === null,
+    lastError,
+    guarantees: { name, minTtlMs, tokenDurable, failoverSafe, caveats },
+  };
 }
 
 type OwnPart = Pick<ElectionView, "role" | "validForMs" | "priority" | "eligible" | "conflict">;
@@ -82,6 +91,8 @@ function ownPart({ election: state, holdings, now }: StatusParts, name: string):
 
 function conflicts(holdings: VipState): readonly string[] {
   return [...holdings.holdings].flatMap(([vip, holding]) =>
-    holding.phase === "on" && holding.conflict !== null ? [`somebody else answers for ${vip}: ${holding.conflict}`] : [],
+    holding.phase === "on" && holding.conflict !== null
+      ? [`somebody else answers for ${vip}: ${holding.conflict}`]
+      : [],
   );
 }

@@ -93,7 +93,9 @@ export class VipHolder {
     const bound = this.modules.addresses.addresses();
     for (const [vip, plan] of this.state.plans) {
       const stray = plan.addresses.some((address) =>
-        bound.some((other) => other.ip === address.ip && other.interface === address.interface && !(foreignOnly && other.ours)),
+        bound.some(
+          (other) => other.ip === address.ip && other.interface === address.interface && !(foreignOnly && other.ours),
+        ),
       );
       if (stray && !this.state.holdings.has(vip)) this.perform({ type: "sweep", vip });
     }
@@ -135,7 +137,9 @@ export class VipHolder {
       case "close":
         return this.attempt(effect.vip, () => this.closeVip(effect.vip));
       case "sweep":
-        return this.attempt(effect.vip, () => this.unbind(effect.vip, "was bound here but is not ours to hold: removed"));
+        return this.attempt(effect.vip, () =>
+          this.unbind(effect.vip, "was bound here but is not ours to hold: removed"),
+        );
       case "held":
         return listener.held(effect.vip);
       case "released":
@@ -164,7 +168,10 @@ export class VipHolder {
     const { fence } = this.modules;
     try {
       if (!fence.intact()) fence.protect(this.guarded());
-      const result = fence.hold(vips.flatMap((vip) => this.addressesOf(vip)), fenceUntil(until));
+      const result = fence.hold(
+        vips.flatMap((vip) => this.addressesOf(vip)),
+        fenceUntil(until),
+      );
       this.post(result.kind === "open" ? { type: "opened", vips, until } : { type: "too-late", vips, until });
     } catch (error) {
       for (const vip of vips) this.post({ type: "failed", vip, message: messageOf(error) });
@@ -173,7 +180,8 @@ export class VipHolder {
 
   private announce(vip: string): void {
     for (const address of this.addressesOf(vip))
-      if (!this.modules.packets.announce(address)) this.modules.log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
+      if (!this.modules.packets.announce(address))
+        this.modules.log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
   }
 
   private async probe(vip: string): Promise<void> {
@@ -184,7 +192,8 @@ export class VipHolder {
       const others = [...new Set(answers.flat().map((answer) => answer.mac))].sort();
       this.post({ type: "probed", vip, others });
     } catch (error) {
-      if (!this.ending.signal.aborted) this.modules.log.warn({ vip, error: messageOf(error) }, "the wire could not be asked who else answers");
+      if (!this.ending.signal.aborted)
+        this.modules.log.warn({ vip, error: messageOf(error) }, "the wire could not be asked who else answers");
     }
   }
 
@@ -198,7 +207,8 @@ export class VipHolder {
   private unbind(vip: string, remark: string | undefined): void {
     const { addresses, log } = this.modules;
     for (const address of this.addressesOf(vip))
-      if (addresses.unbind(address) && remark !== undefined) log.warn({ vip, ip: address.ip, interface: address.interface }, `${address.ip} ${remark}`);
+      if (addresses.unbind(address) && remark !== undefined)
+        log.warn({ vip, ip: address.ip, interface: address.interface }, `${address.ip} ${remark}`);
   }
 
   /** Removes one address; false when the kernel would not. */
@@ -222,7 +232,9 @@ export class VipHolder {
 
   private guarded(): readonly GuardedAddress[] {
     const { holdings, plans } = this.state;
-    const all = [...plans.values(), ...holdings.values()].flatMap(({ addresses }): readonly GuardedAddress[] => addresses);
+    const all = [...plans.values(), ...holdings.values()].flatMap(
+      ({ addresses }): readonly GuardedAddress[] => addresses,
+    );
     return [...new Map([...all, ...this.leftovers].map((address) => [placeOf(address), address])).values()];
   }
 }

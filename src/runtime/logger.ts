@@ -22,7 +22,10 @@ export async function createLogger(options: LogOptions): Promise<AdjustableLogge
   const target = isPretty
     ? (await import("pino-pretty")).default({ sync: true, ignore: "pid,hostname,node", translateTime: "HH:MM:ss.l" })
     : pino.destination({ dest: 1, sync: true });
-  const log = pino({ level: options.level, base: { node: options.node }, timestamp: pino.stdTimeFunctions.isoTime }, target);
+  const log = pino(
+    { level: options.level, base: { node: options.node }, timestamp: pino.stdTimeFunctions.isoTime },
+    target,
+  );
   return {
     debug: (fields, message) => log.debug(fields, message),
     info: (fields, message) => log.info(fields, message),

@@ -50,7 +50,10 @@ export class Participant {
       nextWakeup,
       tick: { type: "tick" } as const,
     };
-    this.driver = new Driver<State, Event, Effect>(machine, initial, { timers, perform: (effect) => this.perform(effect) });
+    this.driver = new Driver<State, Event, Effect>(machine, initial, {
+      timers,
+      perform: (effect) => this.perform(effect),
+    });
   }
 
   get state(): State {
@@ -95,7 +98,8 @@ export class Participant {
     const { attempt, txn, timeoutMs } = effect;
     const limits = { timeoutMs, signal: this.ending.signal };
     const event = await this.within(timeoutMs, this.modules.store.commit(txn, limits)).then(
-      (result): Event => (result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt }),
+      (result): Event =>
+        result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt },
       (error: unknown): Event => {
         const type = isVipdError(error, "store-unavailable") ? "refused" : "unknown";
         return { type, attempt, message: messageOf(error) };

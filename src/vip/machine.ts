@@ -94,10 +94,13 @@ function closeAgain(state: VipState, vip: string, holding: Extract<Holding, { ph
   if (now <= later(holding.until, LIFETIME_SLACK_MS * 2))
     return [withHolding(state, vip, { ...holding, retryAt: NEVER }), [{ type: "close", vip }]];
   const text = "the kernel would not let go of it; its own timeouts have closed it";
-  return [withHolding(state, vip, undefined), [
-    { type: "note", vip, level: "warning", text },
-    { type: "released", vip, reason: holding.reason },
-  ]];
+  return [
+    withHolding(state, vip, undefined),
+    [
+      { type: "note", vip, level: "warning", text },
+      { type: "released", vip, reason: holding.reason },
+    ],
+  ];
 }
 
 /** Plans that changed are adopted at once; addresses that are no longer planned were let go before. */
@@ -110,10 +113,13 @@ function gained(state: VipState, vip: string, until: Instant, now: Instant): Ste
   const plan = planOf(state, vip);
   if (plan === undefined || state.holdings.has(vip)) return [state, []];
   const lifetimeMs = until - now + LIFETIME_SLACK_MS;
-  return [withHolding(state, vip, { phase: "opening", addresses: plan.addresses, until, tries: 1 }), [
-    { type: "bind", vip, lifetimeMs },
-    { type: "open", vips: [vip], until },
-  ]];
+  return [
+    withHolding(state, vip, { phase: "opening", addresses: plan.addresses, until, tries: 1 }),
+    [
+      { type: "bind", vip, lifetimeMs },
+      { type: "open", vips: [vip], until },
+    ],
+  ];
 }
 
 function extended(state: VipState, until: Instant): Step {
@@ -129,11 +135,14 @@ function opened(state: VipState, vip: string, until: Instant, now: Instant): Ste
   if (holding.phase === "on")
     return [withHolding(state, vip, { ...holding, until, tries: 1 }), [{ type: "bind", vip, lifetimeMs }]];
   const schedule = afterAnnouncing(arrivalSchedule(plan.announce, now), plan.announce, now);
-  return [withHolding(state, vip, { phase: "on", addresses: holding.addresses, until, tries: 1, schedule, conflict: null }), [
-    { type: "announce", vip },
-    { type: "held", vip },
-    { type: "probe", vip },
-  ]];
+  return [
+    withHolding(state, vip, { phase: "on", addresses: holding.addresses, until, tries: 1, schedule, conflict: null }),
+    [
+      { type: "announce", vip },
+      { type: "held", vip },
+      { type: "probe", vip },
+    ],
+  ];
 }
 
 /** The process was held up between arming and opening. What was open is open still, for the rest of its time. */
@@ -165,7 +174,10 @@ function failed(state: VipState, vip: string, message: string, now: Instant): St
   const holding = state.holdings.get(vip);
   if (holding === undefined) return [state, [{ type: "note", vip, level: "warning", text: message }]];
   if (holding.phase === "closing")
-    return [withHolding(state, vip, { ...holding, retryAt: later(now, CLOSE_RETRY_MS) }), [{ type: "note", vip, level: "warning", text: message }]];
+    return [
+      withHolding(state, vip, { ...holding, retryAt: later(now, CLOSE_RETRY_MS) }),
+      [{ type: "note", vip, level: "warning", text: message }],
+    ];
   return chain(lost(state, vip, message), (next) => [next, [{ type: "unfit", vip, reason: message }]]);
 }
 
@@ -207,7 +219,8 @@ function probed(state: VipState, vip: string, others: readonly string[]): Step {
   const conflict = others.length === 0 ? null : others.join(", ");
   if (conflict === holding.conflict) return [state, []];
   const next = withHolding(state, vip, { ...holding, conflict });
-  if (conflict === null) return [next, [{ type: "note", vip, level: "info", text: "nobody else answers for it any more" }]];
+  if (conflict === null)
+    return [next, [{ type: "note", vip, level: "info", text: "nobody else answers for it any more" }]];
   return [next, [{ type: "note", vip, level: "warning", text: `somebody else answers for it: ${conflict}` }]];
 }
 
@@ -222,7 +235,9 @@ function vipWith(state: VipState, ip: string, link: string): string | undefined 
 }
 
 function heldOn(state: VipState, link: string): readonly string[] {
-  return [...state.plans.values()].filter((plan) => plan.addresses.some((address) => address.interface === link)).map((plan) => plan.name);
+  return [...state.plans.values()]
+    .filter((plan) => plan.addresses.some((address) => address.interface === link))
+    .map((plan) => plan.name);
 }
 
 function withHolding(state: VipState, vip: string, holding: Holding | undefined): VipState {

@@ -17,11 +17,29 @@ export interface VipPlan {
  */
 export type Holding =
   /** Bound; the fence is about to open. */
-  | { readonly phase: "opening"; readonly addresses: readonly VipAddress[]; readonly until: Instant; readonly tries: number }
+  | {
+      readonly phase: "opening";
+      readonly addresses: readonly VipAddress[];
+      readonly until: Instant;
+      readonly tries: number;
+    }
   /** Bound, open until `until`, announced. */
-  | { readonly phase: "on"; readonly addresses: readonly VipAddress[]; readonly until: Instant; readonly tries: number; readonly schedule: Schedule; readonly conflict: string | null }
+  | {
+      readonly phase: "on";
+      readonly addresses: readonly VipAddress[];
+      readonly until: Instant;
+      readonly tries: number;
+      readonly schedule: Schedule;
+      readonly conflict: string | null;
+    }
   /** Closing, or the kernel refused that; tried again at `retryAt`. The kernel closes by itself at `until`. */
-  | { readonly phase: "closing"; readonly addresses: readonly VipAddress[]; readonly until: Instant; readonly reason: string; readonly retryAt: Instant };
+  | {
+      readonly phase: "closing";
+      readonly addresses: readonly VipAddress[];
+      readonly until: Instant;
+      readonly reason: string;
+      readonly retryAt: Instant;
+    };
 
 /** All VIPs of the host. Immutable. */
 export interface VipState {

@@ -56,11 +56,6 @@ export function formatIp(bytes: Uint8Array): string {
   throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`);
 }
 
-/** Canonical `address/prefix`. */
-export function formatCidr(cidr: Pick<Cidr, "ip" | "prefix">): string {
-  return `${cidr.ip}/${cidr.prefix}`;
-}
-
 /** Whether the network of `cidr` has `address` in it; never across families. */
 export function contains(cidr: Pick<Cidr, "bytes" | "prefix">, address: Pick<ParsedIp, "bytes">): boolean {
   return cidr.bytes.length === address.bytes.length && samePrefix(cidr.bytes, address.bytes, cidr.prefix);

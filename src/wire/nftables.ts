@@ -27,7 +27,6 @@ export const NFT_MSG_GETCHAIN = SUBSYSTEM | 4;
 export const NFT_MSG_DELCHAIN = SUBSYSTEM | 5;
 export const NFT_MSG_NEWRULE = SUBSYSTEM | 6;
 export const NFT_MSG_GETRULE = SUBSYSTEM | 7;
-export const NFT_MSG_DELRULE = SUBSYSTEM | 8;
 export const NFT_MSG_NEWSET = SUBSYSTEM | 9;
 export const NFT_MSG_GETSET = SUBSYSTEM | 10;
 export const NFT_MSG_NEWSETELEM = SUBSYSTEM | 12;

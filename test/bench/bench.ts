@@ -7,7 +7,14 @@ import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
 import { print, type Row } from "./table.ts";
 
-const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = { planned, violent, restarts, idle, answers, commits };
+const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  planned,
+  violent,
+  restarts,
+  idle,
+  answers,
+  commits,
+};
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
@@ -16,7 +23,10 @@ async function main(names: readonly string[]): Promise<number> {
     return 2;
   }
   const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: join(import.meta.dirname, "../.."), stdio: "inherit" });
+  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
+    cwd: join(import.meta.dirname, "../.."),
+    stdio: "inherit",
+  });
   let met = true;
   for (const [name, run] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;

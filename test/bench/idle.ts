@@ -22,7 +22,8 @@ function ticks(pids: readonly number[]): number {
 }
 
 function rssMb(pids: readonly number[]): number {
-  const of = (pid: number): number => Number(/VmRSS:\s+(\d+)/u.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1_024;
+  const of = (pid: number): number =>
+    Number(/VmRSS:\s+(\d+)/u.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1_024;
   return pids.reduce((sum, pid) => sum + of(pid), 0);
 }
 
@@ -50,8 +51,18 @@ export async function idle(): Promise<readonly Row[]> {
     const [own, theirs] = await Promise.all([cpuPercent([holder.pid]), cpuPercent(peers)]);
     const [ownMb, theirMb] = [rssMb([holder.pid]), rssMb(peers)];
     return [
-      { what: "idle holder of one VIP: processor", value: `${own.toFixed(2)} % of a core`, against: `bar ${CPU_BAR} %; keepalived ${theirs.toFixed(2)} %`, met: own < CPU_BAR },
-      { what: "idle holder of one VIP: memory (RSS)", value: `${ownMb.toFixed(0)} MB`, against: `bar ${RSS_BAR_MB} MB; keepalived ${theirMb.toFixed(0)} MB`, met: ownMb < RSS_BAR_MB },
+      {
+        what: "idle holder of one VIP: processor",
+        value: `${own.toFixed(2)} % of a core`,
+        against: `bar ${CPU_BAR} %; keepalived ${theirs.toFixed(2)} %`,
+        met: own < CPU_BAR,
+      },
+      {
+        what: "idle holder of one VIP: memory (RSS)",
+        value: `${ownMb.toFixed(0)} MB`,
+        against: `bar ${RSS_BAR_MB} MB; keepalived ${theirMb.toFixed(0)} MB`,
+        met: ownMb < RSS_BAR_MB,
+      },
     ];
   } finally {
     await stage.close();
@@ -73,7 +84,11 @@ export async function answers(): Promise<readonly Row[]> {
     if (host === undefined) throw new Error("no host");
     const ask = (args: readonly string[]): number =>
       time(() => {
-        const { status, stderr } = spawnSync("ip", ["netns", "exec", host.namespace.name, ...stage.fleet.program("vipctl"), "who-owns", "web", ...args], { encoding: "utf8" });
+        const { status, stderr } = spawnSync(
+          "ip",
+          ["netns", "exec", host.namespace.name, ...stage.fleet.program("vipctl"), "who-owns", "web", ...args],
+          { encoding: "utf8" },
+        );
         if (status !== 0) throw new Error(`vipctl failed: ${stderr}`);
       });
     const nothing = (): number => time(() => spawnSync(stage.fleet.node, ["-e", "0"]));
@@ -84,7 +99,12 @@ export async function answers(): Promise<readonly Row[]> {
     const base = median(Array.from({ length: 20 }, nothing));
     return ways.map(({ what, args }) => {
       const walls = Array.from({ length: 20 }, () => ask(args));
-      return { what, value: spread(walls), against: `bar ${ANSWER_BAR_MS} ms; ${(median(walls) / base).toFixed(1)} times an empty Node program`, met: median(walls) < ANSWER_BAR_MS };
+      return {
+        what,
+        value: spread(walls),
+        against: `bar ${ANSWER_BAR_MS} ms; ${(median(walls) / base).toFixed(1)} times an empty Node program`,
+        met: median(walls) < ANSWER_BAR_MS,
+      };
     });
   } finally {
     await stage.close();
@@ -95,7 +115,10 @@ export async function answers(): Promise<readonly Row[]> {
 async function commitRate(vips: number): Promise<number> {
   const stage = new Stage(["a"]);
   try {
-    const list = Array.from({ length: vips }, (_, i) => `  v${i}: {interface: eth0, addresses: [10.77.1.${i + 1}/32]}\n`).join("");
+    const list = Array.from(
+      { length: vips },
+      (_, i) => `  v${i}: {interface: eth0, addresses: [10.77.1.${i + 1}/32]}\n`,
+    ).join("");
     await stage.start({ ttl: "3s", vips: list });
     await pause(3_000);
     const store = await openSqliteStore({ path: parseSqliteUrl(stage.fleet.store), mustExist: true });
@@ -113,5 +136,12 @@ async function commitRate(vips: number): Promise<number> {
 /** One VIP against a hundred. */
 export async function commits(): Promise<readonly Row[]> {
   const [one, hundred] = [await commitRate(1), await commitRate(100)];
-  return [{ what: "commits a second, 100 VIPs against 1", value: `${hundred.toFixed(2)} against ${one.toFixed(2)}`, against: "bar: the same", met: Math.abs(hundred - one) < 0.15 }];
+  return [
+    {
+      what: "commits a second, 100 VIPs against 1",
+      value: `${hundred.toFixed(2)} against ${one.toFixed(2)}`,
+      against: "bar: the same",
+      met: Math.abs(hundred - one) < 0.15,
+    },
+  ];
 }

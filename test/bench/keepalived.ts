@@ -14,7 +14,9 @@ import { pause } from "./stage.ts";
 /** Makes sure that keepalived is there; as root it is installed. */
 export function assureKeepalived(): void {
   if (spawnSync("sh", ["-c", "command -v keepalived"]).status === 0) return;
-  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "keepalived"], { stdio: ["ignore", "ignore", "inherit"] });
+  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "keepalived"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   if (status !== 0) throw new Error("the peer is missing: apt install keepalived");
 }
 
@@ -36,7 +38,13 @@ export class KeepalivedPair {
   pids(host: string): readonly number[] {
     const pid = this.children.get(host)?.pid ?? 0;
     const listed = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" }).stdout;
-    return [pid, ...listed.split("\n").map(Number).filter((child) => child > 0)];
+    return [
+      pid,
+      ...listed
+        .split("\n")
+        .map(Number)
+        .filter((child) => child > 0),
+    ];
   }
 
   startOn(host: Station, priority: number): void {
@@ -46,7 +54,20 @@ export class KeepalivedPair {
       `global_defs {\n vrrp_skip_check_adv_addr\n}\nvrrp_instance web {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority ${priority}\n advert_int 1\n nopreempt\n virtual_ipaddress {\n ${VIP}/24\n }\n}\n`,
     );
     const pid = join(this.directory, host.name);
-    const args = ["netns", "exec", host.namespace.name, "keepalived", "-n", "-P", "-f", file, "-p", `${pid}.pid`, "-r", `${pid}-vrrp.pid`];
+    const args = [
+      "netns",
+      "exec",
+      host.namespace.name,
+      "keepalived",
+      "-n",
+      "-P",
+      "-f",
+      file,
+      "-p",
+      `${pid}.pid`,
+      "-r",
+      `${pid}-vrrp.pid`,
+    ];
     this.children.set(host.name, spawn("ip", args, { stdio: "ignore" }));
   }
 

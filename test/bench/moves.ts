@@ -21,12 +21,22 @@ async function times(count: number, once: () => Promise<Move>): Promise<readonly
 
 function overlapRow(what: string, moves: readonly Move[]): Row {
   const worst = Math.max(...moves.map((move) => move.overlapMs));
-  return { what: `${what}: two answered at once`, value: `${worst.toFixed(1)} ms at worst, n = ${moves.length}`, against: "bar 0 ms", met: worst === 0 };
+  return {
+    what: `${what}: two answered at once`,
+    value: `${worst.toFixed(1)} ms at worst, n = ${moves.length}`,
+    against: "bar 0 ms",
+    met: worst === 0,
+  };
 }
 
 function gapRow(what: string, moves: readonly Move[], barMs: number | null, peer = ""): Row {
   const gaps = moves.map((move) => move.gapMs);
-  return { what: `${what}: client's gap`, value: spread(gaps), against: `${barMs === null ? "" : `bar ${barMs} ms at the median`}${peer}`, met: barMs === null ? null : median(gaps) <= barMs };
+  return {
+    what: `${what}: client's gap`,
+    value: spread(gaps),
+    against: `${barMs === null ? "" : `bar ${barMs} ms at the median`}${peer}`,
+    met: barMs === null ? null : median(gaps) <= barMs,
+  };
 }
 
 /** Planned moves, and a peer that stops in the same run. */
@@ -34,12 +44,32 @@ export async function planned(): Promise<readonly Row[]> {
   const stage = new Stage(["a", "b", "c"]);
   try {
     await stage.start({ ttl: "1s" });
-    const steps = await times(20, () => stage.move((holder) => holder.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }), () => {}));
-    const stops = await times(20, () => stage.move((holder) => holder.signal("SIGTERM"), (holder) => stage.restart(holder)));
-    const cables = await times(20, () => stage.move((holder) => holder.host.pullCable(), (holder) => holder.host.plugCable()));
+    const steps = await times(20, () =>
+      stage.move(
+        (holder) => holder.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }),
+        () => {},
+      ),
+    );
+    const stops = await times(20, () =>
+      stage.move(
+        (holder) => holder.signal("SIGTERM"),
+        (holder) => stage.restart(holder),
+      ),
+    );
+    const cables = await times(20, () =>
+      stage.move(
+        (holder) => holder.host.pullCable(),
+        (holder) => holder.host.plugCable(),
+      ),
+    );
     const peer = await keepalivedGap(5, "SIGTERM");
     const ratio = `; keepalived's stop ${median(peer).toFixed(0)} ms: ${(median(peer) / median(stops.map((m) => m.gapMs))).toFixed(0)} times as long`;
-    return [gapRow("step-down", steps, PLANNED_BAR_MS), gapRow("graceful stop", stops, PLANNED_BAR_MS, ratio), gapRow("cable pulled, ttl 1 s", cables, CABLE_BAR_MS), ...[steps, stops, cables].map((moves, i) => overlapRow(["step-down", "graceful stop", "cable"][i] ?? "", moves))];
+    return [
+      gapRow("step-down", steps, PLANNED_BAR_MS),
+      gapRow("graceful stop", stops, PLANNED_BAR_MS, ratio),
+      gapRow("cable pulled, ttl 1 s", cables, CABLE_BAR_MS),
+      ...[steps, stops, cables].map((moves, i) => overlapRow(["step-down", "graceful stop", "cable"][i] ?? "", moves)),
+    ];
   } finally {
     await stage.close();
   }
@@ -52,9 +82,26 @@ export async function violent(): Promise<readonly Row[]> {
   try {
     await stage.start({ ttl: "1s" });
     const anyMoment = (): number => random.int(0, 400);
-    const kills = await times(20, () => stage.move((holder) => holder.kill(), (holder) => stage.restart(holder), anyMoment()));
-    const freezes = await times(50, () => stage.move((holder) => holder.signal("SIGSTOP"), (holder) => holder.signal("SIGCONT"), anyMoment()));
-    return [overlapRow("SIGKILL without restart", kills), overlapRow("SIGSTOP at random moments", freezes), gapRow("SIGKILL without restart, ttl 1 s", kills, null), gapRow("SIGSTOP, ttl 1 s", freezes, null)];
+    const kills = await times(20, () =>
+      stage.move(
+        (holder) => holder.kill(),
+        (holder) => stage.restart(holder),
+        anyMoment(),
+      ),
+    );
+    const freezes = await times(50, () =>
+      stage.move(
+        (holder) => holder.signal("SIGSTOP"),
+        (holder) => holder.signal("SIGCONT"),
+        anyMoment(),
+      ),
+    );
+    return [
+      overlapRow("SIGKILL without restart", kills),
+      overlapRow("SIGSTOP at random moments", freezes),
+      gapRow("SIGKILL without restart, ttl 1 s", kills, null),
+      gapRow("SIGSTOP, ttl 1 s", freezes, null),
+    ];
   } finally {
     await stage.close();
   }
@@ -83,7 +130,12 @@ export async function restarts(): Promise<readonly Row[]> {
   }
   const worst = Math.max(...gaps);
   return [
-    { what: "SIGKILL and start within the lease: client's gap", value: spread(gaps), against: "bar 20 ms at worst", met: worst < PLANNED_BAR_MS },
+    {
+      what: "SIGKILL and start within the lease: client's gap",
+      value: spread(gaps),
+      against: "bar 20 ms at worst",
+      met: worst < PLANNED_BAR_MS,
+    },
     { what: "SIGKILL and start within the lease: moves", value: `${moved} of 20`, against: "bar 0", met: moved === 0 },
   ];
 }

@@ -44,11 +44,22 @@ export class Stage {
   /** Waits until every node has its part. */
   async quiet(): Promise<void> {
     for (const daemon of this.daemons.values())
-      await daemon.until("has its part", (status) => status.session.state === "live" && status.elections.length > 0 && status.elections.every((e) => e.holderAlive === true && e.eligible === true), 30_000);
+      await daemon.until(
+        "has its part",
+        (status) =>
+          status.session.state === "live" &&
+          status.elections.length > 0 &&
+          status.elections.every((e) => e.holderAlive === true && e.eligible === true),
+        30_000,
+      );
   }
 
   /** Moves the VIP by force: how long the client had no answer, and how long two answered, both in milliseconds. */
-  async move(strike: (holder: DaemonProcess) => void | Promise<unknown>, mend: (holder: DaemonProcess) => void, waitMs = 0): Promise<{ gapMs: number; overlapMs: number }> {
+  async move(
+    strike: (holder: DaemonProcess) => void | Promise<unknown>,
+    mend: (holder: DaemonProcess) => void,
+    waitMs = 0,
+  ): Promise<{ gapMs: number; overlapMs: number }> {
     const { recorder } = this;
     const holder = await this.holder();
     await pause(waitMs);

@@ -18,27 +18,64 @@ const GUARDS: readonly GuardCase[] = [
   { name: "none, and there is none", prepare: async () => null, kind: "committed" },
   { name: "none, but there is one", prepare: async (store) => (await put(store, "k", "1"), null), kind: "conflict" },
   { name: "the version that is there", prepare: (store) => put(store, "k", "1"), kind: "committed" },
-  { name: "an older version", prepare: async (store) => before(await put(store, "k", "1"), () => put(store, "k", "2")), kind: "conflict" },
-  { name: "an older version of the same value", prepare: async (store) => before(await put(store, "k", "1"), () => put(store, "k", "1")), kind: "conflict" },
-  { name: "a version that is not there yet", prepare: async (store) => (await put(store, "k", "1")) + 1n, kind: "conflict" },
+  {
+    name: "an older version",
+    prepare: async (store) => before(await put(store, "k", "1"), () => put(store, "k", "2")),
+    kind: "conflict",
+  },
+  {
+    name: "an older version of the same value",
+    prepare: async (store) => before(await put(store, "k", "1"), () => put(store, "k", "1")),
+    kind: "conflict",
+  },
+  {
+    name: "a version that is not there yet",
+    prepare: async (store) => (await put(store, "k", "1")) + 1n,
+    kind: "conflict",
+  },
   { name: "a version, but there never was a record", prepare: async () => 1n, kind: "conflict" },
-  { name: "a version, but it was deleted", prepare: async (store) => before(await put(store, "k", "1"), () => put(store, "k", null)), kind: "conflict" },
-  { name: "the revision of the deletion", prepare: async (store) => (await put(store, "k", "1"), put(store, "k", null)), kind: "conflict" },
-  { name: "none, and it was deleted", prepare: async (store) => (await put(store, "k", "1"), await put(store, "k", null), null), kind: "committed" },
+  {
+    name: "a version, but it was deleted",
+    prepare: async (store) => before(await put(store, "k", "1"), () => put(store, "k", null)),
+    kind: "conflict",
+  },
+  {
+    name: "the revision of the deletion",
+    prepare: async (store) => (await put(store, "k", "1"), put(store, "k", null)),
+    kind: "conflict",
+  },
+  {
+    name: "none, and it was deleted",
+    prepare: async (store) => (await put(store, "k", "1"), await put(store, "k", null), null),
+    kind: "committed",
+  },
   {
     name: "the version before it was deleted and made anew",
-    prepare: async (store) => before(await put(store, "k", "1"), async () => (await put(store, "k", null), put(store, "k", "1"))),
+    prepare: async (store) =>
+      before(await put(store, "k", "1"), async () => (await put(store, "k", null), put(store, "k", "1"))),
     kind: "conflict",
   },
 ];
 
 const BEYOND_BOUNDS: Readonly<Record<string, Txn>> = {
-  "too many operations": { guards: many(1, (key) => ({ key, version: null })), writes: many(MAX_TXN_OPERATIONS, (key) => ({ key, value: "" })) },
+  "too many operations": {
+    guards: many(1, (key) => ({ key, version: null })),
+    writes: many(MAX_TXN_OPERATIONS, (key) => ({ key, value: "" })),
+  },
   "a key that is too long": { guards: [], writes: [{ key: "k".repeat(MAX_KEY_BYTES + 1), value: "" }] },
   "a key that is too long in bytes": { guards: [], writes: [{ key: "ü".repeat(MAX_KEY_BYTES / 2 + 1), value: "" }] },
   "a value that is too long": { guards: [], writes: [{ key: "k", value: "x".repeat(MAX_VALUE_BYTES + 1) }] },
-  "a value that is too long in bytes": { guards: [], writes: [{ key: "k", value: "ü".repeat(MAX_VALUE_BYTES / 2 + 1) }] },
-  "a key written twice": { guards: [], writes: [{ key: "k", value: "1" }, { key: "k", value: "2" }] },
+  "a value that is too long in bytes": {
+    guards: [],
+    writes: [{ key: "k", value: "ü".repeat(MAX_VALUE_BYTES / 2 + 1) }],
+  },
+  "a key written twice": {
+    guards: [],
+    writes: [
+      { key: "k", value: "1" },
+      { key: "k", value: "2" },
+    ],
+  },
 };
 
 /** Describes the commits of the store. */
@@ -48,7 +85,10 @@ export function describeCommits(current: () => Harness): void {
       const store = await current().open();
       const version = await prepare(store);
       const before = await store.read("", PATIENT);
-      const writes = [{ key: "k", value: "new" }, { key: "other", value: "new" }];
+      const writes = [
+        { key: "k", value: "new" },
+        { key: "other", value: "new" },
+      ];
       const result = await store.commit({ guards: [{ key: "k", version }], writes }, PATIENT);
       const after = await store.read("", PATIENT);
       expect(result.kind).toBe(kind);
@@ -68,15 +108,25 @@ export function describeCommits(current: () => Harness): void {
     test("one guard that fails keeps all writes from being applied", async () => {
       const store = await current().open();
       const version = await put(store, "a", "1");
-      const guards = [{ key: "a", version }, { key: "b", version }];
-      const writes = [{ key: "a", value: null }, { key: "b", value: "2" }, { key: "c", value: "2" }];
+      const guards = [
+        { key: "a", version },
+        { key: "b", version },
+      ];
+      const writes = [
+        { key: "a", value: null },
+        { key: "b", value: "2" },
+        { key: "c", value: "2" },
+      ];
       expect(await store.commit({ guards, writes }, PATIENT)).toEqual({ kind: "conflict" });
       expect((await store.read("", PATIENT)).records).toEqual([{ key: "a", value: "1", version }]);
     });
 
     test("all writes of one commit have its one revision", async () => {
       const store = await current().open();
-      const revision = await committed(store, { guards: [], writes: many(MAX_TXN_OPERATIONS, (key) => ({ key, value: "1" })) });
+      const revision = await committed(store, {
+        guards: [],
+        writes: many(MAX_TXN_OPERATIONS, (key) => ({ key, value: "1" })),
+      });
       const { records } = await store.read("", PATIENT);
       expect(records).toHaveLength(MAX_TXN_OPERATIONS);
       expect(new Set(records.map(({ version }) => version))).toEqual(new Set([revision]));

@@ -21,7 +21,7 @@ const TIMEOUT_MS = 5_000;
 /** Raises both counters under `prefix` so many times, against whoever does the same. */
 export async function contend(store: Store, prefix: string, times: number): Promise<readonly Operation[]> {
   const operations: Operation[] = [];
-  for (let done = 0; done < times; ) {
+  for (let done = 0; done < times;) {
     const read = await readCounters(store, prefix);
     operations.push(read.operation);
     const raised = await raise(store, prefix, read);
@@ -44,11 +44,21 @@ export async function readCounters(store: Store, prefix: string): Promise<Counte
   const ended = process.hrtime.bigint();
   const [left, right] = [LEFT, RIGHT].map((name) => snapshot.records.find(({ key }) => key === prefix + name));
   if (left?.value !== right?.value) throw new Error(`half a commit was seen: ${left?.value} and ${right?.value}`);
-  const operation = { kind: "read", began, ended, revision: snapshot.revision, count: Number(left?.value ?? 0) } as const;
+  const operation = {
+    kind: "read",
+    began,
+    ended,
+    revision: snapshot.revision,
+    count: Number(left?.value ?? 0),
+  } as const;
   return { operation, versions: [left?.version ?? null, right?.version ?? null] };
 }
 
-async function raise(store: Store, prefix: string, { operation, versions }: Counters): Promise<Operation | "conflict" | "unavailable"> {
+async function raise(
+  store: Store,
+  prefix: string,
+  { operation, versions }: Counters,
+): Promise<Operation | "conflict" | "unavailable"> {
   const count = operation.count + 1;
   const guards = [LEFT, RIGHT].map((name, index) => ({ key: prefix + name, version: versions[index] ?? null }));
   const writes = [LEFT, RIGHT].map((name) => ({ key: prefix + name, value: String(count) }));
@@ -66,7 +76,9 @@ async function raise(store: Store, prefix: string, { operation, versions }: Coun
 /** What is wrong with a history, given all its commits; empty when it is linearizable. */
 export function faultsOf(operations: readonly Operation[]): readonly string[] {
   const commits = operations.filter(({ kind }) => kind === "commit").sort(byRevision);
-  const faults = commits.flatMap((commit, index) => (commit.count === index + 1 ? [] : [`commit ${index + 1} wrote ${commit.count}`]));
+  const faults = commits.flatMap((commit, index) =>
+    commit.count === index + 1 ? [] : [`commit ${index + 1} wrote ${commit.count}`],
+  );
   for (const read of operations.filter(({ kind }) => kind === "read")) {
     const before = commits.filter(({ revision }) => revision <= read.revision).length;
     if (read.count !== before) faults.push(`a read at ${read.revision} saw ${read.count}, not ${before}`);

@@ -22,7 +22,9 @@ export function describeContention(current: () => Harness, traits: Traits): void
         };
         const winners = (await Promise.all(stores.map(attempt))).flat();
         expect(winners).toHaveLength(1);
-        expect(contents(await (stores[0] as (typeof stores)[number]).read(key, PATIENT))).toEqual({ [key]: winners[0] });
+        expect(contents(await (stores[0] as (typeof stores)[number]).read(key, PATIENT))).toEqual({
+          [key]: winners[0],
+        });
       }
     });
 
@@ -34,49 +36,66 @@ export function describeContention(current: () => Harness, traits: Traits): void
       expect(faultsOf(histories.flat())).toEqual([]);
     }, 30_000);
 
-    test.skipIf(!traits.processes)("processes lose no update, and their history is linearizable", async () => {
-      await withRemotes(current(), CONTENDERS, async (remotes) => {
-        const histories = await Promise.all(remotes.map((remote) => remote.contend("c/", TIMES)));
-        const { operation } = await readCounters(await current().open(), "c/");
-        expect(operation.count).toBe(CONTENDERS * TIMES);
-        expect(faultsOf(histories.flat())).toEqual([]);
-      });
-    }, 60_000);
-
-    test.skipIf(!traits.processes)("a process sees at once what another one has committed", async () => {
-      await withRemotes(current(), 2, async (remotes) => {
-        const store = await current().open();
-        for (let round = 0; round < 60; round += 1) {
-          const [writer, reader] = round % 2 === 0 ? remotes : remotes.toReversed();
-          const result = await writer?.commit({ guards: [], writes: [{ key: "k", value: String(round) }] });
-          const snapshot = await reader?.read("k");
-          expect(result?.kind).toBe("committed");
-          expect(snapshot && contents(snapshot)).toEqual({ k: String(round) });
-          expect(contents(await store.read("k", PATIENT))).toEqual({ k: String(round) });
-        }
-      });
-    }, 30_000);
-
-    test.skipIf(!traits.processes)("a process that is killed leaves no half of a commit, and nobody waiting", async () => {
-      for (let round = 0; round < 3; round += 1) {
-        await withRemotes(current(), 2, async ([victim, survivor]) => {
-          const store = await current().open();
-          const prefix = `c${round}/`;
-          const fighting = victim?.contend(prefix, 1_000_000).catch(() => undefined);
-          while ((await readCounters(store, prefix)).operation.count < 20 + round) await new Promise((resolve) => setTimeout(resolve, 1));
-          await victim?.kill();
-          await fighting;
-          const { operation } = await readCounters(store, prefix);
-          await survivor?.contend(prefix, 20);
-          expect((await readCounters(store, prefix)).operation.count).toBe(operation.count + 20);
-          await put(store, "k", "1");
+    test.skipIf(!traits.processes)(
+      "processes lose no update, and their history is linearizable",
+      async () => {
+        await withRemotes(current(), CONTENDERS, async (remotes) => {
+          const histories = await Promise.all(remotes.map((remote) => remote.contend("c/", TIMES)));
+          const { operation } = await readCounters(await current().open(), "c/");
+          expect(operation.count).toBe(CONTENDERS * TIMES);
+          expect(faultsOf(histories.flat())).toEqual([]);
         });
-      }
-    }, 30_000);
+      },
+      60_000,
+    );
+
+    test.skipIf(!traits.processes)(
+      "a process sees at once what another one has committed",
+      async () => {
+        await withRemotes(current(), 2, async (remotes) => {
+          const store = await current().open();
+          for (let round = 0; round < 60; round += 1) {
+            const [writer, reader] = round % 2 === 0 ? remotes : remotes.toReversed();
+            const result = await writer?.commit({ guards: [], writes: [{ key: "k", value: String(round) }] });
+            const snapshot = await reader?.read("k");
+            expect(result?.kind).toBe("committed");
+            expect(snapshot && contents(snapshot)).toEqual({ k: String(round) });
+            expect(contents(await store.read("k", PATIENT))).toEqual({ k: String(round) });
+          }
+        });
+      },
+      30_000,
+    );
+
+    test.skipIf(!traits.processes)(
+      "a process that is killed leaves no half of a commit, and nobody waiting",
+      async () => {
+        for (let round = 0; round < 3; round += 1) {
+          await withRemotes(current(), 2, async ([victim, survivor]) => {
+            const store = await current().open();
+            const prefix = `c${round}/`;
+            const fighting = victim?.contend(prefix, 1_000_000).catch(() => undefined);
+            while ((await readCounters(store, prefix)).operation.count < 20 + round)
+              await new Promise((resolve) => setTimeout(resolve, 1));
+            await victim?.kill();
+            await fighting;
+            const { operation } = await readCounters(store, prefix);
+            await survivor?.contend(prefix, 20);
+            expect((await readCounters(store, prefix)).operation.count).toBe(operation.count + 20);
+            await put(store, "k", "1");
+          });
+        }
+      },
+      30_000,
+    );
   });
 }
 
-async function withRemotes(harness: Harness, count: number, run: (remotes: readonly Remote[]) => Promise<void>): Promise<void> {
+async function withRemotes(
+  harness: Harness,
+  count: number,
+  run: (remotes: readonly Remote[]) => Promise<void>,
+): Promise<void> {
   const { url } = harness;
   if (url === undefined) throw new Error("the store has no URL for other processes");
   const remotes = await Promise.all(Array.from({ length: count }, () => Remote.start(url)));

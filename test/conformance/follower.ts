@@ -63,6 +63,10 @@ export class Follower {
 function describe(events: readonly WatchEvent[]): string {
   return events
     .slice(-5)
-    .map((event) => (event.kind === "gap" ? `gap (${event.reason})` : event.changes.map(({ key, version }) => `${key}@${version}`).join(" ")))
+    .map((event) =>
+      event.kind === "gap"
+        ? `gap (${event.reason})`
+        : event.changes.map(({ key, version }) => `${key}@${version}`).join(" "),
+    )
     .join("; ");
 }

@@ -60,5 +60,7 @@ export async function thrownBy(call: () => Promise<unknown>): Promise<unknown> {
       (error: unknown) => ({ error }),
     );
   if ("error" in outcome) return outcome.error;
-  throw new Error(`nothing was thrown, but the result was ${JSON.stringify(outcome.value, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))}`);
+  throw new Error(
+    `nothing was thrown, but the result was ${JSON.stringify(outcome.value, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))}`,
+  );
 }

@@ -103,22 +103,25 @@ export function describeLimits(current: () => Harness, traits: Traits): void {
       expect(tookMs).toBeLessThan(SLACK_MS);
     });
 
-    test.skipIf(!traits.outage)("an outage fails every call in time; afterwards the same store works again", async () => {
-      const store = await current().open();
-      await put(store, "k", "0");
-      const { outage } = current();
-      await outage?.begin();
-      const limits = { timeoutMs: TIMEOUT_MS };
-      const read = await failure(() => store.read("", limits));
-      const commit = await failure(() => write(store, limits));
-      await outage?.end();
-      expect(READ_FAILURES).toContain(read.code);
-      expect(COMMIT_FAILURES).toContain(commit.code);
-      expect(Math.max(read.tookMs, commit.tookMs)).toBeLessThan(TIMEOUT_MS + SLACK_MS);
-      if (SURELY_NOT.includes(commit.code)) expect(contents(await settled(store))).toEqual({ k: "0" });
-      await put(store, "k", "2");
-      expect(contents(await store.read("", PATIENT))).toEqual({ k: "2" });
-    });
+    test.skipIf(!traits.outage)(
+      "an outage fails every call in time; afterwards the same store works again",
+      async () => {
+        const store = await current().open();
+        await put(store, "k", "0");
+        const { outage } = current();
+        await outage?.begin();
+        const limits = { timeoutMs: TIMEOUT_MS };
+        const read = await failure(() => store.read("", limits));
+        const commit = await failure(() => write(store, limits));
+        await outage?.end();
+        expect(READ_FAILURES).toContain(read.code);
+        expect(COMMIT_FAILURES).toContain(commit.code);
+        expect(Math.max(read.tookMs, commit.tookMs)).toBeLessThan(TIMEOUT_MS + SLACK_MS);
+        if (SURELY_NOT.includes(commit.code)) expect(contents(await settled(store))).toEqual({ k: "0" });
+        await put(store, "k", "2");
+        expect(contents(await store.read("", PATIENT))).toEqual({ k: "2" });
+      },
+    );
   });
 }
 
@@ -127,7 +130,11 @@ function started({ block }: Harness): Promise<() => Promise<void>> {
   return block.start();
 }
 
-async function readFailure({ block }: Harness, store: Store, limits: CallLimits): Promise<Awaited<ReturnType<typeof failure>> | undefined> {
+async function readFailure(
+  { block }: Harness,
+  store: Store,
+  limits: CallLimits,
+): Promise<Awaited<ReturnType<typeof failure>> | undefined> {
   return block?.reads === true ? failure(() => store.read("", limits)) : void (await store.read("", limits));
 }
 

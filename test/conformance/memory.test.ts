@@ -40,5 +40,6 @@ async function beginMemory(wrap: Wrap): Promise<Harness> {
 storeConformance("memory", TRAITS, () => beginMemory((store) => store));
 
 const timers = systemTimers(procClock());
-const seen: Wrap = (store) => faultyStore(store, { timers, random: seededRandom(1), faults: { ...NO_FAULTS, delayMs: [0, 0.5] } });
+const seen: Wrap = (store) =>
+  faultyStore(store, { timers, random: seededRandom(1), faults: { ...NO_FAULTS, delayMs: [0, 0.5] } });
 storeConformance("memory, seen over a network without faults,", TRAITS, () => beginMemory(seen));

@@ -5,7 +5,27 @@ import { MAX_KEY_BYTES, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
 import { committed, contents, type Harness, PATIENT, put } from "./harness.ts";
 
 /** Keys around the border of a prefix, and characters that mean something to query languages. */
-const KEYS = ["a", "a!", "a.", "a/", "a/b", "a/b/c", "a/%", "a/_", "a/*", "a/[b]", "a/'", "a/\\", "a/~", "a0", "aa/b", "A/b", "b/a/b", "%/b", "_/b"];
+const KEYS = [
+  "a",
+  "a!",
+  "a.",
+  "a/",
+  "a/b",
+  "a/b/c",
+  "a/%",
+  "a/_",
+  "a/*",
+  "a/[b]",
+  "a/'",
+  "a/\\",
+  "a/~",
+  "a0",
+  "aa/b",
+  "A/b",
+  "b/a/b",
+  "%/b",
+  "_/b",
+];
 const PREFIXES = ["", "a", "a/", "a/b", "a/%", "a/_", "a/*", "a/[", "a/'", "a/\\", "%", "_", "A", "a/b/c/d", "nothing"];
 
 const VALUES: Readonly<Record<string, string>> = {

@@ -70,7 +70,7 @@ async function codeOf(call: () => Promise<unknown>): Promise<string> {
 
 describe("a file that is no store of ours is refused, and left as it is", () => {
   const cases: Readonly<Record<string, () => Promise<void> | void>> = {
-    "text": () => writeFile(path, "this is no database, but a text of some length ".repeat(50)),
+    text: () => writeFile(path, "this is no database, but a text of some length ".repeat(50)),
     "another program's database": () => alter("CREATE TABLE t (x)"),
     "a newer format": async () => {
       await (await openSqliteStore({ path })).close();
@@ -96,13 +96,17 @@ test("who only looks creates nothing and writes nothing", async () => {
   await put(await open(), "k", "1");
   const looker = await open(true);
   expect(contents(await looker.read("", PATIENT))).toEqual({ k: "1" });
-  expect(await codeOf(() => looker.commit({ guards: [], writes: [{ key: "k", value: "2" }] }, PATIENT))).toBe("store-unavailable");
+  expect(await codeOf(() => looker.commit({ guards: [], writes: [{ key: "k", value: "2" }] }, PATIENT))).toBe(
+    "store-unavailable",
+  );
 });
 
 test("rows that somebody else wrote are told as they are, and harm nothing else", async () => {
   const store = await open();
   const revision = await put(store, "k", "1");
-  alter("INSERT INTO records (key, value, version) VALUES ('garbage', CAST(x'ff00fe' AS TEXT), 7), (CAST(x'ff' AS TEXT), '', -1)");
+  alter(
+    "INSERT INTO records (key, value, version) VALUES ('garbage', CAST(x'ff00fe' AS TEXT), 7), (CAST(x'ff' AS TEXT), '', -1)",
+  );
   const { records } = await store.read("", PATIENT);
   expect(records).toContainEqual({ key: "k", value: "1", version: revision });
   expect(records.every(({ value }) => typeof value === "string")).toBe(true);
@@ -130,7 +134,9 @@ test("a file that is cut short under an open store fails its calls, and kills no
   await put(store, "k", "1");
   alter("PRAGMA wal_checkpoint(TRUNCATE)");
   await truncate(path, 0);
-  const outcome = await store.commit({ guards: [], writes: [{ key: "k", value: "2" }] }, PATIENT).catch((error: unknown) => error);
+  const outcome = await store
+    .commit({ guards: [], writes: [{ key: "k", value: "2" }] }, PATIENT)
+    .catch((error: unknown) => error);
   expect(outcome).toSatisfy((value) => value instanceof VipdError || (value as { kind: string }).kind === "committed");
 });
 
@@ -141,7 +147,9 @@ describe("a process in the middle of a commit", () => {
     const holder = await startHolder();
     holder.kill("SIGSTOP");
     const began = performance.now();
-    expect(await codeOf(() => store.commit({ guards: [], writes: [{ key: "k", value: "2" }] }, { timeoutMs: 150 }))).toBe("store-unavailable");
+    expect(
+      await codeOf(() => store.commit({ guards: [], writes: [{ key: "k", value: "2" }] }, { timeoutMs: 150 })),
+    ).toBe("store-unavailable");
     expect(performance.now() - began).toBeLessThan(150 + SLACK_MS);
     expect(contents(await store.read("", { timeoutMs: 150 }))).toEqual({ k: "1" });
   });

@@ -76,7 +76,9 @@ export function describeWatches(current: () => Harness): void {
       await put(other, "end", "1");
       await follower.until(({ changes }) => changes.some(({ key }) => key === "end"));
       const told = follower.changes.filter(({ key }) => key !== "end");
-      const falsehoods = told.filter(({ key, value, version }) => !truth.has(JSON.stringify([key, value, String(version)])));
+      const falsehoods = told.filter(
+        ({ key, value, version }) => !truth.has(JSON.stringify([key, value, String(version)])),
+      );
       expect(falsehoods).toEqual([]);
       expect(lastOf(told)).toEqual(lastOf([...truth].map(parsed)));
       await follower.stop();
@@ -89,7 +91,9 @@ export function describeWatches(current: () => Harness): void {
       await put(store, "a/1", "1");
       await put(store, "b/1", "1");
       const expected = [2, 1, 1];
-      await Promise.all(followers.map((follower, index) => follower.until(({ changes }) => changes.length === expected[index])));
+      await Promise.all(
+        followers.map((follower, index) => follower.until(({ changes }) => changes.length === expected[index])),
+      );
       await Promise.all(followers.map((follower) => follower.stop()));
     });
 
@@ -118,7 +122,8 @@ export function describeWatches(current: () => Harness): void {
     test("a watch ends without an error when its signal aborts: before, at its start, and later", async () => {
       const store = await current().open();
       const { revision } = await store.read("", PATIENT);
-      for await (const event of store.watch("", revision, AbortSignal.abort())) expect(event, "nothing is told").toBeUndefined();
+      for await (const event of store.watch("", revision, AbortSignal.abort()))
+        expect(event, "nothing is told").toBeUndefined();
       await new Follower(store, "", revision).stop();
       const later = new Follower(store, "", revision);
       await put(store, "k", "1");

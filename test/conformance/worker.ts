@@ -11,7 +11,9 @@ export type Order =
   | { readonly type: "contend"; readonly prefix: string; readonly times: number };
 
 /** What it is told. */
-export type Answer = { readonly result: Snapshot | CommitResult | readonly Operation[] | "ready" } | { readonly error: string };
+export type Answer =
+  | { readonly result: Snapshot | CommitResult | readonly Operation[] | "ready" }
+  | { readonly error: string };
 
 function obey(store: Store, order: Order): Promise<Snapshot | CommitResult | readonly Operation[]> {
   switch (order.type) {

@@ -84,11 +84,24 @@ class Demo {
   /** Waits until every node is a holder or a candidate. */
   async quiet(): Promise<void> {
     for (const daemon of this.daemons.values())
-      await daemon.until("has its part", (status) => status.session.state === "live" && status.elections[0]?.holderAlive === true && status.elections[0].eligible === true, PATIENCE_MS);
+      await daemon.until(
+        "has its part",
+        (status) =>
+          status.session.state === "live" &&
+          status.elections[0]?.holderAlive === true &&
+          status.elections[0].eligible === true,
+        PATIENCE_MS,
+      );
   }
 
   async table(): Promise<void> {
-    const result = await this.fleet.vipctl(this.lan.hosts[0] ?? this.lan.client, ["status", "--store", this.fleet.store, "--fleet", "test"]);
+    const result = await this.fleet.vipctl(this.lan.hosts[0] ?? this.lan.client, [
+      "status",
+      "--store",
+      this.fleet.store,
+      "--fleet",
+      "test",
+    ]);
     for (const line of result.stdout.trimEnd().split("\n")) this.screen.line(`     ${line}`);
     if (result.code !== 0) throw new Error(`vipctl status failed: ${result.stderr}`);
   }
@@ -112,7 +125,9 @@ class Demo {
     const overlapMs = recorder.overlapMs(VIP, [old, heir], from);
     const single = overlapMs === 0 && recorder.hands(VIP, from).at(-1) === heir;
     const verdict = single ? screen.good("ok") : screen.bad("FAILED");
-    screen.line(`     ${screen.host(old)} -> ${screen.host(heir)}   client's gap ${gapMs} ms   two answered at once for ${overlapMs.toFixed(0)} ms   ${verdict}`);
+    screen.line(
+      `     ${screen.host(old)} -> ${screen.host(heir)}   client's gap ${gapMs} ms   two answered at once for ${overlapMs.toFixed(0)} ms   ${verdict}`,
+    );
     return single;
   }
 
@@ -134,7 +149,11 @@ async function play(demo: Demo): Promise<boolean> {
   for (const [i, trouble] of TROUBLES.entries()) good = (await demo.endure(trouble, i + 1)) && good;
   screen.line();
   await demo.table();
-  screen.line(good ? `\n  ${screen.good("Every step moved the address, and at no instant did two hosts answer.")}` : `\n  ${screen.bad("A step did not show what it must.")}`);
+  screen.line(
+    good
+      ? `\n  ${screen.good("Every step moved the address, and at no instant did two hosts answer.")}`
+      : `\n  ${screen.bad("A step did not show what it must.")}`,
+  );
   return good;
 }
 
@@ -143,7 +162,9 @@ async function keep(demo: Demo, signal: AbortSignal): Promise<void> {
   const { screen } = demo;
   const [first] = demo.lan.hosts;
   screen.line(`\n  The fleet runs on. Files: ${demo.fleet.directory}`);
-  screen.line("  Type: status | kill H | start H | freeze H | thaw H | unplug H | plug H | hand-over | quit   (H: alpha, beta or gamma)");
+  screen.line(
+    "  Type: status | kill H | start H | freeze H | thaw H | unplug H | plug H | hand-over | quit   (H: alpha, beta or gamma)",
+  );
   screen.line(`  From another terminal: ip netns exec ${first?.namespace.name ?? ""} ping ${VIP}\n`);
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: "vipd> ", signal });
   lines.prompt();
@@ -159,7 +180,8 @@ async function keep(demo: Demo, signal: AbortSignal): Promise<void> {
 async function obey(demo: Demo, command: string, name: string): Promise<void> {
   const daemon = demo.daemons.get(name);
   if (command === "status") return demo.table();
-  if (command === "hand-over") return void (await (await demo.holder()).admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }));
+  if (command === "hand-over")
+    return void (await (await demo.holder()).admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }));
   if (command === "") return;
   if (daemon === undefined) return demo.screen.line("no such command or host");
   if (command === "kill") return daemon.kill();
@@ -181,7 +203,9 @@ async function main(): Promise<number> {
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
   const demo = new Demo();
-  const whenInterrupted = new Promise<false>((resolve) => interrupted.signal.addEventListener("abort", () => resolve(false), { once: true }));
+  const whenInterrupted = new Promise<false>((resolve) =>
+    interrupted.signal.addEventListener("abort", () => resolve(false), { once: true }),
+  );
   try {
     const show = demo.start().then(() => play(demo));
     const good = await Promise.race([show, whenInterrupted]);

@@ -12,7 +12,13 @@ const bench = useFleet(["a"]);
 const VIPS = oneVip(200);
 
 /** Runs the daemon to its end: how it exited, and its only message. */
-async function refused(settings: { vips?: string; store?: string; ttl?: string; stateDir?: string; extra?: string }): Promise<{ code: number | null; said: string }> {
+async function refused(settings: {
+  vips?: string;
+  store?: string;
+  ttl?: string;
+  stateDir?: string;
+  extra?: string;
+}): Promise<{ code: number | null; said: string }> {
   const { fleet } = bench();
   const host = bench().host("a");
   const result = await fleet.vipd(host, ["-c", fleet.configure(host, { vips: VIPS, ...settings })]);
@@ -21,10 +27,25 @@ async function refused(settings: { vips?: string; store?: string; ttl?: string; 
 
 test.each([
   ["an unknown key", { extra: "vipps: 1" }, /vipps/u, /vips/u],
-  ["a wrong type", { vips: "  web: {interface: eth0, addresses: [10.77.0.50/24], priority: high}\n" }, /vips\.web\.priority/u, /number|1 to 254/u],
-  ["an address without a prefix", { vips: "  web: {interface: eth0, addresses: [10.77.0.50]}\n" }, /vips\.web\.addresses\[0\]/u, /10\.77\.0\.50\//u],
+  [
+    "a wrong type",
+    { vips: "  web: {interface: eth0, addresses: [10.77.0.50/24], priority: high}\n" },
+    /vips\.web\.priority/u,
+    /number|1 to 254/u,
+  ],
+  [
+    "an address without a prefix",
+    { vips: "  web: {interface: eth0, addresses: [10.77.0.50]}\n" },
+    /vips\.web\.addresses\[0\]/u,
+    /10\.77\.0\.50\//u,
+  ],
   ["a missing interface key", { vips: "  web: {addresses: [10.77.0.50/24]}\n" }, /vips\.web\.interface/u, /missing/u],
-  ["a duplicate VIP", { vips: `${VIPS}  copy: {interface: eth0, addresses: [10.77.0.50/24]}\n` }, /vips\.copy/u, /vips\.web/u],
+  [
+    "a duplicate VIP",
+    { vips: `${VIPS}  copy: {interface: eth0, addresses: [10.77.0.50/24]}\n` },
+    /vips\.copy/u,
+    /vips\.web/u,
+  ],
   ["a ttl below the store's floor", { ttl: "300ms" }, /ttl/u, /500ms/u],
   ["an unknown store", { store: "zookeper://h" }, /store/u, /sqlite:/u],
 ])("%s: exit 78, and the message names the place and what would be right", async (_, settings, place, mend) => {
@@ -54,7 +75,11 @@ test("without privileges: exit 77, naming the capability", async () => {
   chmodSync(stateDir, 0o777);
   chmodSync(fleet.directory, 0o777);
   const file = fleet.configure(host, { vips: VIPS, stateDir });
-  const result = await fleet.vipd(host, ["-c", file], ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
+  const result = await fleet.vipd(
+    host,
+    ["-c", file],
+    ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"],
+  );
   expect(result).toMatchObject({ code: 77, stderr: expect.stringMatching(/CAP_NET_(ADMIN|RAW)/u) });
 });
 
@@ -99,7 +124,10 @@ test("an admin socket in use: exit 69, and whoever uses it keeps it", async () =
 test("--check tells all mistakes at once and starts nothing", async () => {
   const { fleet } = bench();
   const host = bench().host("a");
-  const file = fleet.configure(host, { vips: "  web: {interface: eth0, addresses: [10.77.0.50], priority: 999}\n", ttl: "1 fortnight" });
+  const file = fleet.configure(host, {
+    vips: "  web: {interface: eth0, addresses: [10.77.0.50], priority: 999}\n",
+    ttl: "1 fortnight",
+  });
   const result = await fleet.vipd(host, ["--check", "-c", file]);
   expect(result.code).toBe(78);
   for (const place of ["ttl", "vips.web.priority", "vips.web.addresses[0]"]) expect(result.stderr).toContain(place);

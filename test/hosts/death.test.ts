@@ -45,7 +45,10 @@ test("SIGSTOP beyond the lease, then SIGCONT: the frozen host is silent, and sta
   await idle(500);
   const thawed = now();
   a?.signal("SIGCONT");
-  await a?.until("has seen that its session is gone", (status) => status.elections[0]?.role !== "holder" && status.session.state === "live");
+  await a?.until(
+    "has seen that its session is gone",
+    (status) => status.elections[0]?.role !== "holder" && status.session.state === "live",
+  );
   await idle(300);
   expect(recorder.hands(VIP, from)).toEqual(["a", "b"]);
   expect(recorder.hands(VIP6, from)).toEqual(["a", "b"]);

@@ -10,7 +10,12 @@ test("step-down moves the VIP to the best other candidate, which was told before
   const { fleet, recorder, now } = bench();
   const [a, b] = await bench().startAll();
   const from = now();
-  const result = await fleet.vipctl(bench().host("a"), ["step-down", "web", "--config", fleet.configFile(bench().host("a"))]);
+  const result = await fleet.vipctl(bench().host("a"), [
+    "step-down",
+    "web",
+    "--config",
+    fleet.configFile(bench().host("a")),
+  ]);
   expect(result).toMatchObject({ code: 0 });
   await b?.holds();
   await recorder.answered(VIP, (name) => name === "b", from);
@@ -24,11 +29,15 @@ test("step-down to a named node moves it there", async () => {
   const { recorder, now } = bench();
   const [a, , c] = await bench().startAll();
   const from = now();
-  await expect(a?.admin.stepDown({ election: "web", to: "c" }, { timeoutMs: 2_000 })).resolves.toMatchObject({ accepted: true });
+  await expect(a?.admin.stepDown({ election: "web", to: "c" }, { timeoutMs: 2_000 })).resolves.toMatchObject({
+    accepted: true,
+  });
   await c?.holds();
   await recorder.answered(VIP, (name) => name === "c", from);
   expect(recorder.hands(VIP, from)).toEqual(["a", "c"]);
-  await expect(a?.admin.stepDown({ election: "web", to: "b" }, { timeoutMs: 2_000 })).resolves.toMatchObject({ accepted: false });
+  await expect(a?.admin.stepDown({ election: "web", to: "b" }, { timeoutMs: 2_000 })).resolves.toMatchObject({
+    accepted: false,
+  });
 });
 
 test("SIGTERM lets go, hands over, exits 0, and leaves neither address nor fence behind", async () => {

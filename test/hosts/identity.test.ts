@@ -35,7 +35,11 @@ test("the same node id on another host never answers, and both are told", async 
   await first.holds();
   const from = now();
   const second = fleet.start(bench().host("b"), { vips: oneVip(250), node: "twin" });
-  const status = await second.until("tells of its namesake", (seen) => seen.warnings.some((warning) => warning.includes("twin")), 15_000);
+  const status = await second.until(
+    "tells of its namesake",
+    (seen) => seen.warnings.some((warning) => warning.includes("twin")),
+    15_000,
+  );
   expect(status.elections[0]?.role ?? "idle").not.toBe("holder");
   await idle(2_000);
   expect(recorder.overlapMs(VIP, ["a"], from)).toBe(0);

@@ -12,7 +12,10 @@ test("a VIP deleted by hand is put back while the lease holds", async () => {
   const { recorder, now } = bench();
   const [a] = await bench().startAll();
   const host = bench().host("a");
-  for (const [family, ip] of [["-4", `${VIP}/24`], ["-6", `${VIP6}/64`]] as const) {
+  for (const [family, ip] of [
+    ["-4", `${VIP}/24`],
+    ["-6", `${VIP6}/64`],
+  ] as const) {
     const from = now();
     host.namespace.exec("ip", family, "address", "delete", ip, "dev", "eth0");
     await recorder.answered(ip.split("/")[0] ?? "", (name) => name === "a", from);
@@ -47,7 +50,11 @@ test("a second answerer on the wire is detected and reported", async () => {
   const [a] = await bench().startAll({ extra: "" }, "    announce:\n      refresh: 1s\n");
   const { client } = bench().lan;
   client.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
-  const status = await a?.until("tells of the second answerer", (seen) => seen.elections[0]?.conflict !== null && seen.elections[0] !== undefined, 20_000);
+  const status = await a?.until(
+    "tells of the second answerer",
+    (seen) => seen.elections[0]?.conflict !== null && seen.elections[0] !== undefined,
+    20_000,
+  );
   expect(status?.elections[0]?.conflict).toContain(client.mac);
   expect(status?.warnings.join("\n")).toContain(client.mac);
 });

@@ -10,7 +10,10 @@ test.each([VIP, VIP6])("two hosts that both have %s bound are seen as two answer
   const { recorder, now, idle } = bench();
   const from = now();
   const prefix = ip.includes(":") ? "/64" : "/24";
-  for (const name of ["a", "b"]) bench().host(name).namespace.exec("ip", "address", "add", `${ip}${prefix}`, "dev", "eth0", ...(ip.includes(":") ? ["nodad"] : []));
+  for (const name of ["a", "b"])
+    bench()
+      .host(name)
+      .namespace.exec("ip", "address", "add", `${ip}${prefix}`, "dev", "eth0", ...(ip.includes(":") ? ["nodad"] : []));
   await recorder.answered(ip, () => true, from);
   await idle(300);
   expect(new Set(recorder.hands(ip, from))).toEqual(new Set(["a", "b"]));

@@ -32,7 +32,10 @@ test("a changed address replaces the old one", async () => {
   await a.holds();
   fleet.configure(host, { vips: "  web:\n    interface: eth0\n    addresses: [10.77.0.51/24]\n" });
   a.signal("SIGHUP");
-  await a.until("holds the new address", (status) => status.elections[0]?.role === "holder" && status.elections[0].addresses.includes("10.77.0.51/24"));
+  await a.until(
+    "holds the new address",
+    (status) => status.elections[0]?.role === "holder" && status.elections[0].addresses.includes("10.77.0.51/24"),
+  );
   await expect.poll(() => bench().isBound(host, "10.77.0.51"), { timeout: 5_000 }).toBe(true);
   expect(bench().isBound(host, VIP)).toBe(false);
 });
@@ -43,7 +46,10 @@ test("a bad file is refused with its place and what would be right; the running 
   const a = fleet.start(host, { vips: oneVip(200) });
   await a.holds();
   const from = now();
-  writeFileSync(fleet.configFile(host), `store: ${fleet.store}\nvips:\n  web:\n    interface: eth0\n    adresses: [1.2.3.4/24]\n`);
+  writeFileSync(
+    fleet.configFile(host),
+    `store: ${fleet.store}\nvips:\n  web:\n    interface: eth0\n    adresses: [1.2.3.4/24]\n`,
+  );
   a.signal("SIGHUP");
   await expect.poll(() => a.log(), { timeout: 5_000 }).toContain("the running configuration is kept");
   expect(a.log()).toContain("adresses");

@@ -13,7 +13,10 @@ function json(...args: readonly string[]): Promise<{ code: number | null; said: 
   return jsonOn("a", ...args);
 }
 
-async function jsonOn(host: string, ...args: readonly string[]): Promise<{ code: number | null; said: Record<string, unknown> }> {
+async function jsonOn(
+  host: string,
+  ...args: readonly string[]
+): Promise<{ code: number | null; said: Record<string, unknown> }> {
   const { code, stdout, stderr } = await bench().fleet.vipctl(bench().host(host), [...args, "--json"]);
   expect(stdout, stderr).not.toBe("");
   return { code, said: JSON.parse(stdout) as Record<string, unknown> };
@@ -47,7 +50,10 @@ test("who-owns in words tells holder, token and how fresh", async () => {
 
 test("--confirm is true of a living holder, and not of a dead one", async () => {
   const [a, b] = await bench().startAll({ ttl: "3s" });
-  expect(await json("who-owns", "web", "--confirm", ...storeArgs())).toMatchObject({ code: 0, said: { confirmed: true } });
+  expect(await json("who-owns", "web", "--confirm", ...storeArgs())).toMatchObject({
+    code: 0,
+    said: { confirmed: true },
+  });
   b?.signal("SIGTERM");
   await b?.ended;
   await a?.kill();
@@ -60,7 +66,10 @@ test("--verify agrees when one host answers, and says so when the wire and the s
   await bench().startAll();
   const agreed = await jsonOn("b", "who-owns", "web", "--verify", ...socketArgs("b"));
   expect(agreed, JSON.stringify(agreed)).toMatchObject({ code: 0, said: { wire: { agrees: true } } });
-  expect(await jsonOn("a", "who-owns", "web", "--verify", ...socketArgs("a"))).toMatchObject({ code: 0, said: { wire: { agrees: true } } });
+  expect(await jsonOn("a", "who-owns", "web", "--verify", ...socketArgs("a"))).toMatchObject({
+    code: 0,
+    said: { wire: { agrees: true } },
+  });
   bench().lan.client.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
   const differs = await json("who-owns", "web", "--verify", ...socketArgs("a"));
   expect(differs.said).toMatchObject({ wire: { agrees: false } });
@@ -70,10 +79,19 @@ test("--verify agrees when one host answers, and says so when the wire and the s
 test("a name that nobody knows: exit 2; a store that is not there: exit 3; no daemon and no store: exit 69", async () => {
   const { fleet, host } = { fleet: bench().fleet, host: bench().host("a") };
   await bench().startAll();
-  expect(await fleet.vipctl(host, ["who-owns", "nope", ...socketArgs()])).toMatchObject({ code: 2, stderr: expect.stringContaining("there is web") });
+  expect(await fleet.vipctl(host, ["who-owns", "nope", ...socketArgs()])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("there is web"),
+  });
   expect(await fleet.vipctl(host, ["who-owns"])).toMatchObject({ code: 2 });
-  expect(await fleet.vipctl(host, ["who-owns", "web", "--store", "sqlite:/nowhere/at/all.db"])).toMatchObject({ code: 3, stderr: expect.stringContaining("/nowhere/at/all.db") });
-  expect(await fleet.vipctl(host, ["who-owns", "web", "--socket", join(fleet.directory, "none.sock")])).toMatchObject({ code: 69, stderr: expect.stringContaining("no daemon listens") });
+  expect(await fleet.vipctl(host, ["who-owns", "web", "--store", "sqlite:/nowhere/at/all.db"])).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("/nowhere/at/all.db"),
+  });
+  expect(await fleet.vipctl(host, ["who-owns", "web", "--socket", join(fleet.directory, "none.sock")])).toMatchObject({
+    code: 69,
+    stderr: expect.stringContaining("no daemon listens"),
+  });
 });
 
 test("without its daemon vipctl reads the store that the configuration names, and says so", async () => {
@@ -82,7 +100,12 @@ test("without its daemon vipctl reads the store that the configuration names, an
   a?.signal("SIGTERM");
   await a?.ended;
   await b?.holds();
-  const { code, stdout, stderr } = await fleet.vipctl(bench().host("a"), ["who-owns", "web", "--config", fleet.configFile(bench().host("a"))]);
+  const { code, stdout, stderr } = await fleet.vipctl(bench().host("a"), [
+    "who-owns",
+    "web",
+    "--config",
+    fleet.configFile(bench().host("a")),
+  ]);
   expect(stderr).toContain("read straight from the store");
   expect(stdout).toContain("held by b");
   expect(code).toBe(0);
@@ -118,7 +141,11 @@ test("--watch tells a change of hands when it happens", async () => {
   const { fleet } = bench();
   const [a, b] = await bench().startAll();
   const lines: string[] = [];
-  const watching = fleet.vipctl(bench().host("b"), ["who-owns", "web", "--watch", "--json", ...socketArgs("b")], (text) => lines.push(...text.trim().split("\n")));
+  const watching = fleet.vipctl(
+    bench().host("b"),
+    ["who-owns", "web", "--watch", "--json", ...socketArgs("b")],
+    (text) => lines.push(...text.trim().split("\n")),
+  );
   const holders = (): readonly unknown[] => lines.map((line) => (JSON.parse(line) as { holder: unknown }).holder);
   await expect.poll(holders, { timeout: 5_000 }).toEqual(["a"]);
   await a?.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 });

@@ -93,8 +93,12 @@ test("the caller's signal ends a campaign that has not led", async () => {
     await untilAborted(signal);
   });
   await begun.promise;
-  await expect(b.lead("job", () => "never", { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ code: "aborted" });
-  await expect(b.lead("job", () => "never", { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+  await expect(b.lead("job", () => "never", { signal: AbortSignal.timeout(100) })).rejects.toMatchObject({
+    code: "aborted",
+  });
+  await expect(b.lead("job", () => "never", { signal: AbortSignal.abort() })).rejects.toMatchObject({
+    code: "aborted",
+  });
   await Promise.all([expect(leading).rejects.toMatchObject({ code: "aborted" }), a.resign("job")]);
 });
 
@@ -140,7 +144,8 @@ describe("a lease that is lost while the work runs", () => {
       ...store,
       guarantees: store.guarantees,
       read: (...args: Parameters<typeof store.read>) => (cut.off ? new Promise<never>(() => {}) : store.read(...args)),
-      commit: (...args: Parameters<typeof store.commit>) => (cut.off ? new Promise<never>(() => {}) : store.commit(...args)),
+      commit: (...args: Parameters<typeof store.commit>) =>
+        cut.off ? new Promise<never>(() => {}) : store.commit(...args),
       watch: (...args: Parameters<typeof store.watch>) => store.watch(...args),
       close: () => store.close(),
     };

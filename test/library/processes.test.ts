@@ -28,7 +28,11 @@ afterEach(async () => {
 });
 
 function start(): ChildProcess {
-  const worker = spawn(process.execPath, ["--no-warnings", EXAMPLE, `sqlite:${directory}/fleet.db`, join(directory, "journal")], { stdio: ["ignore", "ignore", "pipe"] });
+  const worker = spawn(
+    process.execPath,
+    ["--no-warnings", EXAMPLE, `sqlite:${directory}/fleet.db`, join(directory, "journal")],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
   worker.stderr?.pipe(process.stderr);
   workers.push(worker);
   return worker;
@@ -48,10 +52,13 @@ function journal(): readonly Line[] {
   } catch {
     return [];
   }
-  return text.split("\n").filter((line) => line !== "").map((line) => {
-    const [token = "", pid = "", at = ""] = line.split(" ");
-    return { token: BigInt(token), pid: Number(pid), at: BigInt(at) };
-  });
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [token = "", pid = "", at = ""] = line.split(" ");
+      return { token: BigInt(token), pid: Number(pid), at: BigInt(at) };
+    });
 }
 
 /** Who wrote the last line, once somebody has written with a token greater than `after`. */

@@ -10,8 +10,7 @@ import { Script } from "./process.ts";
 
 const NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"];
 const USER_NAMESPACE = ["unshare", "-Urnm"];
-const [program = "", ...rest] = [...NOBODY, ...USER_NAMESPACE, "true"];
-const userNamespaces = spawnSync(program, rest).status === 0;
+const userNamespaces = spawnSync("setpriv", [...NOBODY.slice(1), ...USER_NAMESPACE, "true"]).status === 0;
 
 const DONE = {
   kind: "netdev",

@@ -59,7 +59,7 @@ describe("a failed call names itself and the errno", () => {
     ["recvfrom", "EBADF", () => void receive(-1, new Uint8Array(1))],
     ["close", "EBADF", () => closeFd(-1)],
   ])("%s: %s", (call, name, act) => {
-    expect(act).toThrow(refusal(call, name) as Error);
+    expect(act).toThrow(refusal(call, name));
     expect(act).toThrow(new RegExp(`^${call} failed: .+ \\(${name}\\)$`, "u"));
   });
 });
@@ -147,7 +147,7 @@ describe("sockets in a host", () => {
     const fd = wire().host.inside(() => udpSocket("10.77.0.1", 7001));
     closers.push(() => closeFd(fd));
     const to = Uint8Array.of(AF_INET, 0, 0x1b, 0x5a, 10, 77, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0);
-    expect(() => sendTo(fd, Uint8Array.of(1), to)).toThrow(refusal("sendto", "EPERM") as Error);
+    expect(() => sendTo(fd, Uint8Array.of(1), to)).toThrow(refusal("sendto", "EPERM"));
     expect(() => sendTo(fd, Uint8Array.of(1), to)).toThrow(/packet filter/u);
   });
 

@@ -25,11 +25,15 @@ export function assurePrograms(): boolean {
     process.stdout.write(`installing ${packages.join(", ")} ...\n`);
     withoutServices(() => {
       spawnSync("apt-get", ["update", "-qq"], { stdio: ["ignore", "ignore", "inherit"] });
-      spawnSync(command[0] ?? "", command.slice(1), { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+      spawnSync(command[0] ?? "", command.slice(1), {
+        stdio: ["ignore", "ignore", "inherit"],
+        env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+      });
     });
   }
   const still = absent();
-  if (still.length > 0) process.stderr.write(`these programs are missing: ${still.join(", ")}; install them: ${command.join(" ")}\n`);
+  if (still.length > 0)
+    process.stderr.write(`these programs are missing: ${still.join(", ")}; install them: ${command.join(" ")}\n`);
   return still.length === 0;
 }
 
@@ -50,5 +54,9 @@ function withoutServices(run: () => void): void {
 }
 
 function has(program: string): boolean {
-  return spawnSync("sh", ["-c", `command -v "${program}"`], { env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` } }).status === 0;
+  return (
+    spawnSync("sh", ["-c", `command -v "${program}"`], {
+      env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` },
+    }).status === 0
+  );
 }

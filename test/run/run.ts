@@ -8,13 +8,22 @@ import { check, type Outcome } from "./step.ts";
 import { vitest } from "./vitest.ts";
 
 /** Runs a tool of the project with the Node.js that it brings, whatever the PATH has. */
-const tool = (name: string, file: string, ...args: readonly string[]): Promise<Outcome> => check(name, process.execPath, [join("node_modules", file), ...args]);
+const tool = (name: string, file: string, ...args: readonly string[]): Promise<Outcome> =>
+  check(name, process.execPath, [join("node_modules", file), ...args]);
 
 const CHECKS: readonly (() => Promise<Outcome>)[] = [
   () => tool("types", "typescript/bin/tsc", "-p", "tsconfig.json"),
   () => tool("lint", "oxlint/bin/oxlint", "--type-aware", "--deny-warnings"),
   () => tool("format", "oxfmt/bin/oxfmt", "--check"),
-  () => tool("arrows of dependency", "dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "src", "adapters"),
+  () =>
+    tool(
+      "arrows of dependency",
+      "dependency-cruiser/bin/dependency-cruiser.mjs",
+      "--config",
+      ".dependency-cruiser.mjs",
+      "src",
+      "adapters",
+    ),
   () => tool("dead code", "knip/bin/knip.js"),
 ];
 

@@ -19,7 +19,12 @@ export interface Ended {
 }
 
 /** Runs a program in a process group of its own, which is ended as a whole at the deadline. */
-export function runProgram(command: string, args: readonly string[], deadlineMs: number, echo: boolean): Promise<Ended> {
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  deadlineMs: number,
+  echo: boolean,
+): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
     let output = "";
@@ -46,7 +51,9 @@ export function runProgram(command: string, args: readonly string[], deadlineMs:
 export async function check(name: string, command: string, args: readonly string[]): Promise<Outcome> {
   const from = performance.now();
   const { code, output } = await runProgram(command, args, 300_000, false);
-  process.stdout.write(`${code === 0 ? "ok    " : "FAILED"}  ${name} (${((performance.now() - from) / 1_000).toFixed(1)} s)\n`);
+  process.stdout.write(
+    `${code === 0 ? "ok    " : "FAILED"}  ${name} (${((performance.now() - from) / 1_000).toFixed(1)} s)\n`,
+  );
   if (code !== 0) process.stdout.write(`${output}\n`);
   return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
 }

@@ -25,7 +25,14 @@ export async function vitest(projects: readonly string[], deadlineMs: number): P
   const name = projects.join(", ");
   process.stdout.write(`\n--- ${name}\n`);
   try {
-    const args = ["node_modules/vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${file}`, ...projects.flatMap((project) => ["--project", project])];
+    const args = [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${file}`,
+      ...projects.flatMap((project) => ["--project", project]),
+    ];
     const { code } = await runProgram(process.execPath, args, deadlineMs, true);
     return count(name, projects, code, readReport(file));
   } finally {
@@ -51,10 +58,15 @@ function count(name: string, projects: readonly string[], code: number, found: R
   const tests = found.testResults.flatMap((file) => file.assertionResults);
   const passed = tests.filter(({ status }) => status === "passed").length;
   const skipped = tests.filter(({ status }) => !["passed", "failed"].includes(status)).map(({ fullName }) => fullName);
-  const empty = projects.filter((project) => !found.testResults.some((file) => file.name.includes(`/test/${project}/`) && file.assertionResults.length > 0));
+  const empty = projects.filter(
+    (project) =>
+      !found.testResults.some((file) => file.name.includes(`/test/${project}/`) && file.assertionResults.length > 0),
+  );
   for (const project of empty) process.stdout.write(`FAILED  ${project}: it has run no test\n`);
   // A file that cannot be loaded fails without a test of its own; an unhandled error fails the run only.
-  const broken = found.testResults.filter((file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed")).length;
+  const broken = found.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed"),
+  ).length;
   const failed = tests.filter(({ status }) => status === "failed").length + broken + empty.length;
   return { name, passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped };
 }

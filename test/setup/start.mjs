@@ -30,7 +30,10 @@ function npm() {
 
 function install() {
   process.stderr.write("installing the packages of the project (npm ci) ...\n");
-  const { status } = spawnSync(npm(), ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: ROOT, stdio: ["ignore", 2, 2] });
+  const { status } = spawnSync(npm(), ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: ROOT,
+    stdio: ["ignore", 2, 2],
+  });
   if (status === 0 && existsSync(NODE)) return;
   process.stderr.write("the packages could not be installed: see above; the project needs npm and its registry once\n");
   process.exit(69);
@@ -38,6 +41,9 @@ function install() {
 
 if (!isInstalled()) install();
 const [program, ...rest] = process.argv.slice(2);
-const child = spawn(NODE, ["--disable-warning=ExperimentalWarning", join(ROOT, program ?? ""), ...rest], { stdio: "inherit", cwd: ROOT });
+const child = spawn(NODE, ["--disable-warning=ExperimentalWarning", join(ROOT, program ?? ""), ...rest], {
+  stdio: "inherit",
+  cwd: ROOT,
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 70)));

@@ -38,7 +38,12 @@ export const CANARIES: readonly Canary[] = [
   { name: "a token of before the store was put back", breaks: [4], trouble: "restore", perturb: oldTokens },
   { name: "release before the address is gone", breaks: [1, 2], releasesFirst: true },
   { name: "a fence without a timeout", breaks: [3], fenceFlaw: "no-timeout" },
-  { name: "a fence that is not armed before the clock is read", breaks: [1, 3], trouble: "freeze", fenceFlaw: "unarmed" },
+  {
+    name: "a fence that is not armed before the clock is read",
+    breaks: [1, 3],
+    trouble: "freeze",
+    fenceFlaw: "unarmed",
+  },
   { name: "a stale read accepted over newer news", breaks: [1, 6, 7], perturb: staleReads },
   { name: "no quarantine after the store lost data", breaks: [1], trouble: "restore", perturb: trusting },
   { name: "leases of others broken after half of their length", breaks: [1], sight: 0.5 },
@@ -48,10 +53,16 @@ export const CANARIES: readonly Canary[] = [
 ];
 
 /** Session records as the canary sees them. */
-export function sightOf<T extends { readonly value: string | null }>(canary: Canary | null, records: readonly T[]): readonly T[] {
+export function sightOf<T extends { readonly value: string | null }>(
+  canary: Canary | null,
+  records: readonly T[],
+): readonly T[] {
   const { sight } = canary ?? {};
   if (sight === undefined) return records;
-  return records.map((record) => ({ ...record, value: record.value?.replace(/"ttlMs":(\d+)/u, (_, ms: string) => `"ttlMs":${Number(ms) * sight}`) ?? null }));
+  return records.map((record) => ({
+    ...record,
+    value: record.value?.replace(/"ttlMs":(\d+)/u, (_, ms: string) => `"ttlMs":${Number(ms) * sight}`) ?? null,
+  }));
 }
 
 function fromTheAnswer(state: State, event: Event, now: Instant): readonly [State, Event] {
@@ -66,7 +77,10 @@ function unknownIsSuccess(state: State, event: Event): readonly [State, Event] {
 }
 
 function epochBlind(state: State, event: Event): readonly [State, Event] {
-  return [state, event.type === "committed" && state.mirror.epoch !== null ? { ...event, epoch: state.mirror.epoch } : event];
+  return [
+    state,
+    event.type === "committed" && state.mirror.epoch !== null ? { ...event, epoch: state.mirror.epoch } : event,
+  ];
 }
 
 function oldTokens(state: State, event: Event): readonly [State, Event] {
@@ -76,7 +90,10 @@ function oldTokens(state: State, event: Event): readonly [State, Event] {
 
 function staleReads(state: State, event: Event, now: Instant): readonly [State, Event] {
   if (event.type !== "read") return [state, event];
-  return [{ ...state, mirror: { ...emptyMirror(now), epoch: state.mirror.epoch, epochSeenAt: state.mirror.epochSeenAt } }, event];
+  return [
+    { ...state, mirror: { ...emptyMirror(now), epoch: state.mirror.epoch, epochSeenAt: state.mirror.epochSeenAt } },
+    event,
+  ];
 }
 
 function trusting(state: State, event: Event): readonly [State, Event] {

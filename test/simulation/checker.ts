@@ -89,7 +89,10 @@ export class Checker {
     const leasedAt = this.leasedAt.get(daemon.options.node) ?? Number.NEGATIVE_INFINITY;
     const until = daemon.kernel.clock.trueTimeOf(after.validUntil);
     if (until > leasedAt + this.ttlMs + EPSILON)
-      this.say(3, `${daemon.options.node} takes its lease to last until ${until.toFixed(2)}, but its last beat was sent at ${leasedAt.toFixed(2)}`);
+      this.say(
+        3,
+        `${daemon.options.node} takes its lease to last until ${until.toFixed(2)}, but its last beat was sent at ${leasedAt.toFixed(2)}`,
+      );
   }
 
   /** A commit has been applied, at this very moment. */
@@ -98,12 +101,19 @@ export class Checker {
     if (author === undefined) return;
     for (const { key, value } of txn.writes) {
       const [folder, name] = (key.split("/live/")[1] ?? "").split("/");
-      if (folder === "sessions" && name === author && value !== null) this.beat(author, JSON.parse(value) as SessionValue);
+      if (folder === "sessions" && name === author && value !== null)
+        this.beat(author, JSON.parse(value) as SessionValue);
       if (folder === "sessions" && name === author && value === null) this.left(author);
       if (folder !== "elections" || name === undefined || value === null) continue;
       const was = before.get(key)?.value;
       const holder = (JSON.parse(value) as ElectionValue).holder;
-      this.changedHands(name, was === undefined ? null : (JSON.parse(was) as ElectionValue).holder, holder, author, revision);
+      this.changedHands(
+        name,
+        was === undefined ? null : (JSON.parse(was) as ElectionValue).holder,
+        holder,
+        author,
+        revision,
+      );
     }
   }
 
@@ -113,7 +123,8 @@ export class Checker {
   }
 
   private changedHands(election: string, from: string | null, to: string | null, author: string, token: bigint): void {
-    if (token <= (this.grants.get(election)?.token ?? -1n)) this.say(4, `the token of ${election} did not grow: ${token}`);
+    if (token <= (this.grants.get(election)?.token ?? -1n))
+      this.say(4, `the token of ${election} did not grow: ${token}`);
     this.grants.set(election, { holder: to, token });
     if (to !== null) this.granted.add(`${election}/${to}/${token}`);
     if (from === author && to !== author) this.checkReleased(author, election);
@@ -133,7 +144,9 @@ export class Checker {
   private checkSole(host: SimHost): void {
     const { now } = this.world;
     for (const ip of host.kernel.ipsKnown()) {
-      const answering = [...this.hosts.values()].filter(({ kernel }) => kernel.answersUntil(ip) > now && !kernel.answersByHand(ip));
+      const answering = [...this.hosts.values()].filter(
+        ({ kernel }) => kernel.answersUntil(ip) > now && !kernel.answersByHand(ip),
+      );
       if (answering.length > 1) this.say(1, `${answering.map(({ name }) => name).join(" and ")} answer for ${ip}`);
     }
   }
@@ -142,7 +155,8 @@ export class Checker {
     const { daemon } = host;
     if (daemon === null || until < this.world.now) return;
     const leasedAt = this.leasedAt.get(host.name) ?? Number.NEGATIVE_INFINITY;
-    if (until > leasedAt + this.ttlMs) this.say(3, `${host.name} opens until ${until.toFixed(2)}, but its last beat was sent at ${leasedAt.toFixed(2)}`);
+    if (until > leasedAt + this.ttlMs)
+      this.say(3, `${host.name} opens until ${until.toFixed(2)}, but its last beat was sent at ${leasedAt.toFixed(2)}`);
     for (const election of new Set(ips.map(electionOf))) this.checkGrant(daemon, election);
   }
 
@@ -150,7 +164,8 @@ export class Checker {
     const { node } = daemon.options;
     const tenure = daemon.election.state.tenures.get(election);
     if (tenure?.phase !== "on") return this.say(2, `${node} opens ${election} without a grant`);
-    if (!this.granted.has(`${election}/${node}/${tenure.token}`)) this.say(2, `${node} opens ${election} with token ${tenure.token}, which it was never given`);
+    if (!this.granted.has(`${election}/${node}/${tenure.token}`))
+      this.say(2, `${node} opens ${election} with token ${tenure.token}, which it was never given`);
     const last = this.opened.get(election);
     if (last !== undefined && (last.token > tenure.token || (last.token === tenure.token && last.node !== node)))
       this.say(4, `${node} opens ${election} with token ${tenure.token} after ${last.node} did with ${last.token}`);

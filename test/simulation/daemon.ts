@@ -87,11 +87,18 @@ export class SimDaemon {
     this.timers = this.makeTimers();
     this.ports = new HostPorts(modules.kernel, modules.process, options.canary?.fenceFlaw ?? null);
     const unfitMs = UNFIT_LEASES * options.ttlMs;
-    this.vips = new VipHolder({ timers: this.timers, addresses: this.ports, fence: this.ports.fence, packets: this.ports.packets, log: SILENT, listener: {
-      held: () => {},
-      released: (election) => this.post({ type: "let-go", election }),
-      unfit: (election, reason) => this.post({ type: "unfit", election, reason, forMs: unfitMs }),
-    } });
+    this.vips = new VipHolder({
+      timers: this.timers,
+      addresses: this.ports,
+      fence: this.ports.fence,
+      packets: this.ports.packets,
+      log: SILENT,
+      listener: {
+        held: () => {},
+        released: (election) => this.post({ type: "let-go", election }),
+        unfit: (election, reason) => this.post({ type: "unfit", election, reason, forMs: unfitMs }),
+      },
+    });
     this.election = this.makeElection();
   }
 
@@ -119,7 +126,8 @@ export class SimDaemon {
     const kept = new Map(config.map((vip) => [vip.name, vip]));
     for (const vip of this.config) {
       const next = kept.get(vip.name);
-      if (next === undefined || addressKey(next) !== addressKey(vip)) this.post({ type: "candidacy", election: vip.name, candidacy: null });
+      if (next === undefined || addressKey(next) !== addressKey(vip))
+        this.post({ type: "candidacy", election: vip.name, candidacy: null });
     }
     this.config = config;
     this.vips.plan(config.map(planOf));
@@ -165,7 +173,10 @@ export class SimDaemon {
       tick: { type: "tick" } as const,
     };
     const initial = initialState(self, incarnation, adopt, this.timers.now());
-    return new Driver<State, Event, Effect>(machine, initial, { timers: this.timers, perform: (effect) => this.perform(effect) });
+    return new Driver<State, Event, Effect>(machine, initial, {
+      timers: this.timers,
+      perform: (effect) => this.perform(effect),
+    });
   }
 
   private perform(effect: Effect): void {
@@ -215,8 +226,7 @@ export class SimDaemon {
     this.modules.link.commit(txn, timeoutMs, (answer) => {
       const { world, process } = this.modules;
       world.say(process.name, () => `commit ${attempt}: ${answer.kind === "done" ? answer.value.kind : answer.kind}`);
-      if (answer.kind !== "done")
-        return this.post({ type: answer.kind, attempt, message: answer.kind });
+      if (answer.kind !== "done") return this.post({ type: answer.kind, attempt, message: answer.kind });
       if (answer.value.kind === "conflict") return this.post({ type: "conflict", attempt });
       this.post({ type: "committed", attempt, revision: answer.value.revision, epoch: answer.value.epoch });
     });
@@ -233,10 +243,14 @@ export class SimDaemon {
       stop();
       this.post({ type: "gap", reason: "changes are missing" });
       const again = this.kernel.clock.stretch(this.election.state.rhythm.retryEveryMs);
-      world.at(world.now + again, () => {
-        this.stopWatch = null;
-        this.post({ type: "gap", reason: "the watch ended" });
-      }, process);
+      world.at(
+        world.now + again,
+        () => {
+          this.stopWatch = null;
+          this.post({ type: "gap", reason: "the watch ended" });
+        },
+        process,
+      );
     });
     this.stopWatch = stop;
   }
@@ -249,14 +263,23 @@ export class SimDaemon {
   private stand(vip: VipSetup): void {
     const candidacy = this.candidacyOf(vip);
     const known = this.election.state.candidacies.get(vip.name);
-    if (JSON.stringify(known) !== JSON.stringify(candidacy)) this.post({ type: "candidacy", election: vip.name, candidacy });
+    if (JSON.stringify(known) !== JSON.stringify(candidacy))
+      this.post({ type: "candidacy", election: vip.name, candidacy });
   }
 
   private candidacyOf(vip: VipSetup): Candidacy {
     const eligible = this.kernel.linkUp;
     const { priority, preempt, preemptDelayMs } = vip;
     const addresses = vip.addresses.map(({ ip, prefix }) => `${ip}/${prefix}`);
-    return { priority, preempt, preemptDelayMs, eligible, reason: eligible ? "" : `${INTERFACE} is down`, addresses, interface: INTERFACE };
+    return {
+      priority,
+      preempt,
+      preemptDelayMs,
+      eligible,
+      reason: eligible ? "" : `${INTERFACE} is down`,
+      addresses,
+      interface: INTERFACE,
+    };
   }
 
   private changed(): void {

@@ -102,11 +102,22 @@ export class SimHost {
     const adopt = this.claim !== null && this.claim.boot === this.boots;
     const incarnation = adopt && this.claim !== null ? this.claim.incarnation : this.renew();
     const life = `${name}-life-${++this.serial}`;
-    world.say(name, () => `starts, ${adopt ? "adopting" : "anew"}, with ${JSON.stringify(this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]))}`);
+    world.say(
+      name,
+      () =>
+        `starts, ${adopt ? "adopting" : "anew"}, with ${JSON.stringify(this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]))}`,
+    );
     const link = new StoreLink(network, process, name, kernel.clock);
     const options = { node: name, host: name, life, ttlMs, incarnation, adopt, canary };
     const daemon = new SimDaemon(options, this.config, {
-      world, process, kernel, link, onStep, onSend, renewIncarnation: () => this.renew(), onExit: () => this.exited(process),
+      world,
+      process,
+      kernel,
+      link,
+      onStep,
+      onSend,
+      renewIncarnation: () => this.renew(),
+      onExit: () => this.exited(process),
     });
     this.daemon = daemon;
     world.at(world.now, () => daemon.start(), process);

@@ -4,7 +4,15 @@
 import { VipdError } from "../../src/base/errors.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
-import type { AddressTable, BoundAddress, Fence, HoldResult, HostEvent, Link, PacketLink } from "../../src/ports/host.ts";
+import type {
+  AddressTable,
+  BoundAddress,
+  Fence,
+  HoldResult,
+  HostEvent,
+  Link,
+  PacketLink,
+} from "../../src/ports/host.ts";
 import type { HostClock } from "./host-clock.ts";
 import type { Process, TrueTime, World } from "./world.ts";
 
@@ -59,7 +67,9 @@ export class Kernel {
   /** What of an address' holding is left: bound with our mark, or open. */
   isLeft(ip: string): boolean {
     const bound = this.bound.get(ip);
-    return (bound?.address.ours === true && bound.until > this.world.now) || (this.openUntil.get(ip) ?? -1) > this.world.now;
+    return (
+      (bound?.address.ours === true && bound.until > this.world.now) || (this.openUntil.get(ip) ?? -1) > this.world.now
+    );
   }
 
   /** Somebody with an `ip` command. */
@@ -247,7 +257,10 @@ class FencePort implements Fence {
     if (timeoutMs <= 0) return { kind: "too-late" };
     process.point();
     if (this.flaw !== "unarmed" && !armed()) return { kind: "too-late" };
-    kernel.open(addresses.map(({ ip }) => ip), this.flaw === "no-timeout" ? 1e9 : timeoutMs);
+    kernel.open(
+      addresses.map(({ ip }) => ip),
+      this.flaw === "no-timeout" ? 1e9 : timeoutMs,
+    );
     process.point();
     return { kind: "open" };
   }

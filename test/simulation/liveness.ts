@@ -34,7 +34,8 @@ export function steadyMs({ ttlMs }: Scenario): number {
 /** Restarts the daemon of a host that holds something, within its lease: nothing may move, and nothing may fall silent. */
 export function restartOne(fleet: Fleet): void {
   const { world, scenario, checker } = fleet;
-  const held = (host: SimHost): readonly string[] => scenario.vips.filter((vip) => host.daemon?.election.state.tenures.get(vip)?.phase === "on");
+  const held = (host: SimHost): readonly string[] =>
+    scenario.vips.filter((vip) => host.daemon?.election.state.tenures.get(vip)?.phase === "on");
   const host = [...fleet.hosts.values()].find((other) => held(other).length > 0);
   if (host === undefined) return;
   const before = new Map(held(host).map((vip) => [vip, checker.grantOf(vip)]));
@@ -45,8 +46,10 @@ export function restartOne(fleet: Fleet): void {
     for (const [vip, grant] of before) {
       const now = checker.grantOf(vip);
       // A token from before the store was put back is renewed: that moves nothing.
-      if (now?.holder !== grant?.holder || (now?.token !== grant?.token && !restored)) checker.say(7, `${vip} moved when the daemon of ${host.name} was restarted`);
-      if (!holds(host, vip, world.now)) checker.say(7, `${vip} fell silent when the daemon of ${host.name} was restarted`);
+      if (now?.holder !== grant?.holder || (now?.token !== grant?.token && !restored))
+        checker.say(7, `${vip} moved when the daemon of ${host.name} was restarted`);
+      if (!holds(host, vip, world.now))
+        checker.say(7, `${vip} fell silent when the daemon of ${host.name} was restarted`);
     }
   };
   const restMs = steadyMs(scenario) / 2;
@@ -71,7 +74,8 @@ export function checkSteady(fleet: Fleet): void {
 function checkHeld(fleet: Fleet, trouble: string): void {
   for (const vip of fleet.scenario.vips) {
     const able = [...fleet.hosts.values()].filter((host) => couldHold(host, vip));
-    if (able.length > 0 && !able.some((host) => holds(host, vip, fleet.world.now))) fleet.checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
+    if (able.length > 0 && !able.some((host) => holds(host, vip, fleet.world.now)))
+      fleet.checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
   }
 }
 
@@ -90,9 +94,11 @@ function checkAlive({ checker, scenario }: Fleet, daemon: SimDaemon): void {
   if (state.stopping) return;
   if (ownSession(state) === undefined) checker.say(6, `${node} has no session: ${summary(daemon)}`);
   if (state.unsettled.length > 0) checker.say(6, `${node} still does not know what became of its requests`);
-  for (const [election, tenure] of state.tenures) if (tenure.phase === "closing") checker.say(6, `${node} closes ${election} for ever`);
+  for (const [election, tenure] of state.tenures)
+    if (tenure.phase === "closing") checker.say(6, `${node} closes ${election} for ever`);
   const most = (MOST_STEPS_A_SECOND * steadyMs(scenario)) / 1_000;
-  if (daemon.steps > most) checker.say(6, `${node} took ${daemon.steps} steps in ${steadyMs(scenario)} ms of calm: it spins`);
+  if (daemon.steps > most)
+    checker.say(6, `${node} took ${daemon.steps} steps in ${steadyMs(scenario)} ms of calm: it spins`);
 }
 
 function daemons(fleet: Fleet): readonly SimDaemon[] {
@@ -102,8 +108,15 @@ function daemons(fleet: Fleet): readonly SimDaemon[] {
 function summary({ election: { state }, vips }: SimDaemon): string {
   const { identity, informed, reading, readWanted, inFlight, unsettled, tenures, mirror } = state;
   return JSON.stringify({
-    identity, informed, reading, readWanted, inFlight: inFlight?.number, unsettled: unsettled.length,
-    epoch: mirror.epoch, settledOn: mirror.fleet?.value?.epoch,
-    tenures: [...tenures].map(([name, { phase }]) => `${name} ${phase}`), holdings: [...vips.state.holdings].map(([name, { phase }]) => `${name} ${phase}`),
+    identity,
+    informed,
+    reading,
+    readWanted,
+    inFlight: inFlight?.number,
+    unsettled: unsettled.length,
+    epoch: mirror.epoch,
+    settledOn: mirror.fleet?.value?.epoch,
+    tenures: [...tenures].map(([name, { phase }]) => `${name} ${phase}`),
+    holdings: [...vips.state.holdings].map(([name, { phase }]) => `${name} ${phase}`),
   });
 }

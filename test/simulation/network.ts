@@ -96,7 +96,8 @@ export class StoreLink {
       // Without reordering a watch is a stream: nothing arrives before what was sent earlier.
       latest = world.random.chance(weather.repeatChance) ? at : Math.max(at, latest);
       world.at(latest, () => onNews(news), this.process);
-      if (world.random.chance(weather.repeatChance)) world.at(latest + 1 + world.random.next() * 50, () => onNews(news), this.process);
+      if (world.random.chance(weather.repeatChance))
+        world.at(latest + 1 + world.random.next() * 50, () => onNews(news), this.process);
     });
     return stop;
   }
@@ -110,7 +111,11 @@ export class StoreLink {
       cancelLimit();
       onAnswer(answer);
     };
-    const cancelLimit = world.at(world.now + this.clock.stretch(timeoutMs), () => settle({ kind: "unknown" }), this.process);
+    const cancelLimit = world.at(
+      world.now + this.clock.stretch(timeoutMs),
+      () => settle({ kind: "unknown" }),
+      this.process,
+    );
     if (world.random.chance(this.network.weather.refuseChance) || this.network.outage === "refuses") {
       world.at(world.now + 0.3, () => settle({ kind: "refused" }), this.process);
       return;

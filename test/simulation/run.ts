@@ -40,7 +40,10 @@ export interface Fleet {
 }
 
 /** Runs the scenario of a seed. */
-export function run(seed: number, { canary = null, trouble = canary?.trouble ?? null, verbose = false }: RunOptions = {}): RunResult {
+export function run(
+  seed: number,
+  { canary = null, trouble = canary?.trouble ?? null, verbose = false }: RunOptions = {},
+): RunResult {
   const random = seededRandom(seed);
   const scenario = drawScenario(seed, random, trouble);
   const world = new World(random, verbose);
@@ -57,15 +60,21 @@ export function run(seed: number, { canary = null, trouble = canary?.trouble ?? 
     if (changesHands(applied)) changesOfHands += 1;
   };
   for (const setup of scenario.hosts) {
-    hosts.set(setup.name, new SimHost(setup, {
-      world, network, ttlMs: scenario.ttlMs, canary,
-      onBoot: (host) => checker.follow(host),
-      onSend: (daemon, beat) => checker.sent(daemon, beat),
-      onStep: (daemon, after) => {
-        steps += 1;
-        checker.stepped(daemon, after);
-      },
-    }));
+    hosts.set(
+      setup.name,
+      new SimHost(setup, {
+        world,
+        network,
+        ttlMs: scenario.ttlMs,
+        canary,
+        onBoot: (host) => checker.follow(host),
+        onSend: (daemon, beat) => checker.sent(daemon, beat),
+        onStep: (daemon, after) => {
+          steps += 1;
+          checker.stepped(daemon, after);
+        },
+      }),
+    );
   }
   for (const fault of scenario.faults) world.at(fault.at, () => strike(fleet, fault, canary));
   world.at(scenario.calmAt, () => calmDown(fleet));
@@ -97,7 +106,11 @@ function strike(fleet: Fleet, fault: Fault, canary: Canary | null): void {
       return after(fleet, fault.forMs, () => (network.outage = "none"));
     case "storm":
       network.weather = fault.weather;
-      return after(fleet, fault.forMs, () => (network.weather = world.now < world.calmAt ? fleet.scenario.weather : FAIR));
+      return after(
+        fleet,
+        fault.forMs,
+        () => (network.weather = world.now < world.calmAt ? fleet.scenario.weather : FAIR),
+      );
     case "restore":
       return restore(fleet, fault, () => store.restore(fault.commitsBack, canary?.store === "revisions-fall"));
     default:
@@ -130,7 +143,10 @@ function strikeHost(fleet: Fleet, host: SimHost, fault: HostFault, canary: Canar
   }
 }
 
-type DaemonFault = Exclude<HostFault, { kind: "link-down" | "refusal" | "address-removed" | "address-bound" | "overrun" | "reboot" }>;
+type DaemonFault = Exclude<
+  HostFault,
+  { kind: "link-down" | "refusal" | "address-removed" | "address-bound" | "overrun" | "reboot" }
+>;
 
 function strikeDaemon(fleet: Fleet, host: SimHost, fault: DaemonFault, canary: Canary | null): void {
   const { daemon } = host;

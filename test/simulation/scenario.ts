@@ -23,7 +23,13 @@ export interface HostSetup {
 export type Trouble =
   | { readonly kind: "freeze"; readonly after: number; readonly forMs: number }
   /** `backMs: null`: it stays away. `keepsState`: the state directory is still there. */
-  | { readonly kind: "kill"; readonly after: number; readonly backMs: number | null; readonly keepsState: boolean; readonly config: readonly VipSetup[] | null }
+  | {
+      readonly kind: "kill";
+      readonly after: number;
+      readonly backMs: number | null;
+      readonly keepsState: boolean;
+      readonly config: readonly VipSetup[] | null;
+    }
   | { readonly kind: "stop"; readonly backMs: number | null; readonly config: readonly VipSetup[] | null }
   | { readonly kind: "reboot"; readonly backMs: number }
   | { readonly kind: "link-down"; readonly forMs: number }
@@ -56,7 +62,14 @@ export interface Scenario {
 
 /** A way to the store on which nothing goes wrong. */
 export const FAIR: Weather = {
-  delayMs: [0.3, 3], lossChance: 0, lateChance: 0, lateMs: 0, refuseChance: 0, dropChance: 0, repeatChance: 0, gapChance: 0,
+  delayMs: [0.3, 3],
+  lossChance: 0,
+  lateChance: 0,
+  lateMs: 0,
+  refuseChance: 0,
+  dropChance: 0,
+  repeatChance: 0,
+  gapChance: 0,
 };
 
 /** Addresses that a VIP may have; the second is one that a new configuration may bring. */
@@ -91,19 +104,26 @@ function drawHost(random: Random, name: string, vips: readonly string[], ttlMs: 
 }
 
 function drawConfig(random: Random, vips: readonly string[], ttlMs: number, changed: boolean): readonly VipSetup[] {
-  return vips.filter(() => random.chance(changed ? 0.8 : 0.95)).map((name) => ({
-    name,
-    addresses: drawAddresses(random, vips.indexOf(name), changed),
-    priority: random.pick([100, 100, 101, 150, 200]),
-    preempt: random.chance(0.5),
-    preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
-  }));
+  return vips
+    .filter(() => random.chance(changed ? 0.8 : 0.95))
+    .map((name) => ({
+      name,
+      addresses: drawAddresses(random, vips.indexOf(name), changed),
+      priority: random.pick([100, 100, 101, 150, 200]),
+      preempt: random.chance(0.5),
+      preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
+    }));
 }
 
 function drawAddresses(random: Random, vip: number, changed: boolean): readonly VipAddress[] {
   const count = random.chance(0.3) ? 2 : 1;
   const first = changed && random.chance(0.3) ? 1 : 0;
-  return Array.from({ length: count }, (_, index) => ({ family: 4, ip: addressOf(vip, first + index), prefix: 24, interface: INTERFACE }));
+  return Array.from({ length: count }, (_, index) => ({
+    family: 4,
+    ip: addressOf(vip, first + index),
+    prefix: 24,
+    interface: INTERFACE,
+  }));
 }
 
 function addressOf(vip: number, index: number): string {
@@ -136,37 +156,91 @@ type Draw = (random: Random, ttlMs: number, vips: readonly string[], hosts: read
 /** Each kind of trouble with its weight. */
 const TROUBLES: readonly (readonly [kind: Trouble["kind"], weight: number, draw: Draw])[] = [
   ["freeze", 6, (random, ttlMs) => ({ kind: "freeze", after: drawPoints(random), forMs: drawSpan(random, ttlMs) })],
-  ["kill", 3, (random, ttlMs, vips) => ({
-    kind: "kill",
-    after: drawPoints(random),
-    backMs: drawBack(random, ttlMs),
-    keepsState: random.chance(0.8),
-    config: drawNewConfig(random, ttlMs, vips),
-  })],
-  ["stop", 2, (random, ttlMs, vips) => ({ kind: "stop", backMs: drawBack(random, ttlMs), config: drawNewConfig(random, ttlMs, vips) })],
+  [
+    "kill",
+    3,
+    (random, ttlMs, vips) => ({
+      kind: "kill",
+      after: drawPoints(random),
+      backMs: drawBack(random, ttlMs),
+      keepsState: random.chance(0.8),
+      config: drawNewConfig(random, ttlMs, vips),
+    }),
+  ],
+  [
+    "stop",
+    2,
+    (random, ttlMs, vips) => ({
+      kind: "stop",
+      backMs: drawBack(random, ttlMs),
+      config: drawNewConfig(random, ttlMs, vips),
+    }),
+  ],
   ["reboot", 1, (random, ttlMs) => ({ kind: "reboot", backMs: drawSpan(random, ttlMs) })],
   ["link-down", 2, (random, ttlMs) => ({ kind: "link-down", forMs: drawSpan(random, ttlMs) })],
-  ["cut", 3, (random, ttlMs) => ({ kind: "cut", direction: random.pick(["requests", "answers", "both"]), forMs: drawSpan(random, ttlMs) })],
-  ["refusal", 2, (random, ttlMs) => ({ kind: "refusal", what: random.pick(["bind", "unbind", "close", "hold"]), forMs: drawSpan(random, ttlMs) })],
+  [
+    "cut",
+    3,
+    (random, ttlMs) => ({
+      kind: "cut",
+      direction: random.pick(["requests", "answers", "both"]),
+      forMs: drawSpan(random, ttlMs),
+    }),
+  ],
+  [
+    "refusal",
+    2,
+    (random, ttlMs) => ({
+      kind: "refusal",
+      what: random.pick(["bind", "unbind", "close", "hold"]),
+      forMs: drawSpan(random, ttlMs),
+    }),
+  ],
   ["address-removed", 1, (random, _ttlMs, vips) => ({ kind: "address-removed", ip: drawIp(random, vips) })],
   ["address-bound", 1, (random, _ttlMs, vips) => ({ kind: "address-bound", ip: drawIp(random, vips) })],
   ["overrun", 1, (random, ttlMs) => ({ kind: "overrun", forMs: drawSpan(random, ttlMs) })],
-  ["step-down", 3, (random, _ttlMs, vips, hosts) => ({ kind: "step-down", election: random.pick(vips), to: random.chance(0.5) ? null : random.pick(hosts).name })],
+  [
+    "step-down",
+    3,
+    (random, _ttlMs, vips, hosts) => ({
+      kind: "step-down",
+      election: random.pick(vips),
+      to: random.chance(0.5) ? null : random.pick(hosts).name,
+    }),
+  ],
   ["reload", 2, (random, ttlMs, vips) => ({ kind: "reload", config: drawConfig(random, vips, ttlMs, true) })],
-  ["outage", 1, (random, ttlMs) => ({ kind: "outage", how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) })],
-  ["storm", 2, (random, ttlMs) => ({ kind: "storm", weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) })],
-  ["restore", 2, (random) => ({
-    kind: "restore",
-    commitsBack: random.pick([1, 2, 3, 5, 10, 20, 1_000]),
-    following: random.chance(0.5) ? null : random.next() * 20,
-  })],
+  [
+    "outage",
+    1,
+    (random, ttlMs) => ({ kind: "outage", how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) }),
+  ],
+  [
+    "storm",
+    2,
+    (random, ttlMs) => ({ kind: "storm", weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) }),
+  ],
+  [
+    "restore",
+    2,
+    (random) => ({
+      kind: "restore",
+      commitsBack: random.pick([1, 2, 3, 5, 10, 20, 1_000]),
+      following: random.chance(0.5) ? null : random.next() * 20,
+    }),
+  ],
 ];
 
 /** Every kind of trouble. */
 export const TROUBLE_KINDS: readonly Trouble["kind"][] = TROUBLES.map(([kind]) => kind);
 
-function drawTrouble(random: Random, favourite: Trouble["kind"] | null, ...facts: [ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]]): Trouble {
-  const weighed = TROUBLES.map(([kind, weight, draw]) => [kind === favourite ? weight * FAVOURED : weight, draw] as const);
+function drawTrouble(
+  random: Random,
+  favourite: Trouble["kind"] | null,
+  ...facts: [ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]]
+): Trouble {
+  const weighed = TROUBLES.map(
+    ([kind, weight, draw]) => [kind === favourite ? weight * FAVOURED : weight, draw] as const,
+  );
   let ticket = random.next() * weighed.reduce((sum, [weight]) => sum + weight, 0);
   for (const [weight, draw] of weighed) {
     ticket -= weight;

@@ -26,17 +26,21 @@ describe("the simulated fleet", () => {
     expect(reportOf(result)).toBe("");
   });
 
-  it.skipIf(ONLY !== undefined)(`keeps its promises from seed ${FIRST} on, ${SEEDS} times`, { timeout: LIMIT_MS }, () => {
-    const failed: string[] = [];
-    let changesOfHands = 0;
-    for (let seed = FIRST; seed < FIRST + SEEDS && failed.length < ENOUGH; seed += 1) {
-      const result = run(seed, { trouble: TROUBLE });
-      changesOfHands += result.changesOfHands;
-      if (result.violations.length > 0) failed.push(reportOf(result));
-    }
-    expect(failed.join("\n")).toBe("");
-    expect(changesOfHands, "a simulation in which nothing moves shows nothing").toBeGreaterThan(SEEDS);
-  });
+  it.skipIf(ONLY !== undefined)(
+    `keeps its promises from seed ${FIRST} on, ${SEEDS} times`,
+    { timeout: LIMIT_MS },
+    () => {
+      const failed: string[] = [];
+      let changesOfHands = 0;
+      for (let seed = FIRST; seed < FIRST + SEEDS && failed.length < ENOUGH; seed += 1) {
+        const result = run(seed, { trouble: TROUBLE });
+        changesOfHands += result.changesOfHands;
+        if (result.violations.length > 0) failed.push(reportOf(result));
+      }
+      expect(failed.join("\n")).toBe("");
+      expect(changesOfHands, "a simulation in which nothing moves shows nothing").toBeGreaterThan(SEEDS);
+    },
+  );
 
   it("gives the same run for the same seed", () => {
     const [one, other] = [run(FIRST, { verbose: true }), run(FIRST, { verbose: true })];

@@ -31,6 +31,8 @@ export function describeTxn(txn: Txn): string {
 
 function shortly(value: string): string {
   const fields = JSON.parse(value) as Readonly<Record<string, unknown>>;
-  const shown = ["beat", "holder", "eligible", "priority", "epoch", "incarnation", "reason"].filter((name) => fields[name] !== undefined);
+  const shown = ["beat", "holder", "eligible", "priority", "epoch", "incarnation", "reason"].filter(
+    (name) => fields[name] !== undefined,
+  );
   return `{${shown.map((name) => `${name}:${JSON.stringify(fields[name])}`).join(",")}}`;
 }

@@ -110,7 +110,9 @@ function before(a: Entry, b: Entry): boolean {
 }
 
 /** What strikes a process at one of its next points of code. */
-type Strike = { after: number; readonly kind: "kill" } | { after: number; readonly kind: "freeze"; readonly forMs: number };
+type Strike =
+  | { after: number; readonly kind: "kill" }
+  | { after: number; readonly kind: "freeze"; readonly forMs: number };
 
 /** A process of the operating system: it runs, is frozen, or is dead. */
 export class Process {

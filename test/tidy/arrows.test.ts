@@ -15,11 +15,22 @@ const report = z.object({
 });
 
 function cruise(root: string, ...paths: readonly string[]): z.infer<typeof report> {
-  const { stdout } = spawnSync(process.execPath, ["node_modules/dependency-cruiser/bin/dependency-cruiser.mjs", "--config", ".dependency-cruiser.mjs", "--output-type", "json", ...paths], {
-    encoding: "utf8",
-    maxBuffer: 64 * 1024 * 1024,
-    env: { ...process.env, VIPD_ARROWS_ROOT: root },
-  });
+  const { stdout } = spawnSync(
+    process.execPath,
+    [
+      "node_modules/dependency-cruiser/bin/dependency-cruiser.mjs",
+      "--config",
+      ".dependency-cruiser.mjs",
+      "--output-type",
+      "json",
+      ...paths,
+    ],
+    {
+      encoding: "utf8",
+      maxBuffer: 64 * 1024 * 1024,
+      env: { ...process.env, VIPD_ARROWS_ROOT: root },
+    },
+  );
   return report.parse(JSON.parse(stdout));
 }
 
@@ -29,6 +40,10 @@ test("every rule is broken by the canary, and seen", () => {
 });
 
 test("the check sees every file of the program", () => {
-  const files = ["src", "adapters"].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts")).map((name) => join(folder, name)));
+  const files = ["src", "adapters"].flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => join(folder, name)),
+  );
   expect(cruise("", "src", "adapters").modules.length).toBeGreaterThanOrEqual(files.length);
 });

@@ -5,23 +5,34 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { jsonSchema } from "../../src/config/schema.ts";
 
-const tracked = execFileSync("git", ["ls-files", "-z"], { encoding: "utf8" }).split("\0").filter((name) => name !== "" && name !== "package-lock.json");
+const tracked = execFileSync("git", ["ls-files", "-z"], { encoding: "utf8" })
+  .split("\0")
+  .filter((name) => name !== "" && name !== "package-lock.json");
 
 test("no file names a path of the machine it was written on, or a private registry", () => {
-  const traces = tracked.filter((name) => !name.startsWith("test/tidy/") && /\/(?:work|home|root)\/[a-z]|"resolved"/u.test(readFileSync(name, "utf8")));
+  const traces = tracked.filter(
+    (name) =>
+      !name.startsWith("test/tidy/") && /\/(?:work|home|root)\/[a-z]|"resolved"/u.test(readFileSync(name, "utf8")),
+  );
   expect(traces).toEqual([]);
   expect(readFileSync("package-lock.json", "utf8")).not.toMatch(/"resolved": "https?:\/\/(?!registry\.npmjs\.org)/u);
 });
 
 test("nothing is left undone in the text of the program", () => {
   const words = ["TO", "FIX"].map((start, i) => start + ["DO", "ME"][i]).join("|");
-  const undone = tracked.filter((name) => /^(?:src|adapters|test)\//u.test(name) && new RegExp(`\\b(?:${words})\\b|\\.only\\(`, "u").test(readFileSync(name, "utf8")));
+  const undone = tracked.filter(
+    (name) =>
+      /^(?:src|adapters|test)\//u.test(name) &&
+      new RegExp(`\\b(?:${words})\\b|\\.only\\(`, "u").test(readFileSync(name, "utf8")),
+  );
   expect(undone).toEqual([]);
 });
 
 test("every key of the configuration is described in the reference", () => {
   const reference = readFileSync("docs/configuration.md", "utf8");
-  const keys = [...JSON.stringify(jsonSchema()).matchAll(/"([A-Za-z]+)":\{"(?:description|type|anyOf|default)/gu)].map((match) => match[1] ?? "");
+  const keys = [...JSON.stringify(jsonSchema()).matchAll(/"([A-Za-z]+)":\{"(?:description|type|anyOf|default)/gu)].map(
+    (match) => match[1] ?? "",
+  );
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !reference.includes(`\`${key}\``) && !reference.includes(`.${key}\``))).toEqual([]);
 });

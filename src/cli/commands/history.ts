@@ -26,7 +26,11 @@ export async function history(what: string, options: HistoryOptions, modules: Vi
     if (options.json === true) modules.out.write(`${toJson(changes)}\n`);
     else {
       const style = styleFor(modules.out, modules.env);
-      const rows = changes.map(({ atWallMs, node, reason }) => [{ text: formatMoment(atWallMs) }, node === null ? { text: "free", style: style.warn } : { text: node, style: style.good }, { text: reason }]);
+      const rows = changes.map(({ atWallMs, node, reason }) => [
+        { text: formatMoment(atWallMs) },
+        node === null ? { text: "free", style: style.warn } : { text: node, style: style.good },
+        { text: reason },
+      ]);
       const heading = ["AT", "HOLDER", "WHY"].map((text) => ({ text, style: style.dim }));
       modules.out.write(`${formatTable([heading, ...rows])}\n`);
     }

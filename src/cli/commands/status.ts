@@ -19,7 +19,8 @@ const CLEAR = "\u001b[H\u001b[2J";
 export async function status(options: StatusOptions, modules: VipctlModules): Promise<ExitCode> {
   const source = await openSource(options, modules);
   try {
-    if (source.kind === "store" && source.because !== null) modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
+    if (source.kind === "store" && source.because !== null)
+      modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
     if (options.watch !== true) return show(await source.reader.read(modules.signal), options, modules);
     for await (const view of source.reader.watch(modules.signal)) {
       if (options.json !== true && modules.out.isTerminal) modules.out.write(CLEAR);
@@ -32,7 +33,10 @@ export async function status(options: StatusOptions, modules: VipctlModules): Pr
 }
 
 function show(view: FleetView, options: StatusOptions, modules: VipctlModules): ExitCode {
-  const text = options.json === true ? toJson(view) : describeFleet(view, styleFor(modules.out, modules.env), modules.timers.wallMs());
+  const text =
+    options.json === true
+      ? toJson(view)
+      : describeFleet(view, styleFor(modules.out, modules.env), modules.timers.wallMs());
   modules.out.write(`${text}\n`);
   return view.store.ok ? EXIT.ok : EXIT.store;
 }
@@ -43,8 +47,15 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
   const nodes = view.nodes.map((node) => nodeRow(node, view, style));
   const parts = [
     headLines(view, style).join("\n"),
-    elections.length === 0 ? "no VIPs yet" : formatTable([heading(["VIP", "ADDRESSES", "HOLDER (MASTER)", "FOR", "TOKEN", "CANDIDATES (BACKUP)"], style), ...elections]),
-    nodes.length === 0 ? "no nodes yet" : formatTable([heading(["NODE", "HOST", "SESSION", "LAST BEAT", "LEASE", "PART"], style), ...nodes]),
+    elections.length === 0
+      ? "no VIPs yet"
+      : formatTable([
+          heading(["VIP", "ADDRESSES", "HOLDER (MASTER)", "FOR", "TOKEN", "CANDIDATES (BACKUP)"], style),
+          ...elections,
+        ]),
+    nodes.length === 0
+      ? "no nodes yet"
+      : formatTable([heading(["NODE", "HOST", "SESSION", "LAST BEAT", "LEASE", "PART"], style), ...nodes]),
     view.warnings.map((warning) => style.warn(`! ${harmless(warning)}`)).join("\n"),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
@@ -52,9 +63,16 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
 
 function headLines(view: FleetView, style: Style): readonly string[] {
   const { store } = view;
-  const state = store.ok ? style.good("reachable") : style.bad(`not reachable: ${harmless(store.lastError ?? "no reason known")}`);
+  const state = store.ok
+    ? style.good("reachable")
+    : style.bad(`not reachable: ${harmless(store.lastError ?? "no reason known")}`);
   const lines = [`fleet ${style.bold(harmless(view.fleet))}, store ${harmless(store.url)}, ${state}`];
-  if (isStatus(view)) lines.push(style.dim(`seen by ${harmless(view.node)}, vipd ${harmless(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`));
+  if (isStatus(view))
+    lines.push(
+      style.dim(
+        `seen by ${harmless(view.node)}, vipd ${harmless(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`,
+      ),
+    );
   return lines;
 }
 
@@ -65,8 +83,13 @@ function heading(names: readonly string[], style: Style): readonly Cell[] {
 function electionRow(election: ElectionView, style: Style, wallMs: number): readonly Cell[] {
   const { holder, holderAlive, conflict } = election;
   const others = election.candidates.filter(({ node }) => node !== holder);
-  const candidates = others.map(({ node, priority, eligible, alive, reason }) => `${node} ${priority}${mark(eligible, alive, reason)}`);
-  const held: Cell = holder === null ? { text: "free", style: style.warn } : { text: holderAlive === true ? holder : `${holder}?`, style: holderAlive === true ? style.good : style.warn };
+  const candidates = others.map(
+    ({ node, priority, eligible, alive, reason }) => `${node} ${priority}${mark(eligible, alive, reason)}`,
+  );
+  const held: Cell =
+    holder === null
+      ? { text: "free", style: style.warn }
+      : { text: holderAlive === true ? holder : `${holder}?`, style: holderAlive === true ? style.good : style.warn };
   return [
     { text: election.name, style: style.bold },
     { text: election.addresses.join(" ") },
@@ -84,7 +107,9 @@ function mark(eligible: boolean, alive: boolean, reason: string | null): string 
 
 function nodeRow(node: NodeView, view: FleetView, style: Style): readonly Cell[] {
   const held = view.elections.filter(({ holder }) => holder === node.node).length;
-  const wanted = view.elections.filter(({ candidates }) => candidates.some((candidate) => candidate.node === node.node)).length;
+  const wanted = view.elections.filter(({ candidates }) =>
+    candidates.some((candidate) => candidate.node === node.node),
+  ).length;
   return [
     { text: node.node, style: style.bold },
     { text: node.host },

@@ -38,9 +38,17 @@ export async function stepDown(what: string, options: StepDownOptions, modules: 
     throw error;
   }
   const after = await whenMoved(client, election, view.node, modules);
-  if (after === undefined) return refuse(`${election.name} has not been taken by another node within ${HANDOVER_MS / 1_000}s: look at vipctl status`, modules);
+  if (after === undefined)
+    return refuse(
+      `${election.name} has not been taken by another node within ${HANDOVER_MS / 1_000}s: look at vipctl status`,
+      modules,
+    );
   const { name, holder, token } = after;
-  modules.out.write(options.json === true ? `${toJson({ election: name, holder, token })}\n` : `${harmless(`${name} is held by ${holder ?? ""} now, token ${token ?? "unknown"}`)}\n`);
+  modules.out.write(
+    options.json === true
+      ? `${toJson({ election: name, holder, token })}\n`
+      : `${harmless(`${name} is held by ${holder ?? ""} now, token ${token ?? "unknown"}`)}\n`,
+  );
   return EXIT.ok;
 }
 
@@ -55,7 +63,12 @@ function elsewhere({ name, holder }: ElectionView, node: string): string {
 }
 
 /** The election once another node holds it; `undefined` when that does not come about in time. */
-async function whenMoved(client: AdminClient, before: ElectionView, node: string, modules: VipctlModules): Promise<ElectionView | undefined> {
+async function whenMoved(
+  client: AdminClient,
+  before: ElectionView,
+  node: string,
+  modules: VipctlModules,
+): Promise<ElectionView | undefined> {
   const enough = AbortSignal.any([modules.signal, AbortSignal.timeout(HANDOVER_MS)]);
   for await (const view of client.watch({ timeoutMs: DAEMON_MS, signal: enough })) {
     const election = findElection(view, before.name);

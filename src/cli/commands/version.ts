@@ -18,13 +18,19 @@ export async function version(options: VersionOptions, modules: VipctlModules): 
   const daemon = await daemonVersion(options, modules);
   if (options.json === true) modules.out.write(`${toJson({ vipctl: modules.version, daemon })}\n`);
   else {
-    const line = daemon === null ? "vipd    not running here" : `vipd    ${harmless(daemon.version)} (node ${harmless(daemon.node)}, pid ${daemon.pid})`;
+    const line =
+      daemon === null
+        ? "vipd    not running here"
+        : `vipd    ${harmless(daemon.version)} (node ${harmless(daemon.node)}, pid ${daemon.pid})`;
     modules.out.write(`vipctl  ${modules.version}\n${line}\n`);
   }
   return EXIT.ok;
 }
 
-async function daemonVersion(options: VersionOptions, modules: VipctlModules): Promise<{ version: string; node: string; pid: number } | null> {
+async function daemonVersion(
+  options: VersionOptions,
+  modules: VipctlModules,
+): Promise<{ version: string; node: string; pid: number } | null> {
   try {
     return await (await openDaemon(options, modules)).version({ timeoutMs: DAEMON_MS, signal: modules.signal });
   } catch (error) {

@@ -26,12 +26,18 @@ const GRACE_MS = 500;
 export async function whoOwns(what: string, options: WhoOwnsOptions, modules: VipctlModules): Promise<ExitCode> {
   const source = await openSource(options, modules);
   try {
-    if (source.kind === "store" && source.because !== null) modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
+    if (source.kind === "store" && source.because !== null)
+      modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
     if (options.watch === true) return await follow(what, source, options, modules);
     const view = await source.reader.read(modules.signal);
     const election = findElection(view, what);
     if (election === undefined) return missing(view, what, modules);
-    const owner = await inquire({ view, election, via: source.kind, confirmed: null, wire: null }, source, options, modules);
+    const owner = await inquire(
+      { view, election, via: source.kind, confirmed: null, wire: null },
+      source,
+      options,
+      modules,
+    );
     show(owner, options, modules);
     return exitCodeFor(owner);
   } finally {
@@ -62,7 +68,8 @@ async function confirm(owner: Owner, source: Source, modules: VipctlModules): Pr
   try {
     for await (const seen of source.reader.watch(AbortSignal.any([enough.signal, modules.signal]))) {
       const now = findElection(seen, election.name);
-      if (now === undefined || now.holder !== election.holder) return { ...owner, view: seen, election: now ?? { ...election, holder: null }, confirmed: false };
+      if (now === undefined || now.holder !== election.holder)
+        return { ...owner, view: seen, election: now ?? { ...election, holder: null }, confirmed: false };
       latest = { ...owner, view: seen, election: now };
       if (beatOf(seen, election.holder) !== beat) return { ...latest, confirmed: true };
     }
@@ -77,7 +84,12 @@ function beatOf(view: FleetView, node: string): string | null {
   return view.nodes.find((other) => other.node === node)?.beat ?? null;
 }
 
-async function follow(what: string, source: Source, options: WhoOwnsOptions, modules: VipctlModules): Promise<ExitCode> {
+async function follow(
+  what: string,
+  source: Source,
+  options: WhoOwnsOptions,
+  modules: VipctlModules,
+): Promise<ExitCode> {
   let shown = "";
   let code: ExitCode = EXIT.store;
   for await (const view of source.reader.watch(modules.signal)) {
@@ -85,7 +97,13 @@ async function follow(what: string, source: Source, options: WhoOwnsOptions, mod
     if (election === undefined) return missing(view, what, modules);
     const owner: Owner = { view, election, via: source.kind, confirmed: null, wire: null };
     code = exitCodeFor(owner);
-    const essence = JSON.stringify([election.holder, election.token, election.holderAlive, view.store.ok, election.conflict]);
+    const essence = JSON.stringify([
+      election.holder,
+      election.token,
+      election.holderAlive,
+      view.store.ok,
+      election.conflict,
+    ]);
     if (essence !== shown) show(owner, options, modules);
     shown = essence;
   }
@@ -104,13 +122,29 @@ function exitCodeFor({ view, election, confirmed, wire }: Owner): ExitCode {
 function show(owner: Owner, options: WhoOwnsOptions, modules: VipctlModules): void {
   const { view, election, via, confirmed, wire } = owner;
   if (options.json === true) {
-    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastBeatAgeMs, ttlMs, reason, conflict } = election;
-    const facts = { election: name, addresses, holder, holderAlive, token, sinceWallMs, lastBeatAgeMs, ttlMs, reason, conflict };
-    modules.out.write(`${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`);
+    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastBeatAgeMs, ttlMs, reason, conflict } =
+      election;
+    const facts = {
+      election: name,
+      addresses,
+      holder,
+      holderAlive,
+      token,
+      sinceWallMs,
+      lastBeatAgeMs,
+      ttlMs,
+      reason,
+      conflict,
+    };
+    modules.out.write(
+      `${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`,
+    );
     return;
   }
   if (!view.store.ok) modules.err.write(`${harmless(storeTrouble(view))}\n`);
-  modules.out.write(`${describeOwner(owner, styleFor(modules.out, modules.env), modules.timers.wallMs()).join("\n")}\n`);
+  modules.out.write(
+    `${describeOwner(owner, styleFor(modules.out, modules.env), modules.timers.wallMs()).join("\n")}\n`,
+  );
 }
 
 function storeTrouble(view: FleetView): string {

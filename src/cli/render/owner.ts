@@ -6,10 +6,18 @@ import { harmless, type Style } from "./text.ts";
 import { formatMoment, formatSpan } from "./time.ts";
 
 /** The lines for a person. */
-export function describeOwner({ election, confirmed, wire, via }: Owner, style: Style, wallMs: number): readonly string[] {
+export function describeOwner(
+  { election, confirmed, wire, via }: Owner,
+  style: Style,
+  wallMs: number,
+): readonly string[] {
   const name = style.bold(harmless(election.name));
-  const since = election.sinceWallMs === null ? "" : ` since ${formatMoment(election.sinceWallMs)} (${formatSpan(wallMs - election.sinceWallMs)})`;
-  if (election.holder === null) return [`${name} is ${style.warn("free")}${since}: ${harmless(election.reason)}`, ...wireLines(wire, style)];
+  const since =
+    election.sinceWallMs === null
+      ? ""
+      : ` since ${formatMoment(election.sinceWallMs)} (${formatSpan(wallMs - election.sinceWallMs)})`;
+  if (election.holder === null)
+    return [`${name} is ${style.warn("free")}${since}: ${harmless(election.reason)}`, ...wireLines(wire, style)];
   return [
     `${name} is held by ${style.good(harmless(election.holder))}${since}`,
     `token ${election.token ?? "unknown"}, ${freshness(election, via, style)}${confirmation(confirmed, election, style)}`,
@@ -18,7 +26,11 @@ export function describeOwner({ election, confirmed, wire, via }: Owner, style: 
   ];
 }
 
-function freshness({ holder, holderAlive, lastBeatAgeMs, ttlMs }: ElectionView, via: Owner["via"], style: Style): string {
+function freshness(
+  { holder, holderAlive, lastBeatAgeMs, ttlMs }: ElectionView,
+  via: Owner["via"],
+  style: Style,
+): string {
   if (lastBeatAgeMs === null) return style.warn(`no session of ${harmless(holder ?? "")} stands in the store`);
   const age = `last beat ${formatSpan(lastBeatAgeMs)} ago`;
   if (holderAlive === true) return via === "store" ? `${age} by its own clock` : age;
@@ -27,9 +39,15 @@ function freshness({ holder, holderAlive, lastBeatAgeMs, ttlMs }: ElectionView, 
 
 function confirmation(confirmed: boolean | null, { holder }: ElectionView, style: Style): string {
   if (confirmed === null) return "";
-  return confirmed ? style.good(", and it has beaten again") : style.bad(`, and no beat of ${harmless(holder ?? "")} has come within its lease: not confirmed`);
+  return confirmed
+    ? style.good(", and it has beaten again")
+    : style.bad(`, and no beat of ${harmless(holder ?? "")} has come within its lease: not confirmed`);
 }
 
 function wireLines(wire: Owner["wire"], style: Style): readonly string[] {
-  return wire === null ? [] : wire.findings.map((finding) => (finding.agrees ? style.good(finding.text) : style.bad(finding.text))).map((line) => `wire: ${line}`);
+  return wire === null
+    ? []
+    : wire.findings
+        .map((finding) => (finding.agrees ? style.good(finding.text) : style.bad(finding.text)))
+        .map((line) => `wire: ${line}`);
 }

@@ -22,7 +22,13 @@ const sgr =
     `\u001b[${on}m${text}\u001b[${off}m`;
 
 /** ANSI colours that are legible on light and dark. */
-export const COLOURED: Style = { bold: sgr(1, 22), dim: sgr(2, 22), good: sgr(32, 39), bad: sgr(31, 39), warn: sgr(33, 39) };
+export const COLOURED: Style = {
+  bold: sgr(1, 22),
+  dim: sgr(2, 22),
+  good: sgr(32, 39),
+  bad: sgr(31, 39),
+  warn: sgr(33, 39),
+};
 
 /** Colours on a terminal, unless NO_COLOR (https://no-color.org) or a dumb terminal says otherwise. */
 export function styleFor(output: Output, env: Readonly<Record<string, string | undefined>>): Style {

@@ -93,11 +93,14 @@ export class DaemonProcess {
           if (fits(status)) return status;
         }
       } catch (error) {
-        if (!this.running) throw new Error(`the daemon of ${this.host.name} ended before: ${what}\n${this.log()}`, { cause: error });
+        if (!this.running)
+          throw new Error(`the daemon of ${this.host.name} ended before: ${what}\n${this.log()}`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     }
-    throw new Error(`${this.host.name} did not come to this within ${withinMs} ms: ${what}\n${JSON.stringify(seen?.elections)}\n${this.log()}`);
+    throw new Error(
+      `${this.host.name} did not come to this within ${withinMs} ms: ${what}\n${JSON.stringify(seen?.elections)}\n${this.log()}`,
+    );
   }
 
   holds(election = "web", withinMs = 10_000): Promise<StatusView> {
@@ -105,7 +108,13 @@ export class DaemonProcess {
   }
 
   backs(election = "web", withinMs = 10_000): Promise<StatusView> {
-    return this.until(`is a candidate for ${election}, and somebody holds it`, (status) => roleIn(status, election) === "candidate" && status.elections.some((e) => e.name === election && e.holder !== null), withinMs);
+    return this.until(
+      `is a candidate for ${election}, and somebody holds it`,
+      (status) =>
+        roleIn(status, election) === "candidate" &&
+        status.elections.some((e) => e.name === election && e.holder !== null),
+      withinMs,
+    );
   }
 }
 

@@ -115,7 +115,9 @@ export class Recorder {
    * counts, so that a recorder that is kept from asking sees no gap of the address. The end of the time counts too.
    */
   gapMs(ip: string, from: number, to = bootTimeMs()): number {
-    const echoes = this.answers.filter((a) => a.ip === ip && a.kind === "echo" && a.at >= from && a.at <= to).map((a) => a.at);
+    const echoes = this.answers
+      .filter((a) => a.ip === ip && a.kind === "echo" && a.at >= from && a.at <= to)
+      .map((a) => a.at);
     const pings = this.pings.get(ip) ?? [];
     let worst = 0;
     let next = 0;
@@ -136,7 +138,8 @@ export class Recorder {
 
   /** The first answer of that kind after `from` for the address by the host; rejects when none comes in time. */
   async answered(ip: string, by: (host: string) => boolean, from: number, withinMs = 10_000): Promise<Answer> {
-    const find = (): Answer | undefined => this.answers.findLast((a) => a.ip === ip && a.kind === "echo" && a.at >= from && by(a.host));
+    const find = (): Answer | undefined =>
+      this.answers.findLast((a) => a.ip === ip && a.kind === "echo" && a.at >= from && by(a.host));
     const end = bootTimeMs() + withinMs;
     for (let found = find(); ; found = find()) {
       if (found !== undefined) return found;
@@ -163,7 +166,8 @@ export class Recorder {
     const buffer = new Uint8Array(2_048);
     const watch = watchReadable(fd, () => {
       const offsetMs = bootOffsetMs();
-      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) this.take(got.data, got.from, () => stampOf(fd) + offsetMs);
+      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer))
+        this.take(got.data, got.from, () => stampOf(fd) + offsetMs);
       for (const tell of [...this.waiters]) tell();
     });
     this.closers.push(() => {
@@ -213,7 +217,10 @@ function hex(bytes: Uint8Array): string {
 function speakerOf(frame: Uint8Array): { ip: string; kind: Answer["kind"] } | undefined {
   const type = hex(frame.subarray(12, 14));
   if (type === "0806") return { ip: hex(frame.subarray(28, 32)), kind: "arp" };
-  if (type === "0800") return frame[23] === IPPROTO_ICMP && frame[34] === 0 ? { ip: hex(frame.subarray(26, 30)), kind: "echo" } : undefined;
+  if (type === "0800")
+    return frame[23] === IPPROTO_ICMP && frame[34] === 0
+      ? { ip: hex(frame.subarray(26, 30)), kind: "echo" }
+      : undefined;
   if (type !== "86dd" || frame[20] !== IPPROTO_ICMPV6) return undefined;
   if (frame[54] === 136) return { ip: hex(frame.subarray(62, 78)), kind: "neighbour" };
   return frame[54] === 129 ? { ip: hex(frame.subarray(22, 38)), kind: "echo" } : undefined;
@@ -245,7 +252,13 @@ function solicitation(client: Station, own: Uint8Array, ip: string): Uint8Array 
   const group = concatBytes(ipBytes("ff02::1:ff00:0").subarray(0, 13), target.subarray(13));
   const mac = concatBytes(Uint8Array.of(0x33, 0x33), group.subarray(12));
   const message = concatBytes(Uint8Array.of(135, 0, 0, 0, 0, 0, 0, 0), target, Uint8Array.of(1, 1), own);
-  const pseudo = concatBytes(ipBytes(client.ip6), group, be16(0), be16(message.length), Uint8Array.of(0, 0, 0, IPPROTO_ICMPV6));
+  const pseudo = concatBytes(
+    ipBytes(client.ip6),
+    group,
+    be16(0),
+    be16(message.length),
+    Uint8Array.of(0, 0, 0, IPPROTO_ICMPV6),
+  );
   message.set(be16(checksum(concatBytes(pseudo, message))), 2);
   const header = concatBytes(Uint8Array.of(0x60, 0, 0, 0), be16(message.length), Uint8Array.of(IPPROTO_ICMPV6, 255));
   return concatBytes(mac, own, be16(0x86dd), header, ipBytes(client.ip6), group, message);

@@ -22,7 +22,6 @@ export class Bench {
     this.recorder = new Recorder(this.lan, ips);
   }
 
-
   host(name: string): Station {
     const host = this.lan.hosts.find((other) => other.name === name);
     if (host === undefined) throw new Error(`no host ${name}`);
@@ -31,7 +30,9 @@ export class Bench {
 
   /** Starts one daemon on each host, with falling priorities, and waits until the first holds and the others back it. */
   async startAll(settings: Partial<NodeSettings> = {}, more = ""): Promise<readonly DaemonProcess[]> {
-    const daemons = this.lan.hosts.map((host, i) => this.fleet.start(host, { vips: oneVip(200 - i * 20, more), ...settings }));
+    const daemons = this.lan.hosts.map((host, i) =>
+      this.fleet.start(host, { vips: oneVip(200 - i * 20, more), ...settings }),
+    );
     const [first, ...others] = daemons;
     await first?.holds();
     await Promise.all(others.map((daemon) => daemon.backs()));

@@ -21,7 +21,12 @@ describe("time", () => {
     expect(elapsedMs(later(instant(5), 3), instant(5))).toBe(-3);
   });
 
-  test.each<[number[], number]>([[[], NEVER], [[3, 1, 2], 1], [[3, LONG_AGO], LONG_AGO], [[NEVER, NEVER], NEVER]])("the earliest of %j is %d", (times, first) => {
+  test.each<[number[], number]>([
+    [[], NEVER],
+    [[3, 1, 2], 1],
+    [[3, LONG_AGO], LONG_AGO],
+    [[NEVER, NEVER], NEVER],
+  ])("the earliest of %j is %d", (times, first) => {
     expect(earliest(...times.map(instant))).toBe(first);
   });
 });
@@ -48,7 +53,9 @@ describe("errors", () => {
     const cause = new Error("EACCES");
     const error = new VipdError("kernel", "refused", { errno: 13 }, cause);
     expect(error).toMatchObject({ name: "VipdError", code: "kernel", context: { errno: 13 }, cause });
-    expect([isVipdError(error), isVipdError(error, "kernel"), isVipdError(error, "fence"), isVipdError(cause)]).toEqual([true, true, false, false]);
+    expect([isVipdError(error), isVipdError(error, "kernel"), isVipdError(error, "fence"), isVipdError(cause)]).toEqual(
+      [true, true, false, false],
+    );
     expect([messageOf(error), messageOf("text"), messageOf(undefined)]).toEqual(["refused", "text", "undefined"]);
   });
 

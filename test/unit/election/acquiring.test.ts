@@ -35,11 +35,18 @@ describe("at a vacancy", () => {
   test.each<{ name: string; priorities: Record<string, number>; broken?: string; winner: string; rank: number }>([
     { name: "the greatest priority comes first", priorities: { a: 100, b: 150, c: 50 }, winner: "b", rank: 0 },
     { name: "of equal priorities the first name", priorities: { c: 100, b: 100, a: 50 }, winner: "b", rank: 0 },
-    { name: "the next one, when the first cannot", priorities: { a: 100, b: 150, c: 50 }, broken: "b", winner: "a", rank: 1 },
+    {
+      name: "the next one, when the first cannot",
+      priorities: { a: 100, b: 150, c: 50 },
+      broken: "b",
+      winner: "a",
+      rank: 1,
+    },
   ])("$name", ({ priorities, broken, winner, rank }) => {
     const fleet = new Fleet();
     const first = fleet.start("first", candidacy({ priority: 255 }));
-    for (const [name, priority] of Object.entries(priorities)) fleet.start(name, candidacy({ priority, preempt: false }));
+    for (const [name, priority] of Object.entries(priorities))
+      fleet.start(name, candidacy({ priority, preempt: false }));
     fleet.advance(TTL_MS);
     const lame = fleet.nodes.find((node) => node.name === broken);
     if (lame !== undefined) lame.link = "refuses";
@@ -65,7 +72,8 @@ describe("at a vacancy", () => {
 
   test("records of others that do not parse harm nothing", () => {
     const fleet = new Fleet();
-    for (const key of ["sessions/x", `candidates/${ELECTION}/x`, "elections/other", "else", "sessions/x/y"]) fleet.put(`/vipd/f/live/${key}`, "{");
+    for (const key of ["sessions/x", `candidates/${ELECTION}/x`, "elections/other", "else", "sessions/x/y"])
+      fleet.put(`/vipd/f/live/${key}`, "{");
     const a = fleet.start("a");
     fleet.advance(1);
     expect(a.holds).toBe(true);
@@ -76,15 +84,18 @@ describe("a timeline that the fleet has not settled on", () => {
   test.each([
     { a: 50, b: 150, winner: "b" },
     { a: 150, b: 50, winner: "a" },
-  ])("is held in quarantine for a whole lease after its first sight; then the best comes first ($a, $b)", ({ a, b, winner }) => {
-    const fleet = new Fleet({ settled: false });
-    fleet.start("a", candidacy({ priority: a, preempt: false }));
-    fleet.start("b", candidacy({ priority: b, preempt: false }));
-    const took = fleet.until(() => fleet.holders.length > 0);
-    expect(took).toBeGreaterThanOrEqual(WAIT_MS);
-    expect(took).toBeLessThan(WAIT_MS + 50);
-    expect(fleet.record).toMatchObject({ holder: winner, seq: 1 });
-  });
+  ])(
+    "is held in quarantine for a whole lease after its first sight; then the best comes first ($a, $b)",
+    ({ a, b, winner }) => {
+      const fleet = new Fleet({ settled: false });
+      fleet.start("a", candidacy({ priority: a, preempt: false }));
+      fleet.start("b", candidacy({ priority: b, preempt: false }));
+      const took = fleet.until(() => fleet.holders.length > 0);
+      expect(took).toBeGreaterThanOrEqual(WAIT_MS);
+      expect(took).toBeLessThan(WAIT_MS + 50);
+      expect(fleet.record).toMatchObject({ holder: winner, seq: 1 });
+    },
+  );
 
   test("a newcomer who finds that the fleet has settled does not wait", () => {
     const fleet = new Fleet({ settled: false });
@@ -119,22 +130,25 @@ describe("a timeline that the fleet has not settled on", () => {
     expect(tokens.at(-1)).toBeGreaterThan(tokens[0] ?? 0n);
   });
 
-  test.each([true, false])("that has all that a holder rests on is held on in, and a beat counts when a read has shown it (told: %s)", (told) => {
-    const fleet = new Fleet();
-    const [a, b] = [fleet.start("a"), fleet.start("b")];
-    fleet.advance(10_400);
-    for (const node of [a, b]) node.watching = told;
-    fleet.loseData(fleet.backend.read("").records);
-    a.link = "refuses";
-    a.commitLink = "good";
-    const { validUntil } = a.state;
-    fleet.advance(1_500);
-    expect(a.commits.length).toBeGreaterThan(0);
-    expect(a.state.validUntil, "a beat in an unknown timeline extends nothing").toBe(validUntil);
-    a.link = "good";
-    fleet.advance(20_000);
-    expect(a.reasons).toEqual([]);
-    expect(a.state.validUntil).toBeGreaterThan(validUntil);
-    expect(b.tokens).toEqual([]);
-  });
+  test.each([true, false])(
+    "that has all that a holder rests on is held on in, and a beat counts when a read has shown it (told: %s)",
+    (told) => {
+      const fleet = new Fleet();
+      const [a, b] = [fleet.start("a"), fleet.start("b")];
+      fleet.advance(10_400);
+      for (const node of [a, b]) node.watching = told;
+      fleet.loseData(fleet.backend.read("").records);
+      a.link = "refuses";
+      a.commitLink = "good";
+      const { validUntil } = a.state;
+      fleet.advance(1_500);
+      expect(a.commits.length).toBeGreaterThan(0);
+      expect(a.state.validUntil, "a beat in an unknown timeline extends nothing").toBe(validUntil);
+      a.link = "good";
+      fleet.advance(20_000);
+      expect(a.reasons).toEqual([]);
+      expect(a.state.validUntil).toBeGreaterThan(validUntil);
+      expect(b.tokens).toEqual([]);
+    },
+  );
 });

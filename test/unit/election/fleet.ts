@@ -24,7 +24,16 @@ const ARRIVES_MS = 1_500;
 
 /** What a node brings to the election unless a test says otherwise. */
 export function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
-  return { priority: 100, eligible: true, reason: "", preempt: true, preemptDelayMs: 0, addresses: [], interface: null, ...changes };
+  return {
+    priority: 100,
+    eligible: true,
+    reason: "",
+    preempt: true,
+    preemptDelayMs: 0,
+    addresses: [],
+    interface: null,
+    ...changes,
+  };
 }
 
 type HostEffect = Exclude<Effect, { type: "read" | "commit" }>;
@@ -51,7 +60,11 @@ export class Node {
   private readonly fleet: Fleet;
   private incarnations = 1;
 
-  constructor(fleet: Fleet, name: string, options: { incarnation?: string; adopt?: boolean; life?: string; ttlMs?: number } = {}) {
+  constructor(
+    fleet: Fleet,
+    name: string,
+    options: { incarnation?: string; adopt?: boolean; life?: string; ttlMs?: number } = {},
+  ) {
     const { incarnation = `${name}-1`, adopt = false, life = `${name}-life${fleet.lives}`, ttlMs = TTL_MS } = options;
     this.fleet = fleet;
     this.name = name;
@@ -86,7 +99,10 @@ export class Node {
   /** Hands in an event, and performs what comes of it. */
   post(event: Event): void {
     if (this.frozen) return;
-    const [state, effects] = step(this.state, event, { now: this.fleet.now, wallMs: 1_800_000_000_000 + this.fleet.now });
+    const [state, effects] = step(this.state, event, {
+      now: this.fleet.now,
+      wallMs: 1_800_000_000_000 + this.fleet.now,
+    });
     this.state = state;
     for (const effect of effects) this.perform(effect);
   }
@@ -102,7 +118,8 @@ export class Node {
       return this.fleet.commit(this, effect);
     }
     this.log.push({ at: this.fleet.elapsedMs, effect });
-    if (effect.type === "lose" && this.obliging) this.fleet.after(0, () => this.post({ type: "let-go", election: effect.election }));
+    if (effect.type === "lose" && this.obliging)
+      this.fleet.after(0, () => this.post({ type: "let-go", election: effect.election }));
     if (effect.type === "renew-incarnation") {
       this.incarnations += 1;
       const incarnation = `${this.name}-${this.incarnations}-${this.state.self.life}`;
@@ -155,9 +172,16 @@ export class Fleet {
   }
 
   /** The election's record as the store has it. */
-  get record(): { readonly holder: string | null; readonly seq: number; readonly reason: string; readonly version: Revision } | undefined {
+  get record():
+    | { readonly holder: string | null; readonly seq: number; readonly reason: string; readonly version: Revision }
+    | undefined {
     const record = this.stored(ELECTION_KEY);
-    return record && { ...(JSON.parse(record.value) as { holder: string | null; seq: number; reason: string }), version: record.version };
+    return (
+      record && {
+        ...(JSON.parse(record.value) as { holder: string | null; seq: number; reason: string }),
+        version: record.version,
+      }
+    );
   }
 
   stored(key: string): StoredRecord | undefined {
@@ -210,7 +234,8 @@ export class Fleet {
 
   read(node: Node, timeoutMs: number): void {
     if (node.link === "refuses") return this.after(0, () => node.post({ type: "read-failed", message: "refused" }));
-    if (node.link !== "good") return this.after(timeoutMs, () => node.post({ type: "read-failed", message: "no answer" }));
+    if (node.link !== "good")
+      return this.after(timeoutMs, () => node.post({ type: "read-failed", message: "no answer" }));
     const snapshot = this.backend.read(node.state.keys.live);
     this.after(0, () => node.post({ type: "read", snapshot }));
   }
@@ -218,7 +243,10 @@ export class Fleet {
   commit(node: Node, { attempt, txn, timeoutMs }: Extract<Effect, { type: "commit" }>): void {
     const link = node.commitLink ?? node.link;
     if (link === "refuses") return this.after(0, () => node.post({ type: "refused", attempt, message: "refused" }));
-    if (link === "good") return node.lagMs === 0 ? this.arrive(node, attempt, txn) : this.after(node.lagMs, () => this.arrive(node, attempt, txn));
+    if (link === "good")
+      return node.lagMs === 0
+        ? this.arrive(node, attempt, txn)
+        : this.after(node.lagMs, () => this.arrive(node, attempt, txn));
     if (link === "deaf") this.apply(txn);
     if (link === "slow") this.after(this.arrivesMs, () => this.apply(txn));
     this.after(timeoutMs, () => node.post({ type: "unknown", attempt, message: "no answer" }));
@@ -227,12 +255,15 @@ export class Fleet {
   /** Loses the data and keeps only `records`; whoever watches is told of a gap. */
   loseData(records: readonly StoredRecord[]): void {
     this.backend.beginEpoch(records);
-    for (const node of this.nodes) if (node.watching) this.after(0, () => node.post({ type: "gap", reason: "new timeline" }));
+    for (const node of this.nodes)
+      if (node.watching) this.after(0, () => node.post({ type: "gap", reason: "new timeline" }));
   }
 
   private arrive(node: Node, attempt: number, txn: Txn): void {
     const result = this.apply(txn);
-    this.after(0, () => node.post(result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt }));
+    this.after(0, () =>
+      node.post(result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt }),
+    );
   }
 
   private apply(txn: Txn): ReturnType<MemoryBackend["commit"]> {

@@ -6,7 +6,9 @@ function begin(others: Readonly<Record<string, number>>): { fleet: Fleet; a: Nod
   const fleet = new Fleet();
   const a = fleet.start("a");
   fleet.advance(1_000);
-  const nodes = Object.entries(others).map(([name, priority]) => fleet.start(name, candidacy({ priority, preempt: false })));
+  const nodes = Object.entries(others).map(([name, priority]) =>
+    fleet.start(name, candidacy({ priority, preempt: false })),
+  );
   // Between two beats: nothing is under way.
   fleet.advance(10_400);
   return { fleet, a, others: nodes };
@@ -15,7 +17,12 @@ function begin(others: Readonly<Record<string, number>>): { fleet: Fleet; a: Nod
 describe("pre-emption", () => {
   test.each<{ name: string; wish: Parameters<typeof candidacy>[0]; holder: string; afterMs?: number }>([
     { name: "a better candidate is handed it at once", wish: { priority: 150 }, holder: "b", afterMs: 0 },
-    { name: "after its delay, when it wants one", wish: { priority: 150, preemptDelayMs: 2_500 }, holder: "b", afterMs: 2_500 },
+    {
+      name: "after its delay, when it wants one",
+      wish: { priority: 150, preemptDelayMs: 2_500 },
+      holder: "b",
+      afterMs: 2_500,
+    },
     { name: "not one that does not pre-empt", wish: { priority: 150, preempt: false }, holder: "a" },
     { name: "not an equal", wish: { priority: 100 }, holder: "a" },
     { name: "not one that is not eligible", wish: { priority: 150, eligible: false }, holder: "a" },
@@ -56,7 +63,11 @@ describe("pre-emption", () => {
 
 describe("a handover", () => {
   test("waits until the host has let go", () => {
-    const { fleet, a, others: [b] } = begin({ b: 50 });
+    const {
+      fleet,
+      a,
+      others: [b],
+    } = begin({ b: 50 });
     a.obliging = false;
     a.post({ type: "step-down", election: ELECTION, to: null });
     fleet.advance(20_000);
@@ -68,7 +79,11 @@ describe("a handover", () => {
   });
 
   test("is one commit: there is no vacancy in between, and the token grows", () => {
-    const { fleet, a, others: [b] } = begin({ b: 50 });
+    const {
+      fleet,
+      a,
+      others: [b],
+    } = begin({ b: 50 });
     const before = fleet.record;
     a.post({ type: "step-down", election: ELECTION, to: null });
     fleet.advance(5);
@@ -113,11 +128,18 @@ describe("a handover", () => {
     const c = fleet.start("b2", candidacy({ priority: 250 }));
     fleet.until(() => c.holds);
     c.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ priority: 10 }) });
-    expect(fleet.until(() => a.holds), "having held again, it is modest no more").toBeLessThan(100);
+    expect(
+      fleet.until(() => a.holds),
+      "having held again, it is modest no more",
+    ).toBeLessThan(100);
   });
 
   test("whose answer was lost is not taken back: read before anything else", () => {
-    const { fleet, a, others: [b] } = begin({ b: 50 });
+    const {
+      fleet,
+      a,
+      others: [b],
+    } = begin({ b: 50 });
     a.link = "deaf";
     a.post({ type: "step-down", election: ELECTION, to: null });
     fleet.advance(50);
@@ -133,7 +155,11 @@ describe("a handover", () => {
   });
 
   test("that may yet be applied keeps its sender from holding, until it is settled", () => {
-    const { fleet, a, others: [b] } = begin({ b: 50 });
+    const {
+      fleet,
+      a,
+      others: [b],
+    } = begin({ b: 50 });
     a.link = "slow";
     fleet.arrivesMs = 4_000;
     a.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ eligible: false }) });
@@ -152,7 +178,10 @@ describe("a handover", () => {
     expect(fleet.record?.holder, "a read does not settle what may come later").toBe("a");
     expect(a.holds).toBe(false);
     a.commitLink = undefined;
-    expect(fleet.until(() => a.holds), "its own next beat settles it: the handover can come no more").toBeLessThan(400);
+    expect(
+      fleet.until(() => a.holds),
+      "its own next beat settles it: the handover can come no more",
+    ).toBeLessThan(400);
     fleet.advance(20_000);
     expect(fleet.record).toMatchObject({ holder: "a", seq: 1 });
     expect(b?.tokens).toEqual([]);
@@ -163,14 +192,31 @@ describe("a node that may not hold any more", () => {
   test.each<{ name: string; event: (node: Node) => void; reason: string }>([
     {
       name: "is not eligible",
-      event: (node) => node.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ eligible: false, reason: "check failed" }) }),
+      event: (node) =>
+        node.post({
+          type: "candidacy",
+          election: ELECTION,
+          candidacy: candidacy({ eligible: false, reason: "check failed" }),
+        }),
       reason: "check failed",
     },
-    { name: "has no candidacy", event: (node) => node.post({ type: "candidacy", election: ELECTION, candidacy: null }), reason: "no longer configured" },
-    { name: "has a host that cannot", event: (node) => node.post({ type: "unfit", election: ELECTION, reason: "link is down", forMs: 60_000 }), reason: "link is down" },
+    {
+      name: "has no candidacy",
+      event: (node) => node.post({ type: "candidacy", election: ELECTION, candidacy: null }),
+      reason: "no longer configured",
+    },
+    {
+      name: "has a host that cannot",
+      event: (node) => node.post({ type: "unfit", election: ELECTION, reason: "link is down", forMs: 60_000 }),
+      reason: "link is down",
+    },
     { name: "stops", event: (node) => node.post({ type: "stop" }), reason: "shutting down" },
   ])("because it $name hands over, or leaves a vacant record behind", ({ event, reason }) => {
-    const { fleet, a, others: [b] } = begin({ b: 50 });
+    const {
+      fleet,
+      a,
+      others: [b],
+    } = begin({ b: 50 });
     event(a);
     fleet.advance(10);
     expect(fleet.holders).toEqual(["b"]);

@@ -102,22 +102,25 @@ test.each([
   { watching: true, reads: false },
   { watching: false, reads: false },
   { watching: false, reads: true },
-])("a beat that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)", ({ watching, reads }) => {
-  const { fleet, a } = holding();
-  a.watching = watching;
-  fleet.arrivesMs = requestTimeoutMs + 100;
-  a.commitLink = "slow";
-  fleet.until(() => a.state.inFlight !== null);
-  a.commitLink = undefined;
-  a.lagMs = 300;
-  fleet.until(() => a.state.unsettled.length > 0);
-  expect(a.state.inFlight, "the next beat is under way while the earlier one may arrive").not.toBeNull();
-  fleet.advance(150);
-  if (reads) a.post({ type: "gap", reason: "something was missed" });
-  fleet.advance(10_000);
-  expect(a.reasons).toEqual([]);
-  expect(a.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
-});
+])(
+  "a beat that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)",
+  ({ watching, reads }) => {
+    const { fleet, a } = holding();
+    a.watching = watching;
+    fleet.arrivesMs = requestTimeoutMs + 100;
+    a.commitLink = "slow";
+    fleet.until(() => a.state.inFlight !== null);
+    a.commitLink = undefined;
+    a.lagMs = 300;
+    fleet.until(() => a.state.unsettled.length > 0);
+    expect(a.state.inFlight, "the next beat is under way while the earlier one may arrive").not.toBeNull();
+    fleet.advance(150);
+    if (reads) a.post({ type: "gap", reason: "something was missed" });
+    fleet.advance(10_000);
+    expect(a.reasons).toEqual([]);
+    expect(a.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
+  },
+);
 
 test("a beat that is late carries nothing else", () => {
   const { fleet, a } = holding();

@@ -9,7 +9,8 @@ const { beatEveryMs } = rhythmOf(TTL_MS);
 
 function startMany(fleet: Fleet, name: string, priority: number): Node {
   const node = fleet.start(name, null);
-  for (const election of NAMES) node.post({ type: "candidacy", election, candidacy: candidacy({ priority, preempt: false }) });
+  for (const election of NAMES)
+    node.post({ type: "candidacy", election, candidacy: candidacy({ priority, preempt: false }) });
   return node;
 }
 
@@ -52,8 +53,12 @@ describe(`${COUNT} elections of one node`, () => {
     expect(fleet.until(() => held(c) === COUNT, 1_000)).toBeLessThan(50);
     expect(b.commits.length - before).toBeLessThan(20);
     fleet.until(() => b.state.stopped, 1_000);
-    const reasons = NAMES.map((name) => JSON.parse(fleet.stored(`/vipd/f/live/elections/${name}`)?.value ?? "{}") as unknown);
-    expect(reasons, "each was handed over, none was found without its holder").toEqual(NAMES.map(() => expect.objectContaining({ holder: "c", reason: "shutting down" })));
+    const reasons = NAMES.map(
+      (name) => JSON.parse(fleet.stored(`/vipd/f/live/elections/${name}`)?.value ?? "{}") as unknown,
+    );
+    expect(reasons, "each was handed over, none was found without its holder").toEqual(
+      NAMES.map(() => expect.objectContaining({ holder: "c", reason: "shutting down" })),
+    );
     expect(fleet.session("b")).toBeUndefined();
   });
 });

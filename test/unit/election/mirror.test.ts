@@ -29,18 +29,43 @@ function beatOf(mirror: Mirror): number | null | undefined {
 
 describe("the newest version wins", () => {
   const news = [change(11n, 2), change(12n, null), change(13n, 3)];
-  const orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0], [2, 2, 0, 1, 2], [0, 0, 2]];
+  const orders = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+    [2, 2, 0, 1, 2],
+    [0, 0, 2],
+  ];
   test.each(orders)("in the order %i %i %i", (...order) => {
     const end = order.reduce((mirror, index) => withChanges(mirror, keys, [news[index] as Change], instant(1)), START);
     expect(end.sessions.get("n1")).toMatchObject({ version: 13n, value: { beat: 3 } });
   });
 
   test.each<[string, (mirror: Mirror) => Mirror, number | null]>([
-    ["a read that is older than a change", (mirror) => read(withChanges(mirror, keys, [change(12n, 2)], instant(1)), 11n, [change(5n, 1)]), 2],
-    ["a read from before a record was made", (mirror) => read(withChanges(mirror, keys, [change(12n, 2)], instant(1)), 11n, []), 2],
+    [
+      "a read that is older than a change",
+      (mirror) => read(withChanges(mirror, keys, [change(12n, 2)], instant(1)), 11n, [change(5n, 1)]),
+      2,
+    ],
+    [
+      "a read from before a record was made",
+      (mirror) => read(withChanges(mirror, keys, [change(12n, 2)], instant(1)), 11n, []),
+      2,
+    ],
     ["a read that lacks the record", (mirror) => read(mirror, 12n, []), null],
-    ["a change from before the last read", (mirror) => withChanges(read(mirror, 12n, [change(11n, 2)]), keys, [change(12n, 9)], instant(1)), 2],
-    ["a deletion older than the record", (mirror) => withChanges(read(mirror, 10n, [change(5n, 1)]), keys, [change(4n, null)], instant(1)), 1],
+    [
+      "a change from before the last read",
+      (mirror) => withChanges(read(mirror, 12n, [change(11n, 2)]), keys, [change(12n, 9)], instant(1)),
+      2,
+    ],
+    [
+      "a deletion older than the record",
+      (mirror) => withChanges(read(mirror, 10n, [change(5n, 1)]), keys, [change(4n, null)], instant(1)),
+      1,
+    ],
   ])("%s", (_name, move, beat) => {
     expect(beatOf(move(START))).toBe(beat);
   });
@@ -69,5 +94,7 @@ test("what does not parse is remembered as such until it is mended or gone", () 
 });
 
 test("keys of nobody's are left alone", () => {
-  expect(withChanges(START, keys, [{ key: `${keys.live}else`, value: "x", version: 11n }], instant(1))).toMatchObject({ sessions: START.sessions });
+  expect(withChanges(START, keys, [{ key: `${keys.live}else`, value: "x", version: 11n }], instant(1))).toMatchObject({
+    sessions: START.sessions,
+  });
 });

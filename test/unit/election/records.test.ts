@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { HISTORY_LENGTH, MAX_VALUE_BYTES } from "../../../src/base/bounds.ts";
-import { encodeValue, Keys, parseHistory, parseValue, type Place, type SessionRecord } from "../../../src/election/records.ts";
+import {
+  encodeValue,
+  Keys,
+  parseHistory,
+  parseValue,
+  type Place,
+  type SessionRecord,
+} from "../../../src/election/records.ts";
 
 const keys = new Keys("f");
 
@@ -45,12 +52,22 @@ describe("keys", () => {
   });
 });
 
-const SESSION: Omit<SessionRecord, "format"> = { incarnation: "i", life: "l", beat: 3, ttlMs: 1_000, wallMs: 1, host: "h" };
+const SESSION: Omit<SessionRecord, "format"> = {
+  incarnation: "i",
+  life: "l",
+  beat: 3,
+  ttlMs: 1_000,
+  wallMs: 1,
+  host: "h",
+};
 const PLACE: Place = { kind: "session", node: "n1" };
 
 describe("values", () => {
   test("a record comes back as it was written", () => {
-    expect(parseValue(PLACE, encodeValue<SessionRecord>(SESSION))).toEqual({ ...PLACE, value: { format: 1, ...SESSION } });
+    expect(parseValue(PLACE, encodeValue<SessionRecord>(SESSION))).toEqual({
+      ...PLACE,
+      value: { format: 1, ...SESSION },
+    });
   });
 
   test.each<[string, unknown]>([

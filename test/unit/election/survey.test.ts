@@ -14,10 +14,23 @@ test("a survey shows who holds, since when and why, and who else could", () => {
   fleet.start("c", candidacy({ eligible: false, reason: "check failed" }));
   fleet.advance(5_000);
   const { nodes, elections, unreadable } = view(a, fleet);
-  expect(nodes.map(({ node, alive }) => [node, alive])).toEqual([["a", true], ["b", true], ["c", true]]);
+  expect(nodes.map(({ node, alive }) => [node, alive])).toEqual([
+    ["a", true],
+    ["b", true],
+    ["c", true],
+  ]);
   expect(elections).toHaveLength(1);
-  expect(elections[0]).toMatchObject({ name: ELECTION, holder: "a", token: fleet.record?.version, reason: "never held" });
-  expect(elections[0]?.candidates).toMatchObject([{ node: "b", eligible: true }, { node: "a" }, { node: "c", eligible: false, reason: "check failed" }]);
+  expect(elections[0]).toMatchObject({
+    name: ELECTION,
+    holder: "a",
+    token: fleet.record?.version,
+    reason: "never held",
+  });
+  expect(elections[0]?.candidates).toMatchObject([
+    { node: "b", eligible: true },
+    { node: "a" },
+    { node: "c", eligible: false, reason: "check failed" },
+  ]);
   expect(unreadable).toEqual([]);
 });
 
@@ -27,9 +40,15 @@ test("a survey shows the dead as dead, and a record whose holder is gone as free
   fleet.advance(5_000);
   fleet.kill(a);
   fleet.advance(2 * TTL_MS);
-  expect(view(b, fleet).nodes.map(({ node, alive }) => [node, alive])).toEqual([["a", false], ["b", true]]);
+  expect(view(b, fleet).nodes.map(({ node, alive }) => [node, alive])).toEqual([
+    ["a", false],
+    ["b", true],
+  ]);
   expect(view(b, fleet).elections[0], "nobody has broken the lease yet").toMatchObject({ holder: "a" });
-  expect(view(b, fleet).elections[0]?.candidates.map(({ node, alive }) => [node, alive])).toEqual([["a", false], ["b", true]]);
+  expect(view(b, fleet).elections[0]?.candidates.map(({ node, alive }) => [node, alive])).toEqual([
+    ["a", false],
+    ["b", true],
+  ]);
   fleet.put("/vipd/f/live/sessions/a", null);
   fleet.advance(10);
   expect(view(b, fleet).elections[0]).toMatchObject({ holder: null, token: null, reason: "a is gone" });

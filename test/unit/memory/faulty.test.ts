@@ -16,7 +16,11 @@ afterEach(async () => {
 function begin(faults: Partial<Faults>, seed = 1): { backend: MemoryBackend; timers: VirtualTimers; store: Store } {
   const backend = new MemoryBackend({ epoch: "e" });
   const timers = new VirtualTimers();
-  const store = faultyStore(openMemoryStore(backend), { timers, random: seededRandom(seed), faults: { ...NO_FAULTS, ...faults } });
+  const store = faultyStore(openMemoryStore(backend), {
+    timers,
+    random: seededRandom(seed),
+    faults: { ...NO_FAULTS, ...faults },
+  });
   open.push(store);
   return { backend, timers, store };
 }
@@ -37,18 +41,56 @@ function outcomeOf(call: Promise<unknown>, timers: VirtualTimers): { current: st
 }
 
 describe("calls", () => {
-  const cases: readonly { name: string; faults: Partial<Faults>; read: string; commit: string; afterMs: number; applied: boolean }[] = [
+  const cases: readonly {
+    name: string;
+    faults: Partial<Faults>;
+    read: string;
+    commit: string;
+    afterMs: number;
+    applied: boolean;
+  }[] = [
     { name: "no faults", faults: {}, read: "done", commit: "done", afterMs: 0, applied: true },
-    { name: "delay both ways", faults: { delayMs: [10, 10] }, read: "done", commit: "done", afterMs: 20, applied: true },
-    { name: "lost before the send", faults: { lossChance: 1 }, read: "store-unavailable", commit: "store-unavailable", afterMs: 0, applied: false },
-    { name: "an answer that comes too late", faults: { delayMs: [60, 60] }, read: "timeout", commit: "outcome-unknown", afterMs: 100, applied: true },
-    { name: "a request that comes too late", faults: { delayMs: [150, 150] }, read: "timeout", commit: "outcome-unknown", afterMs: 100, applied: true },
+    {
+      name: "delay both ways",
+      faults: { delayMs: [10, 10] },
+      read: "done",
+      commit: "done",
+      afterMs: 20,
+      applied: true,
+    },
+    {
+      name: "lost before the send",
+      faults: { lossChance: 1 },
+      read: "store-unavailable",
+      commit: "store-unavailable",
+      afterMs: 0,
+      applied: false,
+    },
+    {
+      name: "an answer that comes too late",
+      faults: { delayMs: [60, 60] },
+      read: "timeout",
+      commit: "outcome-unknown",
+      afterMs: 100,
+      applied: true,
+    },
+    {
+      name: "a request that comes too late",
+      faults: { delayMs: [150, 150] },
+      read: "timeout",
+      commit: "outcome-unknown",
+      afterMs: 100,
+      applied: true,
+    },
   ];
   test.each(cases)("$name", async ({ faults, read, commit, afterMs, applied }) => {
     const { backend, timers, store } = begin(faults);
     const outcomes = [outcomeOf(store.read("", LIMITS), timers), outcomeOf(store.commit(WRITE, LIMITS), timers)];
     await timers.advance(1_000);
-    expect(outcomes).toEqual([{ current: read, afterMs }, { current: commit, afterMs }]);
+    expect(outcomes).toEqual([
+      { current: read, afterMs },
+      { current: commit, afterMs },
+    ]);
     expect(backend.revision).toBe(applied ? 1n : 0n);
     expect(timers.waiting).toBe(0);
   });
@@ -89,8 +131,13 @@ describe("calls", () => {
     await timers.advance(5);
     await end(store, abort);
     await timers.advance(100);
-    expect(outcomes).toEqual([{ current: read, afterMs: 5 }, { current: "outcome-unknown", afterMs: 5 }]);
-    expect(backend.revision, "what was sent goes on its way, unless the store behind is closed too").toBe(applied ? 1n : 0n);
+    expect(outcomes).toEqual([
+      { current: read, afterMs: 5 },
+      { current: "outcome-unknown", afterMs: 5 },
+    ]);
+    expect(backend.revision, "what was sent goes on its way, unless the store behind is closed too").toBe(
+      applied ? 1n : 0n,
+    );
   });
 });
 

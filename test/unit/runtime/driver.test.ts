@@ -10,7 +10,9 @@ interface Notes {
   readonly wakeAt: Instant;
 }
 
-function machine(react: (event: string, now: Instant) => { effects?: readonly string[]; wakeAt?: Instant }): Machine<Notes, string, string> {
+function machine(
+  react: (event: string, now: Instant) => { effects?: readonly string[]; wakeAt?: Instant },
+): Machine<Notes, string, string> {
   return {
     step: ({ seen, wakeAt }, event, now) => {
       const reaction = react(event, now);
@@ -45,7 +47,11 @@ describe("events", () => {
   });
 
   test("are dealt with in their order, in time that never falls", () => {
-    const driver = new Driver(machine(() => ({})), START, { timers: new VirtualTimers(), perform: () => {} });
+    const driver = new Driver(
+      machine(() => ({})),
+      START,
+      { timers: new VirtualTimers(), perform: () => {} },
+    );
     for (const event of ["a", "b", "c"]) driver.post(event);
     expect(driver.state.seen).toEqual(["a", "b", "c"]);
   });
@@ -53,13 +59,17 @@ describe("events", () => {
   test("after the close are none, and the rest of a step's effects is not performed", async () => {
     const timers = new VirtualTimers();
     const done: string[] = [];
-    const driver: Driver<Notes, string, string> = new Driver(machine((_event, now) => ({ effects: ["one", "two"], wakeAt: later(now, 10) })), START, {
-      timers,
-      perform: (effect) => {
-        done.push(effect);
-        driver.close();
+    const driver: Driver<Notes, string, string> = new Driver(
+      machine((_event, now) => ({ effects: ["one", "two"], wakeAt: later(now, 10) })),
+      START,
+      {
+        timers,
+        perform: (effect) => {
+          done.push(effect);
+          driver.close();
+        },
       },
-    });
+    );
     driver.post("go");
     driver.post("more");
     await timers.advance(1_000);
@@ -119,7 +129,9 @@ describe("wake-ups", () => {
     const timers = new VirtualTimers();
     const began = timers.now();
     const driver = new Driver(
-      machine((event) => (event === "tick" ? { wakeAt: NEVER } : { wakeAt: event === "never" ? NEVER : later(began, Number(event)) })),
+      machine((event) =>
+        event === "tick" ? { wakeAt: NEVER } : { wakeAt: event === "never" ? NEVER : later(began, Number(event)) },
+      ),
       START,
       { timers, perform: () => {} },
     );
@@ -137,7 +149,11 @@ describe("wake-ups", () => {
 
   test("that are always overdue do not make it spin", async () => {
     const timers = new VirtualTimers();
-    const driver = new Driver(machine((_event, now) => ({ wakeAt: later(now, -1) })), START, { timers, perform: () => {} });
+    const driver = new Driver(
+      machine((_event, now) => ({ wakeAt: later(now, -1) })),
+      START,
+      { timers, perform: () => {} },
+    );
     driver.post("go");
     await timers.advance(10);
     expect(driver.state.seen.length).toBeLessThanOrEqual(21);

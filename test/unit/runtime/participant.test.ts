@@ -8,7 +8,15 @@ import { type HostEffect, Participant } from "../../../src/runtime/participant.t
 import { VirtualTimers } from "./virtual-timers.ts";
 
 const TTL_MS = 3_000;
-const WISH: Candidacy = { priority: 100, eligible: true, reason: "", preempt: true, preemptDelayMs: 0, addresses: [], interface: null };
+const WISH: Candidacy = {
+  priority: 100,
+  eligible: true,
+  reason: "",
+  preempt: true,
+  preemptDelayMs: 0,
+  addresses: [],
+  interface: null,
+};
 const running: Participant[] = [];
 
 afterEach(() => {
@@ -34,7 +42,8 @@ function start(store: Store, timers: VirtualTimers, node = "a"): Started {
       perform: (effect) => {
         effects.push(effect);
         if (effect.type === "lose") participant.post({ type: "let-go", election: effect.election });
-        if (effect.type === "renew-incarnation") participant.post({ type: "incarnation", incarnation: `${node}-${(made += 1)}` });
+        if (effect.type === "renew-incarnation")
+          participant.post({ type: "incarnation", incarnation: `${node}-${(made += 1)}` });
       },
     },
   );
@@ -47,7 +56,10 @@ function start(store: Store, timers: VirtualTimers, node = "a"): Started {
 /** A backend whose fleet has settled on its timeline. */
 function settledBackend(): MemoryBackend {
   const backend = new MemoryBackend({ epoch: "e" });
-  backend.commit({ guards: [], writes: [{ key: "/vipd/f/live/fleet", value: JSON.stringify({ format: 1, epoch: "e" }) }] });
+  backend.commit({
+    guards: [],
+    writes: [{ key: "/vipd/f/live/fleet", value: JSON.stringify({ format: 1, epoch: "e" }) }],
+  });
   return backend;
 }
 
@@ -83,7 +95,10 @@ describe("a store that does not keep its word", () => {
     const [backend, timers] = [settledBackend(), new VirtualTimers()];
     const store = openMemoryStore(backend);
     let reads = 0;
-    const a = start(altered(store, { read: (prefix, limits) => ((reads += 1) === 1 ? hang() : store.read(prefix, limits)) }), timers);
+    const a = start(
+      altered(store, { read: (prefix, limits) => ((reads += 1) === 1 ? hang() : store.read(prefix, limits)) }),
+      timers,
+    );
     await timers.advance(5_000);
     expect(a.holds()).toBe(true);
   });
@@ -92,7 +107,10 @@ describe("a store that does not keep its word", () => {
     const [backend, timers] = [settledBackend(), new VirtualTimers()];
     const store = openMemoryStore(backend);
     let commits = 0;
-    const a = start(altered(store, { commit: (txn, limits) => ((commits += 1) === 5 ? hang() : store.commit(txn, limits)) }), timers);
+    const a = start(
+      altered(store, { commit: (txn, limits) => ((commits += 1) === 5 ? hang() : store.commit(txn, limits)) }),
+      timers,
+    );
     await timers.advance(30_000);
     expect(a.holds()).toBe(true);
     expect(a.effects.map(({ type }) => type)).not.toContain("lose");
@@ -101,7 +119,8 @@ describe("a store that does not keep its word", () => {
   test("an answer that comes after it was given up is dropped", async () => {
     const [backend, timers] = [settledBackend(), new VirtualTimers()];
     const store = openMemoryStore(backend);
-    const late = (ms: number): Promise<void> => new Promise((resolve) => timers.at((timers.now() + ms) as ReturnType<VirtualTimers["now"]>, resolve));
+    const late = (ms: number): Promise<void> =>
+      new Promise((resolve) => timers.at((timers.now() + ms) as ReturnType<VirtualTimers["now"]>, resolve));
     const slow = altered(store, {
       commit: async (txn, limits) => {
         const result = await store.commit(txn, limits);
@@ -115,9 +134,19 @@ describe("a store that does not keep its word", () => {
   });
 
   test.each<[string, Partial<Store>]>([
-    ["a watch that throws", { watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error("broken")) }) }) }],
+    [
+      "a watch that throws",
+      { watch: () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error("broken")) }) }) },
+    ],
     ["a watch that ends at once", { watch: async function* () {} }],
-    ["a watch that only tells gaps", { watch: async function* () { yield { kind: "gap", reason: "always" }; } }],
+    [
+      "a watch that only tells gaps",
+      {
+        watch: async function* () {
+          yield { kind: "gap", reason: "always" };
+        },
+      },
+    ],
     ["a watch that hangs", { watch: () => ({ [Symbol.asyncIterator]: () => ({ next: hang }) }) }],
   ])("%s costs promptness, not the election, and no storm of reads", async (_name, change) => {
     const [backend, timers] = [settledBackend(), new VirtualTimers()];
@@ -194,20 +223,35 @@ test("a closed participant sends nothing more, and does nothing more", async () 
   expect(timers.waiting).toBe(0);
 });
 
-test.each([1, 2, 3, 4, 5])("through a bad network two participants never hold together, and one does in the end (seed %i)", async (seed) => {
-  const [backend, timers, random] = [settledBackend(), new VirtualTimers(), seededRandom(seed)];
-  const bad = { delayMs: [1, 30] as const, lossChance: 0.1, silenceChance: 0.1, lateMs: 4_000, dropChance: 0.2, gapChance: 0.05, repeatChance: 0.1, reorderChance: 0.2 };
-  const faults = { ...NO_FAULTS, ...bad };
-  const fleet = ["a", "b"].map((node) => start(faultyStore(openMemoryStore(backend), { timers, random, faults }), timers, node));
-  let held = 0;
-  for (let step = 0; step < 3_000; step += 1) {
-    await timers.advance(20);
-    const holders = fleet.filter((one) => one.holds()).length;
-    expect(holders).toBeLessThanOrEqual(1);
-    held += holders;
-  }
-  expect(held).toBeGreaterThan(1_500);
-  Object.assign(faults, NO_FAULTS);
-  await timers.advance(10 * TTL_MS);
-  expect(fleet.filter((one) => one.holds())).toHaveLength(1);
-}, 20_000);
+test.each([1, 2, 3, 4, 5])(
+  "through a bad network two participants never hold together, and one does in the end (seed %i)",
+  async (seed) => {
+    const [backend, timers, random] = [settledBackend(), new VirtualTimers(), seededRandom(seed)];
+    const bad = {
+      delayMs: [1, 30] as const,
+      lossChance: 0.1,
+      silenceChance: 0.1,
+      lateMs: 4_000,
+      dropChance: 0.2,
+      gapChance: 0.05,
+      repeatChance: 0.1,
+      reorderChance: 0.2,
+    };
+    const faults = { ...NO_FAULTS, ...bad };
+    const fleet = ["a", "b"].map((node) =>
+      start(faultyStore(openMemoryStore(backend), { timers, random, faults }), timers, node),
+    );
+    let held = 0;
+    for (let step = 0; step < 3_000; step += 1) {
+      await timers.advance(20);
+      const holders = fleet.filter((one) => one.holds()).length;
+      expect(holders).toBeLessThanOrEqual(1);
+      held += holders;
+    }
+    expect(held).toBeGreaterThan(1_500);
+    Object.assign(faults, NO_FAULTS);
+    await timers.advance(10 * TTL_MS);
+    expect(fleet.filter((one) => one.holds())).toHaveLength(1);
+  },
+  20_000,
+);

@@ -24,7 +24,10 @@ describe("the clock of /proc/uptime", () => {
     expect(passed).toBeLessThan(3_601_000);
   });
 
-  test.each([["is not there", ""], ["is garbage", "x y"]])("is the monotonic clock alone where the file %s", (_name, text) => {
+  test.each([
+    ["is not there", ""],
+    ["is garbage", "x y"],
+  ])("is the monotonic clock alone where the file %s", (_name, text) => {
     const clock = procClock(() => text);
     const before = clock.now();
     expect(Number.isFinite(before)).toBe(true);
@@ -76,15 +79,18 @@ describe("sleep", () => {
     expect(awake).toBe(true);
   });
 
-  test.each([true, false])("ends with its signal's reason (aborted before: %s), and leaves no timer", async (before) => {
-    const timers = new VirtualTimers();
-    const abort = new AbortController();
-    if (before) abort.abort(new Error("enough"));
-    const done = sleep(timers, 100, abort.signal);
-    abort.abort(new Error("enough"));
-    await expect(done).rejects.toThrow("enough");
-    expect(timers.waiting).toBe(0);
-  });
+  test.each([true, false])(
+    "ends with its signal's reason (aborted before: %s), and leaves no timer",
+    async (before) => {
+      const timers = new VirtualTimers();
+      const abort = new AbortController();
+      if (before) abort.abort(new Error("enough"));
+      const done = sleep(timers, 100, abort.signal);
+      abort.abort(new Error("enough"));
+      await expect(done).rejects.toThrow("enough");
+      expect(timers.waiting).toBe(0);
+    },
+  );
 });
 
 test("unique names are unique, and 32 hex digits", () => {

@@ -98,7 +98,11 @@ describe("the order of steps", () => {
   test.each<{ name: string; event: VipEvent; expected: readonly string[] }>([
     { name: "an extension while nothing is held", event: { type: "extend", until: UNTIL }, expected: [] },
     { name: "a gain of what is not planned", event: { type: "gain", vip: "x", until: UNTIL }, expected: [] },
-    { name: "a loss of what is not held is made sure of", event: { type: "lose", vip: "web", reason: "" }, expected: ["close", "released"] },
+    {
+      name: "a loss of what is not held is made sure of",
+      event: { type: "lose", vip: "web", reason: "" },
+      expected: ["close", "released"],
+    },
     { name: "a tick too early", event: { type: "tick" }, expected: [] },
     { name: "a late answer to an open", event: { type: "opened", vips: ["web"], until: UNTIL }, expected: [] },
     { name: "a late word of slowness", event: { type: "too-late", vips: ["web"], until: UNTIL }, expected: [] },
@@ -126,7 +130,10 @@ describe("the order of steps", () => {
 
 describe("a fence that cannot be opened in time", () => {
   test("is tried three times, then the VIP is lost, and the host unfit", () => {
-    const host = new Host([WEB], { open: (effect) => (effect.type === "open" ? { type: "too-late", vips: effect.vips, until: effect.until } : undefined) });
+    const host = new Host([WEB], {
+      open: (effect) =>
+        effect.type === "open" ? { type: "too-late", vips: effect.vips, until: effect.until } : undefined,
+    });
     const effects = types(host.gain());
     expect(effects.filter((type) => type === "open")).toHaveLength(3);
     expect(effects.slice(-3)).toEqual(["close", "unfit", "released"]);
@@ -163,7 +170,7 @@ describe("a kernel that refuses", () => {
     host.gain();
     host.post({ type: "lose", vip: "web", reason: "because" });
     let closes = 0;
-    for (let released = false; !released; ) {
+    for (let released = false; !released;) {
       const effects = types(host.wake());
       closes += effects.filter((type) => type === "close").length;
       released = effects.includes("released");
@@ -186,15 +193,50 @@ describe("the kernel's news", () => {
   });
 
   test.each<{ name: string; held: boolean; event: VipEvent; expected: readonly string[] }>([
-    { name: "removed, and not held", held: false, event: { type: "address-removed", ip: "10.0.0.1", interface: "eth0" }, expected: [] },
-    { name: "removed from another interface", held: true, event: { type: "address-removed", ip: "10.0.0.1", interface: "eth1" }, expected: [] },
-    { name: "another address removed", held: true, event: { type: "address-removed", ip: "10.0.0.9", interface: "eth0" }, expected: [] },
-    { name: "added by hand, and not held", held: false, event: { type: "address-added", ip: "10.0.0.1", interface: "eth0" }, expected: ["sweep"] },
-    { name: "added, and held", held: true, event: { type: "address-added", ip: "10.0.0.1", interface: "eth0" }, expected: [] },
-    { name: "another address added", held: false, event: { type: "address-added", ip: "10.0.0.9", interface: "eth0" }, expected: [] },
+    {
+      name: "removed, and not held",
+      held: false,
+      event: { type: "address-removed", ip: "10.0.0.1", interface: "eth0" },
+      expected: [],
+    },
+    {
+      name: "removed from another interface",
+      held: true,
+      event: { type: "address-removed", ip: "10.0.0.1", interface: "eth1" },
+      expected: [],
+    },
+    {
+      name: "another address removed",
+      held: true,
+      event: { type: "address-removed", ip: "10.0.0.9", interface: "eth0" },
+      expected: [],
+    },
+    {
+      name: "added by hand, and not held",
+      held: false,
+      event: { type: "address-added", ip: "10.0.0.1", interface: "eth0" },
+      expected: ["sweep"],
+    },
+    {
+      name: "added, and held",
+      held: true,
+      event: { type: "address-added", ip: "10.0.0.1", interface: "eth0" },
+      expected: [],
+    },
+    {
+      name: "another address added",
+      held: false,
+      event: { type: "address-added", ip: "10.0.0.9", interface: "eth0" },
+      expected: [],
+    },
     { name: "its link came up", held: true, event: { type: "link-up", interface: "eth0" }, expected: ["announce"] },
     { name: "another link came up", held: true, event: { type: "link-up", interface: "eth1" }, expected: [] },
-    { name: "its link came up, and it is not held", held: false, event: { type: "link-up", interface: "eth0" }, expected: [] },
+    {
+      name: "its link came up, and it is not held",
+      held: false,
+      event: { type: "link-up", interface: "eth0" },
+      expected: [],
+    },
     { name: "news were lost", held: true, event: { type: "resync" }, expected: ["bind", "sweep"] },
   ])("$name", ({ held, event, expected }) => {
     const host = new Host();
@@ -212,8 +254,11 @@ describe("the kernel's news", () => {
   test("a second answerer is told once, and once more when it is gone", () => {
     const host = new Host();
     host.gain();
-    const probed = (others: readonly string[]): readonly string[] => types(host.post({ type: "probed", vip: "web", others }));
-    expect([probed([]), probed(["02:00"]), probed(["02:00"]), probed(["02:00", "04:00"]), probed([]), probed([])].flat()).toEqual(["note", "note", "note"]);
+    const probed = (others: readonly string[]): readonly string[] =>
+      types(host.post({ type: "probed", vip: "web", others }));
+    expect(
+      [probed([]), probed(["02:00"]), probed(["02:00"]), probed(["02:00", "04:00"]), probed([]), probed([])].flat(),
+    ).toEqual(["note", "note", "note"]);
   });
 });
 
@@ -230,10 +275,22 @@ describe("announcements", () => {
   }
 
   test.each<{ name: string; announce: AnnouncePolicy; times: readonly number[] }>([
-    { name: "a burst, its repetition, and the refresh", announce: ANNOUNCE, times: [0, 10, 20, 5_000, 5_010, 5_020, 65_020, 125_020] },
+    {
+      name: "a burst, its repetition, and the refresh",
+      announce: ANNOUNCE,
+      times: [0, 10, 20, 5_000, 5_010, 5_020, 65_020, 125_020],
+    },
     { name: "one only", announce: { burst: 1, repeatAfterMs: 0, refreshMs: 0 }, times: [0] },
-    { name: "a long burst", announce: { burst: 7, repeatAfterMs: 0, refreshMs: 0 }, times: [0, 10, 20, 50, 100, 200, 300] },
-    { name: "one, and the refresh", announce: { burst: 1, repeatAfterMs: 0, refreshMs: 1_000 }, times: [0, 1_000, 2_000, 3_000] },
+    {
+      name: "a long burst",
+      announce: { burst: 7, repeatAfterMs: 0, refreshMs: 0 },
+      times: [0, 10, 20, 50, 100, 200, 300],
+    },
+    {
+      name: "one, and the refresh",
+      announce: { burst: 1, repeatAfterMs: 0, refreshMs: 1_000 },
+      times: [0, 1_000, 2_000, 3_000],
+    },
   ])("$name", ({ announce, times }) => {
     expect(schedule(announce, times.length + (announce.refreshMs === 0 ? 5 : 0))).toEqual(times);
   });
