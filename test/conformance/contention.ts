@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { contend, faultsOf, readCounters } from "./contender.ts";
-import { contents, type Harness, PATIENT, put } from "./harness.ts";
+import { contents, type Harness, PATIENT, put, testWith } from "./harness.ts";
 import { Remote } from "./remote.ts";
 import type { Traits } from "./suite.ts";
 
@@ -36,7 +36,7 @@ export function describeContention(current: () => Harness, traits: Traits): void
       expect(faultsOf(histories.flat())).toEqual([]);
     }, 30_000);
 
-    test.skipIf(!traits.processes)(
+    testWith(traits.processes)(
       "processes lose no update, and their history is linearizable",
       async () => {
         await withRemotes(current(), CONTENDERS, async (remotes) => {
@@ -49,7 +49,7 @@ export function describeContention(current: () => Harness, traits: Traits): void
       60_000,
     );
 
-    test.skipIf(!traits.processes)(
+    testWith(traits.processes)(
       "a process sees at once what another one has committed",
       async () => {
         await withRemotes(current(), 2, async (remotes) => {
@@ -67,7 +67,7 @@ export function describeContention(current: () => Harness, traits: Traits): void
       30_000,
     );
 
-    test.skipIf(!traits.processes)(
+    testWith(traits.processes)(
       "a process that is killed leaves no half of a commit, and nobody waiting",
       async () => {
         for (let round = 0; round < 3; round += 1) {

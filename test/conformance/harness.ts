@@ -1,6 +1,7 @@
 // What an adapter brings to the conformance suite, and small tools that its tests share.
 
 import { randomBytes } from "node:crypto";
+import { test } from "vitest";
 import type { CallLimits, CommitResult, Revision, Snapshot, Store, Txn } from "../../src/ports/store.ts";
 
 /** One real store, empty at first, with everything that the suite may do to it. What it cannot do it leaves out. */
@@ -28,6 +29,16 @@ export const PATIENT: CallLimits = { timeoutMs: 5_000 };
 
 /** How late a call may settle on a busy machine, in milliseconds. */
 export const SLACK_MS = 400;
+
+/**
+ * A test of what not every store is made for. A store declares in its traits what it has; where it has it not, there is
+ * nothing to test, which is another thing than a test that was skipped.
+ */
+export function testWith(trait: boolean): (name: string, run: () => Promise<void>, timeoutMs?: number) => void {
+  return (name, run, timeoutMs) => {
+    if (trait) test(name, run, timeoutMs);
+  };
+}
 
 /** A name that no other run has. */
 export function uniqueName(): string {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type ErrorCode, VipdError } from "../../src/base/errors.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
-import { contents, type Harness, PATIENT, put, SLACK_MS, thrownBy } from "./harness.ts";
+import { contents, type Harness, PATIENT, put, SLACK_MS, testWith, thrownBy } from "./harness.ts";
 import type { Traits } from "./suite.ts";
 
 const TIMEOUT_MS = 200;
@@ -55,7 +55,7 @@ export function describeLimits(current: () => Harness, traits: Traits): void {
       expect(contents(await store.read("", PATIENT))).toEqual({ k: "1" });
     });
 
-    test.skipIf(!traits.block)("calls that are kept waiting settle by their deadline, and tell the truth", async () => {
+    testWith(traits.block)("calls that are kept waiting settle by their deadline, and tell the truth", async () => {
       const store = await current().open();
       await put(store, "k", "0");
       const release = await started(current());
@@ -70,7 +70,7 @@ export function describeLimits(current: () => Harness, traits: Traits): void {
       if (SURELY_NOT.includes(commit.code)) expect(contents(await settled(store))).toEqual({ k: "0" });
     });
 
-    test.skipIf(!traits.block)("a call that is kept waiting goes through when the way is free in time", async () => {
+    testWith(traits.block)("a call that is kept waiting goes through when the way is free in time", async () => {
       const store = await current().open();
       const release = await started(current());
       const commit = write(store, PATIENT);
@@ -78,7 +78,7 @@ export function describeLimits(current: () => Harness, traits: Traits): void {
       expect(await commit).toMatchObject({ kind: "committed" });
     });
 
-    test.skipIf(!traits.block)("an abort settles a waiting commit at once", async () => {
+    testWith(traits.block)("an abort settles a waiting commit at once", async () => {
       const store = await current().open();
       const release = await started(current());
       const abort = new AbortController();
@@ -91,7 +91,7 @@ export function describeLimits(current: () => Harness, traits: Traits): void {
       expect(tookMs).toBeLessThan(SLACK_MS);
     });
 
-    test.skipIf(!traits.block)("closing settles a waiting commit at once", async () => {
+    testWith(traits.block)("closing settles a waiting commit at once", async () => {
       const store = await current().open();
       const release = await started(current());
       const waiting = failure(() => write(store, { timeoutMs: 10_000 }));
@@ -103,25 +103,22 @@ export function describeLimits(current: () => Harness, traits: Traits): void {
       expect(tookMs).toBeLessThan(SLACK_MS);
     });
 
-    test.skipIf(!traits.outage)(
-      "an outage fails every call in time; afterwards the same store works again",
-      async () => {
-        const store = await current().open();
-        await put(store, "k", "0");
-        const { outage } = current();
-        await outage?.begin();
-        const limits = { timeoutMs: TIMEOUT_MS };
-        const read = await failure(() => store.read("", limits));
-        const commit = await failure(() => write(store, limits));
-        await outage?.end();
-        expect(READ_FAILURES).toContain(read.code);
-        expect(COMMIT_FAILURES).toContain(commit.code);
-        expect(Math.max(read.tookMs, commit.tookMs)).toBeLessThan(TIMEOUT_MS + SLACK_MS);
-        if (SURELY_NOT.includes(commit.code)) expect(contents(await settled(store))).toEqual({ k: "0" });
-        await put(store, "k", "2");
-        expect(contents(await store.read("", PATIENT))).toEqual({ k: "2" });
-      },
-    );
+    testWith(traits.outage)("an outage fails every call in time; afterwards the same store works again", async () => {
+      const store = await current().open();
+      await put(store, "k", "0");
+      const { outage } = current();
+      await outage?.begin();
+      const limits = { timeoutMs: TIMEOUT_MS };
+      const read = await failure(() => store.read("", limits));
+      const commit = await failure(() => write(store, limits));
+      await outage?.end();
+      expect(READ_FAILURES).toContain(read.code);
+      expect(COMMIT_FAILURES).toContain(commit.code);
+      expect(Math.max(read.tookMs, commit.tookMs)).toBeLessThan(TIMEOUT_MS + SLACK_MS);
+      if (SURELY_NOT.includes(commit.code)) expect(contents(await settled(store))).toEqual({ k: "0" });
+      await put(store, "k", "2");
+      expect(contents(await store.read("", PATIENT))).toEqual({ k: "2" });
+    });
   });
 }
 
