@@ -28,9 +28,10 @@ function npm() {
   return process.platform === "win32" ? "npm.cmd" : "npm";
 }
 
+/** `npm ci` would refuse a lock file that lacks optional packages of other platforms, as mirrors of the registry may. */
 function install() {
-  process.stderr.write("installing the packages of the project (npm ci) ...\n");
-  const { status } = spawnSync(npm(), ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  process.stderr.write("installing the packages of the project (npm install --no-save) ...\n");
+  const { status } = spawnSync(npm(), ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: ROOT,
     stdio: ["ignore", 2, 2],
   });
