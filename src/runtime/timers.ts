@@ -30,17 +30,29 @@ const SUSPENDED_MS = 50;
  * CLOCK_BOOTTIME without a system call of our own: the monotonic clock, moved forward whenever /proc/uptime,
  * which counts suspend, has got ahead of it. Where there is no /proc/uptime it is the monotonic clock
  * alone, which stands still in suspend.
+ *
+ * A process may be stopped between its two readings. That must not pass for a suspend, or an observer would see a living
+ * lease run out: so the lead is never taken for more than it is, but at the start, where more does no harm.
  */
 export function procClock(read: () => string = readUptime): Clock {
-  let aheadMs = Number.NEGATIVE_INFINITY;
+  const startMs = monotonicMs();
+  let aheadMs = uptimeMs(read, startMs) - startMs;
   const now = (): Instant => {
-    const monotonicMs = Number(process.hrtime.bigint()) / 1e6;
-    const uptimeMs = Number.parseFloat(read()) * 1000;
-    const leadMs = Number.isFinite(uptimeMs) ? uptimeMs - monotonicMs : 0;
-    if (leadMs > aheadMs + SUSPENDED_MS) aheadMs = leadMs;
-    return instant(monotonicMs + aheadMs);
+    const uptime = uptimeMs(read, Number.NEGATIVE_INFINITY);
+    const afterwards = monotonicMs();
+    if (uptime - afterwards > aheadMs + SUSPENDED_MS) aheadMs = uptime - afterwards;
+    return instant(afterwards + aheadMs);
   };
   return { now, wallMs: () => Date.now() };
+}
+
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+function uptimeMs(read: () => string, otherwise: number): number {
+  const ms = Number.parseFloat(read()) * 1000;
+  return Number.isFinite(ms) ? ms : otherwise;
 }
 
 /** Unique names from the system's random source. */

@@ -3,6 +3,12 @@ import { instant, later } from "../../../src/base/time.ts";
 import { procClock, sleep, systemEntropy, systemTimers } from "../../../src/runtime/timers.ts";
 import { VirtualTimers } from "./virtual-timers.ts";
 
+/** As a process that is stopped: nothing happens, and time passes. */
+function spin(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 describe("the clock of /proc/uptime", () => {
   test("goes on with the monotonic clock, and never falls", () => {
     const clock = procClock();
@@ -22,6 +28,22 @@ describe("the clock of /proc/uptime", () => {
     const passed = clock.now() - before;
     expect(passed).toBeGreaterThanOrEqual(3_600_000 - 50);
     expect(passed).toBeLessThan(3_601_000);
+  });
+
+  test("takes a process that was stopped between two readings for just that", () => {
+    let stopMs = 0;
+    const uptime = (): string => String(performance.now() / 1_000 + 5_000);
+    const clock = procClock(() => {
+      spin(stopMs);
+      const text = uptime();
+      spin(stopMs);
+      return text;
+    });
+    const [before, began] = [clock.now(), performance.now()];
+    stopMs = 150;
+    clock.now();
+    stopMs = 0;
+    expect(Math.abs(clock.now() - before - (performance.now() - began))).toBeLessThan(20);
   });
 
   test.each([
