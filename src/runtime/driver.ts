@@ -15,6 +15,14 @@ export interface Machine<S, E, F> {
   readonly tick: E;
 }
 
+/** What a driver works with. */
+export interface DriverModules<F> {
+  readonly timers: Timers;
+  readonly perform: (effect: F) => void;
+  /** Called when all events have been dealt with, those of the driver's own ticks too. */
+  readonly onRest?: () => void;
+}
+
 /** Two ticks are never closer than this, in milliseconds: a machine that errs about its wake-up cannot spin. */
 const LEAST_PAUSE_MS = 0.5;
 
@@ -23,6 +31,7 @@ export class Driver<S, E, F> {
   private readonly machine: Machine<S, E, F>;
   private readonly timers: Timers;
   private readonly perform: (effect: F) => void;
+  private readonly onRest: (() => void) | undefined;
   private readonly queue: E[] = [];
   private current: S;
   private running = false;
@@ -30,11 +39,12 @@ export class Driver<S, E, F> {
   private wakeAt: Instant = NEVER;
   private cancelWake: () => void = () => {};
 
-  constructor(machine: Machine<S, E, F>, initial: S, modules: { timers: Timers; perform: (effect: F) => void }) {
+  constructor(machine: Machine<S, E, F>, initial: S, modules: DriverModules<F>) {
     this.machine = machine;
     this.current = initial;
     this.timers = modules.timers;
     this.perform = modules.perform;
+    this.onRest = modules.onRest;
   }
 
   /** The state after the last event that was wholly dealt with. */
@@ -55,6 +65,7 @@ export class Driver<S, E, F> {
       this.running = false;
     }
     this.schedule();
+    if (!this.closed) this.onRest?.();
   }
 
   /** Ends it: no further event, no further tick. */

@@ -53,6 +53,7 @@ export class Participant {
     this.driver = new Driver<State, Event, Effect>(machine, initial, {
       timers,
       perform: (effect) => this.perform(effect),
+      onRest: () => modules.onChange?.(this.driver.state),
     });
   }
 
@@ -69,7 +70,6 @@ export class Participant {
   post(event: Event): void {
     if (this.ending.signal.aborted) return;
     this.driver.post(event);
-    this.modules.onChange?.(this.driver.state);
   }
 
   /** Ends it where it stands: nothing more is sent, answers that come late are dropped. */

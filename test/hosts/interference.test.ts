@@ -1,6 +1,6 @@
 // Other people and programs on the host: addresses deleted and added by hand, firewalls flushed, stores that go away.
 
-import { renameSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { oneVip, VIP, VIP6 } from "./harness/fleet.ts";
@@ -102,4 +102,25 @@ test("store replaced by an empty one: never two holders, and the fleet agrees ag
   const after = await again.find((daemon) => daemon.host.name === anew.host)?.holds();
   expect(recorder.overlapMs(VIP, ["a", anew.host === "a" ? "" : anew.host], from)).toBe(0);
   expect(BigInt(after?.elections[0]?.token ?? 0)).toBeGreaterThan(BigInt(before?.elections[0]?.token ?? 0));
+});
+
+test("store file damaged under running daemons: they live on, nobody answers once the lease is over, and they say why", async () => {
+  const { recorder, now, fleet, idle } = bench();
+  const daemons = await bench().startAll();
+  const file = join(fleet.directory, "store", "fleet.db");
+  for (const suffix of ["", "-wal", "-shm"]) writeFileSync(`${file}${suffix}`, Buffer.alloc(65_536, 0x5a));
+  for (const daemon of daemons)
+    await daemon.until("has let go", (status) => status.elections[0]?.role !== "holder" && !status.store.ok);
+  const silent = now();
+  await idle(500);
+  expect(recorder.hands(VIP, silent)).toEqual([]);
+  const status = await daemons[0]?.admin.status({ timeoutMs: 2_000 });
+  expect(status?.store.lastError).toMatch(/fleet\.db: .*(?:damaged|no SQLite database)/u);
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+  for (const daemon of daemons) {
+    daemon.signal("SIGTERM");
+    await expect(daemon.ended).resolves.toEqual({ code: 0, signal: null });
+  }
+  for (const name of ["a", "b"]) fleet.restart(bench().host(name));
+  await recorder.answered(VIP, () => true, silent, 15_000);
 });

@@ -118,7 +118,6 @@ export class SimDaemon {
 
   post(event: Event): void {
     this.election.post(event);
-    if (!this.process.dead) this.changed();
   }
 
   /** As Daemon.reload. */
@@ -176,6 +175,9 @@ export class SimDaemon {
     return new Driver<State, Event, Effect>(machine, initial, {
       timers: this.timers,
       perform: (effect) => this.perform(effect),
+      onRest: () => {
+        if (!this.process.dead) this.changed();
+      },
     });
   }
 

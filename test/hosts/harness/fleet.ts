@@ -128,6 +128,8 @@ export class Fleet {
   readonly directory = mkdtempSync(join(tmpdir(), "vd-"));
   readonly store = `sqlite:${join(this.directory, "store", "fleet.db")}`;
   private readonly daemons = new Set<DaemonProcess>();
+  /** What daemons get in their environment, besides this process's own. */
+  readonly env: Record<string, string> = {};
   /** The Node.js that runs them. */
   readonly node = NODE;
   private readonly programs: string;
@@ -218,6 +220,7 @@ export class Fleet {
     const child = spawn("ip", ["netns", "exec", host.namespace.name, ...this.program("vipd"), "-c", file], {
       stdio: ["ignore", "pipe", "pipe"],
       cwd: ROOT,
+      env: { ...process.env, ...this.env },
     });
     writeFileSync(logFile, "");
     child.stdout.pipe(log, { end: false });
