@@ -1,9 +1,9 @@
 // A store's data in memory, shared by the Stores that are opened on it: records, a bounded log of their changes, and a
 // timeline. Everything is synchronous, so that a test or a simulation says exactly when a commit is applied.
 
-import { assert } from "../../src/base/assert.ts";
-import { MAX_KEY_BYTES, MAX_PENDING_CHANGES, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
+import { MAX_PENDING_CHANGES } from "../../src/base/bounds.ts";
 import type { Change, CommitResult, Revision, Snapshot, StoredRecord, Txn } from "../../src/ports/store.ts";
+import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
 
 /** What a backend begins with. */
 export interface MemoryOptions {
@@ -121,20 +121,4 @@ export class MemoryBackend {
   private tell(): void {
     for (const waiter of [...this.waiters]) waiter();
   }
-}
-
-function assureWithinBounds({ guards, writes }: Txn): void {
-  assert(guards.length + writes.length <= MAX_TXN_OPERATIONS, `a commit has at most ${MAX_TXN_OPERATIONS} operations`);
-  assert(new Set(writes.map(({ key }) => key)).size === writes.length, "a commit writes each key at most once");
-  for (const { key } of [...guards, ...writes])
-    assert(bytesOf(key) <= MAX_KEY_BYTES, `a key has at most ${MAX_KEY_BYTES} bytes`);
-  for (const { key, value } of writes)
-    assert(
-      value === null || bytesOf(value) <= MAX_VALUE_BYTES,
-      `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`,
-    );
-}
-
-function bytesOf(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

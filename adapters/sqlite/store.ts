@@ -1,14 +1,7 @@
 // The Store over one SQLite file in WAL mode, shared by the processes of one host. Every transaction is short and
 // synchronous: it begins with the write lock or not at all, and a lock that others have is waited for outside.
 
-import { assert } from "../../src/base/assert.ts";
-import {
-  MAX_KEY_BYTES,
-  MAX_PENDING_CHANGES,
-  MAX_RECORDS,
-  MAX_TXN_OPERATIONS,
-  MAX_VALUE_BYTES,
-} from "../../src/base/bounds.ts";
+import { MAX_PENDING_CHANGES, MAX_RECORDS } from "../../src/base/bounds.ts";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
 import type {
   CallLimits,
@@ -22,6 +15,7 @@ import type {
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
+import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.ts";
 import { failureOf, isBusy } from "./failures.ts";
 import { Feed } from "./feed.ts";
@@ -175,18 +169,6 @@ export class SqliteStore implements Store {
       });
     };
   }
-}
-
-function assureWithinBounds({ guards, writes }: Txn): void {
-  assert(guards.length + writes.length <= MAX_TXN_OPERATIONS, `a commit has at most ${MAX_TXN_OPERATIONS} operations`);
-  assert(new Set(writes.map(({ key }) => key)).size === writes.length, "a commit writes each key at most once");
-  for (const { key } of [...guards, ...writes])
-    assert(Buffer.byteLength(key) <= MAX_KEY_BYTES, `${key} is a key of at most ${MAX_KEY_BYTES} bytes`);
-  for (const { key, value } of writes)
-    assert(
-      value === null || Buffer.byteLength(value) <= MAX_VALUE_BYTES,
-      `the value of ${key} has at most ${MAX_VALUE_BYTES} bytes`,
-    );
 }
 
 function inReadTransaction<T>(database: Database, work: () => T): T {
