@@ -1,10 +1,11 @@
 // vipd as a library: leader election inside applications.
 
 export { type ErrorCode, isVipdError, VipdError } from "./base/errors.ts";
-export { type FleetMember, type FleetOptions, joinFleet, type LeadOptions } from "./library/fleet.ts";
 export type { Work } from "./library/campaign.ts";
+export { type FleetMember, joinFleet } from "./library/fleet.ts";
 export type { Leadership } from "./library/leadership.ts";
 export type { Observation } from "./library/observation.ts";
+export type { FleetOptions, LeadOptions } from "./library/options.ts";
 export { openStore, type OpenStoreOptions } from "./library/stores.ts";
 export type {
   CallLimits,

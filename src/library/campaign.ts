@@ -37,6 +37,8 @@ export class Campaign<T> {
 
   /** The election is won. */
   begin(term: Term): void {
+    // A caller's listener may end the campaign between the decision to gain and the gain: the withdrawal is on its way.
+    if (this.over) return;
     this.term = term;
     void this.serve(term);
   }
@@ -70,6 +72,7 @@ export class Campaign<T> {
       );
     this.term = undefined;
     const lost = term.signal.aborted;
+    term.end("its work has settled");
     if (lost && !this.over && this.again) this.modules.letGo();
     else {
       const verdict = lost ? () => this.settle.reject(term.signal.reason) : conclude;

@@ -2,12 +2,9 @@
 
 import { hostname } from "node:os";
 import { assert } from "../base/assert.ts";
-import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
-import { VipdError } from "../base/errors.ts";
-import { isName, NAME_RULE } from "../base/names.ts";
+import { messageOf, VipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
 import { giveUpAt } from "../election/lease.ts";
-import type { Logger } from "../ports/logger.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { type HostEffect, Participant } from "../runtime/participant.ts";
@@ -15,53 +12,32 @@ import { procClock, systemEntropy, systemTimers } from "../runtime/timers.ts";
 import { Campaign, cancelled, type Work } from "./campaign.ts";
 import { Term } from "./leadership.ts";
 import { type Observation, observationOf, observations } from "./observation.ts";
+import {
+  assureName,
+  assureTtl,
+  candidacyWith,
+  DEFAULT_TTL_MS,
+  defaultNode,
+  type FleetOptions,
+  type LeadOptions,
+} from "./options.ts";
 import { openStore } from "./stores.ts";
-
-/** Whom to join. */
-export interface FleetOptions {
-  /** A store URL, or a store, which stays the caller's to close. */
-  readonly store: string | Store;
-  /** Processes of one fleet share a store and compete. */
-  readonly fleet: string;
-  /** This member's id, unique in the fleet; by default host name, process id and a random part. */
-  readonly node?: string;
-  /** The lease in milliseconds, the same for all members: a dead leader is waited for that long. 3000 by default. */
-  readonly ttlMs?: number;
-  /** Leaves when it aborts. */
-  readonly signal?: AbortSignal;
-  /** Where warnings go; nowhere by default. */
-  readonly log?: Pick<Logger, "info" | "warn">;
-}
-
-/** How to campaign. */
-export interface LeadOptions {
-  /** 0 to 255: at a vacancy the greatest leads first. 100 by default. */
-  readonly priority?: number;
-  /** Campaign anew when the lease is lost while the work runs; by default `lead` rejects then. */
-  readonly again?: boolean;
-  /** Ends the campaign, and the term. */
-  readonly signal?: AbortSignal;
-}
-
-const DEFAULT_TTL_MS = 3_000;
-const DEFAULT_PRIORITY = 100;
+import { sweepRegularly } from "./sweeping.ts";
 
 /** Leaving gives the store this long to take note, in milliseconds, once the work of all terms has settled. */
 const LEAVE_MS = 1_000;
 
-/** Joins a fleet. Throws VipdErrors "config", "store-url", "store-unavailable", "store-corrupt". */
+/** Joins a fleet. Throws VipdErrors "config", "store-url", "store-unavailable", "store-corrupt", "aborted". */
 export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
-  const node = options.node ?? defaultNode();
-  for (const [key, value] of [
-    ["fleet", options.fleet],
-    ["node", node],
-  ] as const)
-    if (!isName(value)) throw new VipdError("config", `${key} "${value}" is no name: use ${NAME_RULE}`, { key });
-  options.signal?.throwIfAborted();
+  const { fleet, node = defaultNode(), ttlMs = DEFAULT_TTL_MS, signal } = options;
+  assureName("fleet", fleet);
+  assureName("node", node);
+  assureWanted(signal);
   const isOwn = typeof options.store === "string";
   const store = typeof options.store === "string" ? await openStore(options.store) : options.store;
   try {
-    const ttlMs = assureTtl(options.ttlMs ?? DEFAULT_TTL_MS, store);
+    assureTtl(ttlMs, store);
+    assureWanted(signal);
     return new FleetMember({ ...options, store, node, ttlMs }, isOwn, systemTimers(procClock()));
   } catch (error) {
     if (isOwn) await store.close();
@@ -69,22 +45,8 @@ export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
   }
 }
 
-function defaultNode(): string {
-  const host = hostname()
-    .replaceAll(/[^A-Za-z0-9.-]/gu, "-")
-    .replaceAll(/^[^A-Za-z0-9]+/gu, "")
-    .slice(0, 40);
-  return `${host}-${process.pid}-${systemEntropy.uniqueId().slice(0, 6)}`.replace(/^-+/u, "");
-}
-
-function assureTtl(ttlMs: number, store: Store): number {
-  const least = Math.max(MIN_TTL_MS, store.guarantees.minTtlMs);
-  if (ttlMs >= least && ttlMs <= MAX_TTL_MS) return ttlMs;
-  throw new VipdError(
-    "config",
-    `ttlMs is ${ttlMs}: use ${least} to ${MAX_TTL_MS} with a ${store.guarantees.name} store`,
-    { key: "ttlMs" },
-  );
+function assureWanted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new VipdError("aborted", "joining was aborted by the caller");
 }
 
 /** A member of a fleet. */
@@ -131,7 +93,10 @@ export class FleetMember implements AsyncDisposable {
       },
     );
     this.participant.start();
-    options.signal?.addEventListener("abort", () => void this.leave(), { once: true });
+    const onTrouble = (trouble: string): void => this.log?.info({ trouble }, "records of dead members stay for now");
+    sweepRegularly(() => this.participant.state, { store: this.store, timers, onTrouble }, this.ending.signal);
+    const onAbort = (): void => void this.leave().catch((error: unknown) => this.warn("leaving failed", error));
+    options.signal?.addEventListener("abort", onAbort, { once: true, signal: this.ending.signal });
   }
 
   /**
@@ -140,47 +105,46 @@ export class FleetMember implements AsyncDisposable {
    * the work had settled (unless `again`); with "aborted" when `resign`, `leave` or the signal ended it. The next term, here or
    * by handover elsewhere, begins only after the work has settled; but a lease that ran out is anybody's.
    */
-  lead<T>(election: string, work: Work<T>, options: LeadOptions = {}): Promise<T> {
-    if (!isName(election))
-      throw new VipdError("config", `election "${election}" is no name: use ${NAME_RULE}`, { key: "election" });
-    if (this.leaving !== undefined) return Promise.reject(cancelled(election, "this member has left the fleet"));
+  async lead<T>(election: string, work: Work<T>, options: LeadOptions = {}): Promise<T> {
+    const { signal, again = false } = options;
+    assureName("election", election);
+    const candidacy = candidacyWith(options.priority);
+    if (this.leaving !== undefined) throw cancelled(election, "this member has left the fleet");
     if (this.campaigns.has(election))
-      return Promise.reject(new VipdError("config", `this member campaigns for ${election} already`, { election }));
-    if (options.signal?.aborted === true) return Promise.reject(cancelled(election, "aborted by the caller"));
-    const campaign = new Campaign(work, options.again ?? false, {
+      throw new VipdError("config", `this member campaigns for ${election} already`, { election });
+    if (signal?.aborted === true) throw cancelled(election, "aborted by the caller");
+    const campaign = new Campaign(work, again, {
       withdraw: () => this.post({ type: "candidacy", election, candidacy: null }),
       letGo: () => this.post({ type: "let-go", election }),
     });
     this.campaigns.set(election, campaign as Campaign<unknown>);
     const onAbort = (): void => campaign.cancel(cancelled(election, "aborted by the caller"));
-    options.signal?.addEventListener("abort", onAbort, { once: true });
-    const candidacy = {
-      priority: options.priority ?? DEFAULT_PRIORITY,
-      eligible: true,
-      reason: "",
-      preempt: false,
-      preemptDelayMs: 0,
-      addresses: [],
-      interface: null,
-    };
+    signal?.addEventListener("abort", onAbort, { once: true });
     this.post({ type: "candidacy", election, candidacy });
-    return campaign.result.finally(() => {
-      options.signal?.removeEventListener("abort", onAbort);
+    try {
+      return await campaign.result;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
       this.campaigns.delete(election);
-    });
+    }
   }
 
-  /** Gives an election up: the work's signal aborts, and `lead` rejects. Settles when the work has settled. */
+  /** Gives an election up: the work's signal aborts, and `lead` rejects. Settles when the work has settled: the work itself must not wait for it. */
   async resign(election: string): Promise<void> {
     const campaign = this.campaigns.get(election);
     campaign?.cancel(cancelled(election, "resigned"));
     await campaign?.result.then(nothing, nothing);
   }
 
+  /** The election as this member knows it now; `undefined` before it has read the store for the first time. */
+  look(election: string): Observation | undefined {
+    return observationOf(this.participant.state, election, this.timers.now());
+  }
+
   /** The election now, and after each change: the newest state, until the signal aborts or the member leaves. */
   observe(election: string, signal?: AbortSignal): AsyncIterable<Observation> {
     const either = signal === undefined ? this.ending.signal : AbortSignal.any([signal, this.ending.signal]);
-    const look = (): Observation | undefined => observationOf(this.participant.state, election, this.timers.now());
+    const look = (): Observation | undefined => this.look(election);
     const follow = (onChange: () => void): (() => void) => {
       this.followers.add(onChange);
       return () => this.followers.delete(onChange);
@@ -190,7 +154,7 @@ export class FleetMember implements AsyncDisposable {
 
   /**
    * Leaves the fleet: all signals abort, all elections are handed over when their work has settled. Settles then, or when
-   * the store has not taken note in time: others then wait for the lease to end.
+   * the store has not taken note in time: others then wait for the lease to end. The work itself must not wait for it.
    */
   leave(): Promise<void> {
     this.leaving ??= this.end();
@@ -208,7 +172,10 @@ export class FleetMember implements AsyncDisposable {
     this.ending.abort();
     this.post({ type: "stop" });
     await Promise.all(campaigns.map(([, campaign]) => campaign.result.then(nothing, nothing)));
-    const cancel = this.timers.at(later(this.timers.now(), LEAVE_MS), () => this.stopped.resolve());
+    const cancel = this.timers.at(later(this.timers.now(), LEAVE_MS), () => {
+      this.warn("the store did not take note of our leaving in time: others wait for the lease to end");
+      this.stopped.resolve();
+    });
     await this.stopped.promise;
     cancel();
     this.participant.close();
@@ -245,6 +212,10 @@ export class FleetMember implements AsyncDisposable {
   /** The leader has stopped before the lease ends: by the same margin as the daemon. */
   private deadline(until: Parameters<typeof giveUpAt>[0]): ReturnType<typeof giveUpAt> {
     return giveUpAt(until, this.participant.state.rhythm);
+  }
+
+  private warn(text: string, error?: unknown): void {
+    this.log?.warn(error === undefined ? {} : { error: messageOf(error) }, text);
   }
 
   private changed(): void {

@@ -8,7 +8,10 @@ import type { Revision } from "../ports/store.ts";
 
 /** What a leader works with. */
 export interface Leadership {
-  /** Aborts before anyone else can lead; its reason is a VipdError, "lease-lost" or "aborted". Stop then, and settle. */
+  /**
+   * Aborts before anyone else can lead; its reason is a VipdError, "lease-lost" or "aborted". Stop then, and settle. It aborts
+   * also when the work has settled: what it has left running shall not outlive its term.
+   */
   readonly signal: AbortSignal;
   /** Greater at each change of leader: hand it to what you write to, and let that refuse smaller ones. */
   readonly token: Revision;

@@ -13,6 +13,8 @@ export interface Observation {
   readonly token: Revision | null;
   /** Whether the holder has shown life within its lease. */
   readonly alive: boolean;
+  /** How long ago the holder's last sign of life was seen here, in milliseconds; `null`: there is no holder. */
+  readonly seenAgoMs: number | null;
   /** Whether it is this member. */
   readonly self: boolean;
 }
@@ -23,8 +25,9 @@ export function observationOf(state: State, election: string, now: Instant): Obs
   const { elections, nodes } = survey(state.mirror, state.keys, state.self.ttlMs, now);
   const found = elections.find(({ name }) => name === election);
   const holder = found?.holder ?? null;
-  const alive = holder !== null && nodes.some(({ node, alive: lives }) => node === holder && lives);
-  return { holder, token: found?.token ?? null, alive, self: holder === state.self.node };
+  const session = holder === null ? undefined : nodes.find(({ node }) => node === holder);
+  const { alive = false, seenAgoMs = null } = session ?? {};
+  return { holder, token: found?.token ?? null, alive, seenAgoMs, self: holder === state.self.node };
 }
 
 /** Calls back after each change; the result ends it. */

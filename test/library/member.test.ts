@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryBackend, openMemoryStore } from "../../adapters/memory/index.ts";
-import { type FleetMember, type FleetOptions, joinFleet, type Observation } from "../../src/index.ts";
+import { type CandidateRecord, encodeValue, Keys, type SessionRecord } from "../../src/election/records.ts";
+import {
+  type FleetMember,
+  type FleetOptions,
+  joinFleet,
+  type Observation,
+  openStore,
+  type Store,
+} from "../../src/index.ts";
 
 let directory = "";
 let members: FleetMember[] = [];
@@ -116,6 +124,88 @@ test("leaving ends everything, and a member that has left leads no more", async 
   await expect(b.lead("job", () => "free")).resolves.toBe("free");
 });
 
+test("what the work leaves running learns that its term is over", async () => {
+  const a = await enter();
+  const left = await a.lead("job", (leadership) => leadership);
+  expect(left.signal.aborted).toBe(true);
+  expect(left.check).toThrow(expect.objectContaining({ code: "lease-lost" }));
+});
+
+test("at a vacancy the greatest priority leads first", async () => {
+  const [a, low, high] = [await enter(), await enter(), await enter()];
+  const order: string[] = [];
+  const elections = ["one", "two", "three"];
+  const free = Promise.withResolvers<void>();
+  const held = Promise.all(elections.map((election) => a.lead(election, () => free.promise)));
+  await expect.poll(() => elections.every((election) => a.look(election)?.self === true)).toBe(true);
+  const turns = elections.flatMap((election) => [
+    low.lead(election, () => order.push(`${election} low`), { priority: 10 }),
+    high.lead(election, () => order.push(`${election} high`), { priority: 200 }),
+  ]);
+  const store = await openStore(`sqlite:${directory}/fleet.db`);
+  await expect.poll(() => keysOf(store, "candidates/")).toHaveLength(9);
+  await store.close();
+  free.resolve();
+  await Promise.all([held, ...turns]);
+  for (const election of elections)
+    expect(order.filter((entry) => entry.startsWith(election))).toEqual([`${election} high`, `${election} low`]);
+});
+
+test("a member whose signal aborts leaves; one that aborts while it joins does not come to be", async () => {
+  const leaving = new AbortController();
+  const a = await enter({ signal: leaving.signal });
+  const leading = a.lead("job", ({ signal }) => untilAborted(signal));
+  await expect.poll(() => a.look("job")?.self, { timeout: 5_000 }).toBe(true);
+  const refused = expect(leading).rejects.toMatchObject({ code: "aborted" });
+  leaving.abort();
+  await Promise.all([refused, a.leave()]);
+  const joining = new AbortController();
+  const joined = enter({ signal: joining.signal });
+  joining.abort();
+  await expect(joined).rejects.toMatchObject({ code: "aborted" });
+  await expect(enter({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+});
+
+test("what dead processes left is swept away; the living, and hosts of a VIP, are not", async () => {
+  const store = await openStore(`sqlite:${directory}/fleet.db`);
+  const a = await enter({ ttlMs: 500, node: "a" });
+  await enter({ ttlMs: 500, node: "b" });
+  const leading = a.lead("job", ({ signal }) => untilAborted(signal));
+  const refused = expect(leading).rejects.toMatchObject({ code: "aborted" });
+  await leaveBehind(store, "dead", []);
+  await leaveBehind(store, "host", ["192.0.2.1/24"]);
+  const sessions = ["sessions/a", "sessions/b", "sessions/host"];
+  await expect.poll(() => keysOf(store, "sessions/"), { timeout: 12_000 }).toEqual(sessions);
+  expect(await keysOf(store, "candidates/")).toEqual(["candidates/job/a", "candidates/job/host"]);
+  expect(a.look("job")).toMatchObject({ holder: "a", alive: true });
+  await Promise.all([refused, a.resign("job")]);
+  await store.close();
+});
+
+/** The keys of the fleet's records that begin with `prefix`, in order. */
+async function keysOf(store: Store, prefix: string): Promise<readonly string[]> {
+  const { live } = new Keys("test");
+  const { records } = await store.read(live, { timeoutMs: 2_000 });
+  return records
+    .map(({ key }) => key.slice(live.length))
+    .filter((key) => key.startsWith(prefix))
+    .sort();
+}
+
+/** The records of a process that is dead. */
+async function leaveBehind(store: Store, node: string, addresses: string[]): Promise<void> {
+  const keys = new Keys("test");
+  const claim = { incarnation: `of ${node}` };
+  const session = { ...claim, life: node, beat: 1, ttlMs: 500, wallMs: 0, host: "h" };
+  const wish = { priority: 1, eligible: true, reason: "", preempt: false, preemptDelayMs: 0, interface: null };
+  const writes = [
+    { key: keys.session(node), value: encodeValue<SessionRecord>(session) },
+    { key: keys.candidate("job", node), value: encodeValue<CandidateRecord>({ ...claim, ...wish, addresses }) },
+  ];
+  const result = await store.commit({ guards: [], writes }, { timeoutMs: 2_000 });
+  expect(result.kind).toBe("committed");
+}
+
 test("observers see who leads, under which token, and when it is free", async () => {
   const [a, b] = [await enter({ node: "a" }), await enter({ node: "b" })];
   const seen: Observation[] = [];
@@ -131,7 +221,7 @@ test("observers see who leads, under which token, and when it is free", async ()
     return leadership.token;
   });
   await watching;
-  expect(seen).toContainEqual({ holder: "a", token, alive: true, self: false });
+  expect(seen).toContainEqual({ holder: "a", token, alive: true, seenAgoMs: expect.any(Number), self: false });
   expect(seen.at(-1)).toMatchObject({ holder: null });
 });
 
@@ -211,7 +301,9 @@ describe("bad input", () => {
 
   test("an election's name, and a second campaign for it, are refused", async () => {
     const a = await enter();
-    expect(() => a.lead("no/slash", () => 1)).toThrow(expect.objectContaining({ code: "config" }));
+    await expect(a.lead("no/slash", () => 1)).rejects.toMatchObject({ code: "config" });
+    for (const priority of [-1, 256, 1.5, Number.NaN])
+      await expect(a.lead("job", () => 1, { priority })).rejects.toMatchObject({ code: "config" });
     const first = a.lead("job", async ({ signal }) => untilAborted(signal));
     await expect(a.lead("job", () => 2)).rejects.toMatchObject({ code: "config" });
     await Promise.all([expect(first).rejects.toThrow(/job/u), a.leave()]);
