@@ -20,7 +20,12 @@ export interface AdjustableLogger extends Logger {
 export async function createLogger(options: LogOptions): Promise<AdjustableLogger> {
   const isPretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
   const target = isPretty
-    ? (await import("pino-pretty")).default({ sync: true, ignore: "pid,hostname,node", translateTime: "HH:MM:ss.l" })
+    ? (await import("pino-pretty")).default({
+        sync: true,
+        ignore: "pid,hostname,node",
+        singleLine: true,
+        translateTime: "SYS:HH:MM:ss.l",
+      })
     : pino.destination({ dest: 1, sync: true });
   const log = pino(
     { level: options.level, base: { node: options.node }, timestamp: pino.stdTimeFunctions.isoTime },
