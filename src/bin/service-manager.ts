@@ -23,8 +23,7 @@ export class ServiceManager {
     this.send("READY=1");
     const show = (): void => {
       const text = summary();
-      if (text !== this.shown) this.send(`STATUS=${text}`);
-      this.shown = text;
+      if (text !== this.shown && this.send(`STATUS=${text}`)) this.shown = text;
     };
     show();
     onChange(show);
@@ -43,12 +42,12 @@ export class ServiceManager {
     this.send("STOPPING=1");
   }
 
-  /** A service manager that cannot be told is no reason to let a VIP go. */
-  private send(text: string): void {
+  /** A service manager that cannot be told, its queue being full, is no reason to let a VIP go. False then. */
+  private send(text: string): boolean {
     try {
-      this.notify(this.socketPath, text);
+      return this.notify(this.socketPath, text);
     } catch {
-      this.shown = "";
+      return false;
     }
   }
 }
