@@ -8,11 +8,6 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: "nftables",
   arping: "iputils-arping",
   setpriv: "util-linux",
-  openssl: "openssl",
-  etcd: "etcd-server",
-  etcdctl: "etcd-client",
-  "redis-server": "redis-server",
-  "redis-cli": "redis-tools",
 };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */
