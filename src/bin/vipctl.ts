@@ -4,7 +4,9 @@
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { VipAddress } from "../base/vip.ts";
-import type { Output, WireReport } from "../cli/modules.ts";
+import { messageOf } from "../base/errors.ts";
+import type { HostReport, Output, WireReport } from "../cli/modules.ts";
+import type { FenceChoice } from "../config/types.ts";
 import { runVipctl } from "../cli/vipctl.ts";
 import { KNOWN_STORES, openStore } from "../library/stores.ts";
 import { procClock, systemTimers } from "../runtime/timers.ts";
@@ -29,6 +31,29 @@ async function probeWire(addresses: readonly VipAddress[], signal: AbortSignal):
     const answers = (await Promise.all(asked)).flat();
     const here = addresses.filter(({ ip }) => bound.some((other) => other.ip === ip));
     return { answers, boundHere: here.map(({ ip }) => ip) };
+  } finally {
+    table.close();
+  }
+}
+
+/** A fence under a name of its own shows what the kernel takes, without touching the daemon's. */
+async function examineHost(fence: FenceChoice): Promise<HostReport> {
+  const [{ createLinuxHost }, { KernelAddresses }] = await Promise.all([
+    import("../../adapters/linux/index.ts"),
+    import("../../adapters/linux/addresses.ts"),
+  ]);
+  const table = new KernelAddresses();
+  try {
+    const seen = { links: table.links(), addresses: table.addresses() };
+    try {
+      const host = createLinuxHost({ fence, table: `vipd-doctor-${process.pid}` });
+      const { kind, flushProof } = host.fence.info;
+      host.fence.remove();
+      host.close();
+      return { ...seen, fence: { kind, flushProof }, trouble: null };
+    } catch (error) {
+      return { ...seen, fence: null, trouble: messageOf(error) };
+    }
   } finally {
     table.close();
   }
@@ -62,4 +87,5 @@ process.exitCode = await runVipctl(process.argv.slice(2), {
     return storeFleet(await openStore(url, { mustExist: true }), { fleet, url }, timers);
   },
   probeWire,
+  examineHost,
 });

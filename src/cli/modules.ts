@@ -4,6 +4,7 @@ import type { AdminClient } from "../admin/client.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { KnownStores } from "../config/cross-checks.ts";
+import type { FenceChoice } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 
 /** Where text goes. */
@@ -40,6 +41,21 @@ export interface WireReport {
   readonly boundHere: readonly string[];
 }
 
+/** What this host is like, for vipctl doctor. */
+export interface HostReport {
+  /** The fence that its kernel takes; `null`: none. */
+  readonly fence: { readonly kind: "netdev" | "inet"; readonly flushProof: boolean } | null;
+  /** Why it takes none. */
+  readonly trouble: string | null;
+  readonly links: readonly { readonly name: string; readonly up: boolean }[];
+  readonly addresses: readonly {
+    readonly family: 4 | 6;
+    readonly ip: string;
+    readonly prefix: number;
+    readonly interface: string;
+  }[];
+}
+
 /** vipctl's surroundings. */
 export interface VipctlModules {
   readonly version: string;
@@ -57,6 +73,8 @@ export interface VipctlModules {
   adminClient(socket: string): Promise<AdminClient>;
   /** Opens a store without creating it. Failures are VipdErrors "store-url", "store-unavailable", "store-corrupt". */
   openFleet(url: string, fleet: string): Promise<FleetReader>;
+  /** Looks at kernel and network; a fence is put up for a moment, and taken down. Absent where this build cannot. */
+  examineHost?(fence: FenceChoice): Promise<HostReport>;
   /** Asks the wire; absent where this build cannot. Failures are VipdErrors "privilege", "interface", "kernel". */
   probeWire?(addresses: readonly VipAddress[], signal: AbortSignal): Promise<WireReport>;
 }

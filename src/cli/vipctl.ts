@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { messageOf, VipdError } from "../base/errors.ts";
+import type { DoctorOptions } from "./commands/doctor.ts";
 import type { HistoryOptions } from "./commands/history.ts";
 import type { StatusOptions } from "./commands/status.ts";
 import type { StepDownOptions } from "./commands/step-down.ts";
@@ -48,6 +49,7 @@ function makeProgram(modules: VipctlModules, run: Run): Command {
   addStatus(program, modules, run);
   addHistory(program, modules, run);
   addStepDown(program, modules, run);
+  addDoctor(program, modules, run);
   addVersion(program, modules, run);
   return program;
 }
@@ -115,6 +117,15 @@ function addStepDown(program: Command, modules: VipctlModules, run: Run): void {
       run((await import("./commands/step-down.ts")).stepDown(vip, options, modules)),
     );
   withWhere(command, false);
+}
+
+function addDoctor(program: Command, modules: VipctlModules, run: Run): void {
+  program
+    .command("doctor")
+    .description("what is wrong with this host's configuration, daemon, store, kernel and network, and how to mend it")
+    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)")
+    .option("--json", "one line of JSON for programs")
+    .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, modules)));
 }
 
 function addVersion(program: Command, modules: VipctlModules, run: Run): void {

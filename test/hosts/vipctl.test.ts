@@ -153,3 +153,28 @@ test("--watch tells a change of hands when it happens", async () => {
   await b?.kill();
   await watching;
 });
+
+test("doctor: a sound host has no failure; a damaged one is told what and how to mend it", async () => {
+  const { fleet } = bench();
+  await bench().startAll();
+  const host = bench().host("a");
+  const sound = await fleet.vipctl(host, ["doctor", "--config", fleet.configFile(host)]);
+  expect(sound.stdout).not.toContain("FAILURE");
+  for (const line of [
+    /^ok +config/mu,
+    /^ok +daemon +vipd 0\.1\.0 runs/mu,
+    /^ok +store +answers within/mu,
+    /^ok +kernel +netdev fence/mu,
+    /^ok +network +web: eth0 is up/mu,
+  ])
+    expect(sound.stdout).toMatch(line);
+  expect(sound.code).toBe(0);
+  expect(host.namespace.exec("nft", "list", "tables")).not.toContain("doctor");
+  bench().lan.client.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
+  renameSync(join(fleet.directory, "store"), join(fleet.directory, "away"));
+  const broken = await fleet.vipctl(host, ["doctor", "--config", fleet.configFile(host)]);
+  expect(broken.stdout).toMatch(/^FAILURE +store .*fleet\.db.*\n +-> /mu);
+  expect(broken.code).toBe(1);
+  const json = await fleet.vipctl(host, ["doctor", "--json", "--config", join(fleet.directory, "none.yaml")]);
+  expect(JSON.parse(json.stdout)).toContainEqual(expect.objectContaining({ about: "config", level: "failure" }));
+});

@@ -1,0 +1,31 @@
+// What vipctl doctor finds: one line each, with the mend where something is to be mended.
+
+/** What a finding is about. */
+export type Subject = "config" | "daemon" | "store" | "kernel" | "network";
+
+/** How grave it is: a failure keeps a VIP from being held safely, or at all. */
+export type Level = "ok" | "warning" | "failure";
+
+/** One line of the doctor. */
+export interface Finding {
+  readonly about: Subject;
+  readonly level: Level;
+  readonly text: string;
+  /** What to do about it; `null` when nothing is to be done. */
+  readonly mend: string | null;
+}
+
+/** Something that is as it should be. */
+export function fine(about: Subject, text: string): Finding {
+  return { about, level: "ok", text, mend: null };
+}
+
+/** Something that will do, but could be better. */
+export function warning(about: Subject, text: string, mend: string): Finding {
+  return { about, level: "warning", text, mend };
+}
+
+/** Something that is wrong. */
+export function failure(about: Subject, text: string, mend: string): Finding {
+  return { about, level: "failure", text, mend };
+}

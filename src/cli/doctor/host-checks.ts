@@ -1,0 +1,45 @@
+// The host: whether its kernel can fence, and whether its network fits the VIPs.
+
+import { contains, parseCidr, parseIp } from "../../wire/ip.ts";
+import type { VipAddress } from "../../base/vip.ts";
+import type { Config } from "../../config/types.ts";
+import type { HostReport } from "../modules.ts";
+import { failure, fine, type Finding, warning } from "./finding.ts";
+
+const SINGLE: Readonly<Record<4 | 6, number>> = { 4: 32, 6: 128 };
+
+/** Judges what was found of the kernel. */
+export function judgeKernel({ fence, trouble }: HostReport): readonly Finding[] {
+  if (fence === null) {
+    const mend =
+      "run vipd and vipctl doctor as root, or with CAP_NET_ADMIN and CAP_NET_RAW; the fence needs nf_tables in the kernel";
+    return [failure("kernel", trouble ?? "the fence cannot be put up", mend)];
+  }
+  const best = fence.kind === "netdev" && fence.flushProof;
+  const text = `${fence.kind} fence${fence.flushProof ? ", which stands through a flush of the ruleset" : ""}`;
+  const mend = "a kernel of 6.9 or newer fences better: until then let nobody flush the ruleset";
+  return [best ? fine("kernel", text) : warning("kernel", text, mend)];
+}
+
+/** Judges how the configured VIPs fit the host's interfaces and addresses. */
+export function judgeNetwork(config: Config, report: HostReport): readonly Finding[] {
+  return config.vips.flatMap((vip) => vip.addresses.flatMap((address) => judgeAddress(vip.name, address, report)));
+}
+
+function judgeAddress(vip: string, address: VipAddress, { links, addresses }: HostReport): readonly Finding[] {
+  const { ip, prefix, family, interface: name } = address;
+  const link = links.find((other) => other.name === name);
+  const known = links.map((other) => other.name).join(", ");
+  if (link === undefined)
+    return [failure("network", `${vip}: there is no interface ${name}`, `use one of ${known}, or make it`)];
+  if (!link.up) return [warning("network", `${vip}: ${name} is down`, "this node stands back until it is up")];
+  const own = addresses.filter((other) => other.interface === name && other.family === family && other.ip !== ip);
+  const target = parseIp(ip);
+  const fits = own.some((other) => {
+    const network = parseCidr(`${other.ip}/${other.prefix}`);
+    return target !== undefined && network !== undefined && contains(network, target);
+  });
+  if (fits || prefix === SINGLE[family]) return [fine("network", `${vip}: ${name} is up, and ${ip} fits it`)];
+  const mend = `give ${name} an address of that network, or look at the prefix`;
+  return [warning("network", `${vip}: ${name} has no other address in the network of ${ip}/${prefix}`, mend)];
+}

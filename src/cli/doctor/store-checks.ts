@@ -1,0 +1,77 @@
+// The store: whether it answers, how fast against the lease, what it promises, and what its records complain of.
+
+import type { FleetView } from "../../admin/views.ts";
+import { isVipdError, messageOf } from "../../base/errors.ts";
+import { elapsedMs } from "../../base/time.ts";
+import type { Config } from "../../config/types.ts";
+import type { FleetReader, VipctlModules } from "../modules.ts";
+import { failure, fine, type Finding, warning } from "./finding.ts";
+
+/** How often the store is read, for its slowest answer. */
+const READS = 5;
+
+/** A request has a sixth of the lease (src/election/lease.ts); half of that leaves room for bad moments. */
+const REQUEST_SHARE = 6;
+
+/** What was found of the store, and the fleet's view where it could be read. */
+export interface StoreExamination {
+  readonly findings: readonly Finding[];
+  readonly view: FleetView | undefined;
+}
+
+/** Reads the fleet a few times. */
+export async function examineStore(config: Config, modules: VipctlModules): Promise<StoreExamination> {
+  let reader: FleetReader | undefined;
+  try {
+    reader = await modules.openFleet(config.store, config.fleet);
+    const { view, slowestMs } = await readTimes(reader, modules);
+    return { findings: [latency(slowestMs, config), ...promises(view), ...complaints(view)], view };
+  } catch (error) {
+    if (isVipdError(error, "aborted")) throw error;
+    const mend = isVipdError(error, "store-corrupt")
+      ? "the message says how"
+      : "look at the store, at the way to it, and at `store` in the configuration; a store that no daemon has used yet is made by the first";
+    return { findings: [failure("store", messageOf(error), mend)], view: undefined };
+  } finally {
+    await reader?.close();
+  }
+}
+
+async function readTimes(reader: FleetReader, modules: VipctlModules): Promise<{ view: FleetView; slowestMs: number }> {
+  const { timers, signal } = modules;
+  let slowestMs = 0;
+  for (let count = 1; ; count += 1) {
+    const from = timers.now();
+    const view = await reader.read(signal);
+    slowestMs = Math.max(slowestMs, elapsedMs(from, timers.now()));
+    if (count === READS) return { view, slowestMs };
+  }
+}
+
+function latency(slowestMs: number, { ttlMs }: Config): Finding {
+  const text = `answers within ${slowestMs.toFixed(1)} ms (the slowest of ${READS} reads)`;
+  const limitMs = ttlMs / REQUEST_SHARE;
+  if (slowestMs <= limitMs / 2) return fine("store", text);
+  const mend = `a request has ${limitMs.toFixed(0)} ms at this ttl: raise ttl, or bring the store nearer`;
+  return slowestMs <= limitMs ? warning("store", text, mend) : failure("store", text, mend);
+}
+
+function promises({ store }: FleetView): readonly Finding[] {
+  const { name, tokenDurable, failoverSafe, caveats } = store.guarantees;
+  const findings: Finding[] = caveats.map((caveat) => fine("store", `${name}: ${caveat}`));
+  if (!tokenDurable)
+    findings.push(warning("store", "tokens may fall when its data are lost", "turn its persistence on"));
+  if (!failoverSafe)
+    findings.push(
+      warning(
+        "store",
+        "a failover inside it may lose what it confirmed",
+        "let what stands behind the VIP check tokens",
+      ),
+    );
+  return findings;
+}
+
+function complaints(view: FleetView): readonly Finding[] {
+  return view.warnings.map((text) => warning("store", text, "bring the configurations of the nodes in line"));
+}
