@@ -7,9 +7,9 @@ import { useFleet } from "./harness/use-fleet.ts";
 const bench = useFleet(["a", "b", "c"]);
 
 test("SIGKILL without restart: the kernel silences the host before another answers", async () => {
-  const { recorder, now } = bench();
+  const { recorder } = bench();
   const [a, b] = await bench().startAll();
-  const from = now();
+  const from = await bench().mark("a");
   await a?.kill();
   await b?.holds();
   await recorder.answered(VIP, (name) => name === "b", from);
@@ -20,10 +20,10 @@ test("SIGKILL without restart: the kernel silences the host before another answe
 });
 
 test("SIGKILL and restart within the lease: the token stays, and the client sees nothing", async () => {
-  const { recorder, now, fleet, idle } = bench();
+  const { recorder, fleet, idle } = bench();
   const [a] = await bench().startAll({ ttl: "3s" });
   const before = await a?.holds();
-  const from = now();
+  const from = await bench().mark("a");
   await a?.kill();
   const again = fleet.restart(bench().host("a"));
   const after = await again.holds();
@@ -38,7 +38,7 @@ test("SIGKILL and restart within the lease: the token stays, and the client sees
 test("SIGSTOP beyond the lease, then SIGCONT: the frozen host is silent, and stays so when it thaws", async () => {
   const { recorder, now, idle } = bench();
   const [a, b] = await bench().startAll();
-  const from = now();
+  const from = await bench().mark("a");
   a?.signal("SIGSTOP");
   await b?.holds();
   await recorder.answered(VIP, (name) => name === "b", from);
@@ -57,9 +57,9 @@ test("SIGSTOP beyond the lease, then SIGCONT: the frozen host is silent, and sta
 });
 
 test("SIGSTOP shorter than the lease moves nothing", async () => {
-  const { recorder, now, idle } = bench();
+  const { recorder, idle } = bench();
   const [a] = await bench().startAll({ ttl: "3s" });
-  const from = now();
+  const from = await bench().mark("a");
   a?.signal("SIGSTOP");
   await idle(700);
   a?.signal("SIGCONT");

@@ -7,9 +7,9 @@ import { useFleet } from "./harness/use-fleet.ts";
 const bench = useFleet(["a", "b", "c"]);
 
 test("step-down moves the VIP to the best other candidate, which was told before anybody else could ask", async () => {
-  const { fleet, recorder, now } = bench();
+  const { fleet, recorder } = bench();
   const [a, b] = await bench().startAll();
-  const from = now();
+  const from = await bench().mark("a");
   const result = await fleet.vipctl(bench().host("a"), [
     "step-down",
     "web",
@@ -26,9 +26,9 @@ test("step-down moves the VIP to the best other candidate, which was told before
 });
 
 test("step-down to a named node moves it there", async () => {
-  const { recorder, now } = bench();
+  const { recorder } = bench();
   const [a, , c] = await bench().startAll();
-  const from = now();
+  const from = await bench().mark("a");
   await expect(a?.admin.stepDown({ election: "web", to: "c" }, { timeoutMs: 2_000 })).resolves.toMatchObject({
     accepted: true,
   });
@@ -43,7 +43,7 @@ test("step-down to a named node moves it there", async () => {
 test("SIGTERM lets go, hands over, exits 0, and leaves neither address nor fence behind", async () => {
   const { recorder, now } = bench();
   const [a, b] = await bench().startAll();
-  const from = now();
+  const from = await bench().mark("a");
   a?.signal("SIGTERM");
   await expect(a?.ended).resolves.toEqual({ code: 0, signal: null });
   expect(now() - from).toBeLessThan(1_000);
@@ -68,9 +68,9 @@ test("a stop of the last node leaves the VIP free, and says so", async () => {
 });
 
 test("a pulled cable moves the VIP at once; a cable put back moves nothing without pre-emption", async () => {
-  const { recorder, now, idle } = bench();
+  const { recorder, idle } = bench();
   const [a, b] = await bench().startAll({}, "    preempt: false\n");
-  const from = now();
+  const from = await bench().mark("a");
   const station = bench().host("a");
   station.pullCable();
   await recorder.answered(VIP, (name) => name === "b", from);
@@ -87,7 +87,7 @@ test("a pulled cable moves the VIP at once; a cable put back moves nothing witho
 test("with pre-emption the better node gets it back after its delay", async () => {
   const { recorder, now } = bench();
   const [a, b] = await bench().startAll({}, "    preemptDelay: 500ms\n");
-  const from = now();
+  const from = await bench().mark("a");
   bench().host("a").pullCable();
   await b?.holds();
   bench().host("a").plugCable();

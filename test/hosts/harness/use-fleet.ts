@@ -40,6 +40,13 @@ export class Bench {
     return daemons;
   }
 
+  /** The present, from which on the host is known to answer for the VIP: what is recorded from here on begins with it. */
+  async mark(host: string): Promise<number> {
+    const from = this.now();
+    for (const ip of [VIP, VIP6]) await this.recorder.answered(ip, (name) => name === host, from);
+    return from;
+  }
+
   /** Whether the host's kernel has the address. */
   isBound(host: Station, ip: string): boolean {
     return host.namespace.exec("ip", "-o", "address", "show", "dev", "eth0").includes(` ${ip}/`);
