@@ -6,7 +6,7 @@ import { redactUrl, storeScheme } from "../config/store-url.ts";
 import type { Store } from "../ports/store.ts";
 
 /** The stores of this build: scheme -> shortest lease in milliseconds. */
-export const KNOWN_STORES: KnownStores = { sqlite: 500 };
+export const KNOWN_STORES: KnownStores = { sqlite: 500, etcd: 500, etcds: 500 };
 
 /** How to open a store. */
 export interface OpenStoreOptions {
@@ -20,6 +20,10 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   if (scheme === "sqlite") {
     const { openSqliteStore, parseSqliteUrl } = await import("../../adapters/sqlite/index.ts");
     return openSqliteStore({ path: parseSqliteUrl(url), mustExist: options.mustExist ?? false });
+  }
+  if (scheme === "etcd" || scheme === "etcds") {
+    const { openEtcdStore, parseEtcdUrl } = await import("../../adapters/etcd/index.ts");
+    return openEtcdStore(parseEtcdUrl(url), { mustExist: options.mustExist ?? false });
   }
   const known = Object.keys(KNOWN_STORES).map((name) => `${name}:`);
   throw new VipdError("store-url", `${redactUrl(url)} names no known store: use one of ${known.join(", ")}`);

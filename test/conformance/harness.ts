@@ -20,6 +20,8 @@ export interface Harness {
   readonly losses: Readonly<Record<string, (harness: Harness) => Promise<void>>>;
   /** How many commits it takes until a watch cannot begin before them. */
   readonly historyLength: number;
+  /** Makes the store forget its history at once, where commits alone do not. */
+  readonly forgetHistory?: () => Promise<void>;
   /** Closes and removes everything. */
   cleanUp(): Promise<void>;
 }

@@ -105,6 +105,7 @@ export function describeWatches(current: () => Harness): void {
         await put(store, `gone${round}`, null);
       }
       await put(store, "last", "1");
+      await current().forgetHistory?.();
       const follower = new Follower(store, "", since);
       await follower.until(({ changes, gaps }) => gaps.length > 0 || changes.some(({ key }) => key === "last"));
       expect(follower).toMatchObject({ changes: [], gaps: [expect.any(String)] });

@@ -8,6 +8,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nft: "nftables",
   arping: "iputils-arping",
   setpriv: "util-linux",
+  openssl: "openssl",
+  etcd: "etcd-server",
+  etcdctl: "etcd-client",
 };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */

@@ -1,0 +1,144 @@
+// One client for each endpoint, each without a retry, a breaker or a queue of its own; the next one is asked when one fails.
+
+import { noop } from "cockatiel";
+import { Etcd3, type IOptions } from "etcd3";
+import { VipdError } from "../../src/base/errors.ts";
+import type { CallLimits } from "../../src/ports/store.ts";
+import { fateOf } from "./failures.ts";
+import type { EtcdOptions } from "./url.ts";
+
+/** Signing in must not hang: the library gives it no deadline of its own. In milliseconds. */
+const SIGN_IN_MS = 1_000;
+
+/** An endpoint with its client. */
+export interface Endpoint {
+  readonly address: string;
+  readonly client: Etcd3;
+}
+
+/** How a call on one endpoint is limited. */
+export interface Attempt {
+  /** By the wall clock, as gRPC takes it. */
+  readonly deadline: number;
+}
+
+/** All endpoints of a store. */
+export class Endpoints {
+  private readonly options: EtcdOptions;
+  private readonly clients: (Endpoint | undefined)[];
+  private current = 0;
+  private closed = false;
+
+  constructor(options: EtcdOptions) {
+    this.options = options;
+    this.clients = options.endpoints.map(() => undefined);
+  }
+
+  /** The endpoint that is asked next. */
+  get address(): string {
+    return this.options.endpoints[this.current] ?? "";
+  }
+
+  /** The client of the endpoint that is asked next. */
+  use(): Endpoint {
+    if (this.closed) throw new VipdError("store-unavailable", "the store has been closed");
+    return (this.clients[this.current] ??= {
+      address: this.address,
+      client: new Etcd3(clientOptions(this.options, this.address)),
+    });
+  }
+
+  /** Asks another endpoint from now on. */
+  rotate(): void {
+    this.current = (this.current + 1) % this.options.endpoints.length;
+  }
+
+  /**
+   * Calls one endpoint after the other, at most once each, while `mayMove` says of the error that the next one may be asked.
+   * Settles within the limits; a call that is left behind ends by its own deadline.
+   */
+  async call<T>(
+    limits: CallLimits,
+    mayMove: (error: unknown) => boolean,
+    run: (endpoint: Endpoint, attempt: Attempt) => Promise<T>,
+  ): Promise<T> {
+    const end = performance.now() + limits.timeoutMs;
+    const share = limits.timeoutMs / this.options.endpoints.length;
+    for (let tries = 1; ; tries += 1) {
+      const endpoint = this.use();
+      const restMs = end - performance.now();
+      try {
+        return await within(limits, restMs, () =>
+          run(endpoint, { deadline: Date.now() + Math.max(1, Math.min(restMs, share)) }),
+        );
+      } catch (error) {
+        if (fateOf(error) === "signed-out") this.drop(endpoint);
+        else this.rotate();
+        if (!mayMove(error) || tries >= this.options.endpoints.length || performance.now() >= end) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const endpoint of this.clients) endpoint?.client.close();
+    this.clients.fill(undefined);
+  }
+
+  private drop(endpoint: Endpoint): void {
+    const index = this.clients.indexOf(endpoint);
+    if (index >= 0) this.clients[index] = undefined;
+    endpoint.client.close();
+  }
+}
+
+/** Thrown when a call was left behind; the request may be under way. */
+function leftBehind(reason: string): Error {
+  return new Error(reason);
+}
+
+function within<T>(limits: CallLimits, restMs: number, run: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const { signal } = limits;
+    const onAbort = (): void => settle(() => reject(leftBehind("given up by the caller")));
+    const timer = setTimeout(
+      () => settle(() => reject(leftBehind(`no answer within ${limits.timeoutMs} ms`))),
+      Math.max(1, restMs),
+    );
+    const settle = (how: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      how();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    run().then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))),
+    );
+  });
+}
+
+function clientOptions({ tls, auth }: EtcdOptions, address: string): IOptions {
+  const bytes = (data: Uint8Array | undefined): Buffer | undefined =>
+    data === undefined ? undefined : Buffer.from(data);
+  const [privateKey, certChain] = [bytes(tls?.key), bytes(tls?.cert)];
+  return {
+    hosts: `${tls === null ? "http" : "https"}://${address}`,
+    ...(tls !== null && {
+      credentials: {
+        rootCertificate: bytes(tls.ca) as Buffer,
+        ...(privateKey && { privateKey }),
+        ...(certChain && { certChain }),
+      },
+    }),
+    ...(auth !== null && { auth: { ...auth, callOptions: () => ({ deadline: Date.now() + SIGN_IN_MS }) } }),
+    faultHandling: { host: () => noop, global: noop },
+    grpcOptions: {
+      "grpc.keepalive_time_ms": 5_000,
+      "grpc.keepalive_timeout_ms": 1_000,
+      "grpc.keepalive_permit_without_calls": 1,
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 300,
+    },
+  };
+}

@@ -1,0 +1,33 @@
+// The store on etcd, for fleets across machines.
+
+import { readFileSync } from "node:fs";
+import type { Store } from "../../src/ports/store.ts";
+import { EtcdStore } from "./store.ts";
+import { TIMELINE_KEY } from "./timeline.ts";
+import { type EtcdOptions, parseEtcdUrl as parse } from "./url.ts";
+
+export type { EtcdOptions } from "./url.ts";
+
+/** Looking gives up after this long, in milliseconds. */
+const LOOK_MS = 5_000;
+
+/** Reads an `etcd:` or `etcds:` URL, and the secrets that it points to. Throws "store-url". */
+export function parseEtcdUrl(url: string): EtcdOptions {
+  return parse(url, { readFile: (path) => readFileSync(path), env: process.env });
+}
+
+/**
+ * Opens the store. A daemon may start before its etcd does: nothing is asked yet. `mustExist`: only look, write nothing, and
+ * make sure that there is a fleet to look at; throws "store-unavailable" and "store-corrupt" then.
+ */
+export async function openEtcdStore(options: EtcdOptions, { mustExist = false } = {}): Promise<Store> {
+  const store = new EtcdStore(options, mustExist);
+  if (!mustExist) return store;
+  try {
+    await store.read(TIMELINE_KEY.toString(), { timeoutMs: LOOK_MS });
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
