@@ -5,12 +5,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Certificates, makeCertificates } from "./certificates.ts";
 import { openEtcdStore, parseEtcdUrl } from "../../../adapters/etcd/index.ts";
 
 /** How long a server may take to answer. */
 const START_MS = 15_000;
 
-interface Member {
+/** What etcdctl tells of a member. */
+interface Status {
+  readonly Status: { readonly header: { readonly member_id: number }; readonly leader: number };
+}
+
+/** One server. */
+export interface Member {
   readonly name: string;
   readonly client: number;
   readonly peer: number;
@@ -20,9 +27,13 @@ interface Member {
 /** A cluster of so many members. */
 export class EtcdCluster {
   readonly members: readonly Member[];
+  readonly certificates: Certificates | null;
+  /** `user:password` of the URL, once auth is on. */
+  private user = "";
   private readonly directory = mkdtempSync(join(tmpdir(), "vde-"));
 
-  private constructor(ports: readonly number[]) {
+  private constructor(ports: readonly number[], tls: boolean) {
+    this.certificates = tls ? makeCertificates(this.directory) : null;
     this.members = Array.from({ length: ports.length / 2 }, (_, i) => ({
       name: `m${i}`,
       client: ports[2 * i] ?? 0,
@@ -31,15 +42,42 @@ export class EtcdCluster {
     }));
   }
 
-  static async start(size = 1): Promise<EtcdCluster> {
-    const cluster = new EtcdCluster(await freePorts(2 * size));
+  /** Starts so many members; `tls`: clients must show a certificate. */
+  static async start(size = 1, tls = false): Promise<EtcdCluster> {
+    const cluster = new EtcdCluster(await freePorts(2 * size), tls);
     await cluster.startAll();
     return cluster;
   }
 
   /** The URL of all members. */
   get url(): string {
-    return `etcd://${this.members.map(({ client }) => `127.0.0.1:${client}`).join(",")}?compact=off`;
+    return this.urlOf(this.members);
+  }
+
+  /** The URL of some members, with options of its own. */
+  urlOf(members: readonly Member[], options = "compact=off", user = this.user): string {
+    const { certificates } = this;
+    const scheme = certificates === null ? "etcd" : "etcds";
+    const files = certificates === null ? "" : `&${new URLSearchParams({ ...certificates }).toString()}`;
+    const hosts = members.map(({ client }) => `127.0.0.1:${client}`).join(",");
+    return `${scheme}://${user === "" ? "" : `${user}@`}${hosts}?${options}${files}`;
+  }
+
+  /** Turns authentication on, with one user who may do everything. */
+  enableAuth(password: string): void {
+    this.ctl("user", "add", `root:${password}`);
+    this.ctl("user", "grant-role", "root", "root");
+    this.ctl("auth", "enable");
+    this.user = `root:${password}`;
+  }
+
+  /** The member that leads. */
+  leader(): Member {
+    const status = JSON.parse(this.ctl("endpoint", "status", "--write-out", "json")) as Status[];
+    const index = status.findIndex(({ Status: { header, leader } }) => header.member_id === leader);
+    const member = this.members[index];
+    if (member === undefined) throw new Error("nobody leads");
+    return member;
   }
 
   async startAll(): Promise<void> {
@@ -49,11 +87,19 @@ export class EtcdCluster {
 
   spawn(member: Member): void {
     const own = (port: number): string => `http://127.0.0.1:${port}`;
+    const secure = (port: number): string => `${this.certificates === null ? "http" : "https"}://127.0.0.1:${port}`;
     const cluster = this.members.map(({ name, peer }) => `${name}=${own(peer)}`).join(",");
     const args = ["--name", member.name, "--data-dir", join(this.directory, member.name), "--log-level", "error"];
-    const client = ["--listen-client-urls", own(member.client), "--advertise-client-urls", own(member.client)];
+    const client = ["--listen-client-urls", secure(member.client), "--advertise-client-urls", secure(member.client)];
+    const tls = this.certificates;
+    const files =
+      tls === null
+        ? []
+        : ["--cert-file", tls.cert, "--key-file", tls.key, "--client-cert-auth", "--trusted-ca-file", tls.ca];
     const peer = ["--listen-peer-urls", own(member.peer), "--initial-advertise-peer-urls", own(member.peer)];
-    member.child = spawn("etcd", [...args, ...client, ...peer, "--initial-cluster", cluster], { stdio: "ignore" });
+    member.child = spawn("etcd", [...args, ...client, ...files, ...peer, "--initial-cluster", cluster], {
+      stdio: "ignore",
+    });
   }
 
   /** Waits until the cluster answers a read. */
@@ -99,7 +145,10 @@ export class EtcdCluster {
   /** Runs etcdctl against the first member; gives what it printed. */
   ctl(...args: readonly string[]): string {
     const endpoints = this.members.map(({ client }) => `127.0.0.1:${client}`).join(",");
-    const { status, stdout, stderr } = spawnSync("etcdctl", ["--endpoints", endpoints, ...args], {
+    const tls = this.certificates;
+    const files = tls === null ? [] : ["--cacert", tls.ca, "--cert", tls.cert, "--key", tls.key];
+    const user = this.user === "" ? [] : ["--user", this.user];
+    const { status, stdout, stderr } = spawnSync("etcdctl", ["--endpoints", endpoints, ...files, ...user, ...args], {
       encoding: "utf8",
       env: { ...process.env, ETCDCTL_API: "3" },
     });

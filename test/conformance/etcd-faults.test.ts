@@ -1,0 +1,207 @@
+// What etcd and its client do to a store in real life: leaders die, members hang, tokens end, disks fill, secrets leak.
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
+import { parseEtcdUrl as parseWith } from "../../adapters/etcd/url.ts";
+import type { CallLimits, Store } from "../../src/ports/store.ts";
+import { EtcdCluster } from "./etcd/server.ts";
+import { PATIENT, put } from "./harness.ts";
+
+/** As a fleet with a lease of 3 s asks: a sixth of it. */
+const BRISK: CallLimits = { timeoutMs: 500 };
+
+let cluster: EtcdCluster | undefined;
+const stores: Store[] = [];
+
+afterEach(async () => {
+  await Promise.all(stores.splice(0).map((store) => store.close()));
+  await cluster?.close();
+  cluster = undefined;
+});
+
+async function begin(size: number, tls = false): Promise<{ cluster: EtcdCluster; store: Store }> {
+  const made = await EtcdCluster.start(size, tls);
+  cluster = made;
+  return { cluster: made, store: await open(made.url) };
+}
+
+async function open(url: string): Promise<Store> {
+  const store = await openEtcdStore(parseEtcdUrl(url));
+  stores.push(store);
+  return store;
+}
+
+/** Beats as a node does until one is confirmed: how long it took, in milliseconds. */
+async function untilCommitted(store: Store, key: string): Promise<number> {
+  const from = performance.now();
+  for (;;) {
+    const done = await store.commit({ guards: [], writes: [{ key, value: "1" }] }, BRISK).then(
+      (result) => result.kind === "committed",
+      () => false,
+    );
+    if (done) return performance.now() - from;
+    expect(performance.now() - from).toBeLessThan(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe("three members", () => {
+  test("the leader is killed: commits are refused or unknown for a while, then go through; nothing confirmed is lost", async () => {
+    const { cluster: made, store } = await begin(3);
+    const version = await put(store, "k", "before");
+    await made.kill([made.leader()]);
+    await untilCommitted(store, "beat");
+    const { records } = await store.read("k", PATIENT);
+    expect(records).toEqual([{ key: "k", value: "before", version }]);
+  });
+
+  test("a member that hangs costs one call: the next one asks another member", async () => {
+    const { cluster: made, store } = await begin(3);
+    await put(store, "k", "1");
+    const [first] = made.members;
+    first?.child?.kill("SIGSTOP");
+    try {
+      await untilCommitted(store, "beat");
+      await expect(store.read("k", BRISK)).resolves.toMatchObject({ records: [{ key: "k" }] });
+    } finally {
+      first?.child?.kill("SIGCONT");
+    }
+  });
+
+  test("a read goes round the members that are gone, within one call", async () => {
+    const { cluster: made, store } = await begin(3);
+    await put(store, "k", "1");
+    const [first] = made.members;
+    if (first !== undefined) await made.kill([first]);
+    await untilCommitted(store, "beat");
+    const fresh = await open(made.url);
+    await expect(fresh.read("k", { timeoutMs: 3_000 })).resolves.toMatchObject({ records: [{ key: "k" }] });
+  });
+});
+
+describe("one member", () => {
+  test("a commit to a server that hangs is of unknown outcome, and a guard tells afterwards whether it was applied", async () => {
+    const { cluster: made, store } = await begin(1);
+    const version = await put(store, "k", "1");
+    made.signal("SIGSTOP");
+    const commit = store.commit({ guards: [{ key: "k", version }], writes: [{ key: "k", value: "2" }] }, BRISK);
+    await expect(commit).rejects.toMatchObject({ code: "outcome-unknown" });
+    made.signal("SIGCONT");
+    const { records } = await store.read("k", PATIENT);
+    expect(["1", "2"]).toContain(records[0]?.value);
+  });
+
+  test("twenty outages: the same store works again each time, and keeps no more handles than before", async () => {
+    const { cluster: made, store } = await begin(1);
+    await untilCommitted(store, "beat");
+    const handles = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/u.test(name)).length;
+    const before = handles();
+    for (let outage = 0; outage < 20; outage += 1) {
+      await made.kill();
+      await expect(store.read("", BRISK)).rejects.toMatchObject({ code: "store-unavailable" });
+      await made.startAll();
+      expect(await untilCommitted(store, "beat")).toBeLessThan(3_000);
+    }
+    expect(handles()).toBeLessThanOrEqual(before + 3);
+  }, 120_000);
+
+  test("`compact: auto` throws old history away where nobody else does", async () => {
+    const { cluster: made } = await begin(1);
+    const store = await open(made.urlOf(made.members, "compact=auto&retentionMs=300"));
+    const since = (await store.read("", PATIENT)).revision;
+    const isForgotten = async (): Promise<boolean> => {
+      await put(store, "k", String(performance.now()));
+      for await (const event of store.watch("", since, AbortSignal.timeout(1_000))) return event.kind === "gap";
+      return false;
+    };
+    await expect.poll(isForgotten, { timeout: 10_000 }).toBe(true);
+    expect(store.guarantees.caveats.join("\n")).not.toContain("compacted:");
+  });
+
+  test("looking changes nothing, and says when there is nothing to look at", async () => {
+    const { cluster: made } = await begin(1);
+    made.ctl("del", "/vipd-timeline");
+    const looking = openEtcdStore(parseEtcdUrl(made.url), { mustExist: true });
+    await expect(looking).rejects.toMatchObject({
+      code: "store-unavailable",
+      message: expect.stringContaining("no fleet"),
+    });
+    expect(made.ctl("get", "--prefix", "/vipd", "--keys-only").trim()).toBe("");
+  });
+});
+
+describe("TLS and authentication", () => {
+  test("a client certificate and a password let in; after a restart of etcd the store signs in anew", async () => {
+    const { cluster: made } = await begin(1, true);
+    made.enableAuth("s3cret-word");
+    const store = await open(made.url);
+    await put(store, "k", "1");
+    await made.kill();
+    await made.startAll();
+    await untilCommitted(store, "k");
+  });
+
+  test("a wrong password is refused, and no message tells it", async () => {
+    const { cluster: made } = await begin(1, true);
+    made.enableAuth("s3cret-word");
+    const store = await open(made.urlOf(made.members, "compact=off", "root:wr0ng-word"));
+    const error = await store.read("", BRISK).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "store-unavailable" });
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/wr0ng-word|s3cret-word/u);
+  });
+
+  test("without a certificate nothing is answered", async () => {
+    const { cluster: made } = await begin(1, true);
+    const store = await open(
+      `etcds://127.0.0.1:${made.members[0]?.client ?? 0}?ca=${made.certificates?.ca ?? ""}&compact=off`,
+    );
+    await expect(store.read("", BRISK)).rejects.toMatchObject({ code: "store-unavailable" });
+  });
+});
+
+describe("URLs", () => {
+  const files: Readonly<Record<string, string>> = { "/pw": "from-file\n", "/ca": "CA" };
+  let env: Record<string, string> = {};
+  const parse = (url: string): ReturnType<typeof parseWith> =>
+    parseWith(url, {
+      readFile: (path) => {
+        const text = files[path];
+        if (text === undefined) throw Object.assign(new Error("no such file"), { code: "ENOENT" });
+        return new TextEncoder().encode(text);
+      },
+      env,
+    });
+
+  beforeEach(() => {
+    env = {};
+  });
+
+  test.each([
+    ["etcd://h", ["h:2379"]],
+    ["etcd://h1:1,h2:2,[2001:db8::1]:3/", ["h1:1", "h2:2", "[2001:db8::1]:3"]],
+  ])("%s names its endpoints", (url, endpoints) => {
+    expect(parse(url)).toMatchObject({ endpoints, tls: null, auth: null, compact: "auto" });
+  });
+
+  test("secrets come from the URL, a file or the environment", () => {
+    expect(parse("etcd://u:a%40b@h").auth).toEqual({ username: "u", password: "a@b" });
+    expect(parse("etcd://u@h?passwordFile=/pw").auth).toEqual({ username: "u", password: "from-file" });
+    env = { VIPD_STORE_PASSWORD: "from-env" };
+    expect(parse("etcd://u@h").auth).toEqual({ username: "u", password: "from-env" });
+    expect(parse("etcds://h?ca=/ca").tls).toEqual({ ca: new TextEncoder().encode("CA") });
+  });
+
+  test.each([
+    ["etcd://", /etcd:\/\/10/u],
+    ["etcd://h:x", /h:x/u],
+    ["etcd://h?compakt=off", /compakt.*compact/u],
+    ["etcd://h?compact=maybe", /auto nor off/u],
+    ["etcd://u@h", /VIPD_STORE_PASSWORD/u],
+    ["etcds://h?cert=/ca", /cert and key/u],
+    ["etcds://h?ca=/none", /\/none \(ENOENT\)/u],
+  ])("%s is refused with what would be right", (url, message) => {
+    expect(() => parse(url)).toThrow(
+      expect.objectContaining({ code: "store-url", message: expect.stringMatching(message) }),
+    );
+  });
+});
