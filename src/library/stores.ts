@@ -6,7 +6,15 @@ import { redactUrl, storeScheme } from "../config/store-url.ts";
 import type { Store } from "../ports/store.ts";
 
 /** The stores of this build: scheme -> shortest lease in milliseconds. */
-export const KNOWN_STORES: KnownStores = { sqlite: 500, etcd: 500, etcds: 500 };
+export const KNOWN_STORES: KnownStores = {
+  sqlite: 500,
+  etcd: 500,
+  etcds: 500,
+  redis: 500,
+  rediss: 500,
+  "redis+unix": 500,
+  "redis+sentinel": 500,
+};
 
 /** How to open a store. */
 export interface OpenStoreOptions {
@@ -24,6 +32,10 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   if (scheme === "etcd" || scheme === "etcds") {
     const { openEtcdStore, parseEtcdUrl } = await import("../../adapters/etcd/index.ts");
     return openEtcdStore(parseEtcdUrl(url), { mustExist: options.mustExist ?? false });
+  }
+  if (scheme?.startsWith("redis") === true && Object.hasOwn(KNOWN_STORES, scheme)) {
+    const { openRedisStore, parseRedisUrl } = await import("../../adapters/redis/index.ts");
+    return openRedisStore(parseRedisUrl(url), { mustExist: options.mustExist ?? false });
   }
   const known = Object.keys(KNOWN_STORES).map((name) => `${name}:`);
   throw new VipdError("store-url", `${redactUrl(url)} names no known store: use one of ${known.join(", ")}`);

@@ -50,6 +50,6 @@ async function begin(size: number): Promise<Harness> {
   };
 }
 
-const TRAITS = { processes: true, block: true, outage: true, losses: LOSSES };
+const TRAITS = { processes: true, block: true, outage: true, losses: LOSSES, restartKeepsEpoch: true };
 
 storeConformance("etcd", TRAITS, () => begin(1));

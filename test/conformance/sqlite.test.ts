@@ -65,4 +65,8 @@ async function replaceFile({ open }: Harness, path: string): Promise<void> {
   await rename(`${path}.old`, path);
 }
 
-storeConformance("sqlite", { processes: true, block: true, outage: true, losses: LOSSES }, beginSqlite);
+storeConformance(
+  "sqlite",
+  { processes: true, block: true, outage: true, losses: LOSSES, restartKeepsEpoch: true },
+  beginSqlite,
+);

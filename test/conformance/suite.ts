@@ -40,6 +40,8 @@ export interface Traits {
   readonly processes: boolean;
   readonly block: boolean;
   readonly outage: boolean;
+  /** Whether a restart of the service goes on in its epoch; a store that may lose data by it begins a new one. */
+  readonly restartKeepsEpoch: boolean;
   /** The names of `Harness.losses`. */
   readonly losses: readonly string[];
 }

@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   openssl: "openssl",
   etcd: "etcd-server",
   etcdctl: "etcd-client",
+  "redis-server": "redis-server",
 };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */

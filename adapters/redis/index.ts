@@ -1,0 +1,34 @@
+// The store on Redis, for fleets across machines that have one already.
+
+import { readFileSync } from "node:fs";
+import type { Store } from "../../src/ports/store.ts";
+import { RedisStore } from "./store.ts";
+import { parseRedisUrl as parse, type RedisOptions } from "./url.ts";
+
+export type { RedisOptions } from "./url.ts";
+
+/** A connection is waited for this long, in milliseconds. */
+const CONNECT_MS = 1_000;
+const LOOK_MS = 5_000;
+
+/** Reads a Redis URL, and the secrets that it points to. Throws "store-url". */
+export function parseRedisUrl(url: string): RedisOptions {
+  return parse(url, { readFile: (path) => readFileSync(path, "utf8"), env: process.env });
+}
+
+/**
+ * Opens the store. A daemon may start before its Redis does. `mustExist`: only look, write nothing, and make sure that there is
+ * a fleet to look at; throws "store-unavailable" and "store-corrupt" then.
+ */
+export async function openRedisStore(options: RedisOptions, { mustExist = false } = {}): Promise<Store> {
+  const store = new RedisStore(options, mustExist);
+  await store.ready(CONNECT_MS);
+  if (!mustExist) return store;
+  try {
+    await store.read("", { timeoutMs: LOOK_MS });
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

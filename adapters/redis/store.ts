@@ -1,0 +1,211 @@
+// The Store over Redis: each call is one script that Redis runs whole, on a connection that never sends anything twice.
+
+import { MAX_RECORDS } from "../../src/base/bounds.ts";
+import { messageOf, VipdError } from "../../src/base/errors.ts";
+import type {
+  CallLimits,
+  CommitResult,
+  Revision,
+  Snapshot,
+  Store,
+  StoredRecord,
+  StoreGuarantees,
+  Txn,
+  WatchEvent,
+} from "../../src/ports/store.ts";
+import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { Connection, type Life, makeRedis, within } from "./connection.ts";
+import { commitFailure, readFailure } from "./failures.ts";
+import { COMMIT, KEYS, LOG_LENGTH, READ } from "./scripts.ts";
+import type { RedisOptions } from "./url.ts";
+import { type Entry, parseEntry, watchChanges } from "./watch.ts";
+
+/** A fleet's view of a Redis. */
+export class RedisStore implements Store {
+  readonly guarantees: StoreGuarantees;
+  private readonly options: RedisOptions;
+  private readonly connection: Connection;
+  private readonly looksOnly: boolean;
+  private readonly ending = new AbortController();
+
+  /** `looksOnly`: nothing is written. */
+  constructor(options: RedisOptions, looksOnly: boolean) {
+    this.options = options;
+    this.looksOnly = looksOnly;
+    this.connection = new Connection(options);
+    this.guarantees = guaranteesOf(options);
+  }
+
+  ready(timeoutMs: number): Promise<void> {
+    return this.connection.ready(timeoutMs);
+  }
+
+  async read(prefix: string, limits: CallLimits): Promise<Snapshot> {
+    const bounded = this.bounded(limits);
+    try {
+      return await within(bounded, async () => {
+        const found = (await this.ask(prefix)) ?? (await this.ask(prefix));
+        if (found !== undefined) return found;
+        throw new VipdError(
+          "store-unavailable",
+          this.looksOnly ? "Redis holds no fleet that a vipd has used" : "Redis keeps beginning new lives",
+        );
+      });
+    } catch (error) {
+      if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up by the caller", {}, error);
+      throw readFailure(error, this.connection.trouble);
+    }
+  }
+
+  async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
+    assureWithinBounds(txn);
+    const bounded = this.bounded(limits);
+    const end = performance.now() + limits.timeoutMs;
+    try {
+      const { run, clockOffsetUs } = await this.lifeFor(bounded);
+      const rest = { ...bounded, timeoutMs: end - performance.now() };
+      const lastMoment = Math.floor(end * 1e3 + clockOffsetUs);
+      return await within(rest, () => this.send(txn, run, lastMoment, end));
+    } catch (error) {
+      throw commitFailure(error, this.connection.trouble);
+    }
+  }
+
+  async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const either = AbortSignal.any([signal, this.ending.signal]);
+    if (either.aborted) return;
+    const subscriber = makeRedis(this.options);
+    try {
+      yield* watchChanges(prefix, since, { subscriber, catchUp: (from) => this.commitsSince(from) }, either);
+    } catch (error) {
+      if (!either.aborted) yield { kind: "gap", reason: readFailure(error, this.connection.trouble).message };
+    }
+  }
+
+  close(): Promise<void> {
+    this.ending.abort();
+    this.connection.close();
+    return Promise.resolve();
+  }
+
+  private bounded(limits: CallLimits): CallLimits {
+    if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed");
+    if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up before Redis was asked");
+    const signal =
+      limits.signal === undefined ? this.ending.signal : AbortSignal.any([limits.signal, this.ending.signal]);
+    return { timeoutMs: limits.timeoutMs, signal };
+  }
+
+  /** What fails here fails before the commit is sent. */
+  private async lifeFor(limits: CallLimits): Promise<Life> {
+    try {
+      return await within(limits, () => this.connection.currentLife(!this.looksOnly));
+    } catch (error) {
+      throw readFailure(error, this.connection.trouble);
+    }
+  }
+
+  /** `undefined`: the server has begun a new life since it was greeted. */
+  private async ask(prefix: string): Promise<Snapshot | undefined> {
+    const { run } = await this.connection.currentLife(!this.looksOnly);
+    const answer = await this.connection.run(READ, [run, prefix]);
+    if (answer === null) {
+      this.connection.forget();
+      return undefined;
+    }
+    const [epoch = "", revision = "", ...pairs] = texts(answer);
+    if (pairs.length > 2 * MAX_RECORDS)
+      throw new VipdError("store-corrupt", `Redis: more than ${MAX_RECORDS} records under ${prefix}`);
+    const records = Array.from({ length: pairs.length / 2 }, (_, i) =>
+      recordOf(pairs[2 * i] ?? "", pairs[2 * i + 1] ?? ""),
+    );
+    return { revision: BigInt(revision), epoch, records };
+  }
+
+  private async send({ guards, writes }: Txn, run: string, lastMoment: number, end: number): Promise<CommitResult> {
+    const entry = `"changes":${JSON.stringify(writes.map(({ key, value }) => [key, value]))}}`;
+    const answer = texts(
+      await this.connection.run(COMMIT, [
+        run,
+        lastMoment,
+        entry,
+        guards.length,
+        ...guards.flatMap(({ key, version }) => [key, version === null ? "" : String(version)]),
+        ...writes.flatMap(({ key, value }) => [key, value === null ? "0" : "1", value ?? ""]),
+      ]),
+    );
+    const [verdict, revision = "0", epoch = ""] = answer;
+    if (verdict === "conflict") return { kind: "conflict" };
+    if (verdict !== "ok") {
+      this.connection.forget();
+      const why =
+        verdict === "late"
+          ? "the commit reached Redis after its time, and was not applied"
+          : "Redis has begun a new life, and applied nothing";
+      throw new VipdError("store-unavailable", why);
+    }
+    await this.replicated(end);
+    return { kind: "committed", revision: BigInt(revision), epoch };
+  }
+
+  private async replicated(end: number): Promise<void> {
+    const { minReplicas } = this.options;
+    if (minReplicas === 0) return;
+    // Redis's own limit ends before ours, so that its answer comes in time to be told.
+    const restMs = Math.max(1, Math.floor((end - performance.now()) * 0.8));
+    const replicas = await this.connection.redis.wait(minReplicas, restMs);
+    if (replicas < minReplicas)
+      throw new VipdError(
+        "outcome-unknown",
+        `Redis: ${replicas} of ${minReplicas} replicas have taken the commit in time`,
+      );
+  }
+
+  private async commitsSince(since: Revision): Promise<{ entries: readonly Entry[]; epoch: string } | undefined> {
+    const { redis } = this.connection;
+    const [epoch, revision] = await redis.hmget(KEYS[1], "epoch", "revision");
+    if (
+      epoch === null ||
+      epoch === undefined ||
+      revision === null ||
+      revision === undefined ||
+      since > BigInt(revision)
+    )
+      return undefined;
+    const log = (await redis.lrange(KEYS[2], 0, LOG_LENGTH)).map(parseEntry);
+    const entries = log.filter((entry) => entry !== undefined && entry.revision > since).toReversed() as Entry[];
+    const isWhole = entries.every((entry, i) => entry.revision === since + BigInt(i) + 1n && entry.epoch === epoch);
+    const reaches = BigInt(revision) <= (entries.at(-1)?.revision ?? since);
+    return isWhole && reaches ? { entries, epoch } : undefined;
+  }
+}
+
+function recordOf(key: string, text: string): StoredRecord {
+  const space = text.indexOf(" ");
+  const version = text.slice(0, space);
+  if (!/^\d{1,16}$/u.test(version))
+    throw new VipdError("store-corrupt", `Redis: the record ${key} is not one that vipd wrote`, { key });
+  return { key, value: text.slice(space + 1), version: BigInt(version) };
+}
+
+function texts(answer: unknown): readonly string[] {
+  if (Array.isArray(answer) && answer.every((part) => typeof part === "string")) return answer;
+  throw new VipdError("store-corrupt", `Redis: an answer of an unknown form: ${messageOf(answer).slice(0, 100)}`);
+}
+
+function guaranteesOf({ where, minReplicas }: RedisOptions): StoreGuarantees {
+  return {
+    name: "redis",
+    minTtlMs: 500,
+    tokenDurable: false,
+    failoverSafe: false,
+    caveats: [
+      "without AOF (appendfsync always) a restart forgets commits; a new life of the server then makes everybody wait a lease",
+      "a failover to a replica may lose commits that were confirmed: two may hold for a lease; let what stands behind the VIP check tokens",
+      ...(where.kind === "sentinel" && minReplicas === 0
+        ? ["set minReplicas with Sentinel: a commit then counts when replicas have it"]
+        : []),
+      "tokens keep growing over lost data as long as the server's clock is not set back",
+    ],
+  };
+}

@@ -1,0 +1,258 @@
+// What Redis and its client do to a store in real life: memory that forgets, servers that hang and wake, scripts that are
+// forgotten, replicas that are missing, secrets that must not leak.
+
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openRedisStore, parseRedisUrl } from "../../adapters/redis/index.ts";
+import { parseRedisUrl as parseWith } from "../../adapters/redis/url.ts";
+import type { CallLimits, Store } from "../../src/ports/store.ts";
+import { makeCertificates } from "./etcd/certificates.ts";
+import { PATIENT, put } from "./harness.ts";
+import { RedisServer } from "./redis/server.ts";
+
+/** As a fleet with a lease of 3 s asks: a sixth of it. */
+const BRISK: CallLimits = { timeoutMs: 500 };
+
+const servers: RedisServer[] = [];
+const stores: Store[] = [];
+
+afterEach(async () => {
+  await Promise.all(stores.splice(0).map((store) => store.close()));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+async function start(...args: readonly string[]): Promise<RedisServer> {
+  const server = await RedisServer.start(args);
+  servers.push(server);
+  return server;
+}
+
+async function open(url: string): Promise<Store> {
+  const store = await openRedisStore(parseRedisUrl(url));
+  stores.push(store);
+  return store;
+}
+
+test("a server without persistence forgets: the epoch is another, and revisions go on growing", async () => {
+  const server = await start("--appendonly", "no");
+  const store = await open(server.url);
+  const before = await put(store, "k", "1");
+  const { epoch } = await store.read("", PATIENT);
+  await server.kill();
+  await server.startAgain();
+  await expect
+    .poll(
+      () =>
+        store.read("", BRISK).then(
+          (seen) => seen.epoch,
+          () => epoch,
+        ),
+      { timeout: 5_000 },
+    )
+    .not.toBe(epoch);
+  const after = await store.read("", PATIENT);
+  expect(after.records).toEqual([]);
+  expect(await put(store, "k", "2")).toBeGreaterThan(before);
+});
+
+test("a commit that a hanging server finds when it wakes, after its time, is not applied", async () => {
+  const server = await start();
+  const store = await open(server.url);
+  const version = await put(store, "k", "before");
+  server.signal("SIGSTOP");
+  const late = store.commit(
+    { guards: [{ key: "k", version }], writes: [{ key: "k", value: "late" }] },
+    { timeoutMs: 200 },
+  );
+  await expect(late).rejects.toMatchObject({ code: "outcome-unknown" });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  server.signal("SIGCONT");
+  await expect
+    .poll(
+      () =>
+        store.read("k", BRISK).then(
+          (seen) => seen.records,
+          () => [],
+        ),
+      { timeout: 5_000 },
+    )
+    .toEqual([{ key: "k", value: "before", version }]);
+});
+
+test("a server that forgot its scripts is told them again", async () => {
+  const server = await start();
+  const store = await open(server.url);
+  await put(store, "k", "1");
+  await server.command("SCRIPT", "FLUSH");
+  await put(store, "k", "2");
+  await expect(store.read("k", PATIENT)).resolves.toMatchObject({ records: [{ value: "2" }] });
+});
+
+test("minReplicas: a commit without its replicas is of unknown outcome; with them it counts", async () => {
+  const master = await start();
+  const store = await open(`${master.url}?minReplicas=1`);
+  const alone = store.commit({ guards: [], writes: [{ key: "k", value: "1" }] }, BRISK);
+  await expect(alone).rejects.toMatchObject({
+    code: "outcome-unknown",
+    message: expect.stringContaining("0 of 1 replicas"),
+  });
+  const replica = await start();
+  await replica.command("REPLICAOF", "127.0.0.1", String(master.port));
+  const commits = (): Promise<string> =>
+    store.commit({ guards: [], writes: [{ key: "k", value: "2" }] }, BRISK).then(
+      ({ kind }) => kind,
+      () => "not yet",
+    );
+  await expect.poll(commits, { timeout: 10_000 }).toBe("committed");
+});
+
+test("a replica takes no commits, and is not taken for a master", async () => {
+  const master = await start();
+  const replica = await start();
+  await replica.command("REPLICAOF", "127.0.0.1", String(master.port));
+  const store = await open(replica.url);
+  const commit = store.commit({ guards: [], writes: [{ key: "k", value: "1" }] }, BRISK);
+  await expect(commit).rejects.toMatchObject({ code: "store-unavailable" });
+});
+
+test("twenty outages: the same store works again each time, and keeps no more handles than before", async () => {
+  const server = await start("--appendonly", "yes");
+  const store = await open(server.url);
+  await put(store, "k", "1");
+  const handles = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/u.test(name)).length;
+  const before = handles();
+  for (let outage = 0; outage < 20; outage += 1) {
+    await server.kill();
+    await expect(store.read("", BRISK)).rejects.toMatchObject({ code: "store-unavailable" });
+    await server.startAgain();
+    const works = (): Promise<boolean> =>
+      put(store, "k", String(outage)).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(works, { timeout: 3_000, interval: 20 }).toBe(true);
+  }
+  expect(handles()).toBeLessThanOrEqual(before + 3);
+}, 120_000);
+
+test("looking changes nothing, and says when there is nothing to look at", async () => {
+  const server = await start();
+  await server.command("FLUSHALL");
+  const looking = openRedisStore(parseRedisUrl(server.url), { mustExist: true });
+  await expect(looking).rejects.toMatchObject({
+    code: "store-unavailable",
+    message: expect.stringContaining("no fleet"),
+  });
+  expect(await server.command("DBSIZE")).toBe(0);
+});
+
+test("a hostile record or publication is told as such, and ends nothing else", async () => {
+  const server = await start();
+  const store = await open(server.url);
+  const since = await put(store, "k", "1");
+  const events = store.watch("", since, AbortSignal.timeout(5_000))[Symbol.asyncIterator]();
+  const next = events.next();
+  await expect.poll(() => server.command("PUBLISH", "{vipd}:changes", "garbage"), { timeout: 5_000 }).toBe(1);
+  await expect(next).resolves.toMatchObject({ value: { kind: "gap" } });
+  await server.command("HSET", "{vipd}:records", "bad", "no version");
+  await expect(store.read("", PATIENT)).rejects.toMatchObject({
+    code: "store-corrupt",
+    message: expect.stringContaining("bad"),
+  });
+  await expect(store.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k" }] });
+});
+
+describe("being let in", () => {
+  test("by a password, by a user, and by no other; no message tells them", async () => {
+    const server = await start("--requirepass", "s3cret-word");
+    const store = await open(`redis://:s3cret-word@127.0.0.1:${server.port}`);
+    await put(store, "k", "1");
+    const wrong = await open(`redis://default:wr0ng-word@127.0.0.1:${server.port}`);
+    const error = await wrong.read("", BRISK).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: "store-unavailable" });
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/wr0ng-word|s3cret-word/u);
+  });
+
+  test("by a unix socket, and by TLS with a certificate", async () => {
+    const server = await start("--unixsocket", "s.sock");
+    await put(await open(`redis+unix:${join(server.directory, "s.sock")}`), "k", "1");
+    const { ca, cert, key } = makeCertificates(server.directory);
+    await server
+      .command(
+        "CONFIG",
+        "SET",
+        "tls-cert-file",
+        cert,
+        "tls-key-file",
+        key,
+        "tls-ca-cert-file",
+        ca,
+        "tls-port",
+        String(server.port + 1),
+      )
+      .catch(
+        // A server that was built without TLS says so; then there is nothing to be let in by.
+        (refused: unknown) => expect(String(refused)).toMatch(/TLS|unsupported|unknown/iu),
+      );
+    const tls = await open(`rediss://127.0.0.1:${server.port + 1}?ca=${ca}&cert=${cert}&key=${key}`);
+    await expect(tls.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k" }] });
+  });
+});
+
+describe("URLs", () => {
+  let env: Record<string, string> = {};
+  const parse = (url: string): ReturnType<typeof parseWith> =>
+    parseWith(url, {
+      readFile: (path) => {
+        if (path !== "/pw") throw Object.assign(new Error("no such file"), { code: "ENOENT" });
+        return "from-file\n";
+      },
+      env,
+    });
+
+  beforeEach(() => {
+    env = {};
+  });
+
+  test.each([
+    ["redis://h", { where: { kind: "host", host: "h", port: 6379 }, tls: null }],
+    ["rediss://[2001:db8::1]:7", { where: { kind: "host", host: "2001:db8::1", port: 7 }, tls: {} }],
+    ["redis+unix:/run/redis.sock", { where: { kind: "unix", path: "/run/redis.sock" } }],
+    [
+      "redis+sentinel://a,b:5/web",
+      {
+        where: {
+          kind: "sentinel",
+          name: "web",
+          sentinels: [
+            { host: "a", port: 26379 },
+            { host: "b", port: 5 },
+          ],
+        },
+      },
+    ],
+    ["redis://h?minReplicas=2", { minReplicas: 2 }],
+    ["redis://u:a%40b@h", { username: "u", password: "a@b" }],
+    ["redis://u@h?passwordFile=/pw", { username: "u", password: "from-file" }],
+  ])("%s", (url, expected) => {
+    expect(parse(url)).toMatchObject(expected);
+  });
+
+  test("the password may come from the environment", () => {
+    env = { VIPD_STORE_PASSWORD: "from-env" };
+    expect(parse("redis://h").password).toBe("from-env");
+  });
+
+  test.each([
+    ["redis://", /redis:\/\/10/u],
+    ["redis://h/3", /database/u],
+    ["redis+sentinel://a,b", /names no master/u],
+    ["redis://h?minReplica=1", /minReplica.*minReplicas/u],
+    ["redis://h?minReplicas=x", /0 to 100/u],
+    ["redis://u@h?passwordFile=/none", /\/none \(ENOENT\)/u],
+  ])("%s is refused with what would be right", (url, message) => {
+    expect(() => parse(url)).toThrow(
+      expect.objectContaining({ code: "store-url", message: expect.stringMatching(message) }),
+    );
+  });
+});
