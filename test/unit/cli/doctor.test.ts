@@ -1,0 +1,142 @@
+// vipctl doctor: each finding with its mend, and an exit code that says whether anything fails.
+
+import { expect, test } from "vitest";
+import { later } from "../../../src/base/time.ts";
+import type { Finding } from "../../../src/cli/doctor/finding.ts";
+import type { HostReport } from "../../../src/cli/modules.ts";
+import { electionView, fleetView, statusView } from "../admin/views.ts";
+import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
+
+const HEALTHY: HostReport = {
+  fence: { kind: "netdev", flushProof: true },
+  trouble: null,
+  links: [
+    { name: "lo", up: true },
+    { name: "eth0", up: true },
+  ],
+  addresses: [{ family: 4, ip: "10.0.0.1", prefix: 24, interface: "eth0" }],
+};
+
+/** A desk where nothing is wrong: web is held, and one station answers for it. */
+function healthyDesk(): Desk {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.daemon();
+  desk.fleet().view = fleetView({ elections: [electionView({ addresses: ["10.0.0.10/24"] })] });
+  desk.host = HEALTHY;
+  desk.wire = { answers: [{ ip: "10.0.0.10", mac: "02:00:00:00:00:0a" }], boundHere: [] };
+  return desk;
+}
+
+async function examine(desk: Desk): Promise<{ code: number; grave: readonly Finding[] }> {
+  const code = await desk.vipctl("doctor", "--json");
+  return { code, grave: (desk.out.json as readonly Finding[]).filter(({ level }) => level !== "ok") };
+}
+
+test("a healthy host: a line for each part, exit 0", async () => {
+  const desk = healthyDesk();
+  expect(await desk.vipctl("doctor")).toBe(0);
+  expect(desk.out.lines).toEqual([
+    `ok       config   ${CONFIG}: no mistakes (node lb1, fleet main, 1 VIPs)`,
+    "ok       daemon   vipd 0.1.0 runs (node web1, pid 4711)",
+    "ok       store    answers within 0.0 ms (the slowest of 5 reads)",
+    "ok       kernel   netdev fence, which stands through a flush of the ruleset",
+    "ok       network  web: eth0 is up, and 10.0.0.10 fits it",
+    "ok       network  02:00:00:00:00:0a alone answers for 10.0.0.10",
+  ]);
+});
+
+test("mistakes in the configuration: nothing else can be examined", async () => {
+  const desk = healthyDesk();
+  desk.files.set(CONFIG, "store: nowhere\n");
+  const { code, grave } = await examine(desk);
+  expect(code).toBe(1);
+  expect(grave.every(({ about, level }) => about === "config" && level === "failure")).toBe(true);
+  expect(grave[0]?.mend).toBe(`vipd --check -c ${CONFIG} shows it again`);
+});
+
+test("no daemon, or one of another version, is a warning", async () => {
+  const desk = healthyDesk();
+  desk.daemons.clear();
+  expect(await examine(desk)).toMatchObject({
+    code: 0,
+    grave: [{ about: "daemon", level: "warning", mend: "start it: systemctl start vipd" }],
+  });
+  const other = healthyDesk();
+  other.daemon().view = statusView({ version: "0.0.9" });
+  expect(await examine(other)).toMatchObject({
+    code: 0,
+    grave: [{ about: "daemon", text: expect.stringContaining("0.0.9") }],
+  });
+});
+
+test.each([
+  [250, 0, []],
+  [400, 0, ["warning"]],
+  [600, 1, ["failure"]],
+] as const)("a store that takes %d ms at a lease of 3 s", async (ms, code, levels) => {
+  const desk = healthyDesk();
+  const view = fleetView({ elections: [] });
+  let now = desk.timers.now();
+  desk.timers.now = () => now;
+  desk.fleet().read = () => {
+    now = later(now, ms);
+    return Promise.resolve(view);
+  };
+  const found = await examine(desk);
+  expect(found.grave.map(({ level }) => level)).toEqual(levels);
+  expect(found.code).toBe(code);
+});
+
+test("a store that is not there is a failure, with where to look", async () => {
+  const desk = healthyDesk();
+  desk.fleets.clear();
+  expect(await examine(desk)).toMatchObject({
+    code: 1,
+    grave: [
+      {
+        about: "store",
+        level: "failure",
+        text: `there is no store at ${STORE}`,
+        mend: expect.stringContaining("look at the store"),
+      },
+    ],
+  });
+});
+
+test("what a store does not promise, and what its records complain of, are warnings", async () => {
+  const desk = healthyDesk();
+  const { store } = fleetView();
+  const guarantees = { ...store.guarantees, tokenDurable: false, failoverSafe: false, caveats: ["a caveat"] };
+  desk.fleet().view = fleetView({ store: { ...store, guarantees }, elections: [], warnings: ["two files differ"] });
+  const { code, grave } = await examine(desk);
+  expect(code).toBe(0);
+  expect(grave.map(({ text }) => text)).toEqual([
+    "tokens may fall when its data are lost",
+    "a failover inside it may lose what it confirmed",
+    "two files differ",
+  ]);
+});
+
+const HOSTS: readonly (readonly [what: string, change: Partial<HostReport>, code: number, text: string])[] = [
+  ["no fence", { fence: null, trouble: "nf_tables is missing" }, 1, "nf_tables is missing"],
+  ["an older fence", { fence: { kind: "inet", flushProof: false } }, 0, "inet fence"],
+  ["no interface", { links: [{ name: "ens3", up: true }] }, 1, "web: there is no interface eth0"],
+  ["an interface that is down", { links: [{ name: "eth0", up: false }] }, 0, "web: eth0 is down"],
+  ["no address of the network", { addresses: [] }, 0, "web: eth0 has no other address in the network of 10.0.0.10/24"],
+];
+
+test.each(HOSTS)("%s", async (_what, change, code, text) => {
+  const desk = healthyDesk();
+  desk.host = { ...HEALTHY, ...change };
+  const found = await examine(desk);
+  expect(found.grave.map((finding) => finding.text)).toEqual([text]);
+  expect(found.grave[0]?.mend).not.toBeNull();
+  expect(found.code).toBe(code);
+});
+
+test("a wire that disagrees is a failure", async () => {
+  const desk = healthyDesk();
+  desk.wire = { answers: [], boundHere: [] };
+  expect(await examine(desk)).toMatchObject({ code: 1, grave: [{ about: "network", level: "failure" }] });
+});

@@ -1,0 +1,111 @@
+// vipctl status: the fleet in tables, as JSON, and live.
+
+import { expect, test } from "vitest";
+import { electionView, fleetView, nodeView, statusView } from "../admin/views.ts";
+import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
+
+test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
+  const desk = new Desk();
+  const sinceWallMs = desk.timers.wallMs() - 133_000;
+  const view = statusView({ warnings: ["web: web1 would bind 10.0.0.10/24, but web2 10.0.0.9/24"] });
+  desk.daemon().view = { ...view, elections: view.elections.map((election) => ({ ...election, sinceWallMs })) };
+  expect(await desk.vipctl("status")).toBe(0);
+  expect(desk.out.lines).toEqual([
+    "fleet main, store sqlite:/var/lib/vipd/fleet.db, reachable",
+    "seen by web1, vipd 0.1.0, netdev fence that outlives a flush",
+    "",
+    "VIP  ADDRESSES                     HOLDER (MASTER)  FOR     TOKEN  CANDIDATES (BACKUP)",
+    "web  10.0.0.10/24 2001:db8::10/64  web1             2m 13s  41     web2 100, web3 50 (eth0 is down)",
+    "db   10.0.0.11/24                  free             2m 13s",
+    "",
+    "NODE  HOST          SESSION  LAST BEAT    LEASE  PART",
+    "web1  web1.example  alive    0.4s ago     3s     MASTER of 1, BACKUP of 0",
+    "web2  web2.example  alive    0s ago       3s     MASTER of 0, BACKUP of 1",
+    "web3  web3.example  silent   12m 34s ago  3s     MASTER of 0, BACKUP of 1",
+    "",
+    "! web: web1 would bind 10.0.0.10/24, but web2 10.0.0.9/24",
+  ]);
+});
+
+test("doubt and conflict are marked: a question mark, an exclamation mark, (gone)", async () => {
+  const desk = new Desk();
+  const gone = [{ node: "web2", priority: 100, eligible: true, alive: false, reason: null }];
+  desk.fleet().view = fleetView({
+    elections: [
+      electionView({ name: "late", holderAlive: null, candidates: gone }),
+      electionView({ name: "twice", conflict: "02:00:00:00:00:99", candidates: [] }),
+    ],
+    nodes: [nodeView({ lastBeatAgeMs: null, ttlMs: null })],
+  });
+  await desk.vipctl("status", "--store", STORE);
+  expect(desk.out.text).toMatch(/^late .* web1\? .* web2 100 \(gone\)$/mu);
+  expect(desk.out.text).toMatch(/^twice .* web1 ! /mu);
+  expect(desk.out.text).toMatch(/^web1 {2}web1\.example {2}alive {4}\? {10}/mu);
+});
+
+test("an empty fleet says so", async () => {
+  const desk = new Desk();
+  desk.fleet().view = fleetView({ elections: [], nodes: [] });
+  expect(await desk.vipctl("status", "--store", STORE)).toBe(0);
+  expect(desk.out.lines.slice(1)).toEqual(["", "no VIPs yet", "", "no nodes yet"]);
+});
+
+test("--json is the view, on one line", async () => {
+  const desk = new Desk();
+  const daemon = desk.daemon();
+  expect(await desk.vipctl("status", "--json")).toBe(0);
+  expect(desk.out.json).toEqual(daemon.view);
+});
+
+test("a store out of reach: exit 3, and why", async () => {
+  const desk = new Desk();
+  desk.daemon().view = statusView({ store: { ...fleetView().store, ok: false, lastError: "disk I/O error" } });
+  expect(await desk.vipctl("status")).toBe(3);
+  expect(desk.out.lines[0]).toContain("not reachable: disk I/O error");
+});
+
+test("without a daemon it reads the store, and says so beside the answer, not in it", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  const fleet = desk.fleet();
+  expect(await desk.vipctl("status", "--json")).toBe(0);
+  expect(desk.err.text).toMatch(/^no daemon listens at .*: read straight from the store\n$/u);
+  expect(desk.out.json).toEqual(fleet.view);
+});
+
+test("--watch shows every view; a terminal is cleared before each, a pipe is not", async () => {
+  for (const isTerminal of [true, false]) {
+    const desk = new Desk();
+    desk.out.isTerminal = isTerminal;
+    desk.env["NO_COLOR"] = "1";
+    const { feed } = desk.daemon();
+    const run = desk.vipctl("status", "--watch");
+    await feed.opened;
+    const taken = feed.drained();
+    feed.push(statusView(), statusView({ elections: [] }));
+    await taken;
+    desk.interrupt.abort();
+    expect(await run).toBe(130);
+    expect(desk.out.text.split("\u001b[H\u001b[2J")).toHaveLength(isTerminal ? 3 : 1);
+    expect(desk.out.text.match(/fleet main,/gu)).toHaveLength(2);
+    expect(desk.out.text).toContain("no VIPs yet");
+  }
+});
+
+test("--watch --json is a line for each view, also on a terminal", async () => {
+  const desk = new Desk();
+  desk.out.isTerminal = true;
+  const { feed } = desk.daemon();
+  feed.push(statusView(), statusView({ elections: [] }));
+  feed.end();
+  expect(await desk.vipctl("status", "--watch", "--json"), "the daemon went away").toBe(3);
+  expect(desk.out.lines.map((line) => (JSON.parse(line) as { elections: unknown[] }).elections.length)).toEqual([2, 0]);
+});
+
+test("colours on a terminal", async () => {
+  const desk = new Desk();
+  desk.out.isTerminal = true;
+  desk.daemon();
+  await desk.vipctl("status");
+  expect(desk.out.text).toContain("\u001b[32mweb1\u001b[39m");
+});

@@ -1,0 +1,67 @@
+// vipd's arguments: what it answers by itself, and what is left to do.
+
+import { expect, test } from "vitest";
+import { handleVipdArguments, type VipdInvocation } from "../../../src/cli/vipd-arguments.ts";
+import { VIPD_EXIT_CODES } from "../../../src/cli/exit-codes.ts";
+import { jsonSchema } from "../../../src/config/schema.ts";
+import { CONFIG, Desk, GOOD_CONFIG } from "./desk.ts";
+
+function vipd(desk: Desk, ...argv: readonly string[]): Promise<VipdInvocation> {
+  return handleVipdArguments(argv, desk.modules);
+}
+
+test("nothing to answer: run, with the configuration that was named", async () => {
+  const desk = new Desk();
+  expect(await vipd(desk)).toEqual({ kind: "run", configFile: CONFIG });
+  expect(await vipd(desk, "-c", "/tmp/a.yaml")).toEqual({ kind: "run", configFile: "/tmp/a.yaml" });
+  expect(await vipd(desk, "--config", "/tmp/a.yaml")).toEqual({ kind: "run", configFile: "/tmp/a.yaml" });
+  expect(desk.out.text + desk.err.text).toBe("");
+});
+
+test("--check of a good file says what it configures", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.out.text).toBe(`${CONFIG}: no mistakes (node lb1, fleet main, 1 VIP)\n`);
+});
+
+test("--check tells every mistake with its place, and steers no terminal", async () => {
+  const desk = new Desk();
+  desk.files.set("/a.yaml", 'store: nowhere\nttl: 3\nvips: {}\n"\\e[2Jx": 1\n');
+  expect(await vipd(desk, "--check", "-c", "/a.yaml")).toEqual({ kind: "exit", code: 78 });
+  expect(desk.err.lines.map((line) => /^\/a\.yaml:(\d)/u.exec(line)?.[1])).toEqual(["1", "2", "4", undefined]);
+  expect(desk.err.lines.at(-1)).toBe("3 mistakes in /a.yaml");
+  expect(desk.err.text).not.toMatch(/[^\P{Cc}\n]/u);
+});
+
+test("--check of no file: 78", async () => {
+  const desk = new Desk();
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
+  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file\n`);
+});
+
+test("--print-schema prints the schema", async () => {
+  const desk = new Desk();
+  expect(await vipd(desk, "--print-schema")).toEqual({ kind: "exit", code: 0 });
+  expect(JSON.parse(desk.out.text)).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+});
+
+test("help tells signals and every exit code; --version the version", async () => {
+  const desk = new Desk();
+  expect(await vipd(desk, "--help")).toEqual({ kind: "exit", code: 0 });
+  for (const [code, meaning] of VIPD_EXIT_CODES) expect(desk.out.text).toContain(`${code}  ${meaning}`);
+  expect(desk.out.text).toContain("HUP");
+  const other = new Desk();
+  expect(await vipd(other, "-V")).toEqual({ kind: "exit", code: 0 });
+  expect(other.out.text).toBe("0.1.0\n");
+});
+
+test.each([["--chek"], ["extra"], ["--config"], ["--check", "--print-schema"]])(
+  "%s %s are wrong arguments: exit 2",
+  async (...argv) => {
+    const desk = new Desk();
+    expect(await vipd(desk, ...argv)).toEqual({ kind: "exit", code: 2 });
+    expect(desk.err.text).toMatch(/^error: /u);
+    expect(desk.out.text).toBe("");
+  },
+);
