@@ -62,7 +62,7 @@ const forbidden = [
     name: "adapters-do-not-know-each-other",
     severity: "error",
     from: { path: at("adapters/([^/]+)/") },
-    to: { path: at("adapters/"), pathNot: at("adapters/$1/") },
+    to: { path: at("adapters/"), pathNot: at("adapters/($1|common)/") },
   },
   {
     name: "one-native-bridge",

@@ -4,6 +4,7 @@ import { noop } from "cockatiel";
 import { Etcd3, type IOptions } from "etcd3";
 import { VipdError } from "../../src/base/errors.ts";
 import type { CallLimits } from "../../src/ports/store.ts";
+import { within } from "../common/within.ts";
 import { fateOf } from "./failures.ts";
 import type { EtcdOptions } from "./url.ts";
 
@@ -68,9 +69,8 @@ export class Endpoints {
       const endpoint = this.use();
       const restMs = end - performance.now();
       try {
-        return await within(limits, restMs, () =>
-          run(endpoint, { deadline: Date.now() + Math.max(1, Math.min(restMs, share)) }),
-        );
+        const deadline = Date.now() + Math.max(1, Math.min(restMs, share));
+        return await within(limits, () => run(endpoint, { deadline }), restMs);
       } catch (error) {
         if (fateOf(error) === "signed-out") this.drop(endpoint);
         else this.rotate();
@@ -90,32 +90,6 @@ export class Endpoints {
     if (index >= 0) this.clients[index] = undefined;
     endpoint.client.close();
   }
-}
-
-/** Thrown when a call was left behind; the request may be under way. */
-function leftBehind(reason: string): Error {
-  return new Error(reason);
-}
-
-function within<T>(limits: CallLimits, restMs: number, run: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const { signal } = limits;
-    const onAbort = (): void => settle(() => reject(leftBehind("given up by the caller")));
-    const timer = setTimeout(
-      () => settle(() => reject(leftBehind(`no answer within ${limits.timeoutMs} ms`))),
-      Math.max(1, restMs),
-    );
-    const settle = (how: () => void): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      how();
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    run().then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))),
-    );
-  });
 }
 
 function clientOptions({ tls, auth }: EtcdOptions, address: string): IOptions {

@@ -1,7 +1,7 @@
 // The store on etcd, for fleets across machines.
 
-import { readFileSync } from "node:fs";
 import type { Store } from "../../src/ports/store.ts";
+import { systemSecrets } from "../common/secrets.ts";
 import { EtcdStore } from "./store.ts";
 import { TIMELINE_KEY } from "./timeline.ts";
 import { type EtcdOptions, parseEtcdUrl as parse } from "./url.ts";
@@ -13,7 +13,7 @@ const LOOK_MS = 5_000;
 
 /** Reads an `etcd:` or `etcds:` URL, and the secrets that it points to. Throws "store-url". */
 export function parseEtcdUrl(url: string): EtcdOptions {
-  return parse(url, { readFile: (path) => readFileSync(path), env: process.env });
+  return parse(url, systemSecrets);
 }
 
 /**

@@ -4,7 +4,6 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { VipdError } from "../../src/base/errors.ts";
-import type { CallLimits } from "../../src/ports/store.ts";
 import { BEGIN, KEYS, type Script } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
 
@@ -92,28 +91,6 @@ function field(info: string, name: string): string {
   if (value === undefined)
     throw new VipdError("store-corrupt", `Redis does not tell its ${name}: what answers is no Redis that vipd knows`);
   return value;
-}
-
-/** Runs a call within its limits. What is left behind is not waited for; its end is of no consequence. */
-export function within<T>(limits: CallLimits, run: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const { signal, timeoutMs } = limits;
-    const onAbort = (): void => settle(() => reject(new Error("given up by the caller")));
-    const timer = setTimeout(
-      () => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`))),
-      Math.max(1, timeoutMs),
-    );
-    const settle = (how: () => void): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      how();
-    };
-    signal?.addEventListener("abort", onAbort, { once: true });
-    run().then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))),
-    );
-  });
 }
 
 /** A client of the kind that the facts about ioredis ask for; also for subscribers. */

@@ -1,7 +1,7 @@
 // The store on Redis, for fleets across machines that have one already.
 
-import { readFileSync } from "node:fs";
 import type { Store } from "../../src/ports/store.ts";
+import { systemSecrets } from "../common/secrets.ts";
 import { RedisStore } from "./store.ts";
 import { parseRedisUrl as parse, type RedisOptions } from "./url.ts";
 
@@ -13,7 +13,7 @@ const LOOK_MS = 5_000;
 
 /** Reads a Redis URL, and the secrets that it points to. Throws "store-url". */
 export function parseRedisUrl(url: string): RedisOptions {
-  return parse(url, { readFile: (path) => readFileSync(path, "utf8"), env: process.env });
+  return parse(url, systemSecrets);
 }
 
 /**

@@ -14,7 +14,8 @@ import type {
   WatchEvent,
 } from "../../src/ports/store.ts";
 import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
-import { Connection, type Life, makeRedis, within } from "./connection.ts";
+import { within } from "../common/within.ts";
+import { Connection, type Life, makeRedis } from "./connection.ts";
 import { commitFailure, readFailure } from "./failures.ts";
 import { COMMIT, KEYS, LOG_LENGTH, READ } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";

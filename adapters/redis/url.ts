@@ -1,6 +1,13 @@
 // What a `redis:` URL says: redis://, rediss:// (TLS), redis+unix:/path, redis+sentinel://h1,h2/name.
 
-import { VipdError } from "../../src/base/errors.ts";
+import {
+  assureKnown,
+  badUrl as bad,
+  decodeUser,
+  readCertificates,
+  readPassword,
+  type SecretSources,
+} from "../common/secrets.ts";
 
 /** Where a Redis is, and how to be let in. Secrets come from files or the environment, never from anywhere shown. */
 export interface RedisOptions {
@@ -19,16 +26,6 @@ export interface RedisOptions {
   readonly minReplicas: number;
 }
 
-/** Where secrets come from. */
-export interface SecretSources {
-  /** Reads a text file; its error is passed on with the path. */
-  readFile(path: string): string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** Holds the password when the URL names no file for it. */
-export const PASSWORD_VARIABLE = "VIPD_STORE_PASSWORD";
-
 const PORT = 6_379;
 const SENTINEL_PORT = 26_379;
 const KNOWN = ["ca", "cert", "key", "passwordFile", "minReplicas"];
@@ -37,17 +34,14 @@ const KNOWN = ["ca", "cert", "key", "passwordFile", "minReplicas"];
 export function parseRedisUrl(url: string, secrets: SecretSources): RedisOptions {
   const [address = "", query = ""] = url.split("?", 2);
   const params = new URLSearchParams(query);
-  for (const key of params.keys())
-    if (!KNOWN.includes(key)) throw bad(`has an unknown option ${key}: there are ${KNOWN.join(", ")}`);
+  assureKnown(params, KNOWN);
   const minReplicas = Number(params.get("minReplicas") ?? 0);
   if (!Number.isInteger(minReplicas) || minReplicas < 0 || minReplicas > 100)
     throw bad("has minReplicas not from 0 to 100");
   const { where, user, secure } = addressOf(address);
-  const [name, ...rest] = (user ?? "").split(":").map(decodeURIComponent);
+  const [name, ...rest] = decodeUser(user ?? "");
   const inUrl = rest.length > 0 ? rest.join(":") : undefined;
-  const file = params.get("passwordFile");
-  const password =
-    file === null ? (inUrl ?? secrets.env[PASSWORD_VARIABLE]) : read("passwordFile", file, secrets).trimEnd();
+  const password = readPassword(params, inUrl, secrets);
   const tls = secure ? tlsOf(params, secrets) : null;
   return {
     where,
@@ -86,24 +80,9 @@ function hostOf(text: string, port: number): { host: string; port: number } {
 }
 
 function tlsOf(params: URLSearchParams, secrets: SecretSources): NonNullable<RedisOptions["tls"]> {
-  const file = (name: string): string | undefined => {
-    const path = params.get(name);
-    return path === null ? undefined : read(name, path, secrets);
-  };
-  const [ca, cert, key] = [file("ca"), file("cert"), file("key")];
-  if ((cert === undefined) !== (key === undefined)) throw bad("has one of cert and key: give both");
-  return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
-}
-
-function read(option: string, path: string, secrets: SecretSources): string {
-  try {
-    return secrets.readFile(path);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw bad(`names a file for ${option} that cannot be read: ${path} (${code})`);
-  }
-}
-
-function bad(what: string): VipdError {
-  return new VipdError("store-url", `the store URL ${what}`);
+  const texts = Object.entries(readCertificates(params, secrets)).map(([name, data]) => [
+    name,
+    new TextDecoder().decode(data),
+  ]);
+  return Object.fromEntries(texts) as NonNullable<RedisOptions["tls"]>;
 }

@@ -197,6 +197,7 @@ describe("URLs", () => {
     ["etcd://h?compakt=off", /compakt.*compact/u],
     ["etcd://h?compact=maybe", /auto nor off/u],
     ["etcd://u@h", /VIPD_STORE_PASSWORD/u],
+    ["etcd://u:50%@h", /%25/u],
     ["etcds://h?cert=/ca", /cert and key/u],
     ["etcds://h?ca=/none", /\/none \(ENOENT\)/u],
   ])("%s is refused with what would be right", (url, message) => {

@@ -205,7 +205,7 @@ describe("URLs", () => {
     parseWith(url, {
       readFile: (path) => {
         if (path !== "/pw") throw Object.assign(new Error("no such file"), { code: "ENOENT" });
-        return "from-file\n";
+        return new TextEncoder().encode("from-file\n");
       },
       env,
     });
@@ -246,6 +246,7 @@ describe("URLs", () => {
   test.each([
     ["redis://", /redis:\/\/10/u],
     ["redis://h/3", /database/u],
+    ["redis://u:50%@h", /%25/u],
     ["redis+sentinel://a,b", /names no master/u],
     ["redis://h?minReplica=1", /minReplica.*minReplicas/u],
     ["redis://h?minReplicas=x", /0 to 100/u],

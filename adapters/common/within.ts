@@ -1,0 +1,26 @@
+// The limits of a call, kept whatever the client library does.
+
+import type { CallLimits } from "../../src/ports/store.ts";
+
+/**
+ * Runs a call, and settles by its time limit (`restMs`, when some of it is used up) or its signal at the latest. What is left behind is
+ * not waited for: it may still take effect, and its end is of no consequence.
+ */
+export function within<T>(limits: CallLimits, run: () => Promise<T>, restMs = limits.timeoutMs): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const { signal, timeoutMs } = limits;
+    const onAbort = (): void => settle(() => reject(new Error("given up by the caller")));
+    const late = (): void => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`)));
+    const timer = setTimeout(late, Math.max(1, restMs));
+    const settle = (how: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      how();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    run().then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error instanceof Error ? error : new Error(String(error)))),
+    );
+  });
+}
