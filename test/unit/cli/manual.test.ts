@@ -1,0 +1,60 @@
+// The manual pages name every option, command, exit code and key of the programs.
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { VIPCTL_EXIT_CODES, VIPD_EXIT_CODES } from "../../../src/cli/exit-codes.ts";
+import { handleVipdArguments } from "../../../src/cli/vipd-arguments.ts";
+import { knownKeys } from "../../../src/config/schema.ts";
+import { Desk } from "./desk.ts";
+
+/** A page as it is written, and what it says without its markup. */
+function page(name: string): { readonly source: string; readonly words: ReadonlySet<string> } {
+  const source = readFileSync(`docs/${name}`, "utf8");
+  return { source, words: new Set(source.split(/[\s,;:|()]+/u)) };
+}
+
+/** The long options that a help text tells, without their dashes. */
+function optionsOf(help: string): readonly string[] {
+  return [...help.matchAll(/(?<=[ ,])--([a-z][a-z-]*)/gu)].map((match) => match[1] ?? "");
+}
+
+function exitCodesOf({ source }: { readonly source: string }): readonly string[] {
+  const section = source.slice(source.indexOf(".Sh EXIT STATUS"));
+  return [...section.matchAll(/^\.It (\d+)$/gmu)].map((match) => match[1] ?? "");
+}
+
+test("vipd(8): options and exit codes", async () => {
+  const desk = new Desk();
+  await handleVipdArguments(["--help"], desk.modules);
+  const manual = page("vipd.8");
+  for (const option of optionsOf(desk.out.text)) expect(manual.source).toContain(`Fl -${option}`);
+  expect(exitCodesOf(manual)).toEqual(VIPD_EXIT_CODES.map(([code]) => String(code)));
+});
+
+test("vipctl(8): commands, their options, and exit codes", async () => {
+  const manual = page("vipctl.8");
+  const helped = new Set(["help", "version"]);
+  for (const command of ["who-owns", "status", "history", "step-down", "doctor", "version"]) {
+    const desk = new Desk();
+    await desk.vipctl(command, "--help");
+    expect(manual.source).toContain(`.Cm ${command}`);
+    for (const option of optionsOf(desk.out.text))
+      if (!helped.has(option)) expect(manual.source, command).toContain(`Fl -${option}`);
+  }
+  expect(exitCodesOf(manual)).toEqual(VIPCTL_EXIT_CODES.map(([code]) => String(code)));
+});
+
+test("vipd.yaml(5): every key", () => {
+  const { words } = page("vipd.yaml.5");
+  const group = (path: readonly string[], prefix = ""): readonly string[] =>
+    (knownKeys(path) ?? []).map((key) => `${prefix}${key}`);
+  const keys = [
+    ...group([]).filter((key) => key !== "admin" && key !== "log"),
+    ...group(["admin"], "admin."),
+    ...group(["log"], "log."),
+    ...group(["vips", "web"]).filter((key) => key !== "announce"),
+    ...group(["vips", "web", "announce"], "announce."),
+  ];
+  expect(keys.length).toBeGreaterThan(15);
+  expect(keys.filter((key) => !words.has(key))).toEqual([]);
+});
