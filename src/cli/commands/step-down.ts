@@ -38,6 +38,7 @@ export async function stepDown(what: string, options: StepDownOptions, modules: 
     throw error;
   }
   const after = await whenMoved(client, election, view.node, modules);
+  modules.signal.throwIfAborted();
   if (after === undefined)
     return refuse(
       `${election.name} has not been taken by another node within ${HANDOVER_MS / 1_000}s: look at vipctl status`,

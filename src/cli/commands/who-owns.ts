@@ -73,6 +73,7 @@ async function confirm(owner: Owner, source: Source, modules: VipctlModules): Pr
       latest = { ...owner, view: seen, election: now };
       if (beatOf(seen, election.holder) !== beat) return { ...latest, confirmed: true };
     }
+    modules.signal.throwIfAborted();
     return { ...latest, confirmed: false };
   } finally {
     cancel();

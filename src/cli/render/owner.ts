@@ -48,6 +48,6 @@ function wireLines(wire: Owner["wire"], style: Style): readonly string[] {
   return wire === null
     ? []
     : wire.findings
-        .map((finding) => (finding.agrees ? style.good(finding.text) : style.bad(finding.text)))
+        .map((finding) => (finding.agrees ? style.good(harmless(finding.text)) : style.bad(harmless(finding.text))))
         .map((line) => `wire: ${line}`);
 }

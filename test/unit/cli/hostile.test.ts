@@ -33,6 +33,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["who-owns", "web"],
   ["who-owns", "db"],
   ["who-owns", "web", "--json"],
+  ["who-owns", "web", "--verify"],
   ["who-owns", "web", "--verify", "--json"],
   ["who-owns", EVIL],
   ["who-owns", `${EVIL}?`],
