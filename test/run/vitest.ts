@@ -1,72 +1,61 @@
-// A run of vitest over some of its projects, counted from its own report.
+// A run of vitest over some of its projects, in surroundings of its own: whatever a test leaves behind goes with them.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { z } from "zod";
 import { type Outcome, runProgram } from "./step.ts";
+import { parseReport, REPORT_FILE, type Report, tally } from "./tally.ts";
 
-const report = z.object({
-  testResults: z.array(
-    z.object({
-      name: z.string(),
-      status: z.string(),
-      message: z.string().default(""),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
-    }),
-  ),
-});
+/** A run: its projects, its deadline in milliseconds, and whether its tests make network namespaces. */
+export interface Group {
+  readonly projects: readonly string[];
+  readonly deadlineMs: number;
+  readonly namespaces: boolean;
+}
 
-/** Runs the projects; a project without a single test is a failure. */
-export async function vitest(projects: readonly string[], deadlineMs: number): Promise<Outcome> {
+/** Names of network namespaces are mounts: in a mount namespace of its own they end with the run, however it ends. */
+const OWN_NAMES = 'mkdir -p /run/netns && mount -t tmpfs vipd-test /run/netns && exec "$@"';
+
+/** Runs the projects. A project without a single test is a failure. */
+export async function vitest(group: Group): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), "vdrun-"));
+  // Some tests run programs as nobody.
+  chmodSync(directory, 0o711);
   const file = join(directory, "report.json");
-  const name = projects.join(", ");
-  process.stdout.write(`\n--- ${name}\n`);
+  process.stdout.write(`\n--- ${group.projects.join(", ")}\n`);
   try {
-    const args = [
-      "node_modules/vitest/vitest.mjs",
-      "run",
-      "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${file}`,
-      ...projects.flatMap((project) => ["--project", project]),
-    ];
-    const { code } = await runProgram(process.execPath, args, deadlineMs, true);
-    return count(name, projects, code, readReport(file));
+    const [command = "", ...args] = commandOf(group);
+    const { code, left } = await runProgram(command, args, {
+      deadlineMs: group.deadlineMs,
+      echo: true,
+      env: { [REPORT_FILE]: file, TMPDIR: directory },
+    });
+    const outcome = tally(group.projects, { code, left }, readReport(file));
+    for (const remark of outcome.remarks) process.stdout.write(`FAILED  ${remark}\n`);
+    return outcome;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-type Report = z.infer<typeof report>;
+function commandOf(group: Group): readonly string[] {
+  const run = [
+    process.execPath,
+    "node_modules/vitest/vitest.mjs",
+    "run",
+    "--reporter=default",
+    "--reporter=./test/run/report.ts",
+    `--maxWorkers=${Math.max(2, availableParallelism())}`,
+    ...group.projects.flatMap((project) => ["--project", project]),
+  ];
+  return group.namespaces ? ["unshare", "--mount", "sh", "-c", OWN_NAMES, "sh", ...run] : run;
+}
 
 function readReport(file: string): Report | undefined {
   try {
-    return report.parse(JSON.parse(readFileSync(file, "utf8")));
+    return parseReport(readFileSync(file, "utf8"));
   } catch {
     return undefined;
   }
-}
-
-function count(name: string, projects: readonly string[], code: number, found: Report | undefined): Outcome {
-  if (found === undefined) {
-    process.stdout.write(`FAILED  ${name}: no report came of it\n`);
-    return { name, passed: 0, failed: 1, skipped: [] };
-  }
-  const tests = found.testResults.flatMap((file) => file.assertionResults);
-  const passed = tests.filter(({ status }) => status === "passed").length;
-  const skipped = tests.filter(({ status }) => !["passed", "failed"].includes(status)).map(({ fullName }) => fullName);
-  const empty = projects.filter(
-    (project) =>
-      !found.testResults.some((file) => file.name.includes(`/test/${project}/`) && file.assertionResults.length > 0),
-  );
-  for (const project of empty) process.stdout.write(`FAILED  ${project}: it has run no test\n`);
-  // A file that cannot be loaded fails without a test of its own; an unhandled error fails the run only.
-  const broken = found.testResults.filter(
-    (file) => file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed"),
-  ).length;
-  const failed = tests.filter(({ status }) => status === "failed").length + broken + empty.length;
-  return { name, passed, failed: failed === 0 && code !== 0 ? 1 : failed, skipped };
 }
