@@ -11,13 +11,16 @@ const layers = [
   ["ports", "(?!base|ports)[a-z]+"],
   ["wire", "(?!base|wire)[a-z]+"],
   ["election", "(?!base|ports|election)[a-z]+"],
+  ["vrrp", "(?!base|ports|wire|vrrp)[a-z]+"],
+  ["health", "(?!base|ports|health)[a-z]+"],
   ["vip", "(?!base|ports|vip)[a-z]+"],
   ["config", "(?!base|ports|wire|config)[a-z]+"],
-  ["runtime", "(?!base|ports|wire|election|vip|config|runtime)[a-z]+"],
+  ["runtime", "(?!base|ports|wire|election|vrrp|health|vip|config|runtime)[a-z]+"],
   ["node", "(library|cli|bin)"],
+  ["probes", "(node|admin|library|cli|bin)"],
   ["admin", "(runtime|node|library|cli|bin)"],
-  ["library", "(node|admin|vip|wire|cli|bin)"],
-  ["cli", "(node|vip|bin)"],
+  ["library", "(node|admin|probes|vip|vrrp|health|wire|cli|bin)"],
+  ["cli", "(node|probes|vip|vrrp|bin)"],
 ];
 
 const forbidden = [
@@ -87,6 +90,18 @@ const forbidden = [
     severity: "error",
     from: { path: at("src/(index\\.ts$|library/)") },
     to: { path: at("adapters/linux/"), reachable: true },
+  },
+  {
+    name: "the-library-needs-no-native-code",
+    severity: "error",
+    from: { path: at("src/(index\\.ts$|library/)") },
+    to: { path: "node_modules/koffi/", reachable: true },
+  },
+  {
+    name: "the-index-shows-the-library",
+    severity: "error",
+    from: { path: at("src/index\\.ts$") },
+    to: { path: at("(adapters/|src/(?!base|ports|library)[a-z]+/)") },
   },
   {
     name: "programs-do-not-know-tests",

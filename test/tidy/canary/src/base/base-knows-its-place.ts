@@ -1,1 +1,1 @@
-import "../config/fine.ts";
+export type { fine } from "../config/fine.ts";

@@ -1,1 +1,1 @@
-import "../../adapters/linux/fine.ts";
+export const load = (): Promise<unknown> => import("../../adapters/linux/fine.ts");

@@ -1,1 +1,2 @@
-import "../ports/fine.ts";
+import type { fine } from "../ports/fine.ts";
+export type Fine = typeof fine;

@@ -1,0 +1,1 @@
+import "../../adapters/linux/native.ts";
