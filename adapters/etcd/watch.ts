@@ -59,7 +59,7 @@ export async function* watchEndpoint(
 
 /** What has come and was not yet taken, bounded. */
 class News {
-  private changes: Change[] = [];
+  private readonly changes: Change[] = [];
   private ended: string | undefined;
   private wake: () => void = () => {};
 

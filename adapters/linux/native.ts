@@ -214,7 +214,9 @@ export function watchReadable(fd: Fd, onReadable: () => void): Watch {
   };
 }
 
-function checked(call: string, result: number, capability?: Capability): number {
+/** koffi knows the types of results by the declarations above; TypeScript does not. */
+function checked(call: string, answer: unknown, capability?: Capability): number {
+  const result = Number(answer);
   if (result >= 0) return result;
   throw kernelError(call, koffi.errno(), capability);
 }

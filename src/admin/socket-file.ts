@@ -43,8 +43,8 @@ export async function listenAt(server: Server, path: string, group: string | nul
 /** Creates the directory, and removes a socket at which nobody listens any more. */
 async function makeRoom(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 }).catch((error: unknown) => fail(path, error));
-  const found = await lstat(path).catch((error: NodeJS.ErrnoException) =>
-    error.code === "ENOENT" ? undefined : fail(path, error),
+  const found = await lstat(path).catch((error: unknown) =>
+    (error as NodeJS.ErrnoException).code === "ENOENT" ? undefined : fail(path, error),
   );
   if (found === undefined) return;
   if (!found.isSocket())

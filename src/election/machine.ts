@@ -20,7 +20,7 @@ import { notices } from "./notices.ts";
 import { hasDueParts, propose } from "./proposal.ts";
 import { successor } from "./ranking.ts";
 import { joinableAt, ownSession } from "./session.ts";
-import { type Effect, type Event, type Moment, type State, type StepDown, type Tenure } from "./state.ts";
+import type { Effect, Event, Moment, State, StepDown, Tenure } from "./state.ts";
 import { fitAgainAt, inDoubt, objection, ownToken, preemptDue, takeDueAt, trusted, trustedAt } from "./tenure.ts";
 import { gainOf, lossOf } from "./transitions.ts";
 

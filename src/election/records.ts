@@ -19,7 +19,7 @@ export const FORMAT = 1;
 const name = z.string().refine(isName);
 const unique = z.string().min(1).max(64);
 const words = z.string().max(512);
-const wallMs = z.number().finite();
+const wallMs = z.number();
 
 const sessionSchema = z.object({
   format: z.literal(FORMAT),

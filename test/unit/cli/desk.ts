@@ -49,7 +49,7 @@ export class Feed<T> {
   readonly opened: Promise<void>;
   private readonly waiting: T[] = [];
   private open: () => void = () => {};
-  private hungry: (() => void)[] = [];
+  private readonly hungry: (() => void)[] = [];
   private wake: () => void = () => {};
   private over = false;
 
