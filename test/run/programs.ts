@@ -6,8 +6,12 @@ import process from "node:process";
 const PACKAGES: Readonly<Record<string, string>> = {
   ip: "iproute2",
   nft: "nftables",
-  arping: "iputils-arping",
   setpriv: "util-linux",
+  unshare: "util-linux",
+  mount: "mount",
+  sysctl: "procps",
+  ps: "procps",
+  git: "git",
   openssl: "openssl",
   etcd: "etcd-server",
   etcdctl: "etcd-client",
@@ -16,6 +20,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */
 export function assurePrograms(): boolean {
+  // Debian keeps some where the PATH of a plain login does not look.
+  process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
   const missing = absent();
   if (missing.length === 0) return true;
   const packages = [...new Set(missing.map((program) => PACKAGES[program] ?? program))];
@@ -53,9 +59,5 @@ function withoutServices(run: () => void): void {
 }
 
 function has(program: string): boolean {
-  return (
-    spawnSync("sh", ["-c", `command -v "${program}"`], {
-      env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` },
-    }).status === 0
-  );
+  return spawnSync("sh", ["-c", `command -v "${program}"`]).status === 0;
 }
