@@ -9,6 +9,7 @@ import type { CallLimits } from "../../src/ports/store.ts";
 export function within<T>(limits: CallLimits, run: () => Promise<T>, restMs = limits.timeoutMs): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = limits;
+    if (signal?.aborted === true) return reject(new Error("given up by the caller"));
     const onAbort = (): void => settle(() => reject(new Error("given up by the caller")));
     const late = (): void => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`)));
     const timer = setTimeout(late, Math.max(1, restMs));

@@ -55,8 +55,9 @@ export class Endpoints {
   }
 
   /**
-   * Calls one endpoint after the other, at most once each, while `mayMove` says of the error that the next one may be asked.
-   * Settles within the limits; a call that is left behind ends by its own deadline.
+   * Calls one endpoint after the other, at most once each, while `mayMove` says of the error that the next one may be asked;
+   * one call whose connection or token was found to be over, before it could have any effect, is made once more. Settles
+   * within the limits; a call that is left behind ends by its own deadline.
    */
   async call<T>(
     limits: CallLimits,
@@ -65,6 +66,7 @@ export class Endpoints {
   ): Promise<T> {
     const end = performance.now() + limits.timeoutMs;
     const share = limits.timeoutMs / this.options.endpoints.length;
+    let begunAnew = false;
     for (let tries = 1; ; tries += 1) {
       const endpoint = this.use();
       const restMs = end - performance.now();
@@ -72,9 +74,13 @@ export class Endpoints {
         const deadline = Date.now() + Math.max(1, Math.min(restMs, share));
         return await within(limits, () => run(endpoint, { deadline }), restMs);
       } catch (error) {
-        if (fateOf(error) === "signed-out") this.drop(endpoint);
-        else this.rotate();
-        if (!mayMove(error) || tries >= this.options.endpoints.length || performance.now() >= end) throw error;
+        const isOver = this.isOver(endpoint, error);
+        if (!isOver) this.rotate();
+        if (performance.now() >= end || limits.signal?.aborted === true) throw error;
+        if (isOver && !begunAnew) {
+          begunAnew = true;
+          tries -= 1;
+        } else if (!mayMove(error) || tries >= this.options.endpoints.length) throw error;
       }
     }
   }
@@ -83,6 +89,17 @@ export class Endpoints {
     this.closed = true;
     for (const endpoint of this.clients) endpoint?.client.close();
     this.clients.fill(undefined);
+  }
+
+  /**
+   * Whether a call failed because the client's token or connection was over: then there is another one now. Also a call that
+   * was not answered may have failed by its token: an etcd that has lost its data waits until it has come as far as the token
+   * says, so the next call signs in anew.
+   */
+  private isOver(endpoint: Endpoint, error: unknown): boolean {
+    const fate = fateOf(error);
+    if (fate === "signed-out" || (fate === "unknown" && this.options.auth !== null)) this.drop(endpoint);
+    return fate === "signed-out" || fate === "dropped";
   }
 
   private drop(endpoint: Endpoint): void {
@@ -108,6 +125,8 @@ function clientOptions({ tls, auth }: EtcdOptions, address: string): IOptions {
     ...(auth !== null && { auth: { ...auth, callOptions: () => ({ deadline: Date.now() + SIGN_IN_MS }) } }),
     faultHandling: { host: () => noop, global: noop },
     grpcOptions: {
+      // Else clients of the same endpoint share connections, and one's end is another's trouble.
+      "grpc.use_local_subchannel_pool": 1,
       "grpc.keepalive_time_ms": 5_000,
       "grpc.keepalive_timeout_ms": 1_000,
       "grpc.keepalive_permit_without_calls": 1,

@@ -12,6 +12,9 @@ import { messageOf, VipdError } from "../../src/base/errors.ts";
 /** grpc-js says this when no connection was there to send on. */
 const NOT_CONNECTED = /no connection established|name resolution failed/iu;
 
+/** grpc-js says this when etcd3 has thrown its connection away, for another call's trouble, before this one began. */
+const DROPPED = /channel closed before call started/iu;
+
 /** What etcd itself answers to a request that it did not apply. */
 const REFUSALS =
   /etcdserver: (?:mvcc: database space exceeded|request is too large|too many operations|permission denied|user name is empty|invalid auth token|too many requests|no leader)/iu;
@@ -20,6 +23,8 @@ const REFUSALS =
 export type Fate =
   /** It never reached etcd: another endpoint may be asked. */
   | "unsent"
+  /** It never left: the client threw its connection away just then. The same endpoint may be asked again. */
+  | "dropped"
   /** etcd did not apply it, and will not. */
   | "refused"
   /** The token of this client is not valid any more: it must sign in anew. Not applied. */
@@ -32,6 +37,7 @@ export function fateOf(error: unknown): Fate {
   if (error instanceof EtcdPermissionDeniedError || error instanceof EtcdAuthenticationFailedError) return "refused";
   const message = messageOf(error);
   if (/invalid auth token/iu.test(message)) return "signed-out";
+  if (DROPPED.test(message)) return "dropped";
   if (error instanceof GRPCUnavailableError && NOT_CONNECTED.test(message)) return "unsent";
   return REFUSALS.test(message) ? "refused" : "unknown";
 }

@@ -87,7 +87,7 @@ export class EtcdStore implements Store {
     const bounded = this.bounded(limits);
     const timeline = this.timeline ?? (await this.firstTimeline(limits));
     try {
-      const movable = (error: unknown): boolean => ["unsent", "signed-out"].includes(fateOf(error));
+      const movable = (error: unknown): boolean => ["unsent", "dropped", "signed-out"].includes(fateOf(error));
       const { succeeded, header } = await this.endpoints.call(bounded, movable, ({ client }, attempt) =>
         client.kv.txn({ ...commitRequest(txn, timeline), failure: [] }, attempt),
       );

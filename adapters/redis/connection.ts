@@ -2,19 +2,14 @@
 // life of it this is, and how far its clock is from ours.
 
 import { randomUUID } from "node:crypto";
-import { Redis } from "ioredis";
-import { VipdError } from "../../src/base/errors.ts";
+import type { Redis } from "ioredis";
+import { makeRedis } from "./client.ts";
+import { parseInfo, type ServerFacts } from "./facts.ts";
 import { BEGIN, KEYS, type Script } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
 
-/** A server that owes an answer for so long is given up, in milliseconds. */
-const SOCKET_MS = 1_000;
-const CONNECT_MS = 1_000;
-
 /** A server's life, as this connection found it. */
-export interface Life {
-  /** Names the process and its place in replication: another one may have lost data. */
-  readonly run: string;
+export interface Life extends ServerFacts {
   /** The server's clock in microseconds, less performance.now() in the same unit, at most by half a round trip wrong. */
   readonly clockOffsetUs: number;
 }
@@ -24,6 +19,7 @@ export class Connection {
   readonly redis: Redis;
   private lastError: string | undefined;
   private life: Life | undefined;
+  private lastFacts: ServerFacts | undefined;
 
   constructor(options: RedisOptions) {
     this.redis = makeRedis(options);
@@ -35,6 +31,11 @@ export class Connection {
   /** Why there is no connection; `undefined`: there is one, or nothing is known. */
   get trouble(): string | undefined {
     return this.lastError;
+  }
+
+  /** What was last known of the server. */
+  get facts(): ServerFacts | undefined {
+    return this.lastFacts;
   }
 
   /** Settles when the connection stands, or after the time; calls fail until it does. */
@@ -75,42 +76,23 @@ export class Connection {
   }
 
   private async greet(mayBegin: boolean): Promise<Life> {
-    const info = await this.redis.info("server");
-    const replication = await this.redis.info("replication");
-    const run = `${field(info, "run_id")}/${field(replication, "master_replid")}`;
+    const facts = parseInfo(await this.redis.info(), await this.fsync());
     const from = performance.now();
     const [seconds, micros] = await this.redis.time();
     const middle = (from + performance.now()) / 2;
-    if (mayBegin) await this.run(BEGIN, [run, randomUUID()]);
-    return { run, clockOffsetUs: Number(seconds) * 1e6 + Number(micros) - middle * 1e3 };
+    if (mayBegin) await this.run(BEGIN, [facts.run, randomUUID()]);
+    this.lastFacts = facts;
+    return { ...facts, clockOffsetUs: Number(seconds) * 1e6 + Number(micros) - middle * 1e3 };
   }
-}
 
-function field(info: string, name: string): string {
-  const value = new RegExp(`^${name}:(\\w+)`, "mu").exec(info)?.[1];
-  if (value === undefined)
-    throw new VipdError("store-corrupt", `Redis does not tell its ${name}: what answers is no Redis that vipd knows`);
-  return value;
-}
-
-/** A client of the kind that the facts about ioredis ask for; also for subscribers. */
-export function makeRedis({ where, tls, username, password }: RedisOptions): Redis {
-  return new Redis({
-    ...(where.kind === "host" && { host: where.host, port: where.port }),
-    ...(where.kind === "unix" && { path: where.path }),
-    ...(where.kind === "sentinel" && { sentinels: [...where.sentinels], name: where.name }),
-    ...(tls !== null && { tls }),
-    ...(username !== null && { username }),
-    ...(password !== null && { password }),
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    enableAutoPipelining: false,
-    connectTimeout: CONNECT_MS,
-    disconnectTimeout: 100,
-    socketTimeout: SOCKET_MS,
-    retryStrategy: (times) => Math.min(50 * times, 300),
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
-  });
+  /** Many do not let their users ask for settings: then it is not known. */
+  private async fsync(): Promise<string | null> {
+    try {
+      const answer = await this.redis.config("GET", "appendfsync");
+      return Array.isArray(answer) && typeof answer[1] === "string" ? answer[1] : null;
+    } catch (error) {
+      if (error instanceof Error && error.name === "ReplyError") return null;
+      throw error;
+    }
+  }
 }

@@ -1,6 +1,6 @@
 // The scripts that Redis runs whole. All data of vipd have one hash tag, so that they lie on one node of a cluster:
 //
-//   {vipd}:records   hash: key -> "<version> <value>"
+//   {vipd}:records   hash: key -> "<version> <value>"; and "#epoch", so that it is noticed when this hash alone was lost
 //   {vipd}:meta      hash: epoch, run (the server's life that the epoch is of), revision
 //   {vipd}:log       list, newest first: one JSON text for each of the last commits
 //
@@ -30,11 +30,12 @@ function script(text: string): Script {
 /** ARGV: run. Begins a new epoch when the server has begun a new life, or lost the data. Gives epoch and revision. */
 export const BEGIN = script(`
   local meta = redis.call('HMGET', KEYS[2], 'run', 'epoch', 'revision')
-  if meta[1] ~= ARGV[1] or not meta[2] or not meta[3] then
+  if meta[1] ~= ARGV[1] or not meta[2] or not meta[3] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then
     local time = redis.call('TIME')
     local floor = tonumber(time[1]) * 1000000 + tonumber(time[2])
     local revision = math.max((tonumber(meta[3]) or 0) + 1, floor)
     redis.call('HSET', KEYS[2], 'run', ARGV[1], 'epoch', ARGV[2], 'revision', string.format('%.0f', revision))
+    redis.call('HSET', KEYS[1], '#epoch', ARGV[2])
     redis.call('DEL', KEYS[3])
   end
   return redis.call('HMGET', KEYS[2], 'epoch', 'revision')
@@ -43,11 +44,11 @@ export const BEGIN = script(`
 /** ARGV: run, prefix. Gives epoch, revision, and keys and values by turns; nothing when the life is another one. */
 export const READ = script(`
   local meta = redis.call('HMGET', KEYS[2], 'run', 'epoch', 'revision')
-  if meta[1] ~= ARGV[1] or not meta[2] then return false end
+  if meta[1] ~= ARGV[1] or not meta[2] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then return false end
   local found = { meta[2], meta[3] }
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
-    if string.sub(all[i], 1, #ARGV[2]) == ARGV[2] then
+    if string.sub(all[i], 1, #ARGV[2]) == ARGV[2] and all[i] ~= '#epoch' then
       found[#found + 1] = all[i]
       found[#found + 1] = all[i + 1]
     end
@@ -62,7 +63,7 @@ export const READ = script(`
  */
 export const COMMIT = script(`
   local meta = redis.call('HMGET', KEYS[2], 'run', 'epoch', 'revision')
-  if meta[1] ~= ARGV[1] or not meta[2] then return { 'life' } end
+  if meta[1] ~= ARGV[1] or not meta[2] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then return { 'life' } end
   local time = redis.call('TIME')
   if tonumber(time[1]) * 1000000 + tonumber(time[2]) > tonumber(ARGV[2]) then return { 'late' } end
   local guards = tonumber(ARGV[4])

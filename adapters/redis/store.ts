@@ -10,12 +10,15 @@ import type {
   Store,
   StoredRecord,
   StoreGuarantees,
+  StoreRemark,
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
 import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { within } from "../common/within.ts";
-import { Connection, type Life, makeRedis } from "./connection.ts";
+import { makeRedis } from "./client.ts";
+import { Connection, type Life } from "./connection.ts";
+import { caveatsOf, mayFailOver, remarksOn } from "./facts.ts";
 import { commitFailure, readFailure } from "./failures.ts";
 import { COMMIT, KEYS, LOG_LENGTH, READ } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
@@ -23,7 +26,6 @@ import { type Entry, parseEntry, watchChanges } from "./watch.ts";
 
 /** A fleet's view of a Redis. */
 export class RedisStore implements Store {
-  readonly guarantees: StoreGuarantees;
   private readonly options: RedisOptions;
   private readonly connection: Connection;
   private readonly looksOnly: boolean;
@@ -34,7 +36,18 @@ export class RedisStore implements Store {
     this.options = options;
     this.looksOnly = looksOnly;
     this.connection = new Connection(options);
-    this.guarantees = guaranteesOf(options);
+  }
+
+  /** By what the server has said of itself; before it has, the least. */
+  get guarantees(): StoreGuarantees {
+    const { facts } = this.connection;
+    return {
+      name: "redis",
+      minTtlMs: 500,
+      tokenDurable: facts?.aof === true,
+      failoverSafe: facts !== undefined && !mayFailOver(this.options, facts),
+      caveats: caveatsOf(this.options, facts),
+    };
   }
 
   ready(timeoutMs: number): Promise<void> {
@@ -80,6 +93,16 @@ export class RedisStore implements Store {
       yield* watchChanges(prefix, since, { subscriber, catchUp: (from) => this.commitsSince(from) }, either);
     } catch (error) {
       if (!either.aborted) yield { kind: "gap", reason: readFailure(error, this.connection.trouble).message };
+    }
+  }
+
+  async examine(limits: CallLimits): Promise<readonly StoreRemark[]> {
+    try {
+      const life = await within(this.bounded(limits), () => this.connection.currentLife(!this.looksOnly));
+      const clockMs = life.clockOffsetUs / 1e3 + performance.now() - Date.now();
+      return remarksOn(this.options, life, clockMs);
+    } catch (error) {
+      throw readFailure(error, this.connection.trouble);
     }
   }
 
@@ -192,21 +215,4 @@ function recordOf(key: string, text: string): StoredRecord {
 function texts(answer: unknown): readonly string[] {
   if (Array.isArray(answer) && answer.every((part) => typeof part === "string")) return answer;
   throw new VipdError("store-corrupt", `Redis: an answer of an unknown form: ${messageOf(answer).slice(0, 100)}`);
-}
-
-function guaranteesOf({ where, minReplicas }: RedisOptions): StoreGuarantees {
-  return {
-    name: "redis",
-    minTtlMs: 500,
-    tokenDurable: false,
-    failoverSafe: false,
-    caveats: [
-      "without AOF (appendfsync always) a restart forgets commits; a new life of the server then makes everybody wait a lease",
-      "a failover to a replica may lose commits that were confirmed: two may hold for a lease; let what stands behind the VIP check tokens",
-      ...(where.kind === "sentinel" && minReplicas === 0
-        ? ["set minReplicas with Sentinel: a commit then counts when replicas have it"]
-        : []),
-      "tokens keep growing over lost data as long as the server's clock is not set back",
-    ],
-  };
 }

@@ -14,6 +14,9 @@ export const KNOWN_STORES: KnownStores = {
   rediss: 500,
   "redis+unix": 500,
   "redis+sentinel": 500,
+  "rediss+sentinel": 500,
+  "redis+cluster": 500,
+  "rediss+cluster": 500,
 };
 
 /** How to open a store. */

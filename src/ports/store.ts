@@ -85,6 +85,13 @@ export interface StoreGuarantees {
   readonly caveats: readonly string[];
 }
 
+/** What an examined store is like, for vipctl doctor and the log. */
+export interface StoreRemark {
+  readonly text: string;
+  /** What to do about it; `null`: nothing. */
+  readonly mend: string | null;
+}
+
 /** A coordination store. All failures are VipdErrors: "store-unavailable", "outcome-unknown", "store-corrupt", "timeout", "aborted". */
 export interface Store {
   readonly guarantees: StoreGuarantees;
@@ -96,6 +103,8 @@ export interface Store {
    * aborts; then it ends without an error. A watch that cannot go on yields a gap and ends.
    */
   watch(prefix: string, since: Revision, signal: AbortSignal): AsyncIterable<WatchEvent>;
+  /** Asks the servers behind it what they are and how they run; absent where there is no server. */
+  examine?(limits: CallLimits): Promise<readonly StoreRemark[]>;
   /** Ends every watch and call; further calls fail with "store-unavailable". */
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
 import { parseEtcdUrl as parseWith } from "../../adapters/etcd/url.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
-import { EtcdCluster } from "./etcd/server.ts";
+import { EtcdCluster } from "../servers/etcd.ts";
 import { PATIENT, put } from "./harness.ts";
 
 /** As a fleet with a lease of 3 s asks: a sixth of it. */

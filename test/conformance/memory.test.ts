@@ -8,7 +8,14 @@ import { storeConformance } from "./suite.ts";
 const LOG_LENGTH = 200;
 
 const LOSSES = ["all data are lost", "older data come back"];
-const TRAITS = { processes: false, block: false, outage: false, losses: LOSSES, restartKeepsEpoch: true };
+const TRAITS = {
+  processes: false,
+  block: false,
+  outage: false,
+  losses: LOSSES,
+  restartKeepsEpoch: true,
+  restartKeepsData: true,
+};
 
 /** What stands between the suite and a store. */
 type Wrap = (store: Store) => Store;

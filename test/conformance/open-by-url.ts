@@ -8,7 +8,7 @@ import type { Store } from "../../src/ports/store.ts";
 /** Opens the store that a harness named by its `url`. */
 export function openByUrl(url: string): Promise<Store> {
   if (url.startsWith("sqlite:")) return openSqliteStore({ path: parseSqliteUrl(url) });
-  if (url.startsWith("redis:")) return openRedisStore(parseRedisUrl(url));
-  if (url.startsWith("etcd:")) return openEtcdStore(parseEtcdUrl(url));
+  if (url.startsWith("redis")) return openRedisStore(parseRedisUrl(url));
+  if (url.startsWith("etcd")) return openEtcdStore(parseEtcdUrl(url));
   throw new Error(`no adapter for ${url}`);
 }

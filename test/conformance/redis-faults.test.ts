@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openRedisStore, parseRedisUrl } from "../../adapters/redis/index.ts";
 import { parseRedisUrl as parseWith } from "../../adapters/redis/url.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
-import { makeCertificates } from "./etcd/certificates.ts";
+import { makeCertificates } from "../servers/certificates.ts";
 import { PATIENT, put } from "./harness.ts";
-import { RedisServer } from "./redis/server.ts";
+import { RedisServer } from "../servers/redis.ts";
 
 /** As a fleet with a lease of 3 s asks: a sixth of it. */
 const BRISK: CallLimits = { timeoutMs: 500 };

@@ -67,6 +67,6 @@ async function replaceFile({ open }: Harness, path: string): Promise<void> {
 
 storeConformance(
   "sqlite",
-  { processes: true, block: true, outage: true, losses: LOSSES, restartKeepsEpoch: true },
+  { processes: true, block: true, outage: true, losses: LOSSES, restartKeepsEpoch: true, restartKeepsData: true },
   beginSqlite,
 );

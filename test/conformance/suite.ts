@@ -42,6 +42,8 @@ export interface Traits {
   readonly outage: boolean;
   /** Whether a restart of the service goes on in its epoch; a store that may lose data by it begins a new one. */
   readonly restartKeepsEpoch: boolean;
+  /** Whether a restart of the service finds the data again. */
+  readonly restartKeepsData: boolean;
   /** The names of `Harness.losses`. */
   readonly losses: readonly string[];
 }

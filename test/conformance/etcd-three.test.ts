@@ -1,0 +1,4 @@
+import { EtcdCluster } from "../servers/etcd.ts";
+import { etcdConformance } from "./etcd-harness.ts";
+
+etcdConformance("etcd (three members)", () => EtcdCluster.start(3));

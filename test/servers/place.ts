@@ -1,0 +1,59 @@
+// Where a server of a test runs: on the loopback interface of this network namespace, or on a host of its own.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import type { Namespace } from "../linux/namespaces.ts";
+
+/** A place for servers. */
+export interface Place {
+  readonly ip: string;
+  /** Where it is; `undefined`: here. */
+  readonly namespace?: Namespace;
+}
+
+/** This host. */
+export const HERE: Place = { ip: "127.0.0.1" };
+
+/** Starts a program at a place; what it prints is of no interest. */
+export function spawnAt({ namespace }: Place, command: string, args: readonly string[]): ChildProcess {
+  if (namespace === undefined) return spawn(command, args, { stdio: "ignore" });
+  return spawn("ip", ["netns", "exec", namespace.name, command, ...args], { stdio: "ignore" });
+}
+
+/** Kills it, whatever it does, and waits until it is dead. */
+export async function killed(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGCONT");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+/** So many ports of the loopback interface that nobody uses now. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer();
+          server.listen(0, HERE.ip, () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Asks again and again, a little while apart, until it is so; throws after `withinMs`. */
+export async function waitFor(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`it did not come to this within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
