@@ -42,11 +42,12 @@ export class Endpoints {
 
   /** The client of the endpoint that is asked next. */
   use(): Endpoint {
-    if (this.closed) throw new VipdError("store-unavailable", "the store has been closed");
-    return (this.clients[this.current] ??= {
-      address: this.address,
-      client: new Etcd3(clientOptions(this.options, this.address)),
-    });
+    return this.at(this.current);
+  }
+
+  /** The clients of all endpoints. */
+  all(): readonly Endpoint[] {
+    return this.options.endpoints.map((_address, index) => this.at(index));
   }
 
   /** Asks another endpoint from now on. */
@@ -89,6 +90,12 @@ export class Endpoints {
     this.closed = true;
     for (const endpoint of this.clients) endpoint?.client.close();
     this.clients.fill(undefined);
+  }
+
+  private at(index: number): Endpoint {
+    if (this.closed) throw new VipdError("store-unavailable", "the store has been closed");
+    const address = this.options.endpoints[index] ?? "";
+    return (this.clients[index] ??= { address, client: new Etcd3(clientOptions(this.options, address)) });
   }
 
   /**

@@ -12,12 +12,15 @@ import type {
   Store,
   StoredRecord,
   StoreGuarantees,
+  StoreRemark,
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
 import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { within } from "../common/within.ts";
 import { Compaction, COMPACTION_KEY } from "./compaction.ts";
 import { type Attempt, type Endpoint, Endpoints } from "./endpoints.ts";
+import { judgeMembers, wordOf } from "./examine.ts";
 import { commitFailure, fateOf, readFailure } from "./failures.ts";
 import { absent, atRevision, commitRequest, readRequest } from "./requests.ts";
 import { inward, newTimeline, outward, parseTimeline, type Timeline, TIMELINE_KEY } from "./timeline.ts";
@@ -31,6 +34,7 @@ const OWN_KEYS = new Set([TIMELINE_KEY.toString(), COMPACTION_KEY.toString()]);
 
 /** A fleet's view of an etcd. */
 export class EtcdStore implements Store {
+  private readonly options: EtcdOptions;
   private readonly endpoints: Endpoints;
   private readonly compaction: Compaction | undefined;
   private readonly ending = new AbortController();
@@ -42,6 +46,7 @@ export class EtcdStore implements Store {
 
   /** `looksOnly`: nothing is written. */
   constructor(options: EtcdOptions, looksOnly: boolean) {
+    this.options = options;
     this.endpoints = new Endpoints(options);
     this.looksOnly = looksOnly;
     this.compaction =
@@ -124,6 +129,21 @@ export class EtcdStore implements Store {
     } catch (error) {
       if (!either.aborted) yield { kind: "gap", reason: readFailure(error, this.endpoints.address).message };
     }
+  }
+
+  /** Asks every endpoint; one that does not answer is a remark, not an error. */
+  async examine(limits: CallLimits): Promise<readonly StoreRemark[]> {
+    const bounded = this.bounded(limits);
+    const deadline = Date.now() + limits.timeoutMs;
+    const members = await Promise.all(
+      this.endpoints
+        .all()
+        .map(({ address, client }) =>
+          wordOf(address, () => within(bounded, () => client.maintenance.status({ deadline }))),
+        ),
+    );
+    const baseMs = this.timeline === undefined ? null : Number(this.timeline.base / 1_000n);
+    return judgeMembers(members, this.options, { baseMs, wallMs: Date.now() });
   }
 
   close(): Promise<void> {

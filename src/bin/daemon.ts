@@ -12,8 +12,10 @@ import { handleVipdArguments, type VipdModules } from "../cli/vipd-arguments.ts"
 import { describeDifference } from "../config/difference.ts";
 import type { Config } from "../config/types.ts";
 import { KNOWN_STORES, openStore } from "../library/stores.ts";
+import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
 import { openIdentity } from "../node/identity.ts";
+import { tellRemarks } from "../node/store-remarks.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
@@ -86,6 +88,12 @@ async function start(config: Config): Promise<Running> {
     "vipd runs",
   );
   for (const caveat of caveats) log.debug({}, `the fence: ${caveat}`);
+  tellRemarks(
+    store,
+    log,
+    () => ownSession(daemon.election) !== undefined,
+    (listener) => daemon.onChange(listener),
+  );
   manager.ready(
     () => summary(daemon),
     (listener) => daemon.onChange(listener),

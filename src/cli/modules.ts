@@ -6,6 +6,7 @@ import type { VipAddress } from "../base/vip.ts";
 import type { KnownStores } from "../config/cross-checks.ts";
 import type { FenceChoice } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { StoreRemark } from "../ports/store.ts";
 
 /** Where text goes. */
 export interface Output {
@@ -23,6 +24,12 @@ export interface FleetReader {
   /** The fleet now and after each change, and at least about once a second, until the signal aborts. */
   watch(signal: AbortSignal): AsyncIterable<FleetView>;
   close(): Promise<void>;
+}
+
+/** A fleet's store, with what can be asked of the store itself. */
+export interface StoreReader extends FleetReader {
+  /** What the servers behind it say of themselves; empty where there are none. Fails as `read` does. */
+  examine(signal: AbortSignal): Promise<readonly StoreRemark[]>;
 }
 
 /** A station that answers for an address. */
@@ -72,7 +79,7 @@ export interface VipctlModules {
   /** Loads and makes the client; it connects only when asked. */
   adminClient(socket: string): Promise<AdminClient>;
   /** Opens a store without creating it. Failures are VipdErrors "store-url", "store-unavailable", "store-corrupt". */
-  openFleet(url: string, fleet: string): Promise<FleetReader>;
+  openFleet(url: string, fleet: string): Promise<StoreReader>;
   /** Looks at kernel and network; a fence is put up for a moment, and taken down. Absent where this build cannot. */
   examineHost?(fence: FenceChoice): Promise<HostReport>;
   /** Asks the wire; absent where this build cannot. Failures are VipdErrors "privilege", "interface", "kernel". */

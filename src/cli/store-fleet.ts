@@ -9,7 +9,7 @@ import { emptyMirror, withSnapshot } from "../election/mirror.ts";
 import { Keys, parseHistory } from "../election/records.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Revision, Snapshot, Store } from "../ports/store.ts";
-import type { FleetReader } from "./modules.ts";
+import type { StoreReader } from "./modules.ts";
 
 /** A store that has not answered by then is out of reach, in milliseconds. */
 const READ_MS = 2_000;
@@ -28,7 +28,7 @@ export interface StoreFleetOptions {
 }
 
 /** Reads a fleet's records from `store`, which it owns from now on. */
-export function storeFleet(store: Store, options: StoreFleetOptions, timers: Timers): FleetReader {
+export function storeFleet(store: Store, options: StoreFleetOptions, timers: Timers): StoreReader {
   const keys = new Keys(options.fleet);
   const look = async (signal: AbortSignal): Promise<{ view: FleetView; revision: Revision }> => {
     const snapshot = await readAll(store, keys.live, signal);
@@ -36,6 +36,7 @@ export function storeFleet(store: Store, options: StoreFleetOptions, timers: Tim
   };
   return {
     read: async (signal) => (await look(signal)).view,
+    examine: async (signal) => (await store.examine?.({ timeoutMs: READ_MS, signal })) ?? [],
     history: (election, signal) => readHistory(store, keys, election, signal),
     async *watch(signal) {
       while (!signal.aborted) {

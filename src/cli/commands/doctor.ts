@@ -40,7 +40,7 @@ async function examine(file: string, modules: VipctlModules): Promise<readonly F
   }
   const good = fine(
     "config",
-    `${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${config.vips.length} VIPs)`,
+    `${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`})`,
   );
   const [daemon, store] = [await examineDaemon(config, modules), await examineStore(config, modules)];
   const host = await examineHost(config, modules);

@@ -73,6 +73,8 @@ function headLines(view: FleetView, style: Style): readonly string[] {
         `seen by ${harmless(view.node)}, vipd ${harmless(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`,
       ),
     );
+  for (const caveat of store.guarantees.caveats)
+    lines.push(style.dim(`${harmless(store.guarantees.name)}: ${harmless(caveat)}`));
   return lines;
 }
 

@@ -4,7 +4,8 @@ import type { FleetView } from "../../admin/views.ts";
 import { isVipdError, messageOf } from "../../base/errors.ts";
 import { elapsedMs } from "../../base/time.ts";
 import type { Config } from "../../config/types.ts";
-import type { FleetReader, VipctlModules } from "../modules.ts";
+import type { StoreReader, VipctlModules } from "../modules.ts";
+import type { StoreRemark } from "../../ports/store.ts";
 import { failure, fine, type Finding, warning } from "./finding.ts";
 
 /** How often the store is read, for its slowest answer. */
@@ -21,11 +22,12 @@ export interface StoreExamination {
 
 /** Reads the fleet a few times. */
 export async function examineStore(config: Config, modules: VipctlModules): Promise<StoreExamination> {
-  let reader: FleetReader | undefined;
+  let reader: StoreReader | undefined;
   try {
     reader = await modules.openFleet(config.store, config.fleet);
     const { view, slowestMs } = await readTimes(reader, modules);
-    return { findings: [latency(slowestMs, config), ...promises(view), ...complaints(view)], view };
+    const remarks = (await reader.examine(modules.signal)).map(asFinding);
+    return { findings: [latency(slowestMs, config), ...remarks, ...promises(view), ...complaints(view)], view };
   } catch (error) {
     if (isVipdError(error, "aborted")) throw error;
     const mend = isVipdError(error, "store-corrupt")
@@ -37,7 +39,7 @@ export async function examineStore(config: Config, modules: VipctlModules): Prom
   }
 }
 
-async function readTimes(reader: FleetReader, modules: VipctlModules): Promise<{ view: FleetView; slowestMs: number }> {
+async function readTimes(reader: StoreReader, modules: VipctlModules): Promise<{ view: FleetView; slowestMs: number }> {
   const { timers, signal } = modules;
   let slowestMs = 0;
   for (let count = 1; ; count += 1) {
@@ -54,6 +56,10 @@ function latency(slowestMs: number, { ttlMs }: Config): Finding {
   if (slowestMs <= limitMs / 2) return fine("store", text);
   const mend = `a request has ${limitMs.toFixed(0)} ms at this ttl: raise ttl, or bring the store nearer`;
   return slowestMs <= limitMs ? warning("store", text, mend) : failure("store", text, mend);
+}
+
+function asFinding({ text, mend }: StoreRemark): Finding {
+  return mend === null ? fine("store", text) : warning("store", text, mend);
 }
 
 function promises({ store }: FleetView): readonly Finding[] {

@@ -5,7 +5,8 @@ import type { FleetView, HistoryView, StatusView, StepDownRequest } from "../../
 import { VipdError } from "../../../src/base/errors.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
-import type { FleetReader, HostReport, Output, VipctlModules, WireReport } from "../../../src/cli/modules.ts";
+import type { HostReport, Output, StoreReader, VipctlModules, WireReport } from "../../../src/cli/modules.ts";
+import type { StoreRemark } from "../../../src/ports/store.ts";
 import { runVipctl } from "../../../src/cli/vipctl.ts";
 import { fleetView, statusView } from "../admin/views.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
@@ -95,11 +96,16 @@ export class Feed<T> {
 }
 
 /** A store that a test fills. */
-export class FakeFleet implements FleetReader {
+export class FakeFleet implements StoreReader {
   view: FleetView = fleetView();
   readonly feed = new Feed<FleetView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
+  remarks: readonly StoreRemark[] = [];
   closed = 0;
+
+  examine(): Promise<readonly StoreRemark[]> {
+    return Promise.resolve(this.remarks);
+  }
 
   read(): Promise<FleetView> {
     return Promise.resolve(this.view);
@@ -171,7 +177,7 @@ export class Desk {
   /** By socket. */
   readonly daemons = new Map<string, AdminClient>();
   /** By URL and fleet. */
-  readonly fleets = new Map<string, FleetReader>();
+  readonly fleets = new Map<string, StoreReader>();
   /** What the wire was asked for. */
   readonly probed: VipAddress[] = [];
   wire: WireReport | VipdError = { answers: [], boundHere: [] };

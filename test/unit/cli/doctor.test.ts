@@ -37,7 +37,7 @@ test("a healthy host: a line for each part, exit 0", async () => {
   const desk = healthyDesk();
   expect(await desk.vipctl("doctor")).toBe(0);
   expect(desk.out.lines).toEqual([
-    `ok       config   ${CONFIG}: no mistakes (node lb1, fleet main, 1 VIPs)`,
+    `ok       config   ${CONFIG}: no mistakes (node lb1, fleet main, 1 VIP)`,
     "ok       daemon   vipd 0.1.0 runs (node web1, pid 4711)",
     "ok       store    answers within 0.0 ms (the slowest of 5 reads)",
     "ok       kernel   netdev fence, which stands through a flush of the ruleset",
@@ -116,6 +116,20 @@ test("what a store does not promise, and what its records complain of, are warni
     "a failover inside it may lose what it confirmed",
     "two files differ",
   ]);
+});
+
+test("what the store's servers say of themselves is told; what is to be mended is a warning", async () => {
+  const desk = healthyDesk();
+  const fleet = desk.fleet();
+  fleet.view = fleetView({ elections: [] });
+  fleet.remarks = [
+    { text: "program 1.2.3", mend: null },
+    { text: "an old version", mend: "upgrade" },
+  ];
+  const { code, grave } = await examine(desk);
+  expect(code).toBe(0);
+  expect(grave).toEqual([{ about: "store", level: "warning", text: "an old version", mend: "upgrade" }]);
+  expect(desk.out.text).toContain("program 1.2.3");
 });
 
 const HOSTS: readonly (readonly [what: string, change: Partial<HostReport>, code: number, text: string])[] = [
