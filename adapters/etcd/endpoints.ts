@@ -11,6 +11,9 @@ import type { EtcdOptions } from "./url.ts";
 /** Signing in must not hang: the library gives it no deadline of its own. In milliseconds. */
 const SIGN_IN_MS = 1_000;
 
+/** The largest answer that is taken from etcd. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
 /** An endpoint with its client. */
 export interface Endpoint {
   readonly address: string;
@@ -134,6 +137,8 @@ function clientOptions({ tls, auth }: EtcdOptions, address: string): IOptions {
     grpcOptions: {
       // Else clients of the same endpoint share connections, and one's end is another's trouble.
       "grpc.use_local_subchannel_pool": 1,
+      // A fleet with thousands of VIPs is read whole; the default is 4 MB.
+      "grpc.max_receive_message_length": MAX_ANSWER_BYTES,
       "grpc.keepalive_time_ms": 5_000,
       "grpc.keepalive_timeout_ms": 1_000,
       "grpc.keepalive_permit_without_calls": 1,

@@ -72,12 +72,14 @@ export class EtcdStore implements Store {
     const bounded = this.bounded(limits);
     try {
       for (;;) {
+        // Commits that settle while this read is on its way may be newer than it: that is no fallen revision.
+        const floor = { seen: this.seen, on: this.seenOn };
         const response = await this.endpoints.call(
           bounded,
           () => true,
           (endpoint, attempt) => readOn(endpoint, prefix, attempt),
         );
-        const snapshot = this.accept(response);
+        const snapshot = this.accept(response, floor);
         if (snapshot !== undefined) return snapshot;
         await this.beginTimeline(response, bounded);
       }
@@ -168,18 +170,18 @@ export class EtcdStore implements Store {
     return this.timeline;
   }
 
-  /** The snapshot of an answer; `undefined` when a new timeline is due first. */
-  private accept(response: ITxnResponse): Snapshot | undefined {
+  /** The snapshot of an answer; `undefined` when a new timeline is due first. `floor`: what was seen before it was asked. */
+  private accept(response: ITxnResponse, floor: { readonly seen: bigint; readonly on: string }): Snapshot | undefined {
     const { header } = response;
     const [range, marker] = response.responses.map((part) => part.response_range);
     const record = marker?.kvs[0];
     if (range === undefined || record === undefined) return undefined;
     const timeline = parseTimeline(record, header);
+    if (timeline.epoch === floor.on && BigInt(header.revision) < floor.seen) return undefined;
     if (timeline.epoch !== this.seenOn) {
       this.seen = 0n;
       this.seenOn = timeline.epoch;
     }
-    if (BigInt(header.revision) < this.seen) return undefined;
     this.timeline = timeline;
     this.note(header.revision);
     if (range.kvs.length > MAX_RECORDS + 1)

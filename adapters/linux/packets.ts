@@ -1,7 +1,8 @@
 // ARP and neighbour discovery on the wire, through AF_PACKET sockets.
 //
-// Announcements go out of one socket that hears nothing. A probe opens its own socket, with a filter before it, for as
-// long as it listens. In both cases the interface is looked up anew, so one that went and came back is no special case.
+// Announcements go out of one socket that hears nothing. Probes that run at the same time on one interface share a socket,
+// with a filter before it: to close one takes the kernel milliseconds, and a thousand VIPs may be taken at once. In both
+// cases the interface is looked up anew, so one that went and came back is no special case.
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +13,7 @@ import type { VipAddress } from "../../src/base/vip.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Answer, PacketLink } from "../../src/ports/host.ts";
 import { arpProbe, decodeArp, encodeArp, gratuitousReply, gratuitousRequest } from "../../src/wire/arp.ts";
-import { sameBytes } from "../../src/wire/bytes.ts";
+import { toHex } from "../../src/wire/bytes.ts";
 import {
   BROADCAST_MAC,
   decodeLinkAddress,
@@ -78,6 +79,8 @@ export class KernelPackets implements PacketLink {
   readonly #modules: PacketModules;
   readonly #links = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
   readonly #sender: Fd;
+  /** By interface and family: those that are in use. */
+  readonly #ears = new Map<string, Ear>();
   #open = true;
 
   constructor(modules: PacketModules) {
@@ -102,19 +105,24 @@ export class KernelPackets implements PacketLink {
     if (mac === undefined) return [];
     const question = probeFrame(address, mac);
     const own = new Set(dumpLinks(this.#links).map((each) => each.mac));
-    const hearing = new Hearing(link, address, own, this.#modules.clock);
+    const ear = this.#earFor(link, address);
+    const heard = new Map<string, Instant>();
+    const stopHearing = ear.listen(address, (claimant, at) => {
+      if (!own.has(claimant) && !heard.has(claimant)) heard.set(claimant, at);
+    });
     try {
       const end = later(this.#modules.clock.now(), waitMs);
       const interval = Math.min(PROBE_INTERVAL_MS, waitMs / PROBE_COUNT);
       for (let i = 0; i < PROBE_COUNT; i++) {
-        if (!this.#send(hearing.fd, link, question))
+        if (!this.#send(ear.fd, link, question))
           throw new VipdError("interface", `${link.name} sends nothing: it is down`, { interface: link.name });
         await pause(interval, signal);
       }
       await pause(Math.max(0, end - this.#modules.clock.now()), signal);
-      return hearing.answers();
+      ear.drain();
+      return [...heard].map(([mac, at]) => ({ mac, at }));
     } finally {
-      hearing.close();
+      stopHearing();
     }
   }
 
@@ -123,6 +131,15 @@ export class KernelPackets implements PacketLink {
     this.#open = false;
     closeFd(this.#sender);
     this.#links.close();
+  }
+
+  #earFor(link: LinkRecord, { family }: VipAddress): Ear {
+    const key = `${link.index} ${family}`;
+    const known = this.#ears.get(key);
+    if (known !== undefined) return known;
+    const ear = new Ear(link, family, this.#modules.clock, () => this.#ears.delete(key));
+    this.#ears.set(key, ear);
+    return ear;
   }
 
   /** False when the fence (ENOBUFS) or a link that is down or gone kept the frame in. */
@@ -138,57 +155,66 @@ export class KernelPackets implements PacketLink {
   }
 }
 
+/** Told of a station that answers for an address: its hardware address, and when it was heard. */
+type Listener = (claimant: string, at: Instant) => void;
+
 /**
- * Listens for those who answer for an address. Frames for other hosts are left out: the kernel marks so, too, those of a
+ * Listens for those who answer for addresses. Frames for other hosts are left out: the kernel marks so, too, those of a
  * VLAN that has no interface here, and who answers there holds another network's address.
  */
-class Hearing {
+class Ear {
   readonly fd: Fd;
-  readonly #address: Uint8Array;
-  readonly #own: ReadonlySet<string>;
   readonly #clock: Clock;
+  readonly #onClose: () => void;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  readonly #heard = new Map<string, Instant>();
+  /** By the address's bytes in hexadecimal. */
+  readonly #listeners = new Map<string, Set<Listener>>();
   readonly #watch: { close(): void };
 
-  constructor(link: LinkRecord, address: VipAddress, own: ReadonlySet<string>, clock: Clock) {
-    this.#address = ipBytes(address.ip);
-    this.#own = own;
+  constructor(link: LinkRecord, family: VipAddress["family"], clock: Clock, onClose: () => void) {
     this.#clock = clock;
+    this.#onClose = onClose;
     this.fd = openPacketSocket();
     try {
-      if (address.family === 6) attachFilter(this.fd, neighbourAdvertisementFilter());
-      const protocol = address.family === 4 ? ETHERTYPE_ARP : ETHERTYPE_IPV6;
+      if (family === 6) attachFilter(this.fd, neighbourAdvertisementFilter());
+      const protocol = family === 4 ? ETHERTYPE_ARP : ETHERTYPE_IPV6;
       bindSocket(this.fd, encodeLinkAddress({ protocol, index: link.index, mac: new Uint8Array() }));
-      this.#watch = watchReadable(this.fd, () => this.#drain());
+      this.#watch = watchReadable(this.fd, () => this.drain());
     } catch (error) {
       closeFd(this.fd);
       throw error;
     }
   }
 
-  /** Each station once, with the time it was first heard. */
-  answers(): readonly Answer[] {
-    this.#drain();
-    return [...this.#heard].map(([mac, at]) => ({ mac, at }));
+  /** Tells of those who answer for the address until the result is called; the last one to call it closes the socket. */
+  listen({ ip }: VipAddress, listener: Listener): () => void {
+    const key = toHex(ipBytes(ip));
+    const listeners = this.#listeners.get(key) ?? new Set();
+    this.#listeners.set(key, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(key);
+      if (this.#listeners.size === 0) this.#close();
+    };
   }
 
-  close(): void {
-    this.#watch.close();
-    closeFd(this.fd);
-  }
-
-  #drain(): void {
+  drain(): void {
     for (;;) {
       const datagram = this.#next();
       if (datagram === undefined) return;
       const { protocol, packetType, mac } = decodeLinkAddress(datagram.from);
       if (packetType === PACKET_OTHERHOST) continue;
-      const claimant =
-        protocol === ETHERTYPE_ARP ? this.#arpClaimant(datagram.data) : this.#ndpClaimant(datagram.data, mac);
-      if (claimant === undefined || this.#own.has(claimant) || this.#heard.has(claimant)) continue;
-      this.#heard.set(claimant, this.#clock.now());
+      const claim = protocol === ETHERTYPE_ARP ? arpClaim(datagram.data) : ndpClaim(datagram.data, mac);
+      if (claim === undefined) continue;
+      const at = this.#clock.now();
+      for (const listener of this.#listeners.get(toHex(claim.address)) ?? []) listener(claim.claimant, at);
     }
+  }
+
+  #close(): void {
+    this.#onClose();
+    this.#watch.close();
+    closeFd(this.fd);
   }
 
   /** The link may go down under a probe; then nothing more is heard. */
@@ -200,19 +226,23 @@ class Hearing {
       throw error;
     }
   }
+}
 
-  #arpClaimant(data: Uint8Array): string | undefined {
-    const message = tolerant(() => decodeArp(data));
-    return message !== undefined && sameBytes(message.senderIp, this.#address)
-      ? formatMac(message.senderMac)
-      : undefined;
-  }
+/** Who says that it has which address. */
+interface Claim {
+  readonly claimant: string;
+  readonly address: Uint8Array;
+}
 
-  #ndpClaimant(data: Uint8Array, sender: Uint8Array): string | undefined {
-    const message = tolerant(() => decodeNdp(data));
-    if (message?.type !== NEIGHBOR_ADVERTISEMENT || !sameBytes(message.target, this.#address)) return undefined;
-    return formatMac(message.mac ?? sender);
-  }
+function arpClaim(data: Uint8Array): Claim | undefined {
+  const message = tolerant(() => decodeArp(data));
+  return message === undefined ? undefined : { claimant: formatMac(message.senderMac), address: message.senderIp };
+}
+
+function ndpClaim(data: Uint8Array, sender: Uint8Array): Claim | undefined {
+  const message = tolerant(() => decodeNdp(data));
+  if (message?.type !== NEIGHBOR_ADVERTISEMENT) return undefined;
+  return { claimant: formatMac(message.mac ?? sender), address: message.target };
 }
 
 /** Anyone on the wire may send cut-off messages; they answer nothing. */

@@ -14,14 +14,25 @@ export class Stage {
   readonly recorder: Recorder;
   private readonly daemons = new Map<string, DaemonProcess>();
 
+  private readonly servers: { close(): Promise<void> }[] = [];
+  private store: string | undefined;
+
   constructor(hosts: readonly string[]) {
     this.lan = new Lan(hosts);
     this.fleet = new Fleet(this.lan, "dist/src/bin");
     this.recorder = new Recorder(this.lan, [VIP]);
   }
 
+  /** Has the fleet use a store of servers on this LAN. */
+  use(servers: { readonly url: string; close(): Promise<void> }): void {
+    this.store = servers.url;
+    this.servers.push(servers);
+  }
+
   async start(settings: Partial<NodeSettings> = {}): Promise<void> {
-    for (const host of this.lan.hosts) this.daemons.set(host.name, this.fleet.start(host, { vips: VIPS, ...settings }));
+    const store = this.store === undefined ? {} : { store: this.store };
+    for (const host of this.lan.hosts)
+      this.daemons.set(host.name, this.fleet.start(host, { vips: VIPS, ...store, ...settings }));
     await this.quiet();
   }
 
@@ -79,6 +90,7 @@ export class Stage {
   async close(): Promise<void> {
     this.recorder.close();
     await this.fleet.close();
+    await Promise.all(this.servers.map((servers) => servers.close()));
     this.lan.close();
   }
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { isVipdError } from "../../src/base/errors.ts";
-import { contents, type Harness, PATIENT, put } from "./harness.ts";
+import { committed, contents, type Harness, PATIENT, put } from "./harness.ts";
 import { Follower } from "./follower.ts";
 import type { Traits } from "./suite.ts";
 
@@ -33,6 +33,24 @@ export function describeTimeline(current: () => Harness, traits: Traits): void {
       const deleted = await put(store, "k", null);
       await current().restart();
       expect(await put(await current().open(), "k", "2")).toBeGreaterThan(deleted);
+    });
+
+    test("reads that commits overtake are of the same epoch", async () => {
+      const store = await current().open();
+      for (let i = 0; i < 20; i += 1)
+        await committed(store, {
+          guards: [],
+          writes: Array.from({ length: 100 }, (_, k) => ({ key: `large/${i}/${k}`, value: "x".repeat(1_200) })),
+        });
+      const { epoch } = await store.read("", PATIENT);
+      for (let i = 0; i < 10; i += 1) {
+        const [slow] = await Promise.all([
+          store.read("", PATIENT),
+          ...Array.from({ length: 20 }, (_, k) => put(store, `quick${k}`, String(i))),
+        ]);
+        expect(slow.epoch).toBe(epoch);
+      }
+      expect((await store.read("quick", PATIENT)).epoch).toBe(epoch);
     });
 
     test("all stores name the same epoch, and a commit names it too", async () => {

@@ -99,7 +99,7 @@ export class DaemonProcess {
       }
     }
     throw new Error(
-      `${this.host.name} did not come to this within ${withinMs} ms: ${what}\n${JSON.stringify(seen?.elections)}\n${this.log()}`,
+      `${this.host.name} did not come to this within ${withinMs} ms: ${what}\n${JSON.stringify(seen?.elections)?.slice(0, 4_000)}\n${this.log().slice(-20_000)}`,
     );
   }
 

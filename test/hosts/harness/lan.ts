@@ -57,6 +57,7 @@ export class Lan {
   readonly hosts: readonly Station[];
   readonly client: Station;
   private readonly stations: Station[] = [];
+  private servers = 0;
 
   constructor(hostNames: readonly string[]) {
     try {
@@ -70,6 +71,12 @@ export class Lan {
       this.close();
       throw error;
     }
+  }
+
+  /** Adds a machine that is no host of the fleet, for a server. */
+  addServer(): Station {
+    this.servers += 1;
+    return this.add(`server${this.servers}`, 30 + this.servers);
   }
 
   /** Removes everything; what is gone already is no error. */
