@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
+import { growth, many } from "./scale.ts";
+import { leader, remote, stale, steady } from "./stores.ts";
 import { print, type Row } from "./table.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -14,6 +16,12 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   idle,
   answers,
   commits,
+  remote,
+  leader,
+  stale,
+  many,
+  steady,
+  growth,
 };
 
 async function main(names: readonly string[]): Promise<number> {

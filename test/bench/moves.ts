@@ -11,15 +11,18 @@ import { median, type Row, spread } from "./table.ts";
 const PLANNED_BAR_MS = 20;
 const CABLE_BAR_MS = 1_200;
 
-type Move = Awaited<ReturnType<Stage["move"]>>;
+/** What one move showed. */
+export type Move = Awaited<ReturnType<Stage["move"]>>;
 
-async function times(count: number, once: () => Promise<Move>): Promise<readonly Move[]> {
+/** Moves so many times, one after the other. */
+export async function times(count: number, once: () => Promise<Move>): Promise<readonly Move[]> {
   const moves: Move[] = [];
   for (let i = 0; i < count; i += 1) moves.push(await once());
   return moves;
 }
 
-function overlapRow(what: string, moves: readonly Move[]): Row {
+/** Whether two ever answered. */
+export function overlapRow(what: string, moves: readonly Move[]): Row {
   const worst = Math.max(...moves.map((move) => move.overlapMs));
   return {
     what: `${what}: two answered at once`,
@@ -29,7 +32,8 @@ function overlapRow(what: string, moves: readonly Move[]): Row {
   };
 }
 
-function gapRow(what: string, moves: readonly Move[], barMs: number | null, peer = ""): Row {
+/** How long the client waited. */
+export function gapRow(what: string, moves: readonly Move[], barMs: number | null, peer = ""): Row {
   const gaps = moves.map((move) => move.gapMs);
   return {
     what: `${what}: client's gap`,

@@ -111,6 +111,12 @@ export class EtcdCluster {
     return this.states()[0]?.dbSize ?? 0;
   }
 
+  /** How many commits it has taken, and one more for each compaction. */
+  revision(): number {
+    return (JSON.parse(this.ctl("get", "none", "--write-out", "json")) as { header: { revision: number } }).header
+      .revision;
+  }
+
   async startAll(): Promise<void> {
     for (const member of this.members) this.spawn(member);
     await this.ready();
@@ -190,8 +196,7 @@ export class EtcdCluster {
 
   /** Throws all history away. */
   compact(): void {
-    const status = JSON.parse(this.ctl("get", "none", "--write-out", "json")) as { header: { revision: number } };
-    this.ctl("compact", String(status.header.revision));
+    this.ctl("compact", String(this.revision()));
   }
 
   async close(): Promise<void> {
