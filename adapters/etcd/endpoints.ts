@@ -102,13 +102,13 @@ export class Endpoints {
   }
 
   /**
-   * Whether a call failed because the client's token or connection was over: then there is another one now. Also a call that
-   * was not answered may have failed by its token: an etcd that has lost its data waits until it has come as far as the token
-   * says, so the next call signs in anew.
+   * Whether a call failed because the client's token or connection was over: then there is another one now. After a call
+   * that was not answered the client is another one too: TCP would try ever more rarely to send on, and an etcd that has lost
+   * its data keeps a call waiting until it has come as far as the old token says.
    */
   private isOver(endpoint: Endpoint, error: unknown): boolean {
     const fate = fateOf(error);
-    if (fate === "signed-out" || (fate === "unknown" && this.options.auth !== null)) this.drop(endpoint);
+    if (fate === "signed-out" || fate === "unknown") this.drop(endpoint);
     return fate === "signed-out" || fate === "dropped";
   }
 

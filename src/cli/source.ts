@@ -5,6 +5,7 @@ import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Config } from "../config/types.ts";
 import type { FleetReader, VipctlModules } from "./modules.ts";
+import { harmless } from "./render/text.ts";
 
 /** A daemon that has not answered by then is taken for silent, in milliseconds. */
 const DAEMON_MS = 2_000;
@@ -53,6 +54,12 @@ export async function openSource(where: WhereOptions, modules: VipctlModules): P
       return openSource({ config: DEFAULT_CONFIG_FILE }, modules);
     return fromStore(known.store, known.fleet, messageOf(error), modules);
   }
+}
+
+/** Says why the store was asked where a daemon was expected. */
+export function tellDetour(source: Source, { err }: VipctlModules): void {
+  if (source.kind === "store" && source.because !== null)
+    err.write(`${harmless(source.because)}: read straight from the store\n`);
 }
 
 /** The daemon, for what only it can do. Throws "admin" and "config". */

@@ -1,6 +1,6 @@
 // vipctl's command line. Each command is loaded when it is asked for.
 
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { HistoryOptions } from "./commands/history.ts";
@@ -11,6 +11,7 @@ import type { WhoOwnsOptions } from "./commands/who-owns.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPCTL_EXIT_CODES } from "./exit-codes.ts";
 import type { VipctlModules } from "./modules.ts";
 import { harmless } from "./render/text.ts";
+import type { WhereOptions } from "./source.ts";
 
 /** Runs vipctl with the arguments that follow its name, to its exit code. Never throws. */
 export async function runVipctl(argv: readonly string[], modules: VipctlModules): Promise<ExitCode> {
@@ -68,8 +69,13 @@ function withWhere(command: Command, storeToo: boolean): Command {
     .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)");
   if (storeToo)
     command
-      .option("--store <url>", "ask this store, not the daemon")
-      .option("--fleet <name>", "the fleet in that store (default: main)");
+      .addOption(new Option("--store <url>", "ask this store, not the daemon").conflicts(["config", "socket"]))
+      .option("--fleet <name>", "the fleet in that store (default: main)")
+      .hook("preAction", () => {
+        const { store, fleet } = command.opts<WhereOptions>();
+        if (fleet !== undefined && store === undefined)
+          command.error("error: option '--fleet <name>' needs '--store <url>': a daemon knows its own fleet only");
+      });
   return command.option("--json", "one line of JSON for programs");
 }
 
@@ -78,7 +84,7 @@ function addWhoOwns(program: Command, modules: VipctlModules, run: Run): void {
     .command("who-owns")
     .description("who holds a VIP: by its name, or by one of its addresses")
     .argument("<vip>", "name of the VIP (election), or address")
-    .option("--watch", "go on, and tell each change")
+    .addOption(new Option("--watch", "go on, and tell each change").conflicts(["confirm", "verify"]))
     .option("--confirm", "wait for the holder's next beat")
     .option("--verify", "ask the wire too (ARP, NDP): needs CAP_NET_RAW")
     .action(async (vip: string, options: WhoOwnsOptions) =>

@@ -3,6 +3,7 @@
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import { VIP } from "../hosts/harness/fleet.ts";
+import { newcomers } from "../hosts/harness/recorder.ts";
 import { makeEtcd, startEtcd, startRedis } from "../hosts/harness/stores.ts";
 import { Disk } from "../servers/disk.ts";
 import type { EtcdCluster } from "../servers/etcd.ts";
@@ -139,7 +140,7 @@ export async function leader(): Promise<readonly Row[]> {
       const hands = stage.recorder.hands(VIP, from);
       const still = hands.every((host) => host === holder) && stage.recorder.gapMs(VIP, from) < STILL_MS;
       if (still) stayed += 1;
-      overlapMs = Math.max(overlapMs, stage.recorder.overlapMs(VIP, still ? [holder] : distinct(hands), from));
+      overlapMs = Math.max(overlapMs, stage.recorder.overlapMs(VIP, newcomers(holder, hands), from));
       etcd.spawn(victim);
       await etcd.ready();
       await stage.quiet();
@@ -183,11 +184,7 @@ export async function stale(): Promise<readonly Row[]> {
       await stage.quiet();
       overlapMs = Math.max(
         overlapMs,
-        stage.recorder.overlapMs(
-          VIP,
-          [holder, ...distinct(stage.recorder.hands(VIP, from)).filter((host) => host !== holder)],
-          from,
-        ),
+        stage.recorder.overlapMs(VIP, newcomers(holder, stage.recorder.hands(VIP, from)), from),
       );
       gaps.push(stage.recorder.gapMs(VIP, from));
       stage.recorder.forget();
@@ -211,9 +208,4 @@ async function closeWith(etcd: EtcdCluster, disks: readonly Disk[]): Promise<voi
 
 function zero(what: string, overlapMs: number): Row {
   return { what, value: `${overlapMs.toFixed(1)} ms`, against: "bar 0 ms", met: overlapMs === 0 };
-}
-
-/** Runs of the same host, with a silence between them, are one turn of it. */
-function distinct(hands: readonly string[]): readonly string[] {
-  return hands.filter((host, i) => host !== hands[i - 1]);
 }

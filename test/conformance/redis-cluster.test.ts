@@ -1,4 +1,4 @@
 import { startRedisCluster } from "../servers/redis-groups.ts";
 import { redisConformance } from "./redis-harness.ts";
 
-redisConformance("redis (Cluster of three)", startRedisCluster);
+redisConformance("redis (Cluster of three)", () => startRedisCluster());

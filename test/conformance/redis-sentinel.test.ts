@@ -4,4 +4,4 @@ import { redisConformance } from "./redis-harness.ts";
 /** The suite lets servers hang and restart; who then leads is not what it is about. */
 const PATIENT_SENTINELS_MS = 60_000;
 
-redisConformance("redis (Sentinel, two replicas)", () => startSentinelGroup(PATIENT_SENTINELS_MS));
+redisConformance("redis (Sentinel, two replicas)", () => startSentinelGroup({ downAfterMs: PATIENT_SENTINELS_MS }));

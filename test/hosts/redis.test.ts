@@ -1,62 +1,61 @@
-// A fleet on a real Redis at the switch: what befalls holders, and what befalls Redis.
+// A fleet on a real Redis on a machine of its own: what befalls holders, Redis, its disk and the way to it.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { VIP } from "./harness/fleet.ts";
+import { Disk } from "../servers/disk.ts";
+import { DURABLE, RedisServer } from "../servers/redis.ts";
+import { cut } from "./harness/cut.ts";
+import { type DaemonProcess, VIP } from "./harness/fleet.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
 const bench = useFleet(["a", "b"]);
-const SETTINGS = { store: "redis://10.77.0.1:6379" };
 
-let directory = "";
-let server: ChildProcess | undefined;
+/** A fleet is well again this soon after its store is, in milliseconds. */
+const BACK_MS = 3_000;
 
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), "vdrh-"));
-  bench().lan.bridge.exec("ip", "address", "add", "10.77.0.1/24", "dev", "br0");
-  startServer();
+/** A server that hangs, or cannot be reached, does so for longer than any lease, in milliseconds. */
+const LONG_MS = 10_000;
+
+let server: RedisServer;
+let disk: Disk | undefined;
+
+beforeEach(async () => {
+  server = await RedisServer.make(DURABLE, bench().lan.addServer());
 });
 
 afterEach(async () => {
-  await killServer();
-  rmSync(directory, { recursive: true, force: true });
+  // A server that waits for a frozen disk cannot even be killed.
+  disk?.thaw();
+  await server.kill();
+  disk?.close();
+  disk = undefined;
+  await server.close();
 });
 
-/** Daemons may start before their store does, so nobody waits for it here. */
-function startServer(): void {
-  const args = [
-    "--bind",
-    "10.77.0.1",
-    "--protected-mode",
-    "no",
-    "--save",
-    "",
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-  ];
-  server = spawn("ip", ["netns", "exec", bench().lan.bridge.name, "redis-server", "--dir", directory, ...args], {
-    stdio: "ignore",
-  });
+async function begin(ttl = "1s"): Promise<readonly DaemonProcess[]> {
+  await server.startAgain();
+  return bench().startAll({ store: server.url, ttl }, "    preempt: false\n");
 }
 
-async function killServer(): Promise<void> {
-  const child = server;
-  server = undefined;
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGCONT");
-  child.kill("SIGKILL");
-  await ended;
+function oneAtATime(from: number): void {
+  expect(bench().outOfTurnMs("a", from)).toBe(0);
+}
+
+function allTakePart(daemons: readonly DaemonProcess[]): Promise<void> {
+  return bench().allTakePart(daemons, BACK_MS);
+}
+
+async function allLetGo(daemons: readonly DaemonProcess[]): Promise<void> {
+  for (const daemon of daemons)
+    await daemon.until("has let go", ({ elections: [web], store }) => web?.role !== "holder" && !store.ok);
+}
+
+function tokenOf(status: Awaited<ReturnType<DaemonProcess["holds"]>> | undefined): bigint {
+  return BigInt(status?.elections[0]?.token ?? 0);
 }
 
 test("step-down, then SIGSTOP of the holder: one answers at a time", async () => {
   const { recorder, idle } = bench();
-  const [a, b] = await bench().startAll(SETTINGS);
+  const [a, b] = await begin();
   const from = await bench().mark("a");
   await a?.admin.stepDown({ election: "web", to: "b" }, { timeoutMs: 2_000 });
   await b?.holds();
@@ -69,38 +68,111 @@ test("step-down, then SIGSTOP of the holder: one answers at a time", async () =>
   expect(recorder.overlapMs(VIP, ["a", "b", "a"], from)).toBe(0);
 });
 
-test("Redis killed and started again: the VIP is let go within the lease, and held again with a token that has not fallen", async () => {
+test("killed and started again: the VIP is let go within the lease, and held again with a token that has not fallen", async () => {
   const { recorder, now, idle } = bench();
-  const daemons = await bench().startAll(SETTINGS);
-  const token = (await daemons[0]?.holds())?.elections[0]?.token ?? "0";
-  await killServer();
-  for (const daemon of daemons)
-    await daemon.until("has let go", (status) => status.elections[0]?.role !== "holder" && !status.store.ok);
+  const daemons = await begin();
+  const token = tokenOf(await daemons[0]?.holds());
+  await server.kill();
+  await allLetGo(daemons);
   const silent = now();
   await idle(500);
   expect(recorder.hands(VIP, silent)).toEqual([]);
-  startServer();
+  await server.startAgain();
+  await allTakePart(daemons);
   const back = await recorder.answered(VIP, () => true, silent);
   const after = await daemons.find((daemon) => daemon.host.name === back.host)?.holds();
-  expect(BigInt(after?.elections[0]?.token ?? 0)).toBeGreaterThanOrEqual(BigInt(token));
+  expect(tokenOf(after)).toBeGreaterThanOrEqual(token);
   expect(recorder.hands(VIP, silent)).toEqual([back.host]);
 });
 
-test("Redis forgets everything: everybody waits a lease, tokens go on growing", async () => {
-  const { recorder } = bench();
-  const daemons = await bench().startAll(SETTINGS);
-  const before = (await daemons[0]?.holds())?.elections[0]?.token ?? "0";
+test("it forgets everything: everybody waits a lease, tokens go on growing", async () => {
+  const daemons = await begin();
+  const before = tokenOf(await daemons[0]?.holds());
   const from = await bench().mark("a");
-  await killServer();
-  rmSync(join(directory, "appendonlydir"), { recursive: true });
-  startServer();
-  const isNew = (token: string | null | undefined): boolean =>
-    token !== null && token !== undefined && BigInt(token) > BigInt(before);
+  await server.kill();
+  server.wipe();
+  await server.startAgain();
   await Promise.any(
     daemons.map((daemon) =>
-      daemon.until("holds anew", ({ elections: [web] }) => web?.role === "holder" && isNew(web.token), 15_000),
+      daemon.until(
+        "holds anew",
+        (status) => status.elections[0]?.role === "holder" && tokenOf(status) > before,
+        15_000,
+      ),
     ),
   );
-  const back = await recorder.answered(VIP, () => true, bench().now());
-  expect(recorder.overlapMs(VIP, back.host === "a" ? ["a"] : ["a", back.host], from)).toBe(0);
+  await bench().recorder.answered(VIP, () => true, bench().now());
+  oneAtATime(from);
+});
+
+test("it hangs for ten seconds: nobody answers meanwhile, and nothing late is applied to make two", async () => {
+  const daemons = await begin();
+  const from = await bench().mark("a");
+  server.signal("SIGSTOP");
+  await allLetGo(daemons);
+  const silent = bench().now();
+  await bench().idle(LONG_MS);
+  expect(bench().recorder.hands(VIP, silent)).toEqual([]);
+  server.signal("SIGCONT");
+  await allTakePart(daemons);
+  await bench().recorder.answered(VIP, () => true, silent);
+  oneAtATime(from);
+});
+
+test("its disk hangs: as if it hung itself", async () => {
+  disk = new Disk(server.directory);
+  const daemons = await begin();
+  const from = await bench().mark("a");
+  disk.freeze();
+  await allLetGo(daemons);
+  const silent = bench().now();
+  await bench().idle(1_000);
+  expect(bench().recorder.hands(VIP, silent)).toEqual([]);
+  disk.thaw();
+  await allTakePart(daemons);
+  await bench().recorder.answered(VIP, () => true, silent);
+  oneAtATime(from);
+});
+
+test.each(["hears", "says"] as const)(
+  "it %s nothing of the holder: the other node takes over, and the holder campaigns again when it can",
+  async (way) => {
+    const daemons = await begin();
+    const from = await bench().mark("a");
+    const heal = cut(bench().machine(server.place.ip), way, [bench().host("a")]);
+    await bench().recorder.answered(VIP, (host) => host === "b", from);
+    await bench().idle(LONG_MS / 2);
+    heal();
+    await allTakePart(daemons);
+    oneAtATime(from);
+  },
+);
+
+test("nobody can reach it: nobody answers, and soon after that somebody does", async () => {
+  const daemons = await begin();
+  const from = await bench().mark("a");
+  const heal = cut(bench().machine(server.place.ip), "hears", bench().lan.hosts);
+  await allLetGo(daemons);
+  const silent = bench().now();
+  await bench().idle(LONG_MS);
+  expect(bench().recorder.hands(VIP, silent)).toEqual([]);
+  heal();
+  await allTakePart(daemons);
+  await bench().recorder.answered(VIP, () => true, silent);
+  oneAtATime(from);
+});
+
+test("answers are lost for a moment, so that what was done is not known: the VIP stays, under its token", async () => {
+  const [a] = await begin("3s");
+  const before = tokenOf(await a?.holds());
+  const from = await bench().mark("a");
+  for (let round = 0; round < 5; round += 1) {
+    const heal = cut(bench().machine(server.place.ip), "says", [bench().host("a")]);
+    await bench().idle(700);
+    heal();
+    await a?.until("has had an answer", ({ store }) => store.ok);
+    await bench().idle(500);
+  }
+  expect(tokenOf(await a?.holds())).toBe(before);
+  expect(bench().recorder.hands(VIP, from)).toEqual(["a"]);
 });

@@ -5,10 +5,12 @@ import process from "node:process";
 
 const PACKAGES: Readonly<Record<string, string>> = {
   ip: "iproute2",
-  nft: "nftables",
   setpriv: "util-linux",
   unshare: "util-linux",
   mount: "mount",
+  fsfreeze: "util-linux",
+  "mkfs.ext4": "e2fsprogs",
+  nft: "nftables",
   sysctl: "procps",
   ps: "procps",
   git: "git",
@@ -16,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   etcd: "etcd-server",
   etcdctl: "etcd-client",
   "redis-server": "redis-server",
+  "redis-cli": "redis-tools",
 };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */

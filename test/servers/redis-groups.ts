@@ -1,11 +1,10 @@
 // Several Redis servers that belong together: a master with replicas that Sentinels watch, and a cluster of masters.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { freePorts, killed, waitFor } from "./place.ts";
+import { freePorts, HERE, killed, type Place, spawnAt, waitFor } from "./place.ts";
 import { DURABLE, RedisServer } from "./redis.ts";
 
 /** A group of servers on the loopback interface. */
@@ -19,35 +18,50 @@ export interface RedisGroup {
   close(): Promise<void>;
 }
 
+const SENTINEL_PORT = 26_379;
 const NAME = "vipd-test";
-const SENTINELS = 3;
 const QUORUM = 2;
 
-/** A master with two replicas, watched by three Sentinels that fail over after `downAfterMs` of silence. */
-export async function startSentinelGroup(downAfterMs: number, minReplicas = 1): Promise<RedisGroup> {
-  const master = await RedisServer.start(DURABLE);
-  const replica = (): Promise<RedisServer> =>
-    RedisServer.start([...DURABLE, "--replicaof", "127.0.0.1", String(master.port)]);
-  const servers = [master, await replica(), await replica()];
+/** How Sentinels watch. */
+export interface SentinelSetup {
+  /** A master is taken for dead after so long a silence, in milliseconds. */
+  readonly downAfterMs: number;
+  readonly minReplicas?: number;
+  /** A server and a Sentinel at each. */
+  readonly places?: readonly Place[];
+}
+
+/** A master with replicas, watched by as many Sentinels. */
+export async function startSentinelGroup(setup: SentinelSetup): Promise<RedisGroup> {
+  const { downAfterMs, minReplicas = 1, places = [HERE, HERE, HERE] } = setup;
+  const [masterPlace = HERE, ...replicaPlaces] = places;
+  const master = await RedisServer.start(DURABLE, masterPlace);
+  const replicas = replicaPlaces.map((place) =>
+    RedisServer.start([...DURABLE, "--replicaof", masterPlace.ip, String(master.port)], place),
+  );
+  const servers = [master, ...(await Promise.all(replicas))];
   const directory = mkdtempSync(join(tmpdir(), "vds-"));
-  const ports = await freePorts(SENTINELS);
-  const sentinels = ports.map((port) => startSentinel(directory, port, master.port, downAfterMs));
-  const hosts = ports.map((port) => `127.0.0.1:${port}`).join(",");
-  const asked = (): Promise<string> => masterPort(ports);
+  const isRemote = masterPlace.namespace !== undefined;
+  const ports = isRemote ? places.map(() => SENTINEL_PORT) : await freePorts(places.length);
+  const sentinels = places.map((place, i) => {
+    const file = writeSentinelConfig(directory, { place, port: ports[i] ?? 0, master, downAfterMs });
+    return spawnAt(place, "redis-server", [file, "--sentinel"]);
+  });
+  const known = async (): Promise<RedisServer | undefined> => {
+    const address = await masterAddress(places, ports);
+    return servers.find(({ place, port }) => address === `${place.ip} ${port}`);
+  };
   return {
-    url: `redis+sentinel://${hosts}/${NAME}?minReplicas=${minReplicas}`,
+    url: `redis+sentinel://${places.map(({ ip }, i) => `${ip}:${ports[i]}`).join(",")}/${NAME}?minReplicas=${minReplicas}`,
     servers,
     master: async () => {
-      const port = await asked();
-      const found = servers.find((server) => String(server.port) === port);
+      const found = await known();
       if (found === undefined) throw new Error("Sentinel names no master of ours");
       return found;
     },
     ready: () =>
       waitFor("the Sentinels know a master with its replicas", async () => {
-        const port = await asked();
-        const found = servers.find((server) => String(server.port) === port);
-        const info = String(await found?.command("INFO", "replication").catch(() => ""));
+        const info = String(await (await known())?.command("INFO", "replication").catch(() => ""));
         return info.includes("role:master") && (info.match(/state=online/gu) ?? []).length === servers.length - 1;
       }),
     close: async () => {
@@ -57,79 +71,87 @@ export async function startSentinelGroup(downAfterMs: number, minReplicas = 1): 
   };
 }
 
-function startSentinel(directory: string, port: number, master: number, downAfterMs: number): ChildProcess {
-  const file = join(directory, `${port}.conf`);
+interface SentinelConfig {
+  readonly place: Place;
+  readonly port: number;
+  readonly master: RedisServer;
+  readonly downAfterMs: number;
+}
+
+function writeSentinelConfig(directory: string, { place, port, master, downAfterMs }: SentinelConfig): string {
+  const file = join(directory, `${place.ip}-${port}.conf`);
   const lines = [
     `port ${port}`,
-    "bind 127.0.0.1",
+    `bind ${place.ip}`,
+    "protected-mode no",
     `dir ${directory}`,
-    `sentinel monitor ${NAME} 127.0.0.1 ${master} ${QUORUM}`,
+    `sentinel monitor ${NAME} ${master.place.ip} ${master.port} ${QUORUM}`,
     `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
     `sentinel failover-timeout ${NAME} 3000`,
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
-  return spawn("redis-server", [file, "--sentinel"], { stdio: "ignore" });
+  return file;
 }
 
-/** The port of the master that the first Sentinel that answers names; empty when none does. */
-async function masterPort(ports: readonly number[]): Promise<string> {
-  for (const port of ports) {
-    const redis = new Redis({ port, retryStrategy: null, maxRetriesPerRequest: 0, commandTimeout: 1_000 });
-    redis.on("error", () => {});
+/** The address of the master that the first Sentinel that answers names; empty when none does. */
+async function masterAddress(places: readonly Place[], ports: readonly number[]): Promise<string> {
+  for (const [i, place] of places.entries()) {
     try {
-      const answer = await redis.call("SENTINEL", "get-master-addr-by-name", NAME);
-      if (Array.isArray(answer)) return String(answer[1]);
+      return await askSentinel(place, ports[i] ?? 0);
     } catch {
       // The next one may know.
-    } finally {
-      redis.disconnect();
     }
   }
   return "";
 }
 
+async function askSentinel({ ip, namespace }: Place, port: number): Promise<string> {
+  const words = ["SENTINEL", "get-master-addr-by-name", NAME] as const;
+  if (namespace !== undefined) {
+    const cli = ["timeout", "2", "redis-cli", "-h", ip, "-p", String(port), ...words] as const;
+    return namespace
+      .exec(...cli)
+      .trim()
+      .replace("\n", " ");
+  }
+  const redis = new Redis({ port, retryStrategy: null, maxRetriesPerRequest: 0, commandTimeout: 1_000 });
+  redis.on("error", () => {});
+  try {
+    const answer = await redis.call(...words);
+    return Array.isArray(answer) ? answer.join(" ") : "";
+  } finally {
+    redis.disconnect();
+  }
+}
+
 const SLOTS = 16_384;
-const NODES = 3;
+const BUS_PORT = 16_379;
 
 /** A cluster of three masters, between which the slots are shared out. */
-export async function startRedisCluster(): Promise<RedisGroup> {
-  const buses = await freePorts(NODES);
+export async function startRedisCluster(places: readonly Place[] = [HERE, HERE, HERE]): Promise<RedisGroup> {
+  const isRemote = places[0]?.namespace !== undefined;
+  const buses = isRemote ? places.map(() => BUS_PORT) : await freePorts(places.length);
+  const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
   const servers = await Promise.all(
-    buses.map((bus) =>
-      RedisServer.start([
-        ...DURABLE,
-        "--cluster-enabled",
-        "yes",
-        "--cluster-port",
-        String(bus),
-        "--cluster-node-timeout",
-        "2000",
-      ]),
-    ),
+    places.map((place, i) => RedisServer.start([...DURABLE, ...options, "--cluster-port", String(buses[i])], place)),
   );
   const [first] = servers;
   if (first === undefined) throw new Error("no node");
+  const share = (i: number): number => Math.ceil((i * SLOTS) / servers.length);
   await Promise.all(
-    servers.map((server, i) => {
-      const [from, to] = [Math.ceil((i * SLOTS) / NODES), Math.ceil(((i + 1) * SLOTS) / NODES) - 1];
-      return server.command("CLUSTER", "ADDSLOTSRANGE", String(from), String(to));
-    }),
+    servers.map((server, i) => server.command("CLUSTER", "ADDSLOTSRANGE", String(share(i)), String(share(i + 1) - 1))),
   );
-  for (const [i, server] of servers.entries())
-    await first.command("CLUSTER", "MEET", "127.0.0.1", String(server.port), String(buses[i]));
-  const isWhole = async (server: RedisServer): Promise<boolean> =>
-    /cluster_state:ok[\s\S]*cluster_known_nodes:3/u.test(
-      String(await server.command("CLUSTER", "INFO").catch(() => "")),
-    );
-  const group = {
-    url: `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+  for (const [i, { place, port }] of servers.entries())
+    await first.command("CLUSTER", "MEET", place.ip, String(port), String(buses[i]));
+  const isWhole = async (server: RedisServer): Promise<boolean> => {
+    const info = String(await server.command("CLUSTER", "INFO").catch(() => ""));
+    return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${servers.length}`);
+  };
+  const slot = Number(await first.command("CLUSTER", "KEYSLOT", "{vipd}"));
+  const group: RedisGroup = {
+    url: `redis+cluster://${servers.map(({ place, port }) => `${place.ip}:${port}`).join(",")}`,
     servers,
-    master: async () => {
-      const slot = Number(await first.command("CLUSTER", "KEYSLOT", "{vipd}"));
-      const owner = servers[Math.floor((slot * NODES) / SLOTS)];
-      if (owner === undefined) throw new Error("nobody has the slot");
-      return owner;
-    },
+    master: () => Promise.resolve(servers.findLast((_server, i) => share(i) <= slot) ?? first),
     ready: () =>
       waitFor("every node sees the whole cluster", async () =>
         (await Promise.all(servers.map(isWhole))).every(Boolean),

@@ -27,10 +27,15 @@ export class RedisServer {
 
   /** Starts one; `args`: options of redis-server. Hosts use Redis's own port. */
   static async start(args: readonly string[], place: Place = HERE): Promise<RedisServer> {
-    const [port = 0] = place.namespace === undefined ? await freePorts(1) : [6_379];
-    const server = new RedisServer(port, place, args);
+    const server = await RedisServer.make(args, place);
     await server.startAgain();
     return server;
+  }
+
+  /** Prepares one that does not run yet. */
+  static async make(args: readonly string[], place: Place = HERE): Promise<RedisServer> {
+    const [port = 0] = place.namespace === undefined ? await freePorts(1) : [6_379];
+    return new RedisServer(port, place, args);
   }
 
   get url(): string {
@@ -41,9 +46,11 @@ export class RedisServer {
     const own = ["--port", String(this.port), "--bind", this.place.ip, "--dir", this.directory, "--save", ""];
     const open = ["--daemonize", "no", "--protected-mode", "no"];
     this.child = spawnAt(this.place, "redis-server", [...own, ...open, ...this.args]);
-    // Only who is on this host can ask; fleets may start before their store does.
-    if (this.place.namespace === undefined)
-      await waitFor("redis-server answers", async () => /^(?:\+PONG|-NOAUTH)/u.test(await ping(this.port)));
+    await waitFor("redis-server answers", async () =>
+      this.place.namespace === undefined
+        ? /^(?:\+PONG|-NOAUTH)/u.test(await ping(this.port))
+        : (await this.command("PING").catch(() => "")) === "PONG",
+    );
   }
 
   signal(name: NodeJS.Signals): void {
@@ -56,8 +63,10 @@ export class RedisServer {
     await killed(child);
   }
 
-  /** Runs one command on a connection of its own. */
+  /** Runs one command on a connection of its own; on a host of its own the answer is text. */
   async command(...words: readonly [string, ...string[]]): Promise<unknown> {
+    const { namespace, ip } = this.place;
+    if (namespace !== undefined) return namespace.exec("timeout", "5", "redis-cli", "-h", ip, ...words).trim();
     const redis = new Redis({ port: this.port, maxRetriesPerRequest: 0, retryStrategy: null });
     redis.on("error", () => {});
     try {

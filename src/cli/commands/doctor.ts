@@ -77,7 +77,7 @@ async function examineWire(
     const election = view?.elections.find((other) => other.name === name);
     if (view === undefined || election === undefined) continue;
     try {
-      const owner = { view, election, via: "store", confirmed: null, wire: null } as const;
+      const owner = { view, election, via: "store", confirmed: null, formerHolder: null, wire: null } as const;
       for (const { agrees, text } of (await verifyOnWire(owner, modules)).findings)
         findings.push(agrees ? fine("network", text) : failure("network", text, "vipctl who-owns --verify shows more"));
     } catch (error) {

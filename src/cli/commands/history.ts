@@ -5,7 +5,7 @@ import { findElection, notFound } from "../find.ts";
 import type { VipctlModules } from "../modules.ts";
 import { formatTable, harmless, styleFor, toJson } from "../render/text.ts";
 import { formatMoment } from "../render/time.ts";
-import { openSource, type WhereOptions } from "../source.ts";
+import { openSource, tellDetour, type WhereOptions } from "../source.ts";
 
 /** The options of history. */
 export interface HistoryOptions extends WhereOptions {
@@ -16,6 +16,7 @@ export interface HistoryOptions extends WhereOptions {
 export async function history(what: string, options: HistoryOptions, modules: VipctlModules): Promise<ExitCode> {
   const source = await openSource(options, modules);
   try {
+    tellDetour(source, modules);
     const view = await source.reader.read(modules.signal);
     const election = findElection(view, what);
     if (election === undefined) {

@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlModules } from "../modules.ts";
 import { type Cell, formatTable, harmless, type Style, styleFor, toJson } from "../render/text.ts";
 import { formatSpan } from "../render/time.ts";
-import { isStatus, openSource, type WhereOptions } from "../source.ts";
+import { isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
 
 /** The options of status. */
 export interface StatusOptions extends WhereOptions {
@@ -19,8 +19,7 @@ const CLEAR = "\u001b[H\u001b[2J";
 export async function status(options: StatusOptions, modules: VipctlModules): Promise<ExitCode> {
   const source = await openSource(options, modules);
   try {
-    if (source.kind === "store" && source.because !== null)
-      modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
+    tellDetour(source, modules);
     if (options.watch !== true) return show(await source.reader.read(modules.signal), options, modules);
     for await (const view of source.reader.watch(modules.signal)) {
       if (options.json !== true && modules.out.isTerminal) modules.out.write(CLEAR);

@@ -8,7 +8,7 @@ import type { VipctlModules } from "../modules.ts";
 import type { Owner } from "../owner.ts";
 import { harmless, styleFor, toJson } from "../render/text.ts";
 import { describeOwner } from "../render/owner.ts";
-import { isStatus, openSource, type Source, type WhereOptions } from "../source.ts";
+import { isStatus, openSource, type Source, tellDetour, type WhereOptions } from "../source.ts";
 import { verifyOnWire } from "../verify.ts";
 
 /** The options of who-owns. */
@@ -26,14 +26,13 @@ const GRACE_MS = 500;
 export async function whoOwns(what: string, options: WhoOwnsOptions, modules: VipctlModules): Promise<ExitCode> {
   const source = await openSource(options, modules);
   try {
-    if (source.kind === "store" && source.because !== null)
-      modules.err.write(`${harmless(source.because)}: read straight from the store\n`);
+    tellDetour(source, modules);
     if (options.watch === true) return await follow(what, source, options, modules);
     const view = await source.reader.read(modules.signal);
     const election = findElection(view, what);
     if (election === undefined) return missing(view, what, modules);
     const owner = await inquire(
-      { view, election, via: source.kind, confirmed: null, wire: null },
+      { view, election, via: source.kind, confirmed: null, formerHolder: null, wire: null },
       source,
       options,
       modules,
@@ -69,7 +68,13 @@ async function confirm(owner: Owner, source: Source, modules: VipctlModules): Pr
     for await (const seen of source.reader.watch(AbortSignal.any([enough.signal, modules.signal]))) {
       const now = findElection(seen, election.name);
       if (now === undefined || now.holder !== election.holder)
-        return { ...owner, view: seen, election: now ?? { ...election, holder: null }, confirmed: false };
+        return {
+          ...owner,
+          view: seen,
+          election: now ?? { ...election, holder: null },
+          confirmed: false,
+          formerHolder: election.holder,
+        };
       latest = { ...owner, view: seen, election: now };
       if (beatOf(seen, election.holder) !== beat) return { ...latest, confirmed: true };
     }
@@ -96,7 +101,7 @@ async function follow(
   for await (const view of source.reader.watch(modules.signal)) {
     const election = findElection(view, what);
     if (election === undefined) return missing(view, what, modules);
-    const owner: Owner = { view, election, via: source.kind, confirmed: null, wire: null };
+    const owner: Owner = { view, election, via: source.kind, confirmed: null, formerHolder: null, wire: null };
     code = exitCodeFor(owner);
     const essence = JSON.stringify([
       election.holder,

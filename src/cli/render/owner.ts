@@ -7,7 +7,7 @@ import { formatMoment, formatSpan } from "./time.ts";
 
 /** The lines for a person. */
 export function describeOwner(
-  { election, confirmed, wire, via }: Owner,
+  { election, confirmed, formerHolder, wire, via }: Owner,
   style: Style,
   wallMs: number,
 ): readonly string[] {
@@ -17,10 +17,15 @@ export function describeOwner(
       ? ""
       : ` since ${formatMoment(election.sinceWallMs)} (${formatSpan(wallMs - election.sinceWallMs)})`;
   if (election.holder === null)
-    return [`${name} is ${style.warn("free")}${since}: ${harmless(election.reason)}`, ...wireLines(wire, style)];
+    return [
+      `${name} is ${style.warn("free")}${since}: ${harmless(election.reason)}`,
+      ...changeOfHands(formerHolder, style),
+      ...wireLines(wire, style),
+    ];
   return [
     `${name} is held by ${style.good(harmless(election.holder))}${since}`,
-    `token ${election.token ?? "unknown"}, ${freshness(election, via, style)}${confirmation(confirmed, election, style)}`,
+    `token ${election.token ?? "unknown"}, ${freshness(election, via, style)}${formerHolder === null ? confirmation(confirmed, election, style) : ""}`,
+    ...changeOfHands(formerHolder, style),
     ...(election.conflict === null ? [] : [style.bad(`somebody else answers for it: ${harmless(election.conflict)}`)]),
     ...wireLines(wire, style),
   ];
@@ -35,6 +40,12 @@ function freshness(
   const age = `last beat ${formatSpan(lastBeatAgeMs)} ago`;
   if (holderAlive === true) return via === "store" ? `${age} by its own clock` : age;
   return style.warn(`${age}, beyond its lease of ${formatSpan(ttlMs ?? 0)}: it may be gone`);
+}
+
+function changeOfHands(formerHolder: string | null, style: Style): readonly string[] {
+  return formerHolder === null
+    ? []
+    : [style.warn(`it has just changed hands: ${harmless(formerHolder)} held it before, so nothing is confirmed`)];
 }
 
 function confirmation(confirmed: boolean | null, { holder }: ElectionView, style: Style): string {

@@ -44,9 +44,17 @@ export function harmless(text: string): string {
   return text.replaceAll(STEERING, "\u{fffd}");
 }
 
-/** JSON on one line; control characters that JSON lets through come out escaped. */
+/** JSON on one line, times in whole milliseconds; control characters that JSON lets through come out escaped. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(STEERING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value, wholeMs).replaceAll(
+    STEERING,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Clocks give fractions that nobody has asked for. */
+function wholeMs(key: string, value: unknown): unknown {
+  return key.endsWith("Ms") && typeof value === "number" ? Math.round(value) : value;
 }
 
 /** A cell of a table: its text, and how to set it off after its width is known. */

@@ -73,6 +73,10 @@ export class Lan {
     }
   }
 
+  machines(): readonly Station[] {
+    return this.stations;
+  }
+
   /** Adds a machine that is no host of the fleet, for a server. */
   addServer(): Station {
     this.servers += 1;

@@ -48,6 +48,14 @@ export interface Run {
   readonly last: number;
 }
 
+/**
+ * Who should have answered when a fault moved a VIP at will: the holder, then each host that was not heard before. One that
+ * was heard before and speaks again, after another has, is out of turn.
+ */
+export function newcomers(holder: string, hands: readonly string[]): readonly string[] {
+  return [...new Set([holder, ...hands])];
+}
+
 /** Records answers for the given addresses from its making until it is closed. */
 export class Recorder {
   readonly answers: Answer[] = [];

@@ -4,7 +4,7 @@ import { afterEach, beforeEach } from "vitest";
 import { bootTimeMs } from "../../../adapters/linux/native.ts";
 import { type DaemonProcess, Fleet, type NodeSettings, oneVip, VIP, VIP6 } from "./fleet.ts";
 import { Lan, type Station } from "./lan.ts";
-import { Recorder } from "./recorder.ts";
+import { newcomers, Recorder } from "./recorder.ts";
 
 /** What a test works with. */
 export class Bench {
@@ -28,6 +28,13 @@ export class Bench {
     return host;
   }
 
+  /** The machine with that address, a host or a server. */
+  machine(ip: string): Station {
+    const machine = this.lan.machines().find((other) => other.ip === ip);
+    if (machine === undefined) throw new Error(`no machine ${ip}`);
+    return machine;
+  }
+
   /** Starts one daemon on each host, with falling priorities, and waits until the first holds and the others back it. */
   async startAll(settings: Partial<NodeSettings> = {}, more = ""): Promise<readonly DaemonProcess[]> {
     const daemons = this.lan.hosts.map((host, i) =>
@@ -45,6 +52,25 @@ export class Bench {
     const from = this.now();
     for (const ip of [VIP, VIP6]) await this.recorder.answered(ip, (name) => name === host, from);
     return from;
+  }
+
+  /** Whether, since `from`, hosts answered one at a time, none of them again after another one has: 0 is the time that this was not so. */
+  outOfTurnMs(holder: string, from: number): number {
+    return this.recorder.overlapMs(VIP, newcomers(holder, this.recorder.hands(VIP, from)), from);
+  }
+
+  /** Waits until every node has its part: a living session, and somebody holds the VIP. */
+  async allTakePart(daemons: readonly DaemonProcess[], withinMs: number): Promise<void> {
+    await Promise.all(
+      daemons.map((daemon) =>
+        daemon.until(
+          "takes part again",
+          ({ session, store, elections: [web] }) =>
+            session.state === "live" && store.ok && web !== undefined && web.holder !== null && web.role !== "idle",
+          withinMs,
+        ),
+      ),
+    );
   }
 
   /** Whether the host's kernel has the address. */

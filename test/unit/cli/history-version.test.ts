@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { fleetView, statusView } from "../admin/views.ts";
-import { adminError, CONFIG, Desk, STORE } from "./desk.ts";
+import { adminError, CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 const CHANGES = [
   { atWallMs: Date.UTC(2026, 10, 21, 10, 9, 8), node: "web2", token: null, reason: "web1 stepped down" },
@@ -28,6 +28,14 @@ test("history --json is the list", async () => {
   desk.fleet().changes.set("web", CHANGES);
   expect(await desk.vipctl("history", "web", "--store", STORE, "--json")).toBe(0);
   expect(desk.out.json).toEqual(CHANGES);
+});
+
+test("history says so when it comes from the store because there is no daemon", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.fleet().changes.set("web", CHANGES);
+  expect(await desk.vipctl("history", "web")).toBe(0);
+  expect(desk.err.text).toContain("read straight from the store");
 });
 
 test("history of nothing: exit 2; where the store is out of reach nobody can tell: exit 3", async () => {

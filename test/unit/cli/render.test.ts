@@ -71,7 +71,11 @@ const WALL = 1_000_000_000_000;
 
 function told(change: Parameters<typeof electionView>[0], confirmed: boolean | null = null): readonly string[] {
   const election = electionView(change);
-  return describeOwner({ view: fleetView(), election, via: "daemon", confirmed, wire: null }, PLAIN, WALL);
+  return describeOwner(
+    { view: fleetView(), election, via: "daemon", confirmed, formerHolder: null, wire: null },
+    PLAIN,
+    WALL,
+  );
 }
 
 test("an owner in two lines: who, since when, which token, how fresh", () => {

@@ -71,3 +71,19 @@ test("no exit code of the help is told twice, and each is one of the known", () 
     expect(Object.values(EXIT)).toEqual(expect.arrayContaining(codes));
   }
 });
+
+test.each([
+  [["who-owns", "web", "--fleet", "other"], "'--fleet <name>' needs '--store <url>'"],
+  [["status", "--fleet", "other"], "'--fleet <name>' needs '--store <url>'"],
+  [["history", "web", "--fleet", "other", "--socket", "/s"], "'--fleet <name>' needs '--store <url>'"],
+  [["who-owns", "web", "--watch", "--verify"], "--verify"],
+  [["who-owns", "web", "--watch", "--confirm"], "--confirm"],
+  [["status", "--store", "sqlite:/x", "--socket", "/s"], "--socket"],
+  [["history", "web", "--store", "sqlite:/x", "--config", "/c"], "--config"],
+])("options that do not go together are refused, not dropped: %j", async (argv, text) => {
+  const desk = new Desk();
+  desk.daemon();
+  expect(await desk.vipctl(...argv)).toBe(EXIT.usage);
+  expect(desk.err.text).toContain(text);
+  expect(desk.out.text).toBe("");
+});

@@ -105,6 +105,17 @@ test("--confirm: who changes hands meanwhile is not confirmed, and the new holde
   expect(desk.out.json).toMatchObject({ holder: "web2", token: "42", confirmed: false });
 });
 
+test("--confirm: in words, too, it says who held it before", async () => {
+  const { desk, fleet, ask } = atStore(withWeb({}));
+  const run = ask("--confirm");
+  await fleet.feed.opened;
+  fleet.feed.push(withWeb({ holder: "web2", token: "42" }, "58"));
+  expect(await run).toBe(1);
+  expect(desk.out.text).toContain("web is held by web2");
+  expect(desk.out.text).toContain("it has just changed hands: web1 held it before");
+  expect(desk.out.text).not.toContain("no beat of");
+});
+
 test("--confirm: what is free needs no waiting", async () => {
   const { desk, ask } = atStore(withWeb(FREE));
   expect(await ask("--confirm", "--json")).toBe(1);
@@ -162,4 +173,10 @@ test("--watch of a name that nobody knows ends with 2", async () => {
   fleet.feed.push(fleetView({ elections: [] }));
   expect(await ask("--watch")).toBe(2);
   expect(desk.err.text).toContain("the fleet has none yet");
+});
+
+test("ages are whole milliseconds in JSON", async () => {
+  const { desk, ask } = atStore(withWeb({ lastBeatAgeMs: 470.158369 }));
+  await ask("--json");
+  expect(desk.out.json).toMatchObject({ lastBeatAgeMs: 470 });
 });

@@ -1,0 +1,119 @@
+// A fleet on Redis servers that belong together, each on a machine of its own: Sentinel with two replicas, and a Cluster.
+
+import { afterEach, describe, expect, test } from "vitest";
+import { type RedisGroup, startRedisCluster, startSentinelGroup } from "../servers/redis-groups.ts";
+import type { RedisServer } from "../servers/redis.ts";
+import { cut } from "./harness/cut.ts";
+import { type DaemonProcess, VIP } from "./harness/fleet.ts";
+import { useFleet } from "./harness/use-fleet.ts";
+
+const bench = useFleet(["a", "b"]);
+
+/** Sentinel needs so long to notice, to agree and to promote; then everybody waits a lease. In milliseconds. */
+const FAILOVER_MS = 15_000;
+const BACK_MS = 3_000;
+const LONG_MS = 10_000;
+
+let group: RedisGroup | undefined;
+
+afterEach(async () => {
+  await group?.close();
+  group = undefined;
+});
+
+async function begin(
+  start: () => Promise<RedisGroup>,
+): Promise<{ daemons: readonly DaemonProcess[]; group: RedisGroup }> {
+  group = await start();
+  await group.ready();
+  return { group, daemons: await bench().startAll({ store: group.url }, "    preempt: false\n") };
+}
+
+const machines = () => Array.from({ length: 3 }, () => bench().lan.addServer());
+
+function tokenOf(status: Awaited<ReturnType<DaemonProcess["holds"]>> | undefined): bigint {
+  return BigInt(status?.elections[0]?.token ?? 0);
+}
+
+describe("Sentinel with two replicas, and a commit counts when one replica has it", () => {
+  const start = (): Promise<RedisGroup> => startSentinelGroup({ downAfterMs: 500, places: machines() });
+
+  test.each<[string, (master: RedisServer) => Promise<() => Promise<void>>]>([
+    [
+      "is killed",
+      async (master) => {
+        await master.kill();
+        return () => master.startAgain();
+      },
+    ],
+    [
+      "hangs, and wakes",
+      (master) => {
+        master.signal("SIGSTOP");
+        return Promise.resolve(() => Promise.resolve(master.signal("SIGCONT")));
+      },
+    ],
+    [
+      "is cut off from everybody, and comes back",
+      (master) => {
+        const machine = bench().machine(master.place.ip);
+        const heals = [cut(machine, "hears"), cut(machine, "says")];
+        return Promise.resolve(() => Promise.resolve(heals.forEach((heal) => heal())));
+      },
+    ],
+  ])("the master %s: a replica takes its place, tokens grow, and one answers at a time", async (_what, strike) => {
+    const { daemons, group: made } = await begin(start);
+    const before = tokenOf(await daemons[0]?.holds());
+    const from = await bench().mark("a");
+    const master = await made.master();
+    const mend = await strike(master);
+    await expect
+      .poll(() => made.master().catch(() => master), { timeout: FAILOVER_MS, interval: 200 })
+      .not.toBe(master);
+    await bench().allTakePart(daemons, FAILOVER_MS);
+    await mend();
+    await bench().idle(2_000);
+    await bench().allTakePart(daemons, BACK_MS);
+    const { host } = await bench().recorder.answered(VIP, () => true, bench().now());
+    const after = await daemons.find((daemon) => daemon.host.name === host)?.holds();
+    expect(tokenOf(after)).toBeGreaterThanOrEqual(before);
+    expect(bench().outOfTurnMs("a", from)).toBe(0);
+  });
+});
+
+describe("a Cluster of three", () => {
+  const start = (): Promise<RedisGroup> => startRedisCluster(machines());
+
+  test.each<[string, (master: RedisServer) => Promise<() => Promise<void>>]>([
+    [
+      "is killed, and started again",
+      async (master) => {
+        await master.kill();
+        return () => master.startAgain();
+      },
+    ],
+    [
+      "hangs, and wakes",
+      (master) => {
+        master.signal("SIGSTOP");
+        return Promise.resolve(() => Promise.resolve(master.signal("SIGCONT")));
+      },
+    ],
+  ])("the master of vipd's slot %s: nobody answers meanwhile, and then one does", async (_what, strike) => {
+    const { daemons, group: made } = await begin(start);
+    const before = tokenOf(await daemons[0]?.holds());
+    const from = await bench().mark("a");
+    const mend = await strike(await made.master());
+    for (const daemon of daemons) await daemon.until("has let go", ({ elections: [web] }) => web?.role !== "holder");
+    const silent = bench().now();
+    await bench().idle(LONG_MS / 2);
+    expect(bench().recorder.hands(VIP, silent)).toEqual([]);
+    await mend();
+    await made.ready();
+    await bench().allTakePart(daemons, BACK_MS);
+    const { host } = await bench().recorder.answered(VIP, () => true, silent);
+    const after = await daemons.find((daemon) => daemon.host.name === host)?.holds();
+    expect(tokenOf(after)).toBeGreaterThanOrEqual(before);
+    expect(bench().outOfTurnMs("a", from)).toBe(0);
+  });
+});
