@@ -78,9 +78,11 @@ export class Endpoints {
         const deadline = Date.now() + Math.max(1, Math.min(restMs, share));
         return await within(limits, () => run(endpoint, { deadline }), restMs);
       } catch (error) {
+        // Who gives up has no complaint about the endpoint.
+        if (limits.signal?.aborted === true) throw error;
         const isOver = this.isOver(endpoint, error);
         if (!isOver) this.rotate();
-        if (performance.now() >= end || limits.signal?.aborted === true) throw error;
+        if (performance.now() >= end) throw error;
         if (isOver && !begunAnew) {
           begunAnew = true;
           tries -= 1;

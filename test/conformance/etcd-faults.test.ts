@@ -1,6 +1,8 @@
 // What etcd and its client do to a store in real life: leaders die, members hang, tokens end, disks fill, secrets leak.
 
+import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { isBelowFloor } from "../../adapters/etcd/examine.ts";
 import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
 import { parseEtcdUrl as parseWith } from "../../adapters/etcd/url.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
@@ -76,6 +78,22 @@ describe("three members", () => {
     await untilCommitted(store, "beat");
     const fresh = await open(made.url);
     await expect(fresh.read("k", { timeoutMs: 3_000 })).resolves.toMatchObject({ records: [{ key: "k" }] });
+  });
+});
+
+describe("what the members say of themselves", () => {
+  test("their version, and which of them does not answer", async () => {
+    const { cluster: made, store } = await begin(3);
+    const [first] = made.members;
+    if (first !== undefined) await made.kill([first]);
+    await untilCommitted(store, "beat");
+    const remarks = (await store.examine?.({ timeoutMs: 2_000 })) ?? [];
+    const version = /etcd Version: ([\d.]+)/u.exec(spawnSync("etcd", ["--version"], { encoding: "utf8" }).stdout)?.[1];
+    const named = remarks.filter(({ text }) => text.startsWith(`etcd ${version}`));
+    expect(named).toHaveLength(1);
+    expect(named[0]?.mend === null).toBe(!isBelowFloor(version ?? ""));
+    const silent = remarks.filter(({ text }) => text.includes("does not answer"));
+    expect(silent.map(({ text }) => text)).toEqual([expect.stringContaining(`127.0.0.1:${first?.client}`)]);
   });
 });
 

@@ -8,7 +8,9 @@ import { parseRedisUrl as parseWith } from "../../adapters/redis/url.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
 import { makeCertificates } from "../servers/certificates.ts";
 import { PATIENT, put } from "./harness.ts";
-import { RedisServer } from "../servers/redis.ts";
+import { waitFor } from "../servers/place.ts";
+import { startRedisCluster } from "../servers/redis-groups.ts";
+import { DURABLE, RedisServer } from "../servers/redis.ts";
 
 /** As a fleet with a lease of 3 s asks: a sixth of it. */
 const BRISK: CallLimits = { timeoutMs: 500 };
@@ -162,6 +164,81 @@ test("a hostile record or publication is told as such, and ends nothing else", a
   await expect(store.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k" }] });
 });
 
+test("a Cluster whose slot has moved: the store finds the other master, in another epoch, above all revisions", async () => {
+  const group = await startRedisCluster();
+  try {
+    const store = await open(group.url);
+    const before = await put(store, "k", "1");
+    const { epoch } = await store.read("", PATIENT);
+    const owner = await group.master();
+    const other = group.servers.find((server) => server !== owner);
+    if (other === undefined) throw new Error("a cluster of one");
+    await owner.command("FLUSHALL");
+    const slot = String(await owner.command("CLUSTER", "KEYSLOT", "{vipd}"));
+    const id = String(await other.command("CLUSTER", "MYID"));
+    for (const server of [other, ...group.servers.filter((one) => one !== other)])
+      await server.command("CLUSTER", "SETSLOT", slot, "NODE", id);
+    await expect
+      .poll(
+        () =>
+          store.read("", BRISK).then(
+            (seen) => seen.epoch,
+            () => epoch,
+          ),
+        { timeout: 5_000 },
+      )
+      .not.toBe(epoch);
+    expect(await put(store, "k", "2")).toBeGreaterThan(before);
+    expect(await other.command("HEXISTS", "{vipd}:records", "k")).toBe(1);
+  } finally {
+    await group.close();
+  }
+});
+
+describe("what a server says of itself", () => {
+  const caveats = (store: Store): string => store.guarantees.caveats.join("\n");
+
+  test("one that writes everything down: what remains is the clock", async () => {
+    const store = await open((await start(...DURABLE)).url);
+    const remarks = (await store.examine?.(PATIENT)) ?? [];
+    expect(remarks.map(({ text }) => text)).toContain("appendonly yes, appendfsync always");
+    expect(remarks[0]?.text).toMatch(/^Redis \d+\./u);
+    expect(remarks.filter(({ mend }) => mend !== null)).toEqual([]);
+    expect(store.guarantees).toMatchObject({ tokenDurable: true, failoverSafe: true });
+    expect(store.guarantees.caveats).toHaveLength(1);
+  });
+
+  test.each([
+    [["--appendonly", "no"], "keeps nothing over a restart"],
+    [["--appendonly", "yes", "--appendfsync", "everysec"], "appendfsync everysec"],
+  ])("%j is told as it is", async (args, text) => {
+    const store = await open((await start(...args)).url);
+    await store.read("", PATIENT);
+    expect(caveats(store)).toContain(text);
+  });
+
+  test("one that does not let its users ask for settings is used all the same, and that is told", async () => {
+    const server = await start(...DURABLE);
+    await server.command("ACL", "SETUSER", "lb", "on", ">a-password", "~*", "&*", "+@all", "-config");
+    const store = await open(`redis://lb:a-password@127.0.0.1:${server.port}`);
+    await put(store, "k", "1");
+    expect(caveats(store)).toContain("is not known");
+  });
+
+  test("with a replica a failover may lose what was confirmed", async () => {
+    const master = await start(...DURABLE);
+    const replica = await start("--replicaof", "127.0.0.1", String(master.port));
+    await waitFor("the replica is connected", async () =>
+      String(await master.command("INFO", "replication")).includes("state=online"),
+    );
+    const store = await open(master.url);
+    await store.read("", PATIENT);
+    expect(caveats(store)).toContain("failover");
+    expect(store.guarantees.failoverSafe).toBe(false);
+    expect(replica.port).not.toBe(master.port);
+  });
+});
+
 describe("being let in", () => {
   test("by a password, by a user, and by no other; no message tells them", async () => {
     const server = await start("--requirepass", "s3cret-word");
@@ -231,6 +308,22 @@ describe("URLs", () => {
         },
       },
     ],
+    [
+      "rediss+sentinel://a/web?sentinelPasswordFile=/pw",
+      { where: { kind: "sentinel", name: "web", password: "from-file" }, tls: {} },
+    ],
+    [
+      "redis+cluster://a,b:5",
+      {
+        where: {
+          kind: "cluster",
+          nodes: [
+            { host: "a", port: 6379 },
+            { host: "b", port: 5 },
+          ],
+        },
+      },
+    ],
     ["redis://h?minReplicas=2", { minReplicas: 2 }],
     ["redis://u:a%40b@h", { username: "u", password: "a@b" }],
     ["redis://u@h?passwordFile=/pw", { username: "u", password: "from-file" }],
@@ -248,6 +341,7 @@ describe("URLs", () => {
     ["redis://h/3", /database/u],
     ["redis://u:50%@h", /%25/u],
     ["redis+sentinel://a,b", /names no master/u],
+    ["redis+cluster://a,b/2", /database/u],
     ["redis://h?minReplica=1", /minReplica.*minReplicas/u],
     ["redis://h?minReplicas=x", /0 to 100/u],
     ["redis://u@h?passwordFile=/none", /\/none \(ENOENT\)/u],

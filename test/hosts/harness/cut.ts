@@ -13,6 +13,6 @@ export function cut(machine: Station, way: Way, others: readonly Station[] = [])
   const match = others.length === 0 ? "" : `ip ${peer} { ${others.map(({ ip }) => ip).join(", ")} } `;
   const [hook, outside] = way === "hears" ? ["input", "iifname"] : ["output", "oifname"];
   const rule = `type filter hook ${hook} priority 0; ${outside} != "lo" ${match}drop;`;
-  namespace.exec("nft", `table inet ${table} { chain all { ${rule} }; }`);
+  namespace.exec("nft", `table inet ${table} { chain packets { ${rule} }; }`);
   return () => void namespace.exec("nft", "delete", "table", "inet", table);
 }
