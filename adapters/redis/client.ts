@@ -28,8 +28,6 @@ export function makeRedis(options: RedisOptions): Redis {
       name: where.name,
       sentinelCommandTimeout: SENTINEL_MS,
       sentinelRetryStrategy: backOff,
-      failoverDetector: true,
-      sentinelReconnectStrategy: backOff,
       ...(where.password !== null && { sentinelPassword: where.password }),
       ...(tls !== null && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     }),

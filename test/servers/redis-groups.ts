@@ -93,16 +93,14 @@ function writeSentinelConfig(directory: string, { place, port, master, downAfter
   return file;
 }
 
-/** The address of the master that the first Sentinel that answers names; empty when none does. */
+/** The address of the master that most Sentinels name; empty when none answers. One may be cut off, and not know better. */
 async function masterAddress(places: readonly Place[], ports: readonly number[]): Promise<string> {
+  const votes = new Map<string, number>();
   for (const [i, place] of places.entries()) {
-    try {
-      return await askSentinel(place, ports[i] ?? 0);
-    } catch {
-      // The next one may know.
-    }
+    const named = await askSentinel(place, ports[i] ?? 0).catch(() => "");
+    if (named !== "") votes.set(named, (votes.get(named) ?? 0) + 1);
   }
-  return "";
+  return [...votes].toSorted(([, x], [, y]) => y - x)[0]?.[0] ?? "";
 }
 
 async function askSentinel({ ip, namespace }: Place, port: number): Promise<string> {
