@@ -1,15 +1,14 @@
 // A client without a queue, a retry or a re-send of its own, to wherever the URL says that the master is.
 
 import { Redis } from "ioredis";
-import { clusterConnector } from "./cluster.ts";
+import { askNode } from "./cluster.ts";
+import { masterConnector } from "./masters.ts";
+import { askSentinel } from "./sentinel.ts";
 import type { RedisOptions } from "./url.ts";
 
 /** A server that owes an answer for so long is given up, in milliseconds. */
 const SOCKET_MS = 1_000;
 const CONNECT_MS = 1_000;
-
-/** A Sentinel that has not answered by then is passed over, in milliseconds. */
-const SENTINEL_MS = 500;
 
 /** A server that still loads its data is asked again after this long, in milliseconds. */
 const LOADING_MS = 200;
@@ -24,14 +23,11 @@ export function makeRedis(options: RedisOptions): Redis {
     ...(where.kind === "host" && { host: where.host, port: where.port }),
     ...(where.kind === "unix" && { path: where.path }),
     ...(where.kind === "sentinel" && {
-      sentinels: [...where.sentinels],
-      name: where.name,
-      sentinelCommandTimeout: SENTINEL_MS,
-      sentinelRetryStrategy: backOff,
-      ...(where.password !== null && { sentinelPassword: where.password }),
-      ...(tls !== null && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+      Connector: masterConnector(where.sentinels, (whom) => askSentinel(whom, where, tls), tls),
     }),
-    ...(where.kind === "cluster" && { Connector: clusterConnector(where.nodes, options) }),
+    ...(where.kind === "cluster" && {
+      Connector: masterConnector(where.nodes, (whom) => askNode(whom, options), tls),
+    }),
     ...(tls !== null && { tls }),
     ...(username !== null && { username }),
     ...(password !== null && { password }),
@@ -50,6 +46,6 @@ export function makeRedis(options: RedisOptions): Redis {
 }
 
 /** How long the next attempt to connect waits, in milliseconds. */
-export function backOff(times: number): number {
+function backOff(times: number): number {
   return Math.min(50 * times, 300);
 }

@@ -17,11 +17,13 @@ export interface Life extends ServerFacts {
 /** One connection that is made anew whenever it breaks. */
 export class Connection {
   readonly redis: Redis;
+  private readonly hasWitnesses: boolean;
   private lastError: string | undefined;
   private life: Life | undefined;
   private lastFacts: ServerFacts | undefined;
 
   constructor(options: RedisOptions) {
+    this.hasWitnesses = options.where.kind === "sentinel" || options.where.kind === "cluster";
     this.redis = makeRedis(options);
     this.redis.on("error", (error: Error) => (this.lastError = error.message));
     this.redis.on("ready", () => (this.lastError = undefined));
@@ -69,6 +71,11 @@ export class Connection {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
       return this.redis.eval(script.text, KEYS.length, ...KEYS, ...args);
     }
+  }
+
+  /** A master without its replicas may be none any more: where others know better, they are asked. */
+  lookAnew(): void {
+    if (this.hasWitnesses && this.redis.status === "ready") this.redis.disconnect(true);
   }
 
   close(): void {

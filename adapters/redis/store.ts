@@ -178,11 +178,12 @@ export class RedisStore implements Store {
     // Redis's own limit ends before ours, so that its answer comes in time to be told.
     const restMs = Math.max(1, Math.floor((end - performance.now()) * 0.8));
     const replicas = await this.connection.redis.wait(minReplicas, restMs);
-    if (replicas < minReplicas)
-      throw new VipdError(
-        "outcome-unknown",
-        `Redis: ${replicas} of ${minReplicas} replicas have taken the commit in time`,
-      );
+    if (replicas >= minReplicas) return;
+    this.connection.lookAnew();
+    throw new VipdError(
+      "outcome-unknown",
+      `Redis: ${replicas} of ${minReplicas} replicas have taken the commit in time`,
+    );
   }
 
   private async commitsSince(since: Revision): Promise<{ entries: readonly Entry[]; epoch: string } | undefined> {

@@ -81,6 +81,22 @@ describe("Sentinel with two replicas, and a commit counts when one replica has i
   });
 });
 
+test("Sentinel: a master cut off from its replicas, but not from the nodes, confirms nothing; they find the new one", async () => {
+  const { daemons, group: made } = await begin(() => startSentinelGroup({ downAfterMs: 500, places: machines() }));
+  const from = await bench().mark("a");
+  const master = await made.master();
+  const others = made.servers.filter((server) => server !== master).map(({ place }) => bench().machine(place.ip));
+  const machine = bench().machine(master.place.ip);
+  const heals = [cut(machine, "hears", others), cut(machine, "says", others)];
+  await expect.poll(() => made.master().catch(() => master), { timeout: FAILOVER_MS, interval: 200 }).not.toBe(master);
+  await bench().allTakePart(daemons, FAILOVER_MS);
+  await bench().recorder.answered(VIP, () => true, bench().now());
+  for (const heal of heals) heal();
+  await bench().idle(2_000);
+  await bench().allTakePart(daemons, BACK_MS);
+  expect(bench().outOfTurnMs("a", from)).toBe(0);
+});
+
 describe("a Cluster of three", () => {
   const start = (): Promise<RedisGroup> => startRedisCluster(machines());
 

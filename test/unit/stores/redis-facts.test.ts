@@ -102,14 +102,14 @@ describe("CLUSTER SLOTS", () => {
   test("names the master of a slot; one without an address is where it was asked", () => {
     expect(parseSlots(answer, 100, asked)).toEqual({
       master: { host: "10.0.0.1", port: 6379 },
-      nodes: [
+      others: [
         { host: "10.0.0.1", port: 6379 },
         { host: "10.0.0.4", port: 6379 },
         { host: "10.0.0.9", port: 6380 },
       ],
     });
     expect(parseSlots(answer, 16_000, asked).master).toEqual({ host: "10.0.0.9", port: 6380 });
-    expect(parseSlots([], 1, asked)).toEqual({ master: undefined, nodes: [] });
+    expect(parseSlots([], 1, asked)).toEqual({ master: undefined, others: [] });
   });
 
   test.each([[null], ["text"], [[["0", 1, ["h", 1]]]], [[[0, 1, ["h", 99_999]]]]])("hostile: %j", (hostile) => {

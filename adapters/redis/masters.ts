@@ -1,0 +1,123 @@
+// Where the master is, by what most of those say who should know: Sentinels, or the nodes of a Cluster. One that is cut off
+// from the others names an old master in good faith. It is asked anew whenever a connection is made: so there is one
+// server at a time behind a connection, and a failover shows as the other life of another server.
+
+import { AbstractConnector } from "ioredis";
+import { connect as connectPlain, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { messageOf } from "../../src/base/errors.ts";
+import type { Address, RedisOptions } from "./url.ts";
+
+/** Who is asked and has not answered by then is passed over, in milliseconds. */
+export const ASK_MS = 500;
+
+/** So many are remembered, besides those of the URL. */
+const MAX_LEARNED = 100;
+
+/** A round that found no master is followed by the next one after this long, in milliseconds. */
+const ROUND_MS = 200;
+
+/** What one of them tells: who is the master, and who else there is to ask. */
+export interface Told {
+  readonly master: Address | undefined;
+  readonly others: readonly Address[];
+}
+
+/** Asks one of them; rejects when it does not answer within ASK_MS, or not as it should. */
+export type Ask = (whom: Address) => Promise<Told>;
+
+/** What a round of asking found. */
+export interface Found extends Told {
+  /** Why no master was found. */
+  readonly trouble: string | undefined;
+}
+
+/** A connector for ioredis that leads to the master that most name. */
+export function masterConnector(
+  seeds: readonly Address[],
+  ask: Ask,
+  tls: RedisOptions["tls"],
+): new () => AbstractConnector {
+  let known = seeds;
+  return class extends AbstractConnector {
+    constructor() {
+      super(ASK_MS);
+    }
+
+    override check(info: { readonly role?: string }): boolean {
+      return info.role === undefined || info.role === "master";
+    }
+
+    async connect(tell: (type: string, error: Error) => void): Promise<Socket> {
+      this.connecting = true;
+      for (;;) {
+        const { master, others, trouble } = await findMaster(known, ask);
+        known = withLearned(seeds, others);
+        if (!this.connecting) throw new Error("the connection is not wanted any more");
+        if (master !== undefined) return this.open(master);
+        tell("error", new Error(`no master is found: ${trouble ?? "nobody names one"}`));
+        await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
+      }
+    }
+
+    private open(master: Address): Socket {
+      const stream = tls === null ? connectPlain({ ...master }) : connectTls({ ...master, ...tls });
+      stream.once("error", (error: Error) => {
+        this.firstError = error;
+      });
+      this.stream = stream;
+      return stream;
+    }
+  };
+}
+
+/** Asks all at once; settles when more than half of them agree, or when all have answered or failed. */
+export function findMaster(whom: readonly Address[], ask: Ask): Promise<Found> {
+  return new Promise((resolve) => {
+    const ballot = new Ballot();
+    let waiting = whom.length;
+    const hear = async (one: Address): Promise<void> => {
+      try {
+        ballot.count(await ask(one));
+      } catch (error) {
+        ballot.trouble = `${nameOf(one)}: ${messageOf(error)}`;
+      }
+      waiting -= 1;
+      if (waiting === 0 || ballot.most > whom.length / 2) resolve(ballot.found);
+    };
+    for (const one of whom) void hear(one);
+  });
+}
+
+/** Who was named how often. */
+class Ballot {
+  trouble: string | undefined;
+  most = 0;
+  private leading: Address | undefined;
+  private readonly votes = new Map<string, number>();
+  private readonly others: Address[] = [];
+
+  get found(): Found {
+    return { master: this.leading, others: this.others, trouble: this.trouble };
+  }
+
+  count({ master, others }: Told): void {
+    this.others.push(...others);
+    if (master === undefined) return;
+    const votes = (this.votes.get(nameOf(master)) ?? 0) + 1;
+    this.votes.set(nameOf(master), votes);
+    if (votes <= this.most) return;
+    this.most = votes;
+    this.leading = master;
+  }
+}
+
+/** The seeds stay, so that servers that have moved away altogether are found by them. */
+function withLearned(seeds: readonly Address[], others: readonly Address[]): readonly Address[] {
+  const all = new Map([...seeds, ...others].map((one) => [nameOf(one), one]));
+  return [...all.values()].slice(0, seeds.length + MAX_LEARNED);
+}
+
+function nameOf({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
