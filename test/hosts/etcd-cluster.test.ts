@@ -101,6 +101,27 @@ test.each(["hears", "says"] as const)(
   },
 );
 
+test.each(["the leader", "a follower"])(
+  "%s is cut off from its peers, but not from the nodes: watches and reads find another member",
+  async (which) => {
+    const [a, b, c] = await begin("3s");
+    const from = await bench().mark("a");
+    const leader = etcd.leader();
+    const member = which === "the leader" ? leader : etcd.members.find((other) => other !== leader);
+    const machine = bench().machine(member?.place.ip ?? "");
+    const peers = etcd.members.filter((other) => other !== member).map(({ place }) => bench().machine(place.ip));
+    const heals = [cut(machine, "hears", peers), cut(machine, "says", peers)];
+    await bench().idle(LONG_MS / 2);
+    await allTakePart([a, b, c].filter((daemon) => daemon !== undefined));
+    const { host } = await bench().recorder.answered(VIP, () => true, bench().now());
+    const holder = [a, b, c].find((daemon) => daemon?.host.name === host);
+    await holder?.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 });
+    await bench().recorder.answered(VIP, (name) => name !== host, from);
+    for (const heal of heals) heal();
+    oneAtATime(from);
+  },
+);
+
 test.each(["hears", "says"] as const)(
   "no member %s anything of the holder: another one takes over, and the holder campaigns again when it can",
   async (way) => {
