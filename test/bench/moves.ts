@@ -8,7 +8,7 @@ import { pause, Stage } from "./stage.ts";
 import { median, type Row, spread } from "./table.ts";
 
 /** The gap that a planned move may show, in milliseconds. */
-const PLANNED_BAR_MS = 20;
+export const PLANNED_BAR_MS = 20;
 const CABLE_BAR_MS = 1_200;
 
 /** What one move showed. */
@@ -43,23 +43,31 @@ export function gapRow(what: string, moves: readonly Move[], barMs: number | nul
   };
 }
 
+/** Twenty step-downs, and twenty graceful stops. */
+export async function stepsAndStops(
+  stage: Stage,
+): Promise<{ readonly steps: readonly Move[]; readonly stops: readonly Move[] }> {
+  const steps = await times(20, () =>
+    stage.move(
+      (holder) => holder.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }),
+      () => {},
+    ),
+  );
+  const stops = await times(20, () =>
+    stage.move(
+      (holder) => holder.signal("SIGTERM"),
+      (holder) => stage.restart(holder),
+    ),
+  );
+  return { steps, stops };
+}
+
 /** Planned moves, and a peer that stops in the same run. */
 export async function planned(): Promise<readonly Row[]> {
   const stage = new Stage(["a", "b", "c"]);
   try {
     await stage.start({ ttl: "1s" });
-    const steps = await times(20, () =>
-      stage.move(
-        (holder) => holder.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }),
-        () => {},
-      ),
-    );
-    const stops = await times(20, () =>
-      stage.move(
-        (holder) => holder.signal("SIGTERM"),
-        (holder) => stage.restart(holder),
-      ),
-    );
+    const { steps, stops } = await stepsAndStops(stage);
     const cables = await times(20, () =>
       stage.move(
         (holder) => holder.host.pullCable(),

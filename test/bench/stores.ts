@@ -7,12 +7,11 @@ import { newcomers } from "../hosts/harness/recorder.ts";
 import { makeEtcd, startEtcd, startRedis } from "../hosts/harness/stores.ts";
 import { Disk } from "../servers/disk.ts";
 import type { EtcdCluster } from "../servers/etcd.ts";
-import { gapRow, overlapRow, times } from "./moves.ts";
+import { gapRow, overlapRow, PLANNED_BAR_MS, stepsAndStops, times } from "./moves.ts";
 import { pause, Stage } from "./stage.ts";
 import { type Row, spread } from "./table.ts";
 
 const HOSTS = ["a", "b", "c"];
-const PLANNED_BAR_MS = 20;
 const FREEZE_BAR_MS = 600;
 const STEADY_MS = 10 * 60_000;
 
@@ -39,18 +38,7 @@ export async function remote(): Promise<readonly Row[]> {
     const stage = await stageOn(store);
     try {
       await stage.start({ ttl: "1s" });
-      const steps = await times(20, () =>
-        stage.move(
-          (holder) => holder.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 }),
-          () => {},
-        ),
-      );
-      const stops = await times(20, () =>
-        stage.move(
-          (holder) => holder.signal("SIGTERM"),
-          (holder) => stage.restart(holder),
-        ),
-      );
+      const { steps, stops } = await stepsAndStops(stage);
       rows.push(gapRow(`${store}: step-down`, steps, PLANNED_BAR_MS));
       rows.push(gapRow(`${store}: graceful stop`, stops, PLANNED_BAR_MS));
       rows.push(overlapRow(`${store}: planned moves`, [...steps, ...stops]));

@@ -1,6 +1,5 @@
 // What etcd and its client do to a store in real life: leaders die, members hang, tokens end, disks fill, secrets leak.
 
-import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isBelowFloor } from "../../adapters/etcd/examine.ts";
 import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
@@ -88,7 +87,7 @@ describe("what the members say of themselves", () => {
     if (first !== undefined) await made.kill([first]);
     await untilCommitted(store, "beat");
     const remarks = (await store.examine?.({ timeoutMs: 2_000 })) ?? [];
-    const version = /etcd Version: ([\d.]+)/u.exec(spawnSync("etcd", ["--version"], { encoding: "utf8" }).stdout)?.[1];
+    const version = /etcd Version: ([\d.]+)/u.exec(made.version())?.[1];
     const named = remarks.filter(({ text }) => text.startsWith(`etcd ${version}`));
     expect(named).toHaveLength(1);
     expect(named[0]?.mend === null).toBe(!isBelowFloor(version ?? ""));

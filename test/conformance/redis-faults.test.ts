@@ -35,6 +35,16 @@ async function open(url: string): Promise<Store> {
   return store;
 }
 
+/** Reads until the store is in another epoch; what cannot be read yet is no answer. */
+async function untilOtherEpoch(store: Store, epoch: string): Promise<void> {
+  const seen = (): Promise<string> =>
+    store.read("", BRISK).then(
+      (snapshot) => snapshot.epoch,
+      () => epoch,
+    );
+  await expect.poll(seen, { timeout: 5_000 }).not.toBe(epoch);
+}
+
 test("a server without persistence forgets: the epoch is another, and revisions go on growing", async () => {
   const server = await start("--appendonly", "no");
   const store = await open(server.url);
@@ -42,16 +52,7 @@ test("a server without persistence forgets: the epoch is another, and revisions 
   const { epoch } = await store.read("", PATIENT);
   await server.kill();
   await server.startAgain();
-  await expect
-    .poll(
-      () =>
-        store.read("", BRISK).then(
-          (seen) => seen.epoch,
-          () => epoch,
-        ),
-      { timeout: 5_000 },
-    )
-    .not.toBe(epoch);
+  await untilOtherEpoch(store, epoch);
   const after = await store.read("", PATIENT);
   expect(after.records).toEqual([]);
   expect(await put(store, "k", "2")).toBeGreaterThan(before);
@@ -178,16 +179,7 @@ test("a Cluster whose slot has moved: the store finds the other master, in anoth
     const id = String(await other.command("CLUSTER", "MYID"));
     for (const server of [other, ...group.servers.filter((one) => one !== other)])
       await server.command("CLUSTER", "SETSLOT", slot, "NODE", id);
-    await expect
-      .poll(
-        () =>
-          store.read("", BRISK).then(
-            (seen) => seen.epoch,
-            () => epoch,
-          ),
-        { timeout: 5_000 },
-      )
-      .not.toBe(epoch);
+    await untilOtherEpoch(store, epoch);
     expect(await put(store, "k", "2")).toBeGreaterThan(before);
     expect(await other.command("HEXISTS", "{vipd}:records", "k")).toBe(1);
   } finally {

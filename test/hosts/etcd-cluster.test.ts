@@ -1,6 +1,7 @@
 // A fleet on an etcd of three members, each on a machine of its own: what befalls members, disks and the ways to them.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { isBelowFloor } from "../../adapters/etcd/examine.ts";
 import { Disk } from "../servers/disk.ts";
 import type { EtcdCluster, Member } from "../servers/etcd.ts";
 import { cut } from "./harness/cut.ts";
@@ -45,6 +46,22 @@ function oneAtATime(from: number): void {
 function allTakePart(daemons: readonly DaemonProcess[]): Promise<void> {
   return bench().allTakePart(daemons, BACK_MS);
 }
+
+test("a version with known bugs is named: once in the log, and by the doctor; so is a member that does not answer", async () => {
+  const [a] = await begin();
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const version = /etcd Version: ([\d.]+)/u.exec(etcd.version())?.[1] ?? "";
+  const times = isBelowFloor(version) ? 1 : 0;
+  const warning = new RegExp(`etcd ${version} has bugs`, "gu");
+  expect(a?.log().match(warning) ?? []).toHaveLength(times);
+  await etcd.kill(etcd.members.slice(0, 1));
+  const doctor = await fleet.vipctl(host, ["doctor", "--config", fleet.configFile(host)]);
+  expect(doctor.stdout.match(warning) ?? []).toHaveLength(times);
+  expect(doctor.stdout).toMatch(/^warning +store +10\.77\.0\.31:2379 does not answer/mu);
+  expect(doctor.stdout).toMatch(/^ok +store +its database has [\d.]+ MB/mu);
+  expect(doctor.code).toBe(0);
+});
 
 test("the leader is killed, and comes back", async () => {
   const daemons = await begin("3s");

@@ -35,24 +35,25 @@ function tokenOf(status: Awaited<ReturnType<DaemonProcess["holds"]>> | undefined
   return BigInt(status?.elections[0]?.token ?? 0);
 }
 
+/** Does something to a master; what it gives mends that. */
+type Strike = (master: RedisServer) => Promise<() => Promise<void>>;
+
+const kill: Strike = async (master) => {
+  await master.kill();
+  return () => master.startAgain();
+};
+
+const hang: Strike = (master) => {
+  master.signal("SIGSTOP");
+  return Promise.resolve(() => Promise.resolve(master.signal("SIGCONT")));
+};
+
 describe("Sentinel with two replicas, and a commit counts when one replica has it", () => {
   const start = (): Promise<RedisGroup> => startSentinelGroup({ downAfterMs: 500, places: machines() });
 
-  test.each<[string, (master: RedisServer) => Promise<() => Promise<void>>]>([
-    [
-      "is killed",
-      async (master) => {
-        await master.kill();
-        return () => master.startAgain();
-      },
-    ],
-    [
-      "hangs, and wakes",
-      (master) => {
-        master.signal("SIGSTOP");
-        return Promise.resolve(() => Promise.resolve(master.signal("SIGCONT")));
-      },
-    ],
+  test.each<[string, Strike]>([
+    ["is killed", kill],
+    ["hangs, and wakes", hang],
     [
       "is cut off from everybody, and comes back",
       (master) => {
@@ -100,21 +101,9 @@ test("Sentinel: a master cut off from its replicas, but not from the nodes, conf
 describe("a Cluster of three", () => {
   const start = (): Promise<RedisGroup> => startRedisCluster(machines());
 
-  test.each<[string, (master: RedisServer) => Promise<() => Promise<void>>]>([
-    [
-      "is killed, and started again",
-      async (master) => {
-        await master.kill();
-        return () => master.startAgain();
-      },
-    ],
-    [
-      "hangs, and wakes",
-      (master) => {
-        master.signal("SIGSTOP");
-        return Promise.resolve(() => Promise.resolve(master.signal("SIGCONT")));
-      },
-    ],
+  test.each<[string, Strike]>([
+    ["is killed, and started again", kill],
+    ["hangs, and wakes", hang],
   ])("the master of vipd's slot %s: nobody answers meanwhile, and then one does", async (_what, strike) => {
     const { daemons, group: made } = await begin(start);
     const before = tokenOf(await daemons[0]?.holds());

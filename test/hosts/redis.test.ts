@@ -1,5 +1,6 @@
 // A fleet on a real Redis on a machine of its own: what befalls holders, Redis, its disk and the way to it.
 
+import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Disk } from "../servers/disk.ts";
 import { DURABLE, RedisServer } from "../servers/redis.ts";
@@ -66,6 +67,40 @@ test("step-down, then SIGSTOP of the holder: one answers at a time", async () =>
   await idle(500);
   expect(recorder.hands(VIP, from)).toEqual(["a", "b", "a"]);
   expect(recorder.overlapMs(VIP, ["a", "b", "a"], from)).toBe(0);
+});
+
+test("what it is and cannot promise is told: by the doctor, by status, and once in the log", async () => {
+  const [a] = await begin();
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const doctor = await fleet.vipctl(host, ["doctor", "--config", fleet.configFile(host)]);
+  expect(doctor.stdout).toMatch(/^ok +store +Redis \d+\./mu);
+  expect(doctor.stdout).toMatch(/^ok +store +appendonly yes, appendfsync always/mu);
+  expect(doctor.stdout).toMatch(/^ok +store +its clock and this host's differ by 0\.0 s/mu);
+  expect(doctor.stdout).toMatch(/^warning +store +the way to it is not encrypted\n +-> use rediss/mu);
+  expect(doctor.code).toBe(0);
+  const status = await fleet.vipctl(host, ["status", "--socket", fleet.socketOf(host)]);
+  expect(status.stdout).toContain("redis: tokens keep growing over lost data");
+  expect(a?.log().match(/the way to it is not encrypted/gu)).toHaveLength(1);
+});
+
+test("its password is in no log, no status, no list of processes", async () => {
+  const password = "s3cret-word";
+  server = await RedisServer.make([...DURABLE, "--requirepass", password], bench().lan.addServer());
+  await server.startAgain();
+  const { fleet } = bench();
+  const [a] = await bench().startAll({ store: server.url.replace("//", `//:${password}@`) });
+  const host = bench().host("a");
+  await server.kill();
+  await a?.until("misses the store", ({ store }) => !store.ok);
+  const shown = await Promise.all([
+    fleet.vipctl(host, ["status", "--json", "--socket", fleet.socketOf(host)]),
+    fleet.vipctl(host, ["doctor", "--config", fleet.configFile(host)]),
+    fleet.vipctl(host, ["who-owns", "web", "--config", fleet.configFile(host)]),
+  ]);
+  const said = shown.map(({ stdout, stderr }) => stdout + stderr).join("");
+  expect(said).toContain("10.77.0.");
+  expect(said + (a?.log() ?? "") + readFileSync(`/proc/${a?.pid}/cmdline`, "latin1")).not.toContain(password);
 });
 
 test("killed and started again: the VIP is let go within the lease, and held again with a token that has not fallen", async () => {

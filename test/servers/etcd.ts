@@ -111,6 +111,11 @@ export class EtcdCluster {
     return this.states()[0]?.dbSize ?? 0;
   }
 
+  /** What etcd says of its version. */
+  version(): string {
+    return spawnSync("etcd", ["--version"], { encoding: "utf8" }).stdout;
+  }
+
   /** How many commits it has taken, and one more for each compaction. */
   revision(): number {
     return (JSON.parse(this.ctl("get", "none", "--write-out", "json")) as { header: { revision: number } }).header
