@@ -1,6 +1,7 @@
 // A fleet on Redis servers that belong together, each on a machine of its own: Sentinel with two replicas, and a Cluster.
 
 import { afterEach, describe, expect, test } from "vitest";
+import { waitFor } from "../servers/place.ts";
 import { type RedisGroup, startRedisCluster, startSentinelGroup } from "../servers/redis-groups.ts";
 import type { RedisServer } from "../servers/redis.ts";
 import { cut } from "./harness/cut.ts";
@@ -29,7 +30,7 @@ async function begin(
   return { group, daemons: await bench().startAll({ store: group.url }, "    preempt: false\n") };
 }
 
-const machines = () => Array.from({ length: 3 }, () => bench().lan.addServer());
+const machines = (count = 3) => Array.from({ length: count }, () => bench().lan.addServer());
 
 function tokenOf(status: Awaited<ReturnType<DaemonProcess["holds"]>> | undefined): bigint {
   return BigInt(status?.elections[0]?.token ?? 0);
@@ -121,4 +122,25 @@ describe("a Cluster of three", () => {
     expect(tokenOf(after)).toBeGreaterThanOrEqual(before);
     expect(bench().outOfTurnMs("a", from)).toBe(0);
   });
+});
+
+test.each<[string, Strike]>([
+  ["is killed, and started again", kill],
+  ["hangs, and wakes", hang],
+])("a Cluster with a replica of vipd's slot, whose master %s: the replica takes its place", async (_what, strike) => {
+  const { daemons, group: made } = await begin(() => startRedisCluster(machines(4), "?minReplicas=1"));
+  const before = tokenOf(await daemons[0]?.holds());
+  const from = await bench().mark("a");
+  const mend = await strike(await made.master());
+  const replica = made.servers.at(-1);
+  await waitFor("the replica is the master", async () =>
+    String(await replica?.command("ROLE").catch(() => "")).startsWith("master"),
+  );
+  // It counts commits only when the old master has come back, as its replica.
+  await mend();
+  await bench().allTakePart(daemons, FAILOVER_MS);
+  const { host } = await bench().recorder.answered(VIP, () => true, bench().now());
+  const after = await daemons.find((daemon) => daemon.host.name === host)?.holds();
+  expect(tokenOf(after)).toBeGreaterThan(before);
+  expect(bench().outOfTurnMs("a", from)).toBe(0);
 });

@@ -125,19 +125,25 @@ async function askSentinel({ ip, namespace }: Place, port: number): Promise<stri
 const SLOTS = 16_384;
 const BUS_PORT = 16_379;
 
-/** A cluster of three masters, between which the slots are shared out. */
-export async function startRedisCluster(places: readonly Place[] = [HERE, HERE, HERE]): Promise<RedisGroup> {
+const MASTERS = 3;
+
+/** A cluster of three masters, between which the slots are shared out; further places are replicas of who has vipd's. */
+export async function startRedisCluster(
+  places: readonly Place[] = [HERE, HERE, HERE],
+  options = "",
+): Promise<RedisGroup> {
   const isRemote = places[0]?.namespace !== undefined;
   const buses = isRemote ? places.map(() => BUS_PORT) : await freePorts(places.length);
-  const options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+  const clustered = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
   const servers = await Promise.all(
-    places.map((place, i) => RedisServer.start([...DURABLE, ...options, "--cluster-port", String(buses[i])], place)),
+    places.map((place, i) => RedisServer.start([...DURABLE, ...clustered, "--cluster-port", String(buses[i])], place)),
   );
   const [first] = servers;
   if (first === undefined) throw new Error("no node");
-  const share = (i: number): number => Math.ceil((i * SLOTS) / servers.length);
+  const masters = servers.slice(0, MASTERS);
+  const share = (i: number): number => Math.ceil((i * SLOTS) / MASTERS);
   await Promise.all(
-    servers.map((server, i) => server.command("CLUSTER", "ADDSLOTSRANGE", String(share(i)), String(share(i + 1) - 1))),
+    masters.map((server, i) => server.command("CLUSTER", "ADDSLOTSRANGE", String(share(i)), String(share(i + 1) - 1))),
   );
   for (const [i, { place, port }] of servers.entries())
     await first.command("CLUSTER", "MEET", place.ip, String(port), String(buses[i]));
@@ -146,10 +152,11 @@ export async function startRedisCluster(places: readonly Place[] = [HERE, HERE, 
     return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${servers.length}`);
   };
   const slot = Number(await first.command("CLUSTER", "KEYSLOT", "{vipd}"));
+  const owner = masters.findLast((_server, i) => share(i) <= slot) ?? first;
   const group: RedisGroup = {
-    url: `redis+cluster://${servers.map(({ place, port }) => `${place.ip}:${port}`).join(",")}`,
+    url: `redis+cluster://${servers.map(({ place, port }) => `${place.ip}:${port}`).join(",")}${options}`,
     servers,
-    master: () => Promise.resolve(servers.findLast((_server, i) => share(i) <= slot) ?? first),
+    master: () => Promise.resolve(owner),
     ready: () =>
       waitFor("every node sees the whole cluster", async () =>
         (await Promise.all(servers.map(isWhole))).every(Boolean),
@@ -157,5 +164,12 @@ export async function startRedisCluster(places: readonly Place[] = [HERE, HERE, 
     close: async () => void (await Promise.all(servers.map((server) => server.close()))),
   };
   await group.ready();
+  const replicas = servers.slice(MASTERS);
+  const id = String(await owner.command("CLUSTER", "MYID"));
+  for (const replica of replicas) await replica.command("CLUSTER", "REPLICATE", id);
+  await waitFor("the replicas are connected", async () => {
+    const info = String(await owner.command("INFO", "replication"));
+    return (info.match(/state=online/gu) ?? []).length === replicas.length;
+  });
   return group;
 }
