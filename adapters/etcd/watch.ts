@@ -1,4 +1,7 @@
 // A watch on one endpoint: a hint, and told to be over whenever it may have missed something.
+//
+// etcd lets a watch that begins in the past catch up only ten times a second, and meanwhile tells it nothing. So there are two
+// on one stream: one from the present, for as long as the one from the past has not told anything yet.
 
 import type { IKeyValue, IWatchResponse } from "etcd3";
 import { MAX_PENDING_CHANGES } from "../../src/base/bounds.ts";
@@ -33,14 +36,18 @@ export async function* watchEndpoint(
   const onAbort = (): void => news.end("");
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
+  const lanes = new Lanes(() => stream.write({ cancel_request: { watch_id: lanes.quick } }));
   stream.on("data", (response) => {
-    if (response.created) clearTimeout(tooLate);
-    news.take(response, timeline, isOwn);
+    if (response.created && lanes.created(response.watch_id)) clearTimeout(tooLate);
+    const fresh = lanes.sift(response);
+    if (fresh !== undefined) news.take(fresh, timeline, isOwn);
+    if (lanes.isStuck) news.end("etcd does not let a watch catch up");
   });
   stream.on("error", (error) => news.end(messageOf(error)));
   stream.on("end", () => news.end("etcd ended the watch"));
   try {
     const from = BigInt(inward(timeline, since)) + 1n;
+    stream.write({ create_request: rangeOf(prefix) });
     stream.write({ create_request: { ...rangeOf(prefix), start_revision: String(from), progress_notify: true } });
     for (;;) {
       const next = await news.next();
@@ -54,6 +61,48 @@ export async function* watchEndpoint(
     // Errors of a stream that is being given up have nobody left to tell.
     stream.on("error", () => {});
     stream.cancel();
+  }
+}
+
+/** The two watches of a stream, by the order in which etcd confirms them, and what the quick one has told already. */
+class Lanes {
+  quick = "";
+  private whole: string | undefined;
+  private readonly ahead = new Set<string>();
+  private readonly onCaughtUp: () => void;
+  private caughtUp = false;
+
+  constructor(onCaughtUp: () => void) {
+    this.onCaughtUp = onCaughtUp;
+  }
+
+  /** The one from the past tells nothing, while the one from the present tells ever more. */
+  get isStuck(): boolean {
+    return this.ahead.size > MAX_PENDING_CHANGES;
+  }
+
+  /** True when both are confirmed. */
+  created(id: string): boolean {
+    if (this.quick === "") this.quick = id;
+    else this.whole = id;
+    return this.whole !== undefined;
+  }
+
+  /** What of a response has not been told yet; `undefined`: it is of a watch that is not needed any more. */
+  sift(response: IWatchResponse): IWatchResponse | undefined {
+    const revisions = response.events.map(({ kv }) => kv.mod_revision);
+    if (response.watch_id === this.quick) {
+      if (this.caughtUp) return undefined;
+      for (const revision of revisions) this.ahead.add(revision);
+      return response;
+    }
+    const events = response.events.filter(({ kv }) => !this.ahead.has(kv.mod_revision));
+    for (const revision of revisions) this.ahead.delete(revision);
+    if (response.events.length > 0 && !this.caughtUp) {
+      this.caughtUp = true;
+      this.onCaughtUp();
+    }
+    return { ...response, events };
   }
 }
 

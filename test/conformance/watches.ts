@@ -1,7 +1,7 @@
 // Watches: a hint, but an honest one. What they tell is true, and what they cannot tell they say.
 
 import { describe, expect, test } from "vitest";
-import type { Change, Store } from "../../src/ports/store.ts";
+import type { Change, Revision, Store } from "../../src/ports/store.ts";
 import { Follower } from "./follower.ts";
 import { committed, type Harness, PATIENT, put } from "./harness.ts";
 
@@ -53,6 +53,21 @@ export function describeWatches(current: () => Harness): void {
       const follower = new Follower(store, "", since);
       await follower.until(({ changes }) => changes.length > 0);
       expect(follower.changes).toEqual([{ key: "c", value: "1", version }]);
+      await follower.stop();
+    });
+
+    test("a watch that begins in the past, while commits go on, tells each of them once", async () => {
+      const store = await current().open();
+      const since = await put(store, "begin", "1");
+      const told: Revision[] = [];
+      for (let i = 0; i < 30; i += 1) told.push(await put(store, `past${i}`, "1"));
+      const follower = new Follower(store, "", since);
+      for (let i = 0; i < 60; i += 1) told.push(await put(store, `now${i}`, "1"));
+      await follower.until(({ changes }) => changes.length >= told.length);
+      const last = await put(store, "end", "1");
+      await follower.until(({ changes }) => changes.at(-1)?.version === last);
+      const versions = follower.changes.map(({ version }) => version).toSorted((a, b) => (a < b ? -1 : 1));
+      expect(versions).toEqual([...told, last]);
       await follower.stop();
     });
 
