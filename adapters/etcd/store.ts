@@ -177,6 +177,7 @@ export class EtcdStore implements Store {
     const record = marker?.kvs[0];
     if (range === undefined || record === undefined) return undefined;
     const timeline = parseTimeline(record, header);
+    if (timeline === undefined) return undefined;
     if (timeline.epoch === floor.on && BigInt(header.revision) < floor.seen) return undefined;
     if (timeline.epoch !== this.seenOn) {
       this.seen = 0n;
@@ -200,7 +201,7 @@ export class EtcdStore implements Store {
     if (this.looksOnly) throw new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used");
     const record = response.responses[1]?.response_range.kvs[0];
     const compare = [record === undefined ? absent(TIMELINE_KEY) : atRevision(TIMELINE_KEY, record.mod_revision)];
-    const success = [{ request_put: { key: TIMELINE_KEY, value: newTimeline(Date.now()) } }];
+    const success = [{ request_put: { key: TIMELINE_KEY, value: newTimeline(Date.now(), response.header) } }];
     await this.endpoints.call(
       limits,
       () => true,

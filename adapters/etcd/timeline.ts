@@ -1,6 +1,7 @@
-// The timeline of an etcd, in a record of its own: a name, and what is added to etcd's revisions. A new timeline begins when
-// the record is missing (an etcd that is new, or lost its data) and when revisions have fallen (a backup was put back). Its
-// base is the wall clock's microseconds, which no etcd outruns by commits: so revisions only grow.
+// The timeline of an etcd, in a record of its own: a name, what is added to etcd's revisions, and the cluster that it began in.
+// A new timeline begins when the record is missing (an etcd that is new, or lost its data), when it is of another cluster
+// (a backup was put back into a new one), and when revisions have fallen (a backup was put back in place). Its base is the
+// wall clock's microseconds, which no etcd outruns by commits: so revisions only grow.
 
 import type { IKeyValue, IResponseHeader } from "etcd3";
 import { randomUUID } from "node:crypto";
@@ -19,14 +20,15 @@ export interface Timeline {
   readonly modRevision: string;
 }
 
-/** Reads the record. Throws "store-corrupt" when it is not of this form. */
-export function parseTimeline(record: IKeyValue, header: IResponseHeader): Timeline {
-  const match = /^1 ([0-9a-f-]{36}) (\d{1,20})$/u.exec(record.value.toString("utf8"));
+/** Reads the record; `undefined` when it is of another cluster. Throws "store-corrupt" when it is not of this form. */
+export function parseTimeline(record: IKeyValue, header: IResponseHeader): Timeline | undefined {
+  const match = /^1 ([0-9a-f-]{36}) (\d{1,20}) (\d{1,20})$/u.exec(record.value.toString("utf8"));
   if (match === null)
     throw new VipdError(
       "store-corrupt",
       `etcd: the record ${TIMELINE_KEY.toString()} is not of a form that this vipd knows`,
     );
+  if (match[3] !== header.cluster_id) return undefined;
   return {
     epoch: `${header.cluster_id}/${match[1] ?? ""}`,
     base: BigInt(match[2] ?? 0),
@@ -34,9 +36,9 @@ export function parseTimeline(record: IKeyValue, header: IResponseHeader): Timel
   };
 }
 
-/** The text of a new timeline that begins now. */
-export function newTimeline(wallMs: number): Buffer {
-  return Buffer.from(`1 ${randomUUID()} ${BigInt(wallMs) * 1_000n}`);
+/** The text of a new timeline that begins now, in the cluster that the header is of. */
+export function newTimeline(wallMs: number, { cluster_id: cluster }: IResponseHeader): Buffer {
+  return Buffer.from(`1 ${randomUUID()} ${BigInt(wallMs) * 1_000n} ${cluster}`);
 }
 
 /** etcd's revision as the core sees it. */

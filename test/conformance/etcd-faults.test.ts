@@ -147,6 +147,31 @@ describe("one member", () => {
   });
 });
 
+describe("a backup is put back", () => {
+  test.each([
+    ["in place: who has seen more begins a new timeline", undefined, true],
+    ["as another cluster: also who has seen nothing begins a new timeline", "another-cluster", false],
+  ])("%s, above all revisions that were given out", async (_what, token, sawMore) => {
+    const { cluster: made, store } = await begin(1);
+    await put(store, "k", "kept");
+    const { epoch } = await store.read("", PATIENT);
+    const file = made.backup();
+    for (let i = 0; i < 20; i += 1) await put(store, "k", `lost ${i}`);
+    const last = await put(store, "k", "lost");
+    await made.restore(file, token);
+    const reader = sawMore ? store : await open(made.url);
+    const after = await reader.read("", PATIENT).catch(() => reader.read("", PATIENT));
+    expect(after.epoch).not.toBe(epoch);
+    expect(after.revision).toBeGreaterThan(last);
+    expect(after.records).toMatchObject([{ key: "k", value: "kept" }]);
+    const stale = store.commit({ guards: [{ key: "k", version: last }], writes: [{ key: "k", value: "x" }] }, PATIENT);
+    await expect(stale.catch(() => ({ kind: "refused" }))).resolves.not.toMatchObject({ kind: "committed" });
+    expect(await put(reader, "k", "new")).toBeGreaterThan(last);
+    const other = await open(made.url);
+    await expect(other.read("", PATIENT)).resolves.toMatchObject({ epoch: after.epoch, records: [{ value: "new" }] });
+  });
+});
+
 describe("TLS and authentication", () => {
   test("a client certificate and a password let in; after a restart of etcd the store signs in anew", async () => {
     const { cluster: made } = await begin(1, true);
