@@ -19,6 +19,8 @@ export class Connection {
   readonly redis: Redis;
   private readonly hasWitnesses: boolean;
   private lastError: string | undefined;
+  /** Calls that wait for the connection. */
+  private readonly waiting = new Set<() => void>();
   private life: Life | undefined;
   private lastFacts: ServerFacts | undefined;
 
@@ -26,7 +28,10 @@ export class Connection {
     this.hasWitnesses = options.where.kind === "sentinel" || options.where.kind === "cluster";
     this.redis = makeRedis(options);
     this.redis.on("error", (error: Error) => (this.lastError = error.message));
-    this.redis.on("ready", () => (this.lastError = undefined));
+    this.redis.on("ready", () => {
+      this.lastError = undefined;
+      for (const done of [...this.waiting]) done();
+    });
     this.redis.on("close", () => this.forget());
   }
 
@@ -44,17 +49,22 @@ export class Connection {
   async ready(timeoutMs: number): Promise<void> {
     if (this.redis.status === "ready") return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
-      this.redis.once("ready", () => (clearTimeout(timer), resolve()));
+      const done = (): void => {
+        clearTimeout(timer);
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, timeoutMs);
+      this.waiting.add(done);
     });
   }
 
   /**
-   * The server's life, as soon as there is a connection; callers limit the wait. The next call finds it out again after
-   * `forget`. Begins an epoch where one is due, if it may.
+   * The server's life, as soon as there is a connection, within the time; callers limit the whole. The next call finds it out
+   * again after `forget`. Begins an epoch where one is due, if it may.
    */
-  async currentLife(mayBegin: boolean): Promise<Life> {
-    if (this.redis.status !== "ready") await new Promise<void>((resolve) => this.redis.once("ready", () => resolve()));
+  async currentLife(mayBegin: boolean, timeoutMs: number): Promise<Life> {
+    await this.ready(timeoutMs);
     this.life ??= await this.greet(mayBegin);
     return this.life;
   }
@@ -80,6 +90,7 @@ export class Connection {
 
   close(): void {
     this.redis.disconnect();
+    for (const done of [...this.waiting]) done();
   }
 
   private async greet(mayBegin: boolean): Promise<Life> {

@@ -58,7 +58,7 @@ export class RedisStore implements Store {
     const bounded = this.bounded(limits);
     try {
       return await within(bounded, async () => {
-        const found = (await this.ask(prefix)) ?? (await this.ask(prefix));
+        const found = (await this.ask(prefix, limits)) ?? (await this.ask(prefix, limits));
         if (found !== undefined) return found;
         throw new VipdError(
           "store-unavailable",
@@ -98,7 +98,7 @@ export class RedisStore implements Store {
 
   async examine(limits: CallLimits): Promise<readonly StoreRemark[]> {
     try {
-      const life = await within(this.bounded(limits), () => this.connection.currentLife(!this.looksOnly));
+      const life = await this.lifeFor(this.bounded(limits));
       const clockMs = life.clockOffsetUs / 1e3 + performance.now() - Date.now();
       return remarksOn(this.options, life, clockMs);
     } catch (error) {
@@ -123,15 +123,15 @@ export class RedisStore implements Store {
   /** What fails here fails before the commit is sent. */
   private async lifeFor(limits: CallLimits): Promise<Life> {
     try {
-      return await within(limits, () => this.connection.currentLife(!this.looksOnly));
+      return await within(limits, () => this.connection.currentLife(!this.looksOnly, limits.timeoutMs));
     } catch (error) {
       throw readFailure(error, this.connection.trouble);
     }
   }
 
   /** `undefined`: the server has begun a new life since it was greeted. */
-  private async ask(prefix: string): Promise<Snapshot | undefined> {
-    const { run } = await this.connection.currentLife(!this.looksOnly);
+  private async ask(prefix: string, { timeoutMs }: CallLimits): Promise<Snapshot | undefined> {
+    const { run } = await this.connection.currentLife(!this.looksOnly, timeoutMs);
     const answer = await this.connection.run(READ, [run, prefix]);
     if (answer === null) {
       this.connection.forget();

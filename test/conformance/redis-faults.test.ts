@@ -138,6 +138,24 @@ test("twenty outages: the same store works again each time, and keeps no more ha
   expect(handles()).toBeLessThanOrEqual(before + 3);
 }, 120_000);
 
+test("calls during an outage leave no listeners behind", async () => {
+  const server = await start();
+  const store = await open(server.url);
+  await put(store, "k", "1");
+  const warnings: string[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.name);
+  process.on("warning", onWarning);
+  try {
+    await server.kill();
+    for (let i = 0; i < 40; i += 1)
+      await expect(store.read("", { timeoutMs: 10 })).rejects.toMatchObject({ code: "store-unavailable" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
+  } finally {
+    process.off("warning", onWarning);
+  }
+});
+
 test("looking changes nothing, and says when there is nothing to look at", async () => {
   const server = await start();
   await server.command("FLUSHALL");
