@@ -56,6 +56,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
       ? "no nodes yet"
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST BEAT", "LEASE", "PART"], style), ...nodes]),
     view.warnings.map((warning) => style.warn(`! ${harmless(warning)}`)).join("\n"),
+    caveatLines(view, style).join("\n"),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -72,9 +73,13 @@ function headLines(view: FleetView, style: Style): readonly string[] {
         `seen by ${harmless(view.node)}, vipd ${harmless(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`,
       ),
     );
-  for (const caveat of store.guarantees.caveats)
-    lines.push(style.dim(`${harmless(store.guarantees.name)}: ${harmless(caveat)}`));
   return lines;
+}
+
+/** What the store, as it runs, cannot promise: last, for it is the same every day. */
+function caveatLines({ store }: FleetView, style: Style): readonly string[] {
+  const { name, caveats } = store.guarantees;
+  return caveats.map((caveat) => style.dim(`${harmless(name)}: ${harmless(caveat)}`));
 }
 
 function heading(names: readonly string[], style: Style): readonly Cell[] {

@@ -27,6 +27,19 @@ test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
   ]);
 });
 
+test("what the store cannot promise stands below everything else", async () => {
+  const desk = new Desk();
+  const { store } = fleetView();
+  const guarantees = { ...store.guarantees, name: "redis", caveats: ["it keeps nothing\u0007 over a restart"] };
+  desk.fleet().view = fleetView({ store: { ...store, guarantees }, warnings: ["two files differ"] });
+  expect(await desk.vipctl("status", "--store", STORE)).toBe(0);
+  expect(desk.out.lines.slice(-3)).toEqual([
+    "! two files differ",
+    "",
+    "redis: it keeps nothing\u{fffd} over a restart",
+  ]);
+});
+
 test("doubt and conflict are marked: a question mark, an exclamation mark, (gone)", async () => {
   const desk = new Desk();
   const gone = [{ node: "web2", priority: 100, eligible: true, alive: false, reason: null }];
