@@ -35,11 +35,18 @@ export class Bench {
     return machine;
   }
 
-  /** Starts one daemon on each host, with falling priorities, and waits until the first holds and the others back it. */
+  /**
+   * Starts one daemon on each host, with falling priorities, and waits until the first holds and the others back it. Where
+   * nobody pre-empts, the first joins before the others start, or they might be first.
+   */
   async startAll(settings: Partial<NodeSettings> = {}, more = ""): Promise<readonly DaemonProcess[]> {
-    const daemons = this.lan.hosts.map((host, i) =>
-      this.fleet.start(host, { vips: oneVip(200 - i * 20, more), ...settings }),
-    );
+    const daemons: DaemonProcess[] = [];
+    for (const [i, host] of this.lan.hosts.entries()) {
+      const daemon = this.fleet.start(host, { vips: oneVip(200 - i * 20, more), ...settings });
+      daemons.push(daemon);
+      if (i === 0 && more.includes("preempt: false"))
+        await daemon.until("has joined", ({ session }) => session.state === "live");
+    }
     const [first, ...others] = daemons;
     await first?.holds();
     await Promise.all(others.map((daemon) => daemon.backs()));
