@@ -42,6 +42,7 @@ test("vipctl(8): commands, their options, and exit codes", async () => {
       if (!helped.has(option)) expect(manual.source, command).toContain(`Fl -${option}`);
   }
   expect(exitCodesOf(manual)).toEqual(VIPCTL_EXIT_CODES.map(([code]) => String(code)));
+  expect(manual.source).toContain(".Cm doctor :\na failure was found");
 });
 
 test("vipd.yaml(5): every key", () => {

@@ -26,6 +26,12 @@ test("help is an answer, not an error; it tells every exit code", async () => {
   expect(desk.err.text).toBe("");
 });
 
+test("exit 1 is told to be the doctor's failure too", async () => {
+  const desk = new Desk();
+  await desk.vipctl("--help");
+  expect(desk.out.text).toMatch(/^ +1 .*doctor: a failure was found$/mu);
+});
+
 test("each command has help of its own", async () => {
   for (const command of ["who-owns", "status", "history", "step-down", "doctor", "version"]) {
     const desk = new Desk();

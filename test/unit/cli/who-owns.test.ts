@@ -116,6 +116,16 @@ test("--confirm: in words, too, it says who held it before", async () => {
   expect(desk.out.text).not.toContain("no beat of");
 });
 
+test("--confirm: where nobody holds it any more, it says who did", async () => {
+  const { desk, fleet, ask } = atStore(withWeb({}));
+  const run = ask("--confirm");
+  await fleet.feed.opened;
+  fleet.feed.push(withWeb(FREE, "58"));
+  expect(await run).toBe(1);
+  expect(desk.out.text).toContain("web is free");
+  expect(desk.out.text).toContain("it has just changed hands: web1 held it before");
+});
+
 test("--confirm: what is free needs no waiting", async () => {
   const { desk, ask } = atStore(withWeb(FREE));
   expect(await ask("--confirm", "--json")).toBe(1);
