@@ -167,8 +167,9 @@ function fleetPart(state: State, at: Moment): readonly Part[] {
   return [{ guards: [{ key, version }], writes: [{ key, value: encodeValue<FleetRecord>({ epoch }) }] }];
 }
 
-/** Whether, once these parts are written, nothing of this node is left but its session. */
+/** Whether, once these parts are written, nothing of this node is left but its session, in the store and on the host. */
 function leavesNothing(state: State, parts: readonly Part[]): boolean {
+  if (state.tenures.size > 0) return false;
   const giving = new Set(parts.flatMap((part) => part.gives ?? []));
   return [...state.mirror.elections.keys()].every(
     (election) => ownToken(state, election) === undefined || giving.has(election),

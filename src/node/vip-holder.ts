@@ -39,6 +39,8 @@ export class VipHolder {
   private readonly modules: VipModules;
   private readonly driver: Driver<VipState, VipEvent, VipEffect>;
   private readonly ending = new AbortController();
+  /** What the election is to be told. */
+  private readonly outbox: Extract<VipEffect, { type: "held" | "released" | "unfit" }>[] = [];
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly GuardedAddress[] = [];
 
@@ -52,6 +54,7 @@ export class VipHolder {
     this.driver = new Driver<VipState, VipEvent, VipEffect>(machine, initialVips(), {
       timers: modules.timers,
       perform: (effect) => this.perform(effect),
+      onRest: () => this.tell(),
     });
   }
 
@@ -124,7 +127,7 @@ export class VipHolder {
   }
 
   private perform(effect: VipEffect): void {
-    const { listener, log } = this.modules;
+    const { log } = this.modules;
     switch (effect.type) {
       case "bind":
         return this.attempt(effect.vip, () => this.bind(effect.vip, effect.lifetimeMs));
@@ -137,17 +140,23 @@ export class VipHolder {
       case "close":
         return this.attempt(effect.vip, () => this.closeVip(effect.vip));
       case "sweep":
-        return this.attempt(effect.vip, () =>
-          this.unbind(effect.vip, "was bound here but is not ours to hold: removed"),
-        );
+        return this.attempt(effect.vip, () => this.sweepVip(effect.vip));
       case "held":
-        return listener.held(effect.vip);
       case "released":
-        return listener.released(effect.vip, effect.reason);
       case "unfit":
-        return listener.unfit(effect.vip, effect.reason);
+        this.outbox.push(effect);
+        return;
       case "note":
         return log[effect.level === "warning" ? "warn" : "info"]({ vip: effect.vip }, effect.text);
+    }
+  }
+
+  /** Only at rest: what the election then decides is done at once, and not queued behind a fence that is about to open. */
+  private tell(): void {
+    const { listener } = this.modules;
+    for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
+      if (next.type === "held") listener.held(next.vip);
+      else listener[next.type](next.vip, next.reason);
     }
   }
 
@@ -201,6 +210,12 @@ export class VipHolder {
     this.modules.fence.close(this.addressesOf(vip));
     this.unbind(vip, undefined);
     this.post({ type: "closed", vip });
+  }
+
+  /** What is not held may have been opened by an earlier life: it is closed too. */
+  private sweepVip(vip: string): void {
+    this.modules.fence.close(this.addressesOf(vip));
+    this.unbind(vip, "was bound here but is not ours to hold: removed");
   }
 
   /** Removes the VIP's addresses; `remark` is logged for each that was there. */

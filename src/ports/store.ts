@@ -6,6 +6,7 @@
 // - a commit is applied whole or not at all, at one revision, greater than all before it;
 // - a read sees every commit that had settled before the read began (linearizable);
 // - revisions never fall, also over restarts and lost data; the versions of records are revisions;
+// - a commit that was sent before a new epoch began is never applied in it;
 // - a commit that may have been applied, or may be applied later, throws "outcome-unknown", never
 //   "store-unavailable", which promises that it was not and will not be applied;
 // - a watch may drop, repeat or reorder, but tells with a gap when changes are missing for good.

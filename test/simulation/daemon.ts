@@ -259,7 +259,7 @@ export class SimDaemon {
 
   private hear(event: HostEvent): void {
     this.vips.hear(event);
-    if (event.kind === "link-changed") for (const vip of this.config) this.stand(vip);
+    if (event.kind === "link-changed" || event.kind === "overrun") for (const vip of this.config) this.stand(vip);
   }
 
   private stand(vip: VipSetup): void {

@@ -116,8 +116,10 @@ export class Kernel {
 
   protect(ips: readonly string[]): void {
     this.change(() => {
-      for (const ip of ips) if (!this.guarded.has(ip)) this.openUntil.delete(ip);
-      this.guarded = new Set(ips);
+      const wanted = new Set(ips);
+      for (const ip of [...this.openUntil.keys()])
+        if (!this.guarded.has(ip) || !wanted.has(ip)) this.openUntil.delete(ip);
+      this.guarded = wanted;
     });
   }
 

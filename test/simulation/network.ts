@@ -28,6 +28,8 @@ export type Answer<T> =
 
 type CommitValue = ReturnType<StoreModel["commit"]>;
 
+const CONFLICT: CommitValue = { kind: "conflict" };
+
 /** The state of the ways to the store, shared by all, changed by faults. */
 export class Network {
   readonly world: World;
@@ -79,7 +81,10 @@ export class StoreLink {
   }
 
   commit(txn: Txn, timeoutMs: number, onAnswer: (answer: Answer<CommitValue>) => void): void {
-    this.call(timeoutMs, () => this.network.store.commit(txn), onAnswer);
+    const { store } = this.network;
+    const { epoch } = store;
+    // The contract: what was sent before a new timeline began is not applied in it.
+    this.call(timeoutMs, () => (store.epoch === epoch ? store.commit(txn) : CONFLICT), onAnswer);
   }
 
   /** Follows changes until the process dies; `null` is a gap. The result ends it. */
@@ -87,7 +92,11 @@ export class StoreLink {
     const { network } = this;
     const { world } = network;
     let latest = 0;
-    const stop = network.store.follow(prefix, since, (changes) => {
+    let ended = false;
+    const tell = (news: readonly Change[] | null): void => {
+      if (!ended) onNews(news);
+    };
+    const unfollow = network.store.follow(prefix, since, (changes) => {
       if (this.process.dead) return stop();
       const { weather } = network;
       const at = network.outage === "none" ? network.travel(this.host, "answers") : null;
@@ -95,10 +104,14 @@ export class StoreLink {
       const news = world.random.chance(weather.gapChance) ? null : changes;
       // Without reordering a watch is a stream: nothing arrives before what was sent earlier.
       latest = world.random.chance(weather.repeatChance) ? at : Math.max(at, latest);
-      world.at(latest, () => onNews(news), this.process);
+      world.at(latest, () => tell(news), this.process);
       if (world.random.chance(weather.repeatChance))
-        world.at(latest + 1 + world.random.next() * 50, () => onNews(news), this.process);
+        world.at(latest + 1 + world.random.next() * 50, () => tell(news), this.process);
     });
+    const stop = (): void => {
+      ended = true;
+      unfollow();
+    };
     return stop;
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { candidacy, ELECTION, Fleet, type Node, TTL_MS } from "./fleet.ts";
+import { candidacy, ELECTION, ELECTION_KEY, Fleet, type Node, TTL_MS } from "./fleet.ts";
 
 /** A holder "a" of priority 100, and others that do not pre-empt. */
 function begin(others: Readonly<Record<string, number>>): { fleet: Fleet; a: Node; others: readonly Node[] } {
@@ -240,6 +240,32 @@ describe("a node that may not hold any more", () => {
     const commits = a.commits.length;
     fleet.advance(30_000);
     expect(a.commits).toHaveLength(commits);
+  });
+
+  test("that stops keeps its session while its host still closes what the store gave to another", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy({ preempt: false }));
+    fleet.advance(1_000);
+    const b = fleet.start("b", candidacy({ preempt: false }));
+    fleet.advance(TTL_MS);
+    a.obliging = false;
+    fleet.put(ELECTION_KEY, {
+      ...fleet.record,
+      format: 1,
+      holder: "b",
+      incarnation: "b-1",
+      sinceWallMs: 0,
+      version: undefined,
+    });
+    fleet.advance(10);
+    expect(a.reasons).toEqual(["the store names another holder"]);
+    a.post({ type: "stop" });
+    fleet.advance(TTL_MS);
+    expect(fleet.session("a"), "an address is still bound").toBeDefined();
+    a.post({ type: "let-go", election: ELECTION });
+    fleet.advance(10);
+    expect(fleet.session("a")).toBeUndefined();
+    expect(b.holds).toBe(true);
   });
 
   test("that stops out of the store's reach still lets go at once", () => {
