@@ -55,7 +55,7 @@ export function readCertificates(
 }
 
 /** Makes sure that a URL has no other options than these. */
-export function assureKnown(params: URLSearchParams, known: readonly string[]): void {
+export function checkKnown(params: URLSearchParams, known: readonly string[]): void {
   for (const key of params.keys())
     if (!known.includes(key)) throw badUrl(`has an unknown option ${key}: there are ${known.join(", ")}`);
 }

@@ -1,4 +1,4 @@
-// Beats are writes, and etcd keeps every revision until somebody compacts. Where nobody does, one client of the fleets
+// Heartbeats are writes, and etcd keeps every revision until somebody compacts. Where nobody does, one client of the fleets
 // compacts what is older than the retention, as kube-apiserver does: the revision of one round ago stands in a record, and
 // only who moves that record on by compare-and-swap compacts up to it.
 

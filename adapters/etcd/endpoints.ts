@@ -4,7 +4,7 @@ import { noop } from "cockatiel";
 import { Etcd3, type IOptions } from "etcd3";
 import { VipdError } from "../../src/base/errors.ts";
 import type { CallLimits } from "../../src/ports/store.ts";
-import { within } from "../common/within.ts";
+import { withTimeout } from "../common/with-timeout.ts";
 import { fateOf } from "./failures.ts";
 import type { EtcdOptions } from "./url.ts";
 
@@ -76,7 +76,7 @@ export class Endpoints {
       const restMs = end - performance.now();
       try {
         const deadline = Date.now() + Math.max(1, Math.min(restMs, share));
-        return await within(limits, () => run(endpoint, { deadline }), restMs);
+        return await withTimeout(limits, () => run(endpoint, { deadline }), restMs);
       } catch (error) {
         // Who gives up has no complaint about the endpoint.
         if (limits.signal?.aborted === true) throw error;

@@ -3,7 +3,7 @@
 import type { Store } from "../../src/ports/store.ts";
 import { systemSecrets } from "../common/secrets.ts";
 import { EtcdStore } from "./store.ts";
-import { TIMELINE_KEY } from "./timeline.ts";
+import { EPOCH_KEY } from "./epoch.ts";
 import { type EtcdOptions, parseEtcdUrl as parse } from "./url.ts";
 
 export type { EtcdOptions } from "./url.ts";
@@ -17,14 +17,14 @@ export function parseEtcdUrl(url: string): EtcdOptions {
 }
 
 /**
- * Opens the store. A daemon may start before its etcd does: nothing is asked yet. `mustExist`: only look, write nothing, and
+ * Opens the store. A daemon may start before its etcd does: nothing is asked yet. `readOnly`: only look, write nothing, and
  * make sure that there is a fleet to look at; throws "store-unavailable" and "store-corrupt" then.
  */
-export async function openEtcdStore(options: EtcdOptions, { mustExist = false } = {}): Promise<Store> {
-  const store = new EtcdStore(options, mustExist);
-  if (!mustExist) return store;
+export async function openEtcdStore(options: EtcdOptions, { readOnly = false } = {}): Promise<Store> {
+  const store = new EtcdStore(options, readOnly);
+  if (!readOnly) return store;
   try {
-    await store.read(TIMELINE_KEY.toString(), { timeoutMs: LOOK_MS });
+    await store.read(EPOCH_KEY.toString(), { timeoutMs: LOOK_MS });
     return store;
   } catch (error) {
     await store.close();

@@ -3,7 +3,7 @@
 import type { ICompare, IRequestOp } from "etcd3";
 import { MAX_RECORDS } from "../../src/base/bounds.ts";
 import type { Guard, Txn } from "../../src/ports/store.ts";
-import { inward, type Timeline, TIMELINE_KEY } from "./timeline.ts";
+import { inward, type EpochRecord, EPOCH_KEY } from "./epoch.ts";
 
 /** Everything whose key begins with the prefix; etcd's own notation for all keys is a zero byte for both ends. */
 export function rangeOf(prefix: string): { key: Buffer; range_end: Buffer } {
@@ -18,18 +18,18 @@ export function rangeOf(prefix: string): { key: Buffer; range_end: Buffer } {
   return { key: Buffer.alloc(1), range_end: Buffer.alloc(1) };
 }
 
-/** The records under a prefix and the timeline, at one revision. */
+/** The records under a prefix and the epoch, at one revision. */
 export function readRequest(prefix: string): IRequestOp[] {
-  return [{ request_range: { ...rangeOf(prefix), limit: MAX_RECORDS + 2 } }, { request_range: { key: TIMELINE_KEY } }];
+  return [{ request_range: { ...rangeOf(prefix), limit: MAX_RECORDS + 2 } }, { request_range: { key: EPOCH_KEY } }];
 }
 
-/** A commit on a timeline that is still the one that the guards' versions are of. */
+/** A commit on an epoch that is still the one that the guards' versions are of. */
 export function commitRequest(
   { guards, writes }: Txn,
-  timeline: Timeline,
+  epoch: EpochRecord,
 ): { compare: ICompare[]; success: IRequestOp[] } {
   return {
-    compare: [atRevision(TIMELINE_KEY, timeline.modRevision), ...guards.map((guard) => comparison(guard, timeline))],
+    compare: [atRevision(EPOCH_KEY, epoch.modRevision), ...guards.map((guard) => comparison(guard, epoch))],
     success: writes.map(({ key, value }) =>
       value === null
         ? { request_delete_range: { key: Buffer.from(key) } }
@@ -48,10 +48,10 @@ export function absent(key: Buffer): ICompare {
   return { key, target: "Create", result: "Equal", create_revision: "0" };
 }
 
-/** A version of before the timeline is one that no record has: such a guard must fail, not match an absent record. */
-function comparison({ key, version }: Guard, timeline: Timeline): ICompare {
+/** A version of before the epoch is one that no record has: such a guard must fail, not match an absent record. */
+function comparison({ key, version }: Guard, epoch: EpochRecord): ICompare {
   if (version === null) return absent(Buffer.from(key));
-  const revision = inward(timeline, version);
+  const revision = inward(epoch, version);
   return revision === "0"
     ? { key: Buffer.from(key), target: "Mod", result: "Less", mod_revision: "0" }
     : atRevision(Buffer.from(key), revision);

@@ -12,25 +12,25 @@ import type {
   Store,
   StoredRecord,
   StoreGuarantees,
-  StoreRemark,
+  StoreFinding,
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
-import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
-import { within } from "../common/within.ts";
+import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { withTimeout } from "../common/with-timeout.ts";
 import { Compaction, COMPACTION_KEY } from "./compaction.ts";
 import { type Attempt, type Endpoint, Endpoints } from "./endpoints.ts";
 import { judgeMembers, wordOf } from "./examine.ts";
 import { commitFailure, fateOf, readFailure } from "./failures.ts";
 import { absent, atRevision, commitRequest, readRequest } from "./requests.ts";
-import { inward, newTimeline, outward, parseTimeline, type Timeline, TIMELINE_KEY } from "./timeline.ts";
+import { inward, newEpoch, outward, parseEpoch, type EpochRecord, EPOCH_KEY } from "./epoch.ts";
 import type { EtcdOptions } from "./url.ts";
 import { watchEndpoint } from "./watch.ts";
 
 /** A look at etcd's revision before a watch ends by then, in milliseconds. */
 const LOOK_MS = 2_000;
 
-const OWN_KEYS = new Set([TIMELINE_KEY.toString(), COMPACTION_KEY.toString()]);
+const OWN_KEYS = new Set([EPOCH_KEY.toString(), COMPACTION_KEY.toString()]);
 
 /** A fleet's view of an etcd. */
 export class EtcdStore implements Store {
@@ -38,19 +38,19 @@ export class EtcdStore implements Store {
   private readonly endpoints: Endpoints;
   private readonly compaction: Compaction | undefined;
   private readonly ending = new AbortController();
-  private readonly looksOnly: boolean;
-  private timeline: Timeline | undefined;
-  /** The greatest revision of etcd's own that this client has seen, and on which timeline. */
+  private readonly readOnly: boolean;
+  private epoch: EpochRecord | undefined;
+  /** The greatest revision of etcd's own that this client has seen, and on which epoch. */
   private seen = 0n;
   private seenOn = "";
 
-  /** `looksOnly`: nothing is written. */
-  constructor(options: EtcdOptions, looksOnly: boolean) {
+  /** `readOnly`: nothing is written. */
+  constructor(options: EtcdOptions, readOnly: boolean) {
     this.options = options;
     this.endpoints = new Endpoints(options);
-    this.looksOnly = looksOnly;
+    this.readOnly = readOnly;
     this.compaction =
-      options.compact === "auto" && !looksOnly ? new Compaction(this.endpoints, options.retentionMs) : undefined;
+      options.compact === "auto" && !readOnly ? new Compaction(this.endpoints, options.retentionMs) : undefined;
   }
 
   get guarantees(): StoreGuarantees {
@@ -81,7 +81,7 @@ export class EtcdStore implements Store {
         );
         const snapshot = this.accept(response, floor);
         if (snapshot !== undefined) return snapshot;
-        await this.beginTimeline(response, bounded);
+        await this.beginEpoch(response, bounded);
       }
     } catch (error) {
       if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up by the caller", {}, error);
@@ -90,21 +90,21 @@ export class EtcdStore implements Store {
   }
 
   async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
-    assureWithinBounds(txn);
+    checkWithinBounds(txn);
     const bounded = this.bounded(limits);
-    const timeline = this.timeline ?? (await this.firstTimeline(limits));
+    const epoch = this.epoch ?? (await this.firstEpoch(limits));
     try {
       const movable = (error: unknown): boolean => ["unsent", "dropped", "signed-out"].includes(fateOf(error));
       const { succeeded, header } = await this.endpoints.call(bounded, movable, ({ client }, attempt) =>
-        client.kv.txn({ ...commitRequest(txn, timeline), failure: [] }, attempt),
+        client.kv.txn({ ...commitRequest(txn, epoch), failure: [] }, attempt),
       );
       if (!succeeded) {
-        // A guard may have failed because the timeline is another: the next call finds out.
-        this.timeline = undefined;
+        // A guard may have failed because the epoch is another: the next call finds out.
+        this.epoch = undefined;
         return { kind: "conflict" };
       }
       this.note(header.revision);
-      return { kind: "committed", revision: outward(timeline, header.revision), epoch: timeline.epoch };
+      return { kind: "committed", revision: outward(epoch, header.revision), epoch: epoch.name };
     } catch (error) {
       throw commitFailure(error, this.endpoints.address);
     }
@@ -112,39 +112,39 @@ export class EtcdStore implements Store {
 
   async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const either = AbortSignal.any([signal, this.ending.signal]);
-    const { timeline } = this;
+    const { epoch } = this;
     if (either.aborted) return;
-    if (timeline === undefined) {
-      yield { kind: "gap", reason: "etcd's timeline is not known yet" };
+    if (epoch === undefined) {
+      yield { kind: "gap", reason: "etcd's epoch is not known yet" };
       return;
     }
     const isOwn = (key: string): boolean => OWN_KEYS.has(key);
     try {
       // etcd would wait for a revision that is still to come; here it is one that was lost.
-      if (BigInt(inward(timeline, since)) > this.seen)
-        await this.read(TIMELINE_KEY.toString(), { timeoutMs: LOOK_MS, signal: either });
-      if (BigInt(inward(timeline, since)) > this.seen) {
+      if (BigInt(inward(epoch, since)) > this.seen)
+        await this.read(EPOCH_KEY.toString(), { timeoutMs: LOOK_MS, signal: either });
+      if (BigInt(inward(epoch, since)) > this.seen) {
         yield { kind: "gap", reason: "etcd is behind what has been seen of it" };
         return;
       }
-      yield* watchEndpoint(this.endpoints.use(), { prefix, since, timeline, isOwn }, either);
+      yield* watchEndpoint(this.endpoints.use(), { prefix, since, epoch, isOwn }, either);
     } catch (error) {
       if (!either.aborted) yield { kind: "gap", reason: readFailure(error, this.endpoints.address).message };
     }
   }
 
   /** Asks every endpoint; one that does not answer is a remark, not an error. */
-  async examine(limits: CallLimits): Promise<readonly StoreRemark[]> {
+  async examine(limits: CallLimits): Promise<readonly StoreFinding[]> {
     const bounded = this.bounded(limits);
     const deadline = Date.now() + limits.timeoutMs;
     const members = await Promise.all(
       this.endpoints
         .all()
         .map(({ address, client }) =>
-          wordOf(address, () => within(bounded, () => client.maintenance.status({ deadline }))),
+          wordOf(address, () => withTimeout(bounded, () => client.maintenance.status({ deadline }))),
         ),
     );
-    const baseMs = this.timeline === undefined ? null : Number(this.timeline.base / 1_000n);
+    const baseMs = this.epoch === undefined ? null : Number(this.epoch.base / 1_000n);
     return judgeMembers(members, this.options, { baseMs, wallMs: Date.now() });
   }
 
@@ -163,32 +163,32 @@ export class EtcdStore implements Store {
     return { timeoutMs: limits.timeoutMs, signal };
   }
 
-  /** Before the first read a commit has no timeline to insist on. It reads, and surely commits nothing if that fails. */
-  private async firstTimeline(limits: CallLimits): Promise<Timeline> {
-    await this.read(TIMELINE_KEY.toString(), limits);
-    if (this.timeline === undefined) throw new VipdError("store-unavailable", "etcd's timeline is not known");
-    return this.timeline;
+  /** Before the first read a commit has no epoch to insist on. It reads, and surely commits nothing if that fails. */
+  private async firstEpoch(limits: CallLimits): Promise<EpochRecord> {
+    await this.read(EPOCH_KEY.toString(), limits);
+    if (this.epoch === undefined) throw new VipdError("store-unavailable", "etcd's epoch is not known");
+    return this.epoch;
   }
 
-  /** The snapshot of an answer; `undefined` when a new timeline is due first. `floor`: what was seen before it was asked. */
+  /** The snapshot of an answer; `undefined` when a new epoch is due first. `floor`: what was seen before it was asked. */
   private accept(response: ITxnResponse, floor: { readonly seen: bigint; readonly on: string }): Snapshot | undefined {
     const { header } = response;
     const [range, marker] = response.responses.map((part) => part.response_range);
     const record = marker?.kvs[0];
     if (range === undefined || record === undefined) return undefined;
-    const timeline = parseTimeline(record, header);
-    if (timeline === undefined) return undefined;
-    if (timeline.epoch === floor.on && BigInt(header.revision) < floor.seen) return undefined;
-    if (timeline.epoch !== this.seenOn) {
+    const epoch = parseEpoch(record, header);
+    if (epoch === undefined) return undefined;
+    if (epoch.name === floor.on && BigInt(header.revision) < floor.seen) return undefined;
+    if (epoch.name !== this.seenOn) {
       this.seen = 0n;
-      this.seenOn = timeline.epoch;
+      this.seenOn = epoch.name;
     }
-    this.timeline = timeline;
+    this.epoch = epoch;
     this.note(header.revision);
     if (range.kvs.length > MAX_RECORDS + 1)
       throw new VipdError("store-corrupt", `etcd: more than ${MAX_RECORDS} records`);
-    const records = range.kvs.map((kv) => recordOf(kv, timeline)).filter(({ key }) => !OWN_KEYS.has(key));
-    return { revision: outward(timeline, header.revision), epoch: timeline.epoch, records };
+    const records = range.kvs.map((kv) => recordOf(kv, epoch)).filter(({ key }) => !OWN_KEYS.has(key));
+    return { revision: outward(epoch, header.revision), epoch: epoch.name, records };
   }
 
   private note(revision: string): void {
@@ -196,12 +196,12 @@ export class EtcdStore implements Store {
     if (seen > this.seen) this.seen = seen;
   }
 
-  /** Writes the record of a new timeline, unless somebody else has done so meanwhile. */
-  private async beginTimeline(response: ITxnResponse, limits: CallLimits): Promise<void> {
-    if (this.looksOnly) throw new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used");
+  /** Writes the record of a new epoch, unless somebody else has done so meanwhile. */
+  private async beginEpoch(response: ITxnResponse, limits: CallLimits): Promise<void> {
+    if (this.readOnly) throw new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used");
     const record = response.responses[1]?.response_range.kvs[0];
-    const compare = [record === undefined ? absent(TIMELINE_KEY) : atRevision(TIMELINE_KEY, record.mod_revision)];
-    const success = [{ request_put: { key: TIMELINE_KEY, value: newTimeline(Date.now(), response.header) } }];
+    const compare = [record === undefined ? absent(EPOCH_KEY) : atRevision(EPOCH_KEY, record.mod_revision)];
+    const success = [{ request_put: { key: EPOCH_KEY, value: newEpoch(Date.now(), response.header) } }];
     await this.endpoints.call(
       limits,
       () => true,
@@ -214,10 +214,10 @@ function readOn({ client }: Endpoint, prefix: string, attempt: Attempt): Promise
   return client.kv.txn({ compare: [], success: readRequest(prefix), failure: [] }, attempt);
 }
 
-function recordOf(kv: IKeyValue, timeline: Timeline): StoredRecord {
+function recordOf(kv: IKeyValue, epoch: EpochRecord): StoredRecord {
   return {
     key: kv.key.toString("utf8"),
     value: kv.value.toString("utf8"),
-    version: outward(timeline, kv.mod_revision),
+    version: outward(epoch, kv.mod_revision),
   };
 }

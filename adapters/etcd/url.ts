@@ -1,7 +1,7 @@
 // What an `etcd:` URL says: etcd://h1:2379,h2:2379 or etcds:// with TLS; options after the question mark.
 
 import {
-  assureKnown,
+  checkKnown,
   badUrl as bad,
   decodeUser,
   PASSWORD_VARIABLE,
@@ -32,7 +32,7 @@ export function parseEtcdUrl(url: string, secrets: SecretSources): EtcdOptions {
   if (match === null) throw bad(`is no etcd URL: write one such as ${EXAMPLE}`);
   const [, scheme, user, hosts = "", query = ""] = match;
   const params = new URLSearchParams(query);
-  assureKnown(params, KNOWN);
+  checkKnown(params, KNOWN);
   const compact = params.get("compact") ?? "auto";
   if (compact !== "auto" && compact !== "off") throw bad("has compact neither auto nor off");
   const retentionMs = Number(params.get("retentionMs") ?? RETENTION_MS);

@@ -9,7 +9,7 @@ import { messageOf } from "../../src/base/errors.ts";
 import type { Change, Revision, WatchEvent } from "../../src/ports/store.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { rangeOf } from "./requests.ts";
-import { inward, outward, type Timeline } from "./timeline.ts";
+import { inward, outward, type EpochRecord } from "./epoch.ts";
 
 /** A server that has not confirmed a watch by then is not asked any longer, in milliseconds. */
 const CREATE_MS = 5_000;
@@ -18,7 +18,7 @@ const CREATE_MS = 5_000;
 export interface WatchOptions {
   readonly prefix: string;
   readonly since: Revision;
-  readonly timeline: Timeline;
+  readonly epoch: EpochRecord;
   /** Keys beside the fleets' records. */
   readonly isOwn: (key: string) => boolean;
 }
@@ -29,7 +29,7 @@ export async function* watchEndpoint(
   options: WatchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent> {
-  const { prefix, since, timeline, isOwn } = options;
+  const { prefix, since, epoch, isOwn } = options;
   const news = new News();
   const stream = await endpoint.client.watchClient.watch();
   const tooLate = setTimeout(() => news.end("etcd did not confirm the watch"), CREATE_MS);
@@ -40,13 +40,13 @@ export async function* watchEndpoint(
   stream.on("data", (response) => {
     if (response.created && lanes.created(response.watch_id)) clearTimeout(tooLate);
     const fresh = lanes.sift(response);
-    if (fresh !== undefined) news.take(fresh, timeline, isOwn);
+    if (fresh !== undefined) news.take(fresh, epoch, isOwn);
     if (lanes.isStuck) news.end("etcd does not let a watch catch up");
   });
   stream.on("error", (error) => news.end(messageOf(error)));
   stream.on("end", () => news.end("etcd ended the watch"));
   try {
-    const from = BigInt(inward(timeline, since)) + 1n;
+    const from = BigInt(inward(epoch, since)) + 1n;
     stream.write({ create_request: rangeOf(prefix) });
     stream.write({ create_request: { ...rangeOf(prefix), start_revision: String(from), progress_notify: true } });
     for (;;) {
@@ -112,11 +112,11 @@ class News {
   private ended: string | undefined;
   private wake: () => void = () => {};
 
-  take(response: IWatchResponse, timeline: Timeline, isOwn: (key: string) => boolean): void {
+  take(response: IWatchResponse, epoch: EpochRecord, isOwn: (key: string) => boolean): void {
     if (response.canceled || response.compact_revision !== "0")
       return this.end(`etcd ended the watch: ${response.cancel_reason ?? "its history was compacted"}`);
     for (const { type, kv } of response.events) {
-      const change = changeOf(type === "Delete", kv, timeline);
+      const change = changeOf(type === "Delete", kv, epoch);
       if (!isOwn(change.key)) this.changes.push(change);
     }
     if (this.changes.length > MAX_PENDING_CHANGES) this.end("too many changes at once");
@@ -138,7 +138,7 @@ class News {
   }
 }
 
-function changeOf(isDeletion: boolean, kv: IKeyValue, timeline: Timeline): Change {
-  const version = outward(timeline, kv.mod_revision);
+function changeOf(isDeletion: boolean, kv: IKeyValue, epoch: EpochRecord): Change {
+  const version = outward(epoch, kv.mod_revision);
   return { key: kv.key.toString("utf8"), value: isDeletion ? null : kv.value.toString("utf8"), version };
 }

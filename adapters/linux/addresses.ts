@@ -29,7 +29,7 @@ export class KernelAddresses implements AddressTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
 
   /**
-   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that is harmless only
+   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that is escapeControl only
    * because the fence, and not the presence of the address, decides whether this host answers.
    */
   bind(address: VipAddress, lifetimeMs: number): void {

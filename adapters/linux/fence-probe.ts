@@ -73,7 +73,7 @@ export function describeFence({ kind, flags }: FenceKind): FenceInfo {
     "interfaces without Ethernet headers (tunnels) are fenced only when a VIP is configured on them",
     flushProof
       ? "while no vipd runs, `nft flush ruleset` takes the fence away"
-      : "`nft flush ruleset` takes the fence away until the next beat puts it up again",
+      : "`nft flush ruleset` takes the fence away until the next heartbeat puts it up again",
     "time that the whole machine spends suspended does not count against an open fence",
   ];
   return {

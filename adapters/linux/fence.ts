@@ -55,7 +55,7 @@ export interface FenceOptions {
 }
 
 /** What a fence needs. */
-export interface FenceModules {
+export interface FenceDeps {
   readonly clock: Clock;
   /** The links of the host, now. */
   readonly links: () => readonly LinkRecord[];
@@ -69,11 +69,11 @@ export interface FenceModules {
  * Finds out what this kernel can carry, and makes the fence's object; nothing is in force before protect().
  * Throws "fence" when another living process owns the fence, "privilege" without CAP_NET_ADMIN.
  */
-export function createFence(options: FenceOptions, modules: FenceModules): Fence {
+export function createFence(options: FenceOptions, deps: FenceDeps): Fence {
   const nft = new Nftables();
   try {
-    const kind = probeFence(nft, options.mode, options.table, modules.ownable ?? true);
-    const fence = new KernelFence(kind, fenceParts(kind.kind, options.table), nft, modules);
+    const kind = probeFence(nft, options.mode, options.table, deps.ownable ?? true);
+    const fence = new KernelFence(kind, fenceParts(kind.kind, options.table), nft, deps);
     fence.refuseForeignOwner();
     return fence;
   } catch (error) {
@@ -87,18 +87,18 @@ class KernelFence implements Fence {
   readonly #kind: FenceKind;
   readonly #parts: readonly [Part, ...Part[]];
   readonly #nft: Nftables;
-  readonly #modules: FenceModules;
+  readonly #deps: FenceDeps;
   #standing: Standing | undefined;
-  /** Key of the next armed element. Begins at the clock, so that it differs from those of an earlier life. */
+  /** Key of the next armed element. Begins at the clock, so that it differs from those of an earlier process. */
   #nextArm: number;
 
-  constructor(kind: FenceKind, parts: readonly [Part, ...Part[]], nft: Nftables, modules: FenceModules) {
+  constructor(kind: FenceKind, parts: readonly [Part, ...Part[]], nft: Nftables, deps: FenceDeps) {
     this.info = describeFence(kind);
     this.#kind = kind;
     this.#parts = parts;
     this.#nft = nft;
-    this.#modules = modules;
-    this.#nextArm = Math.floor(modules.clock.now() * 1000) % 0x1_0000_0000;
+    this.#deps = deps;
+    this.#nextArm = Math.floor(deps.clock.now() * 1000) % 0x1_0000_0000;
   }
 
   /** Throws "fence" when a table belongs to another living process. */
@@ -114,7 +114,7 @@ class KernelFence implements Fence {
   protect(addresses: readonly VipAddress[]): void {
     this.refuseForeignOwner();
     for (let attempt = 1; ; attempt++) {
-      const links = linksToFence(this.#modules.links(), addresses);
+      const links = linksToFence(this.#deps.links(), addresses);
       const { requests, inspect } = buildFence(this.#nft, this.#parts, this.#kind.flags, links, addresses);
       const outcome = this.#nft.commit(requests);
       if (outcome.done) {
@@ -173,10 +173,10 @@ class KernelFence implements Fence {
     // Between arming and the commit every millisecond counts.
     const opening = this.#parts.map((part) => openIn(part, addresses));
     const key = this.#arm();
-    this.#modules.pause?.("armed");
-    const timeoutMs = Math.min(Math.floor(elapsedMs(this.#modules.clock.now(), until) - ARM_MS), MAX_OPEN_MS);
+    this.#deps.pause?.("armed");
+    const timeoutMs = Math.min(Math.floor(elapsedMs(this.#deps.clock.now(), until) - ARM_MS), MAX_OPEN_MS);
     if (timeoutMs < MIN_OPEN_MS) return "too-late";
-    this.#modules.pause?.("clock-read");
+    this.#deps.pause?.("clock-read");
     const outcome = this.#nft.commit([
       ...deleteElements(first.name, ARMED.name, [key]),
       ...opening.flatMap((open) => open(timeoutMs)),
@@ -192,7 +192,7 @@ class KernelFence implements Fence {
     this.#nextArm = (this.#nextArm + 1) % 0x1_0000_0000;
     const outcome = this.#nft.commit(addElements(first.name, ARMED.name, [key], ARMED_MS, true));
     if (outcome.done) return key;
-    // A key of an earlier life that has not run out yet: few, and gone within ARMED_MS.
+    // A key of an earlier process that has not run out yet: few, and gone within ARMED_MS.
     if (outcome.errno === EEXIST) return this.#arm();
     return this.#fail("arm", outcome.errno);
   }

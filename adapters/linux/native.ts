@@ -64,7 +64,7 @@ export interface Datagram {
   readonly lost: number;
 }
 
-/** A descriptor that is being watched; closing it twice is harmless. */
+/** A descriptor that is being watched; closing it twice is escapeControl. */
 export interface Watch {
   close(): void;
 }

@@ -61,7 +61,7 @@ const PROBE_INTERVAL_MS = 20;
 const BUFFER_BYTES = 2048;
 
 /** What the packet link needs. */
-export interface PacketModules {
+export interface PacketDeps {
   readonly clock: Clock;
   /** Asked before an announcement where the kernel's fence does not see AF_PACKET (`inet` fences). */
   readonly mayAnnounce?: (ip: string) => boolean;
@@ -76,15 +76,15 @@ interface Frame {
 
 /** ARP and NDP of the network namespace that the thread is in now; throws "privilege" without CAP_NET_RAW. */
 export class KernelPackets implements PacketLink {
-  readonly #modules: PacketModules;
+  readonly #deps: PacketDeps;
   readonly #links = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
   readonly #sender: Fd;
   /** By interface and family: those that are in use. */
-  readonly #ears = new Map<string, Ear>();
+  readonly #probeSockets = new Map<string, ProbeSocket>();
   #open = true;
 
-  constructor(modules: PacketModules) {
-    this.#modules = modules;
+  constructor(deps: PacketDeps) {
+    this.#deps = deps;
     this.#sender = openPacketSocket();
   }
 
@@ -94,7 +94,7 @@ export class KernelPackets implements PacketLink {
     const mac = link.ethernet ? parseMac(link.mac) : undefined;
     // No neighbours that would have to learn anything.
     if (mac === undefined) return true;
-    if (this.#modules.mayAnnounce?.(address.ip) === false) return false;
+    if (this.#deps.mayAnnounce?.(address.ip) === false) return false;
     return announcements(address, mac).every((frame) => this.#send(this.#sender, link, frame));
   }
 
@@ -105,21 +105,21 @@ export class KernelPackets implements PacketLink {
     if (mac === undefined) return [];
     const question = probeFrame(address, mac);
     const own = new Set(dumpLinks(this.#links).map((each) => each.mac));
-    const ear = this.#earFor(link, address);
+    const probeSocket = this.#earFor(link, address);
     const heard = new Map<string, Instant>();
-    const stopHearing = ear.listen(address, (claimant, at) => {
+    const stopHearing = probeSocket.listen(address, (claimant, at) => {
       if (!own.has(claimant) && !heard.has(claimant)) heard.set(claimant, at);
     });
     try {
-      const end = later(this.#modules.clock.now(), waitMs);
+      const end = later(this.#deps.clock.now(), waitMs);
       const interval = Math.min(PROBE_INTERVAL_MS, waitMs / PROBE_COUNT);
       for (let i = 0; i < PROBE_COUNT; i++) {
-        if (!this.#send(ear.fd, link, question))
+        if (!this.#send(probeSocket.fd, link, question))
           throw new VipdError("interface", `${link.name} sends nothing: it is down`, { interface: link.name });
         await pause(interval, signal);
       }
-      await pause(Math.max(0, end - this.#modules.clock.now()), signal);
-      ear.drain();
+      await pause(Math.max(0, end - this.#deps.clock.now()), signal);
+      probeSocket.drain();
       return [...heard].map(([mac, at]) => ({ mac, at }));
     } finally {
       stopHearing();
@@ -133,13 +133,13 @@ export class KernelPackets implements PacketLink {
     this.#links.close();
   }
 
-  #earFor(link: LinkRecord, { family }: VipAddress): Ear {
+  #earFor(link: LinkRecord, { family }: VipAddress): ProbeSocket {
     const key = `${link.index} ${family}`;
-    const known = this.#ears.get(key);
+    const known = this.#probeSockets.get(key);
     if (known !== undefined) return known;
-    const ear = new Ear(link, family, this.#modules.clock, () => this.#ears.delete(key));
-    this.#ears.set(key, ear);
-    return ear;
+    const probeSocket = new ProbeSocket(link, family, this.#deps.clock, () => this.#probeSockets.delete(key));
+    this.#probeSockets.set(key, probeSocket);
+    return probeSocket;
   }
 
   /** False when the fence (ENOBUFS) or a link that is down or gone kept the frame in. */
@@ -162,7 +162,7 @@ type Listener = (claimant: string, at: Instant) => void;
  * Listens for those who answer for addresses. Frames for other hosts are left out: the kernel marks so, too, those of a
  * VLAN that has no interface here, and who answers there holds another network's address.
  */
-class Ear {
+class ProbeSocket {
   readonly fd: Fd;
   readonly #clock: Clock;
   readonly #onClose: () => void;

@@ -1,13 +1,13 @@
 // A store's data in memory, shared by the Stores that are opened on it: records, a bounded log of their changes, and a
-// timeline. Everything is synchronous, so that a test or a simulation says exactly when a commit is applied.
+// epoch. Everything is synchronous, so that a test or a simulation says exactly when a commit is applied.
 
 import { MAX_PENDING_CHANGES } from "../../src/base/bounds.ts";
 import type { Change, CommitResult, Revision, Snapshot, StoredRecord, Txn } from "../../src/ports/store.ts";
-import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 
 /** What a backend begins with. */
 export interface MemoryOptions {
-  /** Names the first timeline; another one for each backend when not given. */
+  /** Names the first epoch; another one for each backend when not given. */
   readonly epoch?: string;
   /** The revision before the first commit. */
   readonly revision?: Revision;
@@ -38,7 +38,7 @@ export class MemoryBackend {
     this.logLength = logLength;
   }
 
-  /** Names the timeline that the data is on. */
+  /** Names the epoch that the data is on. */
   get epoch(): string {
     return this.epochs === 1 ? this.firstEpoch : `${this.firstEpoch}.${this.epochs}`;
   }
@@ -56,7 +56,7 @@ export class MemoryBackend {
 
   /** Applies a transaction whole, or finds it in conflict. Asserts that it is within the bounds. */
   commit(txn: Txn): CommitResult {
-    assureWithinBounds(txn);
+    checkWithinBounds(txn);
     if (txn.guards.some(({ key, version }) => (this.records.get(key)?.version ?? null) !== version))
       return { kind: "conflict" };
     const revision = this.lastRevision + 1n;
@@ -67,10 +67,10 @@ export class MemoryBackend {
     return { kind: "committed", revision, epoch: this.epoch };
   }
 
-  /** The changes under `prefix` after `since` on the timeline `epoch`, oldest first. */
+  /** The changes under `prefix` after `since` on the epoch `epoch`, oldest first. */
   changesAfter(prefix: string, since: Revision, epoch: string): Found {
     const gap = (reason: string): Found => ({ kind: "gap", reason });
-    if (epoch !== this.epoch) return gap("the store began a new timeline");
+    if (epoch !== this.epoch) return gap("the store began a new epoch");
     if (since < this.forgotten) return gap("the store no longer knows all changes since then");
     if (since > this.lastRevision) return gap("the store is behind what has been seen of it");
     const from = this.log.findLastIndex(({ version }) => version <= since) + 1;
@@ -92,7 +92,7 @@ export class MemoryBackend {
     });
   }
 
-  /** The data are put back to `records` as they once were (to nothing, say), and a new timeline begins at a higher revision. */
+  /** The data are put back to `records` as they once were (to nothing, say), and a new epoch begins at a higher revision. */
   beginEpoch(records: readonly StoredRecord[] = []): void {
     this.epochs += 1;
     this.lastRevision += 1n;

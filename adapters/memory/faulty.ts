@@ -40,27 +40,27 @@ export const NO_FAULTS: Readonly<Faults> = {
 };
 
 /** What a faulty store works with. */
-export interface FaultyModules {
+export interface FaultyDeps {
   readonly timers: Timers;
   readonly random: Random;
   readonly faults: Faults;
 }
 
 /** `store` as it looks through the given faults. Closing it closes `store`. */
-export function faultyStore(store: Store, modules: FaultyModules): Store {
-  return new FaultyStore(store, modules);
+export function faultyStore(store: Store, deps: FaultyDeps): Store {
+  return new FaultyStore(store, deps);
 }
 
 type Ending = "timeout" | "aborted" | "closed";
 
 class FaultyStore implements Store {
   private readonly store: Store;
-  private readonly modules: FaultyModules;
+  private readonly deps: FaultyDeps;
   private readonly ending = new AbortController();
 
-  constructor(store: Store, modules: FaultyModules) {
+  constructor(store: Store, deps: FaultyDeps) {
     this.store = store;
-    this.modules = modules;
+    this.deps = deps;
   }
 
   get guarantees(): Store["guarantees"] {
@@ -68,8 +68,8 @@ class FaultyStore implements Store {
   }
 
   async read(prefix: string, limits: CallLimits): Promise<Snapshot> {
-    const { random, faults } = this.modules;
-    this.assureSendable(limits);
+    const { random, faults } = this.deps;
+    this.checkSendable(limits);
     const [lost, silent] = [random.chance(faults.lossChance), random.chance(faults.silenceChance)];
     const work = async (): Promise<Snapshot> => {
       await this.travel();
@@ -83,8 +83,8 @@ class FaultyStore implements Store {
   }
 
   async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
-    const { random, faults } = this.modules;
-    this.assureSendable(limits);
+    const { random, faults } = this.deps;
+    this.checkSendable(limits);
     const [lost, silent] = [random.chance(faults.lossChance), random.chance(faults.silenceChance)];
     const work = async (): Promise<CommitResult> => {
       await this.travel();
@@ -98,7 +98,7 @@ class FaultyStore implements Store {
   }
 
   async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-    const { random, faults } = this.modules;
+    const { random, faults } = this.deps;
     const either = AbortSignal.any([signal, this.ending.signal]);
     let held: WatchEvent | undefined;
     for await (const event of this.store.watch(prefix, since, either)) {
@@ -127,7 +127,7 @@ class FaultyStore implements Store {
 
   /** The answer never comes; the commit was applied, was lost, or is applied when nobody waits for it any more. */
   private async vanish(txn: Txn, timeoutMs: number): Promise<never> {
-    const { random, faults } = this.modules;
+    const { random, faults } = this.deps;
     const fate = random.pick(["applied", "lost", "late"] as const);
     if (fate === "late") await this.wait(timeoutMs + random.next() * faults.lateMs);
     // Whatever comes of it, nobody is told: that is the fault.
@@ -135,18 +135,18 @@ class FaultyStore implements Store {
     return silence();
   }
 
-  private assureSendable({ signal }: CallLimits): void {
+  private checkSendable({ signal }: CallLimits): void {
     if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed");
     if (signal?.aborted === true) throw new VipdError("aborted", "given up before the store was asked");
   }
 
   private travel(): Promise<void> {
-    const [low, high] = this.modules.faults.delayMs;
-    return high === 0 ? Promise.resolve() : this.wait(low + this.modules.random.next() * (high - low));
+    const [low, high] = this.deps.faults.delayMs;
+    return high === 0 ? Promise.resolve() : this.wait(low + this.deps.random.next() * (high - low));
   }
 
   private wait(ms: number): Promise<void> {
-    const { timers } = this.modules;
+    const { timers } = this.deps;
     return new Promise((resolve) => timers.at(later(timers.now(), ms), resolve));
   }
 
@@ -156,7 +156,7 @@ class FaultyStore implements Store {
     { timeoutMs, signal }: CallLimits,
     errorOf: (why: Ending) => VipdError,
   ): Promise<T> {
-    const { timers } = this.modules;
+    const { timers } = this.deps;
     return new Promise((resolve, reject) => {
       const tidy = (): void => {
         cancel();

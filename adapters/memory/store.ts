@@ -32,12 +32,12 @@ export class MemoryStore implements Store {
   }
 
   async read(prefix: string, limits: CallLimits): Promise<Snapshot> {
-    this.assureAllowed(limits);
+    this.checkAllowed(limits);
     return Promise.resolve(this.backend.read(prefix));
   }
 
   async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
-    this.assureAllowed(limits);
+    this.checkAllowed(limits);
     return Promise.resolve(this.backend.commit(txn));
   }
 
@@ -64,7 +64,7 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
-  private assureAllowed({ signal }: CallLimits): void {
+  private checkAllowed({ signal }: CallLimits): void {
     if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed");
     if (signal?.aborted === true) throw new VipdError("aborted", "given up before the store was asked");
   }

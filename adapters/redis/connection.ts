@@ -1,5 +1,5 @@
 // A connection to Redis without a queue, a retry or a re-send of its own, and what is known of the server behind it: which
-// life of it this is, and how far its clock is from ours.
+// run it is, and how far its clock is from ours.
 
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
@@ -8,8 +8,8 @@ import { parseInfo, type ServerFacts } from "./facts.ts";
 import { BEGIN, KEYS, type Script } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
 
-/** A server's life, as this connection found it. */
-export interface Life extends ServerFacts {
+/** One run of a server, as this connection found it. */
+export interface ServerRun extends ServerFacts {
   /** The server's clock in microseconds, less performance.now() in the same unit, at most by half a round trip wrong. */
   readonly clockOffsetUs: number;
 }
@@ -21,7 +21,7 @@ export class Connection {
   private lastError: string | undefined;
   /** Calls that wait for the connection. */
   private readonly waiting = new Set<() => void>();
-  private life: Life | undefined;
+  private serverRun: ServerRun | undefined;
   private lastFacts: ServerFacts | undefined;
 
   constructor(options: RedisOptions) {
@@ -60,17 +60,17 @@ export class Connection {
   }
 
   /**
-   * The server's life, as soon as there is a connection, within the time; callers limit the whole. The next call finds it out
+   * The server's run, as soon as there is a connection, within the time; callers limit the whole. The next call finds it out
    * again after `forget`. Begins an epoch where one is due, if it may.
    */
-  async currentLife(mayBegin: boolean, timeoutMs: number): Promise<Life> {
+  async currentRun(mayBegin: boolean, timeoutMs: number): Promise<ServerRun> {
     await this.ready(timeoutMs);
-    this.life ??= await this.greet(mayBegin);
-    return this.life;
+    this.serverRun ??= await this.greet(mayBegin);
+    return this.serverRun;
   }
 
   forget(): void {
-    this.life = undefined;
+    this.serverRun = undefined;
   }
 
   /** Runs a script; one that the server does not know yet is sent whole, which nothing can have applied before. */
@@ -93,12 +93,12 @@ export class Connection {
     for (const done of [...this.waiting]) done();
   }
 
-  private async greet(mayBegin: boolean): Promise<Life> {
+  private async greet(mayBegin: boolean): Promise<ServerRun> {
     const facts = parseInfo(await this.redis.info(), await this.fsync());
     const from = performance.now();
     const [seconds, micros] = await this.redis.time();
     const middle = (from + performance.now()) / 2;
-    if (mayBegin) await this.run(BEGIN, [facts.run, randomUUID()]);
+    if (mayBegin) await this.run(BEGIN, [facts.runId, randomUUID()]);
     this.lastFacts = facts;
     return { ...facts, clockOffsetUs: Number(seconds) * 1e6 + Number(micros) - middle * 1e3 };
   }

@@ -1,13 +1,13 @@
 // What a Redis says of itself, and what follows from it for vipd: which program it is, whether it keeps its data, who has a copy.
 
 import { VipdError } from "../../src/base/errors.ts";
-import type { StoreRemark } from "../../src/ports/store.ts";
+import type { StoreFinding } from "../../src/ports/store.ts";
 import type { RedisOptions } from "./url.ts";
 
 /** What a server is and how it runs. */
 export interface ServerFacts {
   /** Names the process and its place in replication: another one may have lost data. */
-  readonly run: string;
+  readonly runId: string;
   /** `Redis 7.0.15`, `Valkey 8.1.1`. */
   readonly program: string;
   /** Whether it keeps an append-only file; `null`: it does not say. */
@@ -32,7 +32,7 @@ export function parseInfo(info: string, fsync: string | null): ServerFacts {
   const aof = field("aof_enabled");
   const limited = (field("maxmemory") ?? "0") !== "0";
   return {
-    run: `${needed("run_id")}/${needed("master_replid")}`,
+    runId: `${needed("run_id")}/${needed("master_replid")}`,
     program: valkey === undefined ? `Redis ${field("redis_version") ?? "of an unknown version"}` : `Valkey ${valkey}`,
     aof: aof === undefined ? null : aof === "1",
     fsync,
@@ -63,7 +63,7 @@ export function caveatsOf(options: RedisOptions, facts: ServerFacts | undefined)
 
 function persistence(facts: ServerFacts | undefined): readonly string[] {
   if (facts?.aof === true && facts.fsync === "always") return [];
-  const pause = "a new life of the server makes everybody wait a lease, so that nobody is misled";
+  const pause = "after a restart of the server every node waits a lease before it takes an election";
   if (facts?.aof === true && facts.fsync !== null)
     return [`a crash of its machine loses the last moments (appendfsync ${facts.fsync}); ${pause}`];
   if (facts?.aof === false) return [`it keeps nothing over a restart (appendonly no); ${pause}`];
@@ -74,34 +74,34 @@ function persistence(facts: ServerFacts | undefined): readonly string[] {
 const CLOCK_MS = 10_000;
 
 /** What vipctl doctor says of it. `clockMs`: how far the server's clock is ahead of this host's, in milliseconds. */
-export function remarksOn(options: RedisOptions, facts: ServerFacts, clockMs: number): readonly StoreRemark[] {
+export function findingsOn(options: RedisOptions, facts: ServerFacts, clockMs: number): readonly StoreFinding[] {
   const { minReplicas, tls, where } = options;
-  const fine = (text: string): StoreRemark => ({ text, mend: null });
+  const fine = (text: string): StoreFinding => ({ text, fix: null });
   const clock = `its clock and this host's differ by ${Math.abs(clockMs / 1e3).toFixed(1)} s`;
   const kept = `appendonly ${facts.aof === null ? "unknown" : facts.aof ? "yes" : "no"}, appendfsync ${facts.fsync ?? "unknown"}`;
   return [
     fine(facts.program),
     facts.aof === true && facts.fsync === "always"
       ? fine(kept)
-      : { text: kept, mend: "appendonly yes and appendfsync always keep what was confirmed over a crash" },
+      : { text: kept, fix: "appendonly yes and appendfsync always keep what was confirmed over a crash" },
     ...(facts.evicts
-      ? [{ text: "it forgets keys when its memory is full", mend: "set maxmemory-policy to noeviction" }]
+      ? [{ text: "it forgets keys when its memory is full", fix: "set maxmemory-policy to noeviction" }]
       : []),
     ...(mayFailOver(options, facts) && minReplicas === 0
       ? [
           {
             text: `${facts.replicas} replicas, and commits do not wait for any`,
-            mend: "set minReplicas in the URL to the number of replicas",
+            fix: "set minReplicas in the URL to the number of replicas",
           },
         ]
       : []),
-    Math.abs(clockMs) < CLOCK_MS ? fine(clock) : { text: clock, mend: "have a time service set the clocks" },
+    Math.abs(clockMs) < CLOCK_MS ? fine(clock) : { text: clock, fix: "have a time service set the clocks" },
     transport(tls !== null, where),
   ];
 }
 
-function transport(secure: boolean, where: RedisOptions["where"]): StoreRemark {
-  if (secure) return { text: "the way to it is encrypted (TLS)", mend: null };
+function transport(secure: boolean, where: RedisOptions["where"]): StoreFinding {
+  if (secure) return { text: "the way to it is encrypted (TLS)", fix: null };
   const hosts =
     where.kind === "unix"
       ? []
@@ -109,8 +109,8 @@ function transport(secure: boolean, where: RedisOptions["where"]): StoreRemark {
         ? [where.host]
         : (where.kind === "cluster" ? where.nodes : where.sentinels).map(({ host }) => host);
   return hosts.every(isLoopback)
-    ? { text: "it is on this host", mend: null }
-    : { text: "the way to it is not encrypted", mend: "use rediss:// where others can listen" };
+    ? { text: "it is on this host", fix: null }
+    : { text: "the way to it is not encrypted", fix: "use rediss:// where others can listen" };
 }
 
 function isLoopback(host: string): boolean {

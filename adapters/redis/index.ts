@@ -17,13 +17,13 @@ export function parseRedisUrl(url: string): RedisOptions {
 }
 
 /**
- * Opens the store. A daemon may start before its Redis does. `mustExist`: only look, write nothing, and make sure that there is
+ * Opens the store. A daemon may start before its Redis does. `readOnly`: only look, write nothing, and make sure that there is
  * a fleet to look at; throws "store-unavailable" and "store-corrupt" then.
  */
-export async function openRedisStore(options: RedisOptions, { mustExist = false } = {}): Promise<Store> {
-  const store = new RedisStore(options, mustExist);
+export async function openRedisStore(options: RedisOptions, { readOnly = false } = {}): Promise<Store> {
+  const store = new RedisStore(options, readOnly);
   await store.ready(CONNECT_MS);
-  if (!mustExist) return store;
+  if (!readOnly) return store;
   try {
     await store.read("", { timeoutMs: LOOK_MS });
     return store;

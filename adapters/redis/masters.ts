@@ -1,6 +1,6 @@
 // Where the master is, by what most of those say who should know: Sentinels, or the nodes of a Cluster. One that is cut off
 // from the others names an old master in good faith. It is asked anew whenever a connection is made: so there is one
-// server at a time behind a connection, and a failover shows as the other life of another server.
+// server at a time behind a connection, and a failover shows as another run id.
 
 import { AbstractConnector } from "ioredis";
 import { connect as connectPlain, type Socket } from "node:net";

@@ -1,7 +1,7 @@
 // The scripts that Redis runs whole. All data of vipd have one hash tag, so that they lie on one node of a cluster:
 //
 //   {vipd}:records   hash: key -> "<version> <value>"; and "#epoch", so that it is noticed when this hash alone was lost
-//   {vipd}:meta      hash: epoch, run (the server's life that the epoch is of), revision
+//   {vipd}:meta      hash: epoch, run (the run id and replication id of the server that began the epoch), revision
 //   {vipd}:log       list, newest first: one JSON text for each of the last commits
 //
 // Numbers beyond 2^53 do not pass through Lua unharmed; revisions begin at the clock's microseconds, 2^51, and stay below.
@@ -27,7 +27,7 @@ function script(text: string): Script {
   return { text, sha: createHash("sha1").update(text).digest("hex") };
 }
 
-/** ARGV: run. Begins a new epoch when the server has begun a new life, or lost the data. Gives epoch and revision. */
+/** ARGV: run. Begins a new epoch when the server has restarted, was promoted, or lost the data. Gives epoch and revision. */
 export const BEGIN = script(`
   local meta = redis.call('HMGET', KEYS[2], 'run', 'epoch', 'revision')
   if meta[1] ~= ARGV[1] or not meta[2] or not meta[3] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then
@@ -41,7 +41,7 @@ export const BEGIN = script(`
   return redis.call('HMGET', KEYS[2], 'epoch', 'revision')
 `);
 
-/** ARGV: run, prefix. Gives epoch, revision, and keys and values by turns; nothing when the life is another one. */
+/** ARGV: run, prefix. Gives epoch, revision, and keys and values by turns; nothing when the server has restarted or was promoted. */
 export const READ = script(`
   local meta = redis.call('HMGET', KEYS[2], 'run', 'epoch', 'revision')
   if meta[1] ~= ARGV[1] or not meta[2] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then return false end
@@ -59,11 +59,11 @@ export const READ = script(`
 /**
  * ARGV: run, last moment (server time in microseconds), the entry for the log with "?" for its revision, number of guards,
  * then key and version ("" for none) by turns, then key, "1" or "0" (delete), and value by threes. Gives "ok", revision and
- * epoch; "conflict"; "late"; or "life" when the server has begun a new life.
+ * epoch; "conflict"; "late"; or "restarted" when the server has restarted or was promoted.
  */
 export const COMMIT = script(`
   local meta = redis.call('HMGET', KEYS[2], 'run', 'epoch', 'revision')
-  if meta[1] ~= ARGV[1] or not meta[2] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then return { 'life' } end
+  if meta[1] ~= ARGV[1] or not meta[2] or redis.call('HGET', KEYS[1], '#epoch') ~= meta[2] then return { 'restarted' } end
   local time = redis.call('TIME')
   if tonumber(time[1]) * 1000000 + tonumber(time[2]) > tonumber(ARGV[2]) then return { 'late' } end
   local guards = tonumber(ARGV[4])

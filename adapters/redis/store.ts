@@ -10,15 +10,15 @@ import type {
   Store,
   StoredRecord,
   StoreGuarantees,
-  StoreRemark,
+  StoreFinding,
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
-import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
-import { within } from "../common/within.ts";
+import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { withTimeout } from "../common/with-timeout.ts";
 import { makeRedis } from "./client.ts";
-import { Connection, type Life } from "./connection.ts";
-import { caveatsOf, mayFailOver, remarksOn } from "./facts.ts";
+import { Connection, type ServerRun } from "./connection.ts";
+import { caveatsOf, mayFailOver, findingsOn } from "./facts.ts";
 import { commitFailure, readFailure } from "./failures.ts";
 import { COMMIT, KEYS, LOG_LENGTH, READ } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
@@ -28,13 +28,13 @@ import { type Entry, parseEntry, watchChanges } from "./watch.ts";
 export class RedisStore implements Store {
   private readonly options: RedisOptions;
   private readonly connection: Connection;
-  private readonly looksOnly: boolean;
+  private readonly readOnly: boolean;
   private readonly ending = new AbortController();
 
-  /** `looksOnly`: nothing is written. */
-  constructor(options: RedisOptions, looksOnly: boolean) {
+  /** `readOnly`: nothing is written. */
+  constructor(options: RedisOptions, readOnly: boolean) {
     this.options = options;
-    this.looksOnly = looksOnly;
+    this.readOnly = readOnly;
     this.connection = new Connection(options);
   }
 
@@ -57,12 +57,12 @@ export class RedisStore implements Store {
   async read(prefix: string, limits: CallLimits): Promise<Snapshot> {
     const bounded = this.bounded(limits);
     try {
-      return await within(bounded, async () => {
+      return await withTimeout(bounded, async () => {
         const found = (await this.ask(prefix, limits)) ?? (await this.ask(prefix, limits));
         if (found !== undefined) return found;
         throw new VipdError(
           "store-unavailable",
-          this.looksOnly ? "Redis holds no fleet that a vipd has used" : "Redis keeps beginning new lives",
+          this.readOnly ? "Redis holds no fleet that a vipd has used" : "Redis restarted repeatedly during the read",
         );
       });
     } catch (error) {
@@ -72,14 +72,14 @@ export class RedisStore implements Store {
   }
 
   async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
-    assureWithinBounds(txn);
+    checkWithinBounds(txn);
     const bounded = this.bounded(limits);
     const end = performance.now() + limits.timeoutMs;
     try {
-      const { run, clockOffsetUs } = await this.lifeFor(bounded);
+      const { runId, clockOffsetUs } = await this.runFor(bounded);
       const rest = { ...bounded, timeoutMs: end - performance.now() };
       const lastMoment = Math.floor(end * 1e3 + clockOffsetUs);
-      return await within(rest, () => this.send(txn, run, lastMoment, end));
+      return await withTimeout(rest, () => this.send(txn, runId, lastMoment, end));
     } catch (error) {
       throw commitFailure(error, this.connection.trouble);
     }
@@ -96,11 +96,11 @@ export class RedisStore implements Store {
     }
   }
 
-  async examine(limits: CallLimits): Promise<readonly StoreRemark[]> {
+  async examine(limits: CallLimits): Promise<readonly StoreFinding[]> {
     try {
-      const life = await this.lifeFor(this.bounded(limits));
-      const clockMs = life.clockOffsetUs / 1e3 + performance.now() - Date.now();
-      return remarksOn(this.options, life, clockMs);
+      const run = await this.runFor(this.bounded(limits));
+      const clockMs = run.clockOffsetUs / 1e3 + performance.now() - Date.now();
+      return findingsOn(this.options, run, clockMs);
     } catch (error) {
       throw readFailure(error, this.connection.trouble);
     }
@@ -121,18 +121,18 @@ export class RedisStore implements Store {
   }
 
   /** What fails here fails before the commit is sent. */
-  private async lifeFor(limits: CallLimits): Promise<Life> {
+  private async runFor(limits: CallLimits): Promise<ServerRun> {
     try {
-      return await within(limits, () => this.connection.currentLife(!this.looksOnly, limits.timeoutMs));
+      return await withTimeout(limits, () => this.connection.currentRun(!this.readOnly, limits.timeoutMs));
     } catch (error) {
       throw readFailure(error, this.connection.trouble);
     }
   }
 
-  /** `undefined`: the server has begun a new life since it was greeted. */
+  /** `undefined`: the server has restarted, or another one answers, since the connection was made. */
   private async ask(prefix: string, { timeoutMs }: CallLimits): Promise<Snapshot | undefined> {
-    const { run } = await this.connection.currentLife(!this.looksOnly, timeoutMs);
-    const answer = await this.connection.run(READ, [run, prefix]);
+    const { runId } = await this.connection.currentRun(!this.readOnly, timeoutMs);
+    const answer = await this.connection.run(READ, [runId, prefix]);
     if (answer === null) {
       this.connection.forget();
       return undefined;
@@ -146,11 +146,11 @@ export class RedisStore implements Store {
     return { revision: BigInt(revision), epoch, records };
   }
 
-  private async send({ guards, writes }: Txn, run: string, lastMoment: number, end: number): Promise<CommitResult> {
+  private async send({ guards, writes }: Txn, runId: string, lastMoment: number, end: number): Promise<CommitResult> {
     const entry = `"changes":${JSON.stringify(writes.map(({ key, value }) => [key, value]))}}`;
     const answer = texts(
       await this.connection.run(COMMIT, [
-        run,
+        runId,
         lastMoment,
         entry,
         guards.length,
@@ -165,7 +165,7 @@ export class RedisStore implements Store {
       const why =
         verdict === "late"
           ? "the commit reached Redis after its time, and was not applied"
-          : "Redis has begun a new life, and applied nothing";
+          : "Redis restarted or failed over, and did not apply the commit";
       throw new VipdError("store-unavailable", why);
     }
     await this.replicated(end);

@@ -1,7 +1,7 @@
 // What a `redis:` URL says: redis://, rediss:// (TLS), redis+unix:/path, redis+sentinel://h1,h2/name, redis+cluster://h1,h2.
 
 import {
-  assureKnown,
+  checkKnown,
   badUrl as bad,
   decodeUser,
   readCertificates,
@@ -46,7 +46,7 @@ const FORM = /^redis(s?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/]+)(?:\
 export function parseRedisUrl(url: string, secrets: SecretSources): RedisOptions {
   const [address = "", query = ""] = url.split("?", 2);
   const params = new URLSearchParams(query);
-  assureKnown(params, KNOWN);
+  checkKnown(params, KNOWN);
   const minReplicas = Number(params.get("minReplicas") ?? 0);
   if (!Number.isInteger(minReplicas) || minReplicas < 0 || minReplicas > 100)
     throw bad("has minReplicas not from 0 to 100");

@@ -31,7 +31,7 @@ export function parseEntry(text: string): Entry | undefined {
 }
 
 /** What a watch needs besides its own connection. */
-export interface WatchModules {
+export interface WatchDeps {
   /** Only listens; the watch ends it. */
   readonly subscriber: Redis;
   /** The commits after a revision, oldest first, and their epoch; `undefined` when not all of them are known any more. */
@@ -44,10 +44,10 @@ export interface WatchModules {
 export async function* watchChanges(
   prefix: string,
   since: Revision,
-  modules: WatchModules,
+  deps: WatchDeps,
   signal: AbortSignal,
 ): AsyncGenerator<WatchEvent> {
-  const { subscriber, catchUp } = modules;
+  const { subscriber, catchUp } = deps;
   const inbox = new Inbox();
   const onAbort = (): void => inbox.end("");
   signal.addEventListener("abort", onAbort, { once: true });

@@ -1,8 +1,8 @@
-// One connection to the file: its tables, the timeline that it is on, and whether it is still the file of that name.
+// One connection to the file: its tables, the epoch that it is on, and whether it is still the file of that name.
 //
-// A timeline (epoch) begins when the file is made, when the host has booted since the file was last used (the last commits
+// An epoch begins when the file is made, when the host has booted since the file was last used (the last commits
 // may not have reached the disk), and when the file is a copy. Revisions then go on from at least the wall clock's
-// microseconds: more than one commit a microsecond would be needed for a new timeline to begin below an old one.
+// microseconds: more than one commit a microsecond would be needed for a new epoch to begin below an old one.
 
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
@@ -17,7 +17,7 @@ const APPLICATION_ID = 0x76697064n;
 const FORMAT = 1n;
 
 const TABLES = `
-  CREATE TABLE IF NOT EXISTS timeline (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, boot TEXT NOT NULL,
+  CREATE TABLE IF NOT EXISTS epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, boot TEXT NOT NULL,
     file TEXT NOT NULL, revision INTEGER NOT NULL, forgotten INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS records_by_version ON records (version);
@@ -29,11 +29,11 @@ const TABLES = `
 export interface DatabaseOptions {
   readonly path: string;
   /** `create`: make the file when it is missing; `reopen`: it must be there; `look`: only read. */
-  readonly mode: "create" | "reopen" | "look";
+  readonly mode: "create" | "reopen" | "read-only";
 }
 
 /** Where the file stands in time. */
-export interface Timeline {
+export interface StorePosition {
   readonly epoch: string;
   readonly revision: Revision;
   /** Deletions up to this revision are no longer known one by one. */
@@ -45,26 +45,26 @@ export class Database {
   readonly path: string;
   readonly connection: DatabaseSync;
   private readonly file: string;
-  private readonly timelineQuery: StatementSync;
+  private readonly positionQuery: StatementSync;
   private readonly statements = new Map<string, StatementSync>();
 
   private constructor(path: string, connection: DatabaseSync, file: string) {
     this.path = path;
     this.connection = connection;
     this.file = file;
-    this.timelineQuery = this.statement("SELECT epoch, revision, forgotten FROM timeline");
+    this.positionQuery = this.statement("SELECT epoch, revision, forgotten FROM epoch");
   }
 
   /**
-   * Opens the file, and begins a new timeline where one is due. Throws SQLite's busy error as it is, and
+   * Opens the file, and begins a new epoch where one is due. Throws SQLite's busy error as it is, and
    * VipdErrors "store-unavailable" and "store-corrupt".
    */
   static open({ path, mode }: DatabaseOptions): Database {
     if (mode === "create") makeFile(path);
     const file = fileOf(path);
-    const connection = new DatabaseSync(path, { readOnly: mode === "look", timeout: 0 });
+    const connection = new DatabaseSync(path, { readOnly: mode === "read-only", timeout: 0 });
     try {
-      if (mode === "look") assureOurs(connection, path);
+      if (mode === "read-only") checkOurs(connection, path);
       else prepare(connection, path, file);
       return new Database(path, connection, file);
     } catch (error) {
@@ -83,15 +83,15 @@ export class Database {
     return made;
   }
 
-  timeline(): Timeline {
-    const row = this.timelineQuery.get();
+  position(): StorePosition {
+    const row = this.positionQuery.get();
     if (row === undefined)
-      throw new VipdError("store-corrupt", `${this.path}: the database has lost its timeline`, { path: this.path });
+      throw new VipdError("store-corrupt", `${this.path}: the database has lost its epoch`, { path: this.path });
     return { epoch: String(row["epoch"]), revision: row["revision"] as bigint, forgotten: row["forgotten"] as bigint };
   }
 
   /** Throws "store-unavailable" when the path names another file by now, or none. */
-  assureInPlace(): void {
+  checkInPlace(): void {
     if (fileOf(this.path) !== this.file)
       throw new VipdError("store-unavailable", `${this.path}: another file has taken the place of the database`, {
         path: this.path,
@@ -132,13 +132,13 @@ function fileOf(path: string): string {
 }
 
 function prepare(connection: DatabaseSync, path: string, file: string): void {
-  if (!isFresh(connection)) assureOurs(connection, path);
+  if (!isFresh(connection)) checkOurs(connection, path);
   connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 400");
   connection.exec("BEGIN IMMEDIATE");
   try {
     if (isFresh(connection)) connection.exec(TABLES);
-    else assureOurs(connection, path);
-    enterTimeline(connection, file);
+    else checkOurs(connection, path);
+    enterEpoch(connection, file);
     connection.exec("COMMIT");
   } catch (error) {
     if (connection.isTransaction) connection.exec("ROLLBACK");
@@ -150,7 +150,7 @@ function isFresh(connection: DatabaseSync): boolean {
   return pragma(connection, "application_id") === 0n && pragma(connection, "schema_version") === 0n;
 }
 
-function assureOurs(connection: DatabaseSync, path: string): void {
+function checkOurs(connection: DatabaseSync, path: string): void {
   const format = pragma(connection, "user_version");
   if (pragma(connection, "application_id") !== APPLICATION_ID)
     throw new VipdError(
@@ -170,12 +170,12 @@ function pragma(connection: DatabaseSync, name: string): unknown {
   return statement.get()?.[name];
 }
 
-function enterTimeline(connection: DatabaseSync, file: string): void {
+function enterEpoch(connection: DatabaseSync, file: string): void {
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-  const found = connection.prepare("SELECT boot, file FROM timeline").get();
+  const found = connection.prepare("SELECT boot, file FROM epoch").get();
   if (found?.["boot"] === boot && found["file"] === file) return;
   const begin = connection.prepare(`
-    INSERT INTO timeline (one, epoch, boot, file, revision, forgotten) VALUES (1, :epoch, :boot, :file, :floor, :floor)
+    INSERT INTO epoch (one, epoch, boot, file, revision, forgotten) VALUES (1, :epoch, :boot, :file, :floor, :floor)
     ON CONFLICT (one) DO UPDATE SET epoch = :epoch, boot = :boot, file = :file,
       revision = max(revision + 1, :floor), forgotten = max(revision + 1, :floor)`);
   begin.run({ epoch: randomUUID(), boot, file, floor: BigInt(Date.now()) * 1_000n });

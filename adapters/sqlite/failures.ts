@@ -47,7 +47,7 @@ function wordsFor(code: number): string | undefined {
   return undefined;
 }
 
-/** An error of the file system, in words with the mend. */
+/** An error of the file system, in words with the fix. */
 export function fileFailure(error: unknown, path: string): VipdError {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   const words: Readonly<Record<string, string>> = {

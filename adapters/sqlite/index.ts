@@ -17,12 +17,12 @@ export interface SqliteOptions {
   /** Absolute path. */
   readonly path: string;
   /** Only look: nothing is created or written. */
-  readonly mustExist?: boolean;
+  readonly readOnly?: boolean;
 }
 
 /** Opens the store, and makes the file when it is missing. Throws "store-unavailable" or "store-corrupt". */
-export async function openSqliteStore({ path, mustExist = false }: SqliteOptions): Promise<Store> {
-  const options: DatabaseOptions = { path, mode: mustExist ? "look" : "create" };
+export async function openSqliteStore({ path, readOnly = false }: SqliteOptions): Promise<Store> {
+  const options: DatabaseOptions = { path, mode: readOnly ? "read-only" : "create" };
   const end = performance.now() + OPEN_MS;
   const database = await openDatabase(options, async (error) => {
     if (!isBusy(error)) throw error;

@@ -15,7 +15,7 @@ import type {
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
-import { assureWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.ts";
 import { failureOf, isBusy } from "./failures.ts";
 import { Feed } from "./feed.ts";
@@ -53,21 +53,21 @@ export class SqliteStore implements Store {
 
   read(prefix: string, limits: CallLimits): Promise<Snapshot> {
     return this.call(limits, (database) => {
-      database.assureInPlace();
+      database.checkInPlace();
       return inReadTransaction(database, () => {
-        const { epoch, revision } = database.timeline();
+        const { epoch, revision } = database.position();
         return { revision, epoch, records: recordsUnder(database, prefix) };
       });
     });
   }
 
   commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
-    assureWithinBounds(txn);
+    checkWithinBounds(txn);
     return this.call(limits, (database) => {
-      database.assureInPlace();
+      database.checkInPlace();
       const result = applyTxn(database, txn);
       if (result.kind === "committed") {
-        assureLanded(database);
+        checkLanded(database);
         this.feed.tell();
       }
       return result;
@@ -107,9 +107,9 @@ export class SqliteStore implements Store {
     const { database } = this;
     if (database === undefined) return gap("the store is out of reach");
     try {
-      database.assureInPlace();
+      database.checkInPlace();
       return inReadTransaction(database, () => {
-        const { revision, forgotten } = database.timeline();
+        const { revision, forgotten } = database.position();
         if (since < forgotten) return gap("the store no longer knows all deletions since then");
         if (since > revision) return gap("the store is behind what has been seen of it");
         const changes = since === revision ? [] : changesBetween(database, prefix, since);
@@ -130,7 +130,10 @@ export class SqliteStore implements Store {
       if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed", { path });
       if (limits.signal?.aborted === true)
         throw new VipdError("aborted", "given up before the store was asked", { path });
-      this.database ??= await openDatabase({ path, mode: this.options.mode === "look" ? "look" : "reopen" }, again);
+      this.database ??= await openDatabase(
+        { path, mode: this.options.mode === "read-only" ? "read-only" : "reopen" },
+        again,
+      );
       try {
         return work(this.database);
       } catch (error) {
@@ -214,14 +217,14 @@ function applyTxn(database: Database, { guards, writes }: Txn): CommitResult {
   database.statement("BEGIN IMMEDIATE").run();
   let committed: CommitResult;
   try {
-    const { epoch, revision: last } = database.timeline();
+    const { epoch, revision: last } = database.position();
     if (!guards.every(({ key, version }) => versionOf(database, key) === version)) {
       database.statement("ROLLBACK").run();
       return { kind: "conflict" };
     }
     const revision = last + 1n;
     for (const { key, value } of writes) writeRecord(database, key, value, revision);
-    database.statement("UPDATE timeline SET revision = ?").run(revision);
+    database.statement("UPDATE epoch SET revision = ?").run(revision);
     if (revision % BigInt(REMEMBERED_DELETIONS) === 0n) forgetDeletions(database, revision);
     committed = { kind: "committed", revision, epoch };
   } catch (error) {
@@ -252,13 +255,13 @@ function writeRecord(database: Database, key: string, value: string | null, revi
 function forgetDeletions(database: Database, revision: Revision): void {
   const until = revision - BigInt(REMEMBERED_DELETIONS);
   const { changes } = database.statement("DELETE FROM records WHERE value IS NULL AND version <= ?").run(until);
-  if (changes > 0) database.statement("UPDATE timeline SET forgotten = ?").run(until);
+  if (changes > 0) database.statement("UPDATE epoch SET forgotten = ?").run(until);
 }
 
 /** A commit to a file that has lost its name was seen by nobody who looks there now. */
-function assureLanded(database: Database): void {
+function checkLanded(database: Database): void {
   try {
-    database.assureInPlace();
+    database.checkInPlace();
   } catch (error) {
     throw new VipdError("outcome-unknown", messageOf(error), { path: database.path }, error);
   }

@@ -8,7 +8,7 @@ import type { ElectionView, HistoryView, NodeView } from "./views.ts";
 
 /** How the observer knows about time. */
 export type Perspective =
-  /** It has watched for a while: ages count from when it first saw a beat, on its own monotonic clock. */
+  /** It has watched for a while: ages count from when it first saw a heartbeat, on its own monotonic clock. */
   | { readonly kind: "watcher" }
   /** It has just come: ages are by the wall clocks, its own and the writers'; so life can only be likely. */
   | { readonly kind: "passer-by"; readonly wallMs: number };
@@ -31,7 +31,7 @@ export function fleetParts(mirror: Mirror, keys: Keys, ttlMs: number, now: Insta
   };
 }
 
-/** Changes of hands, newest first. */
+/** Ownership changes, newest first. */
 export function historyViews(records: readonly HistoryRecord[]): readonly HistoryView[] {
   return records
     .toSorted((a, b) => b.seq - a.seq)
@@ -39,14 +39,14 @@ export function historyViews(records: readonly HistoryRecord[]): readonly Histor
 }
 
 function nodeView(node: SurveyedNode, mirror: Mirror, from: Perspective): NodeView {
-  const ageMs = from.kind === "watcher" ? node.seenAgoMs : Math.max(0, from.wallMs - node.beatWallMs);
+  const ageMs = from.kind === "watcher" ? node.seenAgoMs : Math.max(0, from.wallMs - node.heartbeatWallMs);
   return {
     node: node.node,
     alive: node.alive && ageMs <= node.ttlMs,
-    lastBeatAgeMs: ageMs,
+    lastHeartbeatAgeMs: ageMs,
     ttlMs: node.ttlMs,
     host: node.host,
-    beat: mirror.sessions.get(node.node)?.version.toString() ?? null,
+    heartbeat: mirror.sessions.get(node.node)?.version.toString() ?? null,
   };
 }
 
@@ -67,7 +67,7 @@ function electionView(
     holderAlive: election.holder === null ? null : alive(holder, from),
     token: election.token?.toString() ?? null,
     sinceWallMs: election.sinceWallMs,
-    lastBeatAgeMs: holder?.lastBeatAgeMs ?? null,
+    lastHeartbeatAgeMs: holder?.lastHeartbeatAgeMs ?? null,
     ttlMs: holder?.ttlMs ?? null,
     validForMs: null,
     priority: null,
@@ -85,7 +85,7 @@ function electionView(
   };
 }
 
-/** Clocks may differ: to a passer-by a late beat is a doubt, not a death. */
+/** Clocks may differ: to a passer-by a late heartbeat is a doubt, not a death. */
 function alive(holder: NodeView | undefined, from: Perspective): boolean | null {
   if (holder?.alive === true) return true;
   return from.kind === "watcher" && holder !== undefined ? false : null;

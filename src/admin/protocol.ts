@@ -59,7 +59,7 @@ const electionView = z.object({
   holderAlive: z.boolean().nullable(),
   token: token.nullable(),
   sinceWallMs: ms.nullable(),
-  lastBeatAgeMs: ms.nullable(),
+  lastHeartbeatAgeMs: ms.nullable(),
   ttlMs: ms.nullable(),
   validForMs: ms.nullable(),
   priority: z.number().nullable(),
@@ -73,10 +73,10 @@ const electionView = z.object({
 const nodeView = z.object({
   node: words,
   alive: z.boolean(),
-  lastBeatAgeMs: ms.nullable(),
+  lastHeartbeatAgeMs: ms.nullable(),
   ttlMs: ms.nullable(),
   host: words,
-  beat: token.nullable(),
+  heartbeat: token.nullable(),
 });
 
 /** GET /v1/status, and each line of GET /v1/watch. */

@@ -24,13 +24,13 @@ export interface CandidateView {
   /** Effective priority, 0 to 255. */
   readonly priority: number;
   readonly eligible: boolean;
-  /** Its session shows life. */
+  /** Its session is alive. */
   readonly alive: boolean;
   /** Why it is not eligible; `null` when it is. */
   readonly reason: string | null;
 }
 
-/** A change of hands. */
+/** A ownership change. */
 export interface HistoryView {
   readonly atWallMs: number;
   /** Who held it from then on; `null`: nobody. */
@@ -53,17 +53,17 @@ export interface ElectionView {
   readonly role: Role | null;
   /** Who holds it by the store's record; `null`: it is free. */
   readonly holder: string | null;
-  /** Whether the holder's session shows life; `null`: nobody holds it, or the observer cannot tell yet. */
+  /** Whether the holder's session is alive; `null`: nobody holds it, or the observer cannot tell yet. */
   readonly holderAlive: boolean | null;
   /** Fencing token in decimal. */
   readonly token: string | null;
   /** Since when it is held, or free, by the wall clock of who wrote it. */
   readonly sinceWallMs: number | null;
-  /** Age of the holder's last beat. */
-  readonly lastBeatAgeMs: number | null;
+  /** Age of the holder's last heartbeat. */
+  readonly lastHeartbeatAgeMs: number | null;
   /** The holder's lease. */
   readonly ttlMs: number | null;
-  /** How long the observing node may hold on without another beat; `null` when it is not the holder. */
+  /** How long the observing node may hold on without another heartbeat; `null` when it is not the holder. */
   readonly validForMs: number | null;
   /** The observing node's effective priority and eligibility; `null` when it is no candidate. */
   readonly priority: number | null;
@@ -73,7 +73,7 @@ export interface ElectionView {
   /** Hardware address of a foreign station that answers for the VIP. */
   readonly conflict: string | null;
   readonly candidates: readonly CandidateView[];
-  /** The last changes of hands, newest first; empty in the view of the whole fleet. */
+  /** The last ownership changes, newest first; empty in the view of the whole fleet. */
   readonly history: readonly HistoryView[];
 }
 
@@ -81,11 +81,11 @@ export interface ElectionView {
 export interface NodeView {
   readonly node: string;
   readonly alive: boolean;
-  readonly lastBeatAgeMs: number | null;
+  readonly lastHeartbeatAgeMs: number | null;
   readonly ttlMs: number | null;
   readonly host: string;
-  /** Version of its session's record: another one means another beat. `null`: not known. */
-  readonly beat: string | null;
+  /** Version of its session's record: another one means another heartbeat. `null`: not known. */
+  readonly heartbeat: string | null;
 }
 
 /** The fleet, from wherever it is seen. */
@@ -101,7 +101,7 @@ export interface FleetView {
 /** A node's session: its lease for all it holds. */
 export interface SessionView {
   readonly state: "absent" | "live" | "lapsed";
-  /** How long the lease surely lasts without another beat; 0 when it does not. */
+  /** How long the lease surely lasts without another heartbeat; 0 when it does not. */
   readonly validForMs: number;
 }
 

@@ -10,7 +10,7 @@ export const MAX_VALUE_BYTES = 64 * 1024;
 /** Most records that one read may bring. */
 export const MAX_RECORDS = 100_000;
 
-/** How many changes of hands an election remembers. */
+/** How many ownership changes an election remembers. */
 export const HISTORY_LENGTH = 16;
 
 /** Shortest and longest lease that a configuration may ask for, in milliseconds. */

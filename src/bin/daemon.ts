@@ -8,14 +8,14 @@ import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { errorLines, loadConfig } from "../cli/config-file.ts";
 import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
-import { handleVipdArguments, type VipdModules } from "../cli/vipd-arguments.ts";
+import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
 import { describeDifference } from "../config/difference.ts";
 import type { Config } from "../config/types.ts";
 import { KNOWN_STORES, openStore } from "../library/stores.ts";
 import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
 import { openIdentity } from "../node/identity.ts";
-import { tellRemarks } from "../node/store-remarks.ts";
+import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
@@ -38,7 +38,7 @@ interface Running {
   readonly manager: ServiceManager;
 }
 
-const modules: VipdModules = {
+const deps: VipdDeps = {
   version: readVersion(),
   out: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
   err: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
@@ -49,13 +49,13 @@ const modules: VipdModules = {
 
 /** Runs vipd with the arguments of this process, to its end. */
 export async function main(): Promise<void> {
-  const invocation = await handleVipdArguments(process.argv.slice(2), modules);
+  const invocation = await handleVipdArguments(process.argv.slice(2), deps);
   if (invocation.kind === "exit") {
     process.exitCode = invocation.code;
     return;
   }
   try {
-    const running = await start(await loadConfig(invocation.configFile, modules));
+    const running = await start(await loadConfig(invocation.configFile, deps));
     followSignals(running, invocation.configFile);
   } catch (error) {
     // The process ends at once: what was opened on the way here must not keep it.
@@ -69,7 +69,7 @@ async function start(config: Config): Promise<Running> {
   failLoudly(log);
   const identity = openIdentity(config, { entropy: systemEntropy, lockFile, bootId: bootId() });
   const host = createLinuxHost({ fence: config.fence });
-  assureInterfaces(config, host);
+  checkInterfaces(config, host);
   const store = await openStore(config.store);
   const daemon = makeDaemon(config, { host, store, log, identity });
   const admin = await openAdmin(config, daemon, { host, store });
@@ -78,7 +78,7 @@ async function start(config: Config): Promise<Running> {
   const { kind, flushProof, caveats } = host.fence.info;
   log.info(
     {
-      version: modules.version,
+      version: deps.version,
       fleet: config.fleet,
       vips: config.vips.map((vip) => vip.name),
       fence: kind,
@@ -88,7 +88,7 @@ async function start(config: Config): Promise<Running> {
     "vipd runs",
   );
   for (const caveat of caveats) log.debug({}, `the fence: ${caveat}`);
-  tellRemarks(
+  logStoreFindings(
     store,
     log,
     () => ownSession(daemon.election) !== undefined,
@@ -117,7 +117,7 @@ function makeDaemon(
     packets,
     monitor: (onEvent) => host.monitor(onEvent),
     log,
-    hostName: modules.hostName,
+    hostName: deps.hostName,
   });
 }
 
@@ -126,7 +126,7 @@ function openAdmin(
   daemon: Daemon,
   { host, store }: { host: LinuxHost; store: Store },
 ): Promise<AdminServer> {
-  const { version } = modules;
+  const { version } = deps;
   const parts = (): StatusParts => ({
     version,
     storeUrl: config.store,
@@ -153,7 +153,7 @@ function openAdmin(
 }
 
 /** An interface that is missing now is a slip in the file; one that goes later makes this node stand back. */
-function assureInterfaces(config: Config, host: LinuxHost): void {
+function checkInterfaces(config: Config, host: LinuxHost): void {
   const links = host.addresses.links().map((link) => link.name);
   for (const vip of config.vips)
     for (const { interface: name } of vip.addresses)
@@ -189,7 +189,7 @@ async function reload(running: Running, configFile: string): Promise<void> {
   const { daemon, log, manager } = running;
   manager.reloading();
   try {
-    const wanted = await loadConfig(configFile, modules);
+    const wanted = await loadConfig(configFile, deps);
     const difference = describeDifference(running.config, wanted);
     for (const { path, from, to } of difference.needsRestart)
       log.warn({ key: path, from, to }, `${path} is changed in the file: it takes effect at the next start`);

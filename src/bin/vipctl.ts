@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { VipAddress } from "../base/vip.ts";
 import { messageOf } from "../base/errors.ts";
-import type { HostReport, Output, WireReport } from "../cli/modules.ts";
+import type { HostReport, Output, WireReport } from "../cli/deps.ts";
 import type { FenceChoice } from "../config/types.ts";
 import { runVipctl } from "../cli/vipctl.ts";
 import { KNOWN_STORES, openStore } from "../library/stores.ts";
@@ -84,7 +84,7 @@ process.exitCode = await runVipctl(process.argv.slice(2), {
   adminClient: async (socket) => (await import("../admin/client.ts")).adminClient(socket),
   openFleet: async (url, fleet) => {
     const { storeFleet } = await import("../cli/store-fleet.ts");
-    return storeFleet(await openStore(url, { mustExist: true }), { fleet, url }, timers);
+    return storeFleet(await openStore(url, { readOnly: true }), { fleet, url }, timers);
   },
   probeWire,
   examineHost,

@@ -10,7 +10,7 @@ import type { Config } from "../config/types.ts";
 export const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
 
 /** What reading a configuration needs. */
-export interface ConfigFileModules {
+export interface ConfigFileDeps {
   readFile(path: string): Promise<string>;
   readonly hostName: string;
   /** Scheme -> shortest lease of the stores that this build knows. */
@@ -18,11 +18,11 @@ export interface ConfigFileModules {
 }
 
 /** Reads a configuration. Throws VipdError "config"; `context.issues` has a line for each mistake. */
-export async function loadConfig(file: string, modules: ConfigFileModules): Promise<Config> {
-  const text = await modules.readFile(file).catch((error: unknown) => {
+export async function loadConfig(file: string, deps: ConfigFileDeps): Promise<Config> {
+  const text = await deps.readFile(file).catch((error: unknown) => {
     throw new VipdError("config", `cannot read ${file}: ${reasonOf(error)}`, { file }, error);
   });
-  const parsed = parseConfig(text, file, modules);
+  const parsed = parseConfig(text, file, deps);
   if (parsed.kind === "config") return parsed.config;
   const issues = parsed.issues.map(formatIssue);
   const count = issues.length === 1 ? "1 mistake" : `${issues.length} mistakes`;

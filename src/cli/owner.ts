@@ -24,9 +24,9 @@ export interface Owner {
   readonly view: FleetView;
   readonly election: ElectionView;
   readonly via: "daemon" | "store";
-  /** Whether a new beat of the holder was seen; `null`: not asked for. */
+  /** Whether a new heartbeat of the holder was seen; `null`: not asked for. */
   readonly confirmed: boolean | null;
-  /** Who held it when the beat was waited for, where another one (or nobody) does now; `null`: it has not changed hands. */
+  /** Who held it when the heartbeat was waited for, where another one (or nobody) does now; `null`: it has not changed hands. */
   readonly formerHolder: string | null;
   /** What the wire says; `null`: not asked for. */
   readonly wire: WireVerdict | null;

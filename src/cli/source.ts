@@ -4,8 +4,8 @@ import { type AdminClient, adminFailure } from "../admin/client.ts";
 import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Config } from "../config/types.ts";
-import type { FleetReader, VipctlModules } from "./modules.ts";
-import { harmless } from "./render/text.ts";
+import type { FleetReader, VipctlDeps } from "./deps.ts";
+import { escapeControl } from "./render/text.ts";
 
 /** A daemon that has not answered by then is taken for silent, in milliseconds. */
 const DAEMON_MS = 2_000;
@@ -39,35 +39,34 @@ export function isStatus(view: FleetView): view is StatusView {
  * Finds the daemon or the store. Throws VipdErrors "admin" (no daemon, and no store is named), "config", and those of
  * opening a store.
  */
-export async function openSource(where: WhereOptions, modules: VipctlModules): Promise<Source> {
-  if (where.store !== undefined) return fromStore(where.store, where.fleet ?? "main", null, modules);
-  const config = where.config === undefined ? undefined : await loadConfig(where.config, modules);
+export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise<Source> {
+  if (where.store !== undefined) return fromStore(where.store, where.fleet ?? "main", null, deps);
+  const config = where.config === undefined ? undefined : await loadConfig(where.config, deps);
   const socket = where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET;
   try {
-    return await fromDaemon(socket, modules);
+    return await fromDaemon(socket, deps);
   } catch (error) {
     const failure = adminFailure(error);
     if (failure !== "absent" && failure !== "denied" && failure !== "silent") throw error;
-    const known = config ?? (where.socket === undefined ? await defaultConfig(modules) : undefined);
-    if (known === undefined) throw withMend(error);
-    if (config === undefined && known.admin.socket !== socket)
-      return openSource({ config: DEFAULT_CONFIG_FILE }, modules);
-    return fromStore(known.store, known.fleet, messageOf(error), modules);
+    const known = config ?? (where.socket === undefined ? await defaultConfig(deps) : undefined);
+    if (known === undefined) throw withFix(error);
+    if (config === undefined && known.admin.socket !== socket) return openSource({ config: DEFAULT_CONFIG_FILE }, deps);
+    return fromStore(known.store, known.fleet, messageOf(error), deps);
   }
 }
 
 /** Says why the store was asked where a daemon was expected. */
-export function tellDetour(source: Source, { err }: VipctlModules): void {
+export function tellDetour(source: Source, { err }: VipctlDeps): void {
   if (source.kind === "store" && source.because !== null)
-    err.write(`${harmless(source.because)}: read straight from the store\n`);
+    err.write(`${escapeControl(source.because)}: read straight from the store\n`);
 }
 
 /** The daemon, for what only it can do. Throws "admin" and "config". */
-export async function openDaemon(where: WhereOptions, modules: VipctlModules): Promise<AdminClient> {
+export async function openDaemon(where: WhereOptions, deps: VipctlDeps): Promise<AdminClient> {
   const given = where.config ?? (where.socket === undefined ? DEFAULT_CONFIG_FILE : undefined);
   const config =
-    given === undefined ? undefined : await loadConfig(given, modules).catch((error: unknown) => mayMiss(where, error));
-  return modules.adminClient(where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET);
+    given === undefined ? undefined : await loadConfig(given, deps).catch((error: unknown) => mayMiss(where, error));
+  return deps.adminClient(where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET);
 }
 
 function mayMiss(where: WhereOptions, error: unknown): undefined {
@@ -75,23 +74,23 @@ function mayMiss(where: WhereOptions, error: unknown): undefined {
 }
 
 /** The reader of configurations is loaded only when there is one to read. */
-async function loadConfig(file: string, modules: VipctlModules): Promise<Config> {
-  return (await import("./config-file.ts")).loadConfig(file, modules);
+async function loadConfig(file: string, deps: VipctlDeps): Promise<Config> {
+  return (await import("./config-file.ts")).loadConfig(file, deps);
 }
 
 /** A default file that is missing or has mistakes is no reason to stop: it was not asked for. */
-async function defaultConfig(modules: VipctlModules): Promise<Config | undefined> {
-  return loadConfig(DEFAULT_CONFIG_FILE, modules).catch(() => undefined);
+async function defaultConfig(deps: VipctlDeps): Promise<Config | undefined> {
+  return loadConfig(DEFAULT_CONFIG_FILE, deps).catch(() => undefined);
 }
 
-async function fromDaemon(socket: string, modules: VipctlModules): Promise<Source> {
-  const client = await modules.adminClient(socket);
+async function fromDaemon(socket: string, deps: VipctlDeps): Promise<Source> {
+  const client = await deps.adminClient(socket);
   const limits = (signal: AbortSignal): { timeoutMs: number; signal: AbortSignal } => ({
     timeoutMs: DAEMON_MS,
     signal,
   });
   // The first view is asked for at once: only then is it known whether a daemon is there.
-  let first: StatusView | undefined = await client.status(limits(modules.signal));
+  let first: StatusView | undefined = await client.status(limits(deps.signal));
   const reader: FleetReader = {
     read: async (signal) => {
       const view = first ?? (await client.status(limits(signal)));
@@ -106,11 +105,11 @@ async function fromDaemon(socket: string, modules: VipctlModules): Promise<Sourc
   return { kind: "daemon", client, reader };
 }
 
-async function fromStore(url: string, fleet: string, because: string | null, modules: VipctlModules): Promise<Source> {
-  return { kind: "store", because, reader: await modules.openFleet(url, fleet) };
+async function fromStore(url: string, fleet: string, because: string | null, deps: VipctlDeps): Promise<Source> {
+  return { kind: "store", because, reader: await deps.openFleet(url, fleet) };
 }
 
-function withMend(error: unknown): VipdError {
+function withFix(error: unknown): VipdError {
   const message = `${messageOf(error)}; name the store with --store, or a configuration with --config, to do without`;
   return new VipdError("admin", message, error instanceof VipdError ? error.context : {}, error);
 }

@@ -9,7 +9,7 @@ import { emptyMirror, withSnapshot } from "../election/mirror.ts";
 import { Keys, parseHistory } from "../election/records.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Revision, Snapshot, Store } from "../ports/store.ts";
-import type { StoreReader } from "./modules.ts";
+import type { StoreReader } from "./deps.ts";
 
 /** A store that has not answered by then is out of reach, in milliseconds. */
 const READ_MS = 2_000;

@@ -4,19 +4,19 @@ import type { ElectionView } from "../admin/views.ts";
 import { VipdError } from "../base/errors.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { parseCidr } from "../wire/ip.ts";
-import type { VipctlModules, WireReport } from "./modules.ts";
+import type { VipctlDeps, WireReport } from "./deps.ts";
 import type { Owner, WireFinding, WireVerdict } from "./owner.ts";
 import { isStatus } from "./source.ts";
 
 /** Asks the wire. Throws "privilege", "interface" and "kernel", and "interface" for an election without addresses. */
-export async function verifyOnWire(owner: Owner, modules: VipctlModules): Promise<WireVerdict> {
+export async function verifyOnWire(owner: Owner, deps: VipctlDeps): Promise<WireVerdict> {
   const { election, view } = owner;
   const addresses = addressesOf(election);
-  if (modules.probeWire === undefined || addresses.length === 0)
+  if (deps.probeWire === undefined || addresses.length === 0)
     throw new VipdError("interface", `${election.name} has no address that could be asked for on the wire`, {
       election: election.name,
     });
-  const report = await modules.probeWire(addresses, modules.signal);
+  const report = await deps.probeWire(addresses, deps.signal);
   const ownNode = isStatus(view) ? view.node : null;
   const findings = addresses.map(({ ip }) => judge(ip, election, report, ownNode));
   return { agrees: findings.every((finding) => finding.agrees), findings };

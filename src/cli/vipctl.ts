@@ -9,14 +9,14 @@ import type { StepDownOptions } from "./commands/step-down.ts";
 import type { VersionOptions } from "./commands/version.ts";
 import type { WhoOwnsOptions } from "./commands/who-owns.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPCTL_EXIT_CODES } from "./exit-codes.ts";
-import type { VipctlModules } from "./modules.ts";
-import { harmless } from "./render/text.ts";
+import type { VipctlDeps } from "./deps.ts";
+import { escapeControl } from "./render/text.ts";
 import type { WhereOptions } from "./source.ts";
 
 /** Runs vipctl with the arguments that follow its name, to its exit code. Never throws. */
-export async function runVipctl(argv: readonly string[], modules: VipctlModules): Promise<ExitCode> {
+export async function runVipctl(argv: readonly string[], deps: VipctlDeps): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok;
-  const program = makeProgram(modules, async (run) => {
+  const program = makeProgram(deps, async (run) => {
     code = await run;
   });
   try {
@@ -24,8 +24,8 @@ export async function runVipctl(argv: readonly string[], modules: VipctlModules)
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (modules.signal.aborted) return EXIT.interrupted;
-    for (const line of linesOf(error)) modules.err.write(`vipctl: ${harmless(line)}\n`);
+    if (deps.signal.aborted) return EXIT.interrupted;
+    for (const line of linesOf(error)) deps.err.write(`vipctl: ${escapeControl(line)}\n`);
     return exitCodeOf(error);
   }
 }
@@ -37,21 +37,21 @@ function linesOf(error: unknown): readonly string[] {
 
 type Run = (code: Promise<ExitCode>) => Promise<void>;
 
-function makeProgram(modules: VipctlModules, run: Run): Command {
+function makeProgram(deps: VipctlDeps, run: Run): Command {
   const program = new Command("vipctl")
     .description("Shows who holds the virtual IPs of a fleet, and hands them over.")
-    .version(modules.version, "-V, --version", "print vipctl's version")
+    .version(deps.version, "-V, --version", "print vipctl's version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", `\n${EXAMPLES}\n\n${formatExitCodes(VIPCTL_EXIT_CODES)}`)
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => modules.out.write(text), writeErr: (text) => modules.err.write(text) });
-  addWhoOwns(program, modules, run);
-  addStatus(program, modules, run);
-  addHistory(program, modules, run);
-  addStepDown(program, modules, run);
-  addDoctor(program, modules, run);
-  addVersion(program, modules, run);
+    .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
+  addWhoOwns(program, deps, run);
+  addStatus(program, deps, run);
+  addHistory(program, deps, run);
+  addStepDown(program, deps, run);
+  addDoctor(program, deps, run);
+  addVersion(program, deps, run);
   return program;
 }
 
@@ -79,65 +79,65 @@ function withWhere(command: Command, storeToo: boolean): Command {
   return command.option("--json", "one line of JSON for programs");
 }
 
-function addWhoOwns(program: Command, modules: VipctlModules, run: Run): void {
+function addWhoOwns(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("who-owns")
     .description("who holds a VIP: by its name, or by one of its addresses")
     .argument("<vip>", "name of the VIP (election), or address")
     .addOption(new Option("--watch", "go on, and tell each change").conflicts(["confirm", "verify"]))
-    .option("--confirm", "wait for the holder's next beat")
+    .option("--confirm", "wait for the holder's next heartbeat")
     .option("--verify", "ask the wire too (ARP, NDP): needs CAP_NET_RAW")
     .action(async (vip: string, options: WhoOwnsOptions) =>
-      run((await import("./commands/who-owns.ts")).whoOwns(vip, options, modules)),
+      run((await import("./commands/who-owns.ts")).whoOwns(vip, options, deps)),
     );
   withWhere(command, true);
 }
 
-function addStatus(program: Command, modules: VipctlModules, run: Run): void {
+function addStatus(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("status")
     .description("all VIPs, nodes and warnings of the fleet")
     .option("--watch", "go on, and show it anew after each change")
-    .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, modules)));
+    .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, deps)));
   withWhere(command, true);
 }
 
-function addHistory(program: Command, modules: VipctlModules, run: Run): void {
+function addHistory(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("history")
-    .description("the last changes of hands of a VIP")
+    .description("the last ownership changes of a VIP")
     .argument("<vip>", "name of the VIP (election), or address")
     .action(async (vip: string, options: HistoryOptions) =>
-      run((await import("./commands/history.ts")).history(vip, options, modules)),
+      run((await import("./commands/history.ts")).history(vip, options, deps)),
     );
   withWhere(command, true);
 }
 
-function addStepDown(program: Command, modules: VipctlModules, run: Run): void {
+function addStepDown(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("step-down")
     .description("have the daemon of this host hand a VIP over")
     .argument("<vip>", "name of the VIP (election), or address")
     .option("--to <node>", "to this node (default: the best other candidate)")
     .action(async (vip: string, options: StepDownOptions) =>
-      run((await import("./commands/step-down.ts")).stepDown(vip, options, modules)),
+      run((await import("./commands/step-down.ts")).stepDown(vip, options, deps)),
     );
   withWhere(command, false);
 }
 
-function addDoctor(program: Command, modules: VipctlModules, run: Run): void {
+function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {
   program
     .command("doctor")
-    .description("what is wrong with this host's configuration, daemon, store, kernel and network, and how to mend it")
+    .description("what is wrong with this host's configuration, daemon, store, kernel and network, and how to fix it")
     .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)")
     .option("--json", "one line of JSON for programs")
-    .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, modules)));
+    .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, deps)));
 }
 
-function addVersion(program: Command, modules: VipctlModules, run: Run): void {
+function addVersion(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("version")
     .description("the versions of vipctl and of the daemon of this host")
-    .action(async (options: VersionOptions) => run((await import("./commands/version.ts")).version(options, modules)));
+    .action(async (options: VersionOptions) => run((await import("./commands/version.ts")).version(options, deps)));
   withWhere(command, false);
 }

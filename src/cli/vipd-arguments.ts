@@ -1,13 +1,13 @@
 // vipd's arguments, and everything it does besides running: checking a file, printing the schema, help.
 
 import { Command, CommanderError, Option } from "commander";
-import { harmless } from "./render/text.ts";
-import { type ConfigFileModules, DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "./config-file.ts";
+import { escapeControl } from "./render/text.ts";
+import { type ConfigFileDeps, DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "./config-file.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPD_EXIT_CODES } from "./exit-codes.ts";
-import type { Output } from "./modules.ts";
+import type { Output } from "./deps.ts";
 
 /** What vipd's front door works with. */
-export interface VipdModules extends ConfigFileModules {
+export interface VipdDeps extends ConfigFileDeps {
   readonly version: string;
   readonly out: Output;
   readonly err: Output;
@@ -25,8 +25,8 @@ interface Options {
 }
 
 /** Answers all that needs no daemon (`argv` without the program's name); says what is left to do. Never throws. */
-export async function handleVipdArguments(argv: readonly string[], modules: VipdModules): Promise<VipdInvocation> {
-  const program = vipdProgram(modules);
+export async function handleVipdArguments(argv: readonly string[], deps: VipdDeps): Promise<VipdInvocation> {
+  const program = vipdProgram(deps);
   try {
     program.parse(argv, { from: "user" });
   } catch (error) {
@@ -34,8 +34,8 @@ export async function handleVipdArguments(argv: readonly string[], modules: Vipd
     throw error;
   }
   const options = program.opts<Options>();
-  if (options.printSchema === true) return exit(await printSchema(modules));
-  if (options.check === true) return exit(await checkConfig(options.config, modules));
+  if (options.printSchema === true) return exit(await printSchema(deps));
+  if (options.check === true) return exit(await checkConfig(options.config, deps));
   return { kind: "run", configFile: options.config };
 }
 
@@ -43,13 +43,13 @@ function exit(code: ExitCode): VipdInvocation {
   return { kind: "exit", code };
 }
 
-function vipdProgram(modules: VipdModules): Command {
+function vipdProgram(deps: VipdDeps): Command {
   return new Command("vipd")
     .description("Holds virtual IPs: each on exactly one healthy host of the fleet.")
     .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
     .addOption(new Option("--check", "check the configuration, tell every mistake, and exit").conflicts("printSchema"))
     .option("--print-schema", "print the JSON Schema of the configuration, and exit")
-    .version(modules.version, "-V, --version", "print the version, and exit")
+    .version(deps.version, "-V, --version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
     .addHelpText(
       "after",
@@ -57,24 +57,24 @@ function vipdProgram(modules: VipdModules): Command {
     )
     .allowExcessArguments(false)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => modules.out.write(text), writeErr: (text) => modules.err.write(text) });
+    .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
 }
 
 /** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`. */
-export async function checkConfig(file: string, modules: VipdModules): Promise<ExitCode> {
+export async function checkConfig(file: string, deps: VipdDeps): Promise<ExitCode> {
   try {
-    const config = await loadConfig(file, modules);
+    const config = await loadConfig(file, deps);
     const vips = config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`;
-    modules.out.write(`${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${vips})\n`);
+    deps.out.write(`${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${vips})\n`);
     return EXIT.ok;
   } catch (error) {
-    for (const line of errorLines(error)) modules.err.write(`${harmless(line)}\n`);
+    for (const line of errorLines(error)) deps.err.write(`${escapeControl(line)}\n`);
     return exitCodeOf(error);
   }
 }
 
-async function printSchema(modules: VipdModules): Promise<ExitCode> {
+async function printSchema(deps: VipdDeps): Promise<ExitCode> {
   const { jsonSchema } = await import("../config/schema.ts");
-  modules.out.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  deps.out.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
   return EXIT.ok;
 }

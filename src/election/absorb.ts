@@ -10,7 +10,7 @@ import { ownToken } from "./tenure.ts";
 import { type Attempt, type Candidacy, type Effect, type Event, type Moment, type State, withEntry } from "./state.ts";
 
 /** More attempts of unknown outcome than this, and the session counts as lost. */
-const MAX_UNSETTLED = 32;
+const MAX_IN_DOUBT = 32;
 
 type Absorbed = readonly [State, readonly Effect[]];
 
@@ -20,19 +20,19 @@ export function absorb(state: State, event: Event, at: Moment): Absorbed {
     case "tick":
       return [state, []];
     case "read":
-      return wasRead(state, event.snapshot, at);
+      return onSnapshot(state, event.snapshot, at);
     case "read-failed":
-      return [troubled({ ...state, reading: false, readWanted: true }, event.message, at), []];
+      return [withStoreError({ ...state, reading: false, readWanted: true }, event.message, at), []];
     case "changes":
-      if (!state.informed) return [state, []];
-      return heard(state, event.changes, at);
+      if (!state.synced) return [state, []];
+      return onChanges(state, event.changes, at);
     case "gap":
       return [{ ...state, readWanted: true }, []];
     case "committed":
     case "conflict":
     case "refused":
     case "unknown":
-      return answered(state, event, at);
+      return onCommitSettled(state, event, at);
     case "incarnation":
       assert(state.identity.kind === "spent", "an incarnation is made only when the last is spent");
       return [{ ...state, identity: { kind: "ready", incarnation: event.incarnation, joined: false } }, []];
@@ -51,54 +51,58 @@ export function absorb(state: State, event: Event, at: Moment): Absorbed {
   }
 }
 
-/** A read shows the store's timeline too: what was unknown is settled by it. */
-function wasRead(state: State, snapshot: Snapshot, at: Moment): Absorbed {
+/** A read shows the store's epoch too: what was unknown is settled by it. */
+function onSnapshot(state: State, snapshot: Snapshot, at: Moment): Absorbed {
   const fresh = snapshot.epoch !== state.mirror.epoch;
   const read: State = {
     ...state,
     reading: false,
     readWanted: false,
     lastReadAt: at.now,
-    storeTrouble: null,
-    informed: true,
-    sureUpTo: fresh || snapshot.revision > state.sureUpTo ? snapshot.revision : state.sureUpTo,
+    storeError: null,
+    synced: true,
+    confirmedRevision:
+      fresh || snapshot.revision > state.confirmedRevision ? snapshot.revision : state.confirmedRevision,
     mirror: withSnapshot(state.mirror, state.keys, snapshot, at.now),
   };
-  return informed(settle(state.informed ? read : withInheritance(read), at), state);
+  return synced(settle(state.synced ? read : withAdopted(read), at), state);
 }
 
-/** A watch does not say of which timeline its news are: nothing is settled, or gained, on its word alone. */
-function heard(state: State, changes: readonly Change[], at: Moment): Absorbed {
+/** A watch does not say of which epoch its news are: nothing is settled, or gained, on its word alone. */
+function onChanges(state: State, changes: readonly Change[], at: Moment): Absorbed {
   const next: State = { ...state, mirror: withChanges(state.mirror, state.keys, changes, at.now) };
-  const named = [...state.candidacies.keys()].some((election) => (ownToken(next, election) ?? -1n) > state.sureUpTo);
-  return informed(named ? { ...next, readWanted: true } : next, state);
+  const named = [...state.candidacies.keys()].some(
+    (election) => (ownToken(next, election) ?? -1n) > state.confirmedRevision,
+  );
+  return synced(named ? { ...next, readWanted: true } : next, state);
 }
 
 /** After any news of the records: see whether the session still stands. */
-function informed(state: State, before: State): Absorbed {
+function synced(state: State, before: State): Absorbed {
   const [next, effects] = noticeLoss(state);
-  return [countNamesakes(next, before), effects];
+  return [countDuplicateNode(next, before), effects];
 }
 
-/** What the store says that this claim holds before this life has done anything, an earlier life held. */
-function withInheritance(state: State): State {
-  const inherited = [...state.mirror.elections.keys()].filter((election) => ownToken(state, election) !== undefined);
-  return { ...state, inherited: new Set(inherited) };
+/** What the store says that this claim holds before this process has done anything, an earlier process held. */
+function withAdopted(state: State): State {
+  const adopted = [...state.mirror.elections.keys()].filter((election) => ownToken(state, election) !== undefined);
+  return { ...state, adopted: new Set(adopted) };
 }
 
-/** A foreign session under this node's name that beats is another daemon with the same id. */
-function countNamesakes(state: State, before: State): State {
+/** A foreign session under this node's name that heartbeats is another daemon with the same id. */
+function countDuplicateNode(state: State, before: State): State {
   const now = state.mirror.sessions.get(state.self.node);
   const then = before.mirror.sessions.get(state.self.node);
   if (ownSession(state) !== undefined || now?.value == null)
-    return state.namesakes === 0 ? state : { ...state, namesakes: 0 };
-  const beat = then?.value != null && then.version !== now.version && then.value.incarnation === now.value.incarnation;
-  return beat ? { ...state, namesakes: state.namesakes + 1 } : state;
+    return state.duplicateNodeHeartbeats === 0 ? state : { ...state, duplicateNodeHeartbeats: 0 };
+  const heartbeat =
+    then?.value != null && then.version !== now.version && then.value.incarnation === now.value.incarnation;
+  return heartbeat ? { ...state, duplicateNodeHeartbeats: state.duplicateNodeHeartbeats + 1 } : state;
 }
 
 type Answer = Extract<Event, { attempt: number }>;
 
-function answered(state: State, event: Answer, at: Moment): Absorbed {
+function onCommitSettled(state: State, event: Answer, at: Moment): Absorbed {
   const attempt = state.inFlight;
   assert(attempt !== null && attempt.number === event.attempt, "an answer belongs to the attempt in flight");
   const landed: State = { ...state, inFlight: null };
@@ -108,62 +112,62 @@ function answered(state: State, event: Answer, at: Moment): Absorbed {
     case "conflict":
       return conflicted(landed, attempt, at);
     case "refused":
-      return [troubled(landed, event.message, at), []];
+      return [withStoreError(landed, event.message, at), []];
     case "unknown":
-      return doubtful(landed, attempt, event.message, at);
+      return onCommitUnknown(landed, attempt, event.message, at);
     default:
       return unreachable(event);
   }
 }
 
 function committed(state: State, attempt: Attempt, event: Extract<Event, { type: "committed" }>, at: Moment): Absorbed {
-  const settled: State = { ...state, unsettled: [], conflicts: 0, storeTrouble: null };
-  if (attempt.leaves)
+  const settled: State = { ...state, inDoubtAttempts: [], conflicts: 0, storeError: null };
+  if (attempt.endsSession)
     return [{ ...credited(settled, attempt, event.revision, at), stopped: true }, [{ type: "stopped" }]];
   if (event.epoch !== state.mirror.epoch) return [withEpochLost(state, attempt), []];
-  return [{ ...credited(settled, attempt, event.revision, at), sureUpTo: event.revision }, []];
+  return [{ ...credited(settled, attempt, event.revision, at), confirmedRevision: event.revision }, []];
 }
 
 /**
- * The store began a new timeline: what was known of others counts no more, until it is read anew. Nor does the beat:
- * in that timeline the elections may be another's, who waits out the leases of the old one only.
+ * The store began a new epoch: what was known of others counts no more, until it is read anew. Nor does the heartbeat:
+ * in that epoch the elections may be another's, who waits out the leases of the old one only.
  */
 function withEpochLost(state: State, attempt: Attempt): State {
   return {
     ...state,
-    unsettled: [...state.unsettled, attempt],
+    inDoubtAttempts: [...state.inDoubtAttempts, attempt],
     readWanted: true,
     mirror: { ...state.mirror, epoch: null },
   };
 }
 
-/** A refused beat means that the session is lost, unless an earlier one, of this life or the last, came between. */
+/** A refused heartbeat means that the session is lost, unless an earlier one, of this process or the last, came between. */
 function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
   const own = ownSession(state);
   if (
-    attempt.pure &&
-    state.unsettled.length === 0 &&
-    own?.value?.life === state.self.life &&
+    attempt.heartbeatOnly &&
+    state.inDoubtAttempts.length === 0 &&
+    own?.value?.processId === state.self.processId &&
     own.version === attempt.sessionVersion
   )
-    return lost(state, "the store refused the beat");
-  return [hesitating(state, at), []];
+    return lost(state, "the store refused the heartbeat");
+  return [withBackoff(state, at), []];
 }
 
-function doubtful(state: State, attempt: Attempt, message: string, at: Moment): Absorbed {
-  const next = { ...hesitating(state, at), storeTrouble: message, unsettled: [...state.unsettled, attempt] };
-  return next.unsettled.length > MAX_UNSETTLED ? lost(next, "too many requests of unknown outcome") : [next, []];
+function onCommitUnknown(state: State, attempt: Attempt, message: string, at: Moment): Absorbed {
+  const next = { ...withBackoff(state, at), storeError: message, inDoubtAttempts: [...state.inDoubtAttempts, attempt] };
+  return next.inDoubtAttempts.length > MAX_IN_DOUBT ? lost(next, "too many requests of unknown outcome") : [next, []];
 }
 
 /** Read before the next attempt; after several in a row that came to nothing, pause as well. */
-function hesitating(state: State, at: Moment): State {
+function withBackoff(state: State, at: Moment): State {
   const conflicts = state.conflicts + 1;
-  const pauseMs = conflicts < 3 ? 0 : Math.min(conflicts * 2, state.rhythm.retryEveryMs);
-  return { ...state, conflicts, readWanted: true, quietUntil: later(at.now, pauseMs) };
+  const pauseMs = conflicts < 3 ? 0 : Math.min(conflicts * 2, state.timings.retryEveryMs);
+  return { ...state, conflicts, readWanted: true, backoffUntil: later(at.now, pauseMs) };
 }
 
-function troubled(state: State, message: string, at: Moment): State {
-  return { ...state, storeTrouble: message, quietUntil: later(at.now, state.rhythm.retryEveryMs) };
+function withStoreError(state: State, message: string, at: Moment): State {
+  return { ...state, storeError: message, backoffUntil: later(at.now, state.timings.retryEveryMs) };
 }
 
 function withCandidacy(state: State, election: string, candidacy: Candidacy | null): State {
@@ -185,7 +189,7 @@ function stepDown(state: State, election: string, to: string | null, at: Moment)
     {
       ...state,
       stepDowns: withEntry(state.stepDowns, election, { to, reason: "stepped down" }),
-      modest: new Set(state.modest).add(election),
+      preemptSuppressed: new Set(state.preemptSuppressed).add(election),
     },
     [],
   ];

@@ -1,5 +1,5 @@
 // The arithmetic of a lease. Let every clock's rate be off by at most DRIFT. A holder counts from the moment
-// BEFORE it sent its beat, and shortens; an observer counts from the moment AFTER it received the beat, and
+// BEFORE it sent its heartbeat, and shortens; an observer counts from the moment AFTER it received the heartbeat, and
 // stretches. So the holder's lease has always ended before an observer may break it, whatever the messages'
 // delays were: sent <= committed <= received, and validity < ttl < observer's wait.
 
@@ -12,15 +12,15 @@ export const DRIFT = 1e-3;
 const IN_FLIGHT_MS = 2;
 
 /** All durations that follow from a lease's length, in milliseconds. */
-export interface Rhythm {
+export interface LeaseTimings {
   readonly ttlMs: number;
-  /** How long the holder may rely on a beat, from the moment before it was sent. */
+  /** How long the holder may rely on a heartbeat, from the moment before it was sent. */
   readonly validityMs: number;
   /** The daemon lets go this long before the validity ends; the kernel's fence needs no such margin. */
   readonly giveUpMarginMs: number;
-  /** From one beat's send to the next. */
-  readonly beatEveryMs: number;
-  /** Limit of one request to the store: several fit between a late beat and the end of the lease. */
+  /** From one heartbeat's send to the next. */
+  readonly heartbeatEveryMs: number;
+  /** Limit of one request to the store: several fit between a late heartbeat and the end of the lease. */
   readonly requestTimeoutMs: number;
   /** Wait before the next request after one that failed. */
   readonly retryEveryMs: number;
@@ -30,13 +30,13 @@ export interface Rhythm {
   readonly staggerMs: number;
 }
 
-/** The rhythm of leases that last `ttlMs`. */
-export function rhythmOf(ttlMs: number): Rhythm {
+/** The timings of leases that last `ttlMs`. */
+export function leaseTimings(ttlMs: number): LeaseTimings {
   return {
     ttlMs,
     validityMs: (ttlMs * (1 - DRIFT)) / (1 + DRIFT),
     giveUpMarginMs: clamp(ttlMs / 20, 20, 250),
-    beatEveryMs: ttlMs / 3,
+    heartbeatEveryMs: ttlMs / 3,
     requestTimeoutMs: clamp(ttlMs / 6, 50, 2_000),
     retryEveryMs: clamp(ttlMs / 12, 20, 500),
     resyncEveryMs: ttlMs,
@@ -44,19 +44,19 @@ export function rhythmOf(ttlMs: number): Rhythm {
   };
 }
 
-/** How long an observer, on its own clock, must see no new beat before it may break a lease of `ttlMs`. */
+/** How long an observer, on its own clock, must see no new heartbeat before it may break a lease of `ttlMs`. */
 export function observerWaitMs(ttlMs: number): number {
   return (ttlMs * (1 + DRIFT)) / (1 - DRIFT);
 }
 
-/** The end of the lease that a beat sent at `sentAt` gives. */
-export function validUntil(sentAt: Instant, rhythm: Rhythm): Instant {
-  return later(sentAt, rhythm.validityMs);
+/** The end of the lease that a heartbeat sent at `sentAt` gives. */
+export function validUntil(sentAt: Instant, timings: LeaseTimings): Instant {
+  return later(sentAt, timings.validityMs);
 }
 
 /** When the daemon itself lets go of everything. */
-export function giveUpAt(until: Instant, rhythm: Rhythm): Instant {
-  return later(until, -rhythm.giveUpMarginMs);
+export function giveUpAt(until: Instant, timings: LeaseTimings): Instant {
+  return later(until, -timings.giveUpMarginMs);
 }
 
 /** When the kernel must have closed the fence. */

@@ -17,11 +17,20 @@ import { earliest, type Instant, later, NEVER } from "../base/time.ts";
 import { absorb } from "./absorb.ts";
 import { giveUpAt } from "./lease.ts";
 import { notices } from "./notices.ts";
-import { hasDueParts, propose } from "./proposal.ts";
+import { hasDueMutations, propose } from "./proposal.ts";
 import { successor } from "./ranking.ts";
 import { joinableAt, ownSession } from "./session.ts";
 import type { Effect, Event, Moment, State, StepDown, Tenure } from "./state.ts";
-import { fitAgainAt, inDoubt, objection, ownToken, preemptDue, takeDueAt, trusted, trustedAt } from "./tenure.ts";
+import {
+  fitAgainAt,
+  inDoubt,
+  ineligibleReason,
+  ownToken,
+  preemptDue,
+  takeDueAt,
+  trusted,
+  trustedAt,
+} from "./tenure.ts";
 import { gainOf, lossOf } from "./transitions.ts";
 
 type Step = readonly [State, readonly Effect[]];
@@ -39,7 +48,7 @@ export function step(state: State, event: Event, at: Moment): Step {
 export function nextWakeup(state: State, now: Instant): Instant {
   if (state.stopped) return NEVER;
   const holding = [...state.tenures.values()].some((tenure) => tenure.phase === "on");
-  const lapse = holding ? giveUpAt(state.validUntil, state.rhythm) : NEVER;
+  const lapse = holding ? giveUpAt(state.validUntil, state.timings) : NEVER;
   return earliest(lapse, readDueAt(state), commitDueAt(state, now), preemptWakeup(state, now), fitAgainAt(state, now));
 }
 
@@ -49,7 +58,7 @@ function reconcile(state: State, formerUntil: Instant, at: Moment): Step {
   next = withLosses(next, at.now, effects);
   if (next.validUntil > formerUntil && holdsAny(next)) effects.push({ type: "extend", until: next.validUntil });
   next = withGains(next, at.now, effects);
-  next = withHeirloomsSettled(next);
+  next = withAdoptedFinished(next);
   next = withRead(next, at.now, effects);
   next = withCommit(next, at, effects);
   return [withStop(next, effects), effects];
@@ -89,9 +98,11 @@ function withLosses(state: State, now: Instant, effects: Effect[]): State {
     closing.push([election, { phase: "closing", reason }]);
     effects.push({ type: "lose", election, reason });
   }
-  for (const election of state.inherited) {
+  for (const election of state.adopted) {
     const reason =
-      ownToken(state, election) === undefined ? "the store names another holder" : objection(state, election, now);
+      ownToken(state, election) === undefined
+        ? "the store names another holder"
+        : ineligibleReason(state, election, now);
     if (reason === undefined || state.tenures.has(election)) continue;
     closing.push([election, { phase: "closing", reason }]);
     effects.push({ type: "lose", election, reason });
@@ -108,35 +119,44 @@ function withGains(state: State, now: Instant, effects: Effect[]): State {
     effects.push({ type: "gain", election, token, until: state.validUntil });
   }
   if (gained.length === 0) return state;
-  const modest = new Set([...state.modest].filter((election) => !gained.some(([name]) => name === election)));
-  return { ...state, modest, tenures: new Map([...state.tenures, ...gained]) };
+  const preemptSuppressed = new Set(
+    [...state.preemptSuppressed].filter((election) => !gained.some(([name]) => name === election)),
+  );
+  return { ...state, preemptSuppressed, tenures: new Map([...state.tenures, ...gained]) };
 }
 
-/** What an earlier life left is settled once this life holds it, or has told the host to let it go. */
-function withHeirloomsSettled(state: State): State {
-  const left = [...state.inherited].filter((election) => !state.tenures.has(election));
-  return left.length === state.inherited.size ? state : { ...state, inherited: new Set(left) };
+/** What an earlier process left is settled once this process holds it, or has told the host to let it go. */
+function withAdoptedFinished(state: State): State {
+  const left = [...state.adopted].filter((election) => !state.tenures.has(election));
+  return left.length === state.adopted.size ? state : { ...state, adopted: new Set(left) };
 }
 
 function withRead(state: State, now: Instant, effects: Effect[]): State {
   if (now < readDueAt(state)) return state;
-  effects.push({ type: "read", timeoutMs: state.rhythm.requestTimeoutMs });
+  effects.push({ type: "read", timeoutMs: state.timings.requestTimeoutMs });
   return { ...state, reading: true };
 }
 
 function withCommit(state: State, at: Moment, effects: Effect[]): State {
   if (at.now < commitDueAt(state, at.now)) return state;
   const late =
-    ownSession(state) !== undefined && !state.stopping && at.now >= later(state.beatSentAt, state.rhythm.ttlMs / 2);
+    ownSession(state) !== undefined &&
+    !state.stopping &&
+    at.now >= later(state.heartbeatSentAt, state.timings.ttlMs / 2);
   const attempt = propose(state, at, late);
-  effects.push({ type: "commit", attempt: attempt.number, txn: attempt.txn, timeoutMs: state.rhythm.requestTimeoutMs });
+  effects.push({
+    type: "commit",
+    attempt: attempt.number,
+    txn: attempt.txn,
+    timeoutMs: state.timings.requestTimeoutMs,
+  });
   return { ...state, attempts: attempt.number, inFlight: attempt };
 }
 
 /** A node that has let go of everything, and has no session left to end, has left the fleet. */
 function withStop(state: State, effects: Effect[]): State {
   const waiting =
-    state.tenures.size > 0 || state.inFlight !== null || (state.informed && ownSession(state) !== undefined);
+    state.tenures.size > 0 || state.inFlight !== null || (state.synced && ownSession(state) !== undefined);
   if (!state.stopping || waiting) return state;
   effects.push({ type: "stopped" });
   return { ...state, stopped: true };
@@ -144,24 +164,25 @@ function withStop(state: State, effects: Effect[]): State {
 
 function readDueAt(state: State): Instant {
   if (state.reading) return NEVER;
-  const due = state.readWanted ? state.quietUntil : later(state.lastReadAt, state.rhythm.resyncEveryMs);
-  return due > state.quietUntil ? due : state.quietUntil;
+  const due = state.readWanted ? state.backoffUntil : later(state.lastReadAt, state.timings.resyncEveryMs);
+  return due > state.backoffUntil ? due : state.backoffUntil;
 }
 
 function commitDueAt(state: State, now: Instant): Instant {
-  const busy = state.inFlight !== null || state.readWanted || !state.informed || state.identity.kind !== "ready";
+  const busy = state.inFlight !== null || state.readWanted || !state.synced || state.identity.kind !== "ready";
   if (busy || (state.stopping && ownSession(state) === undefined)) return NEVER;
-  const wish = ownSession(state) === undefined ? joinableAt(state) : earliest(beatDueAt(state), partsDueAt(state, now));
-  return wish > state.quietUntil ? wish : state.quietUntil;
+  const wish =
+    ownSession(state) === undefined ? joinableAt(state) : earliest(heartbeatDueAt(state), mutationsDueAt(state, now));
+  return wish > state.backoffUntil ? wish : state.backoffUntil;
 }
 
-function beatDueAt(state: State): Instant {
-  return later(state.beatSentAt, state.rhythm.beatEveryMs);
+function heartbeatDueAt(state: State): Instant {
+  return later(state.heartbeatSentAt, state.timings.heartbeatEveryMs);
 }
 
-/** When something besides the beat is due to be written. */
-function partsDueAt(state: State, now: Instant): Instant {
-  if (hasDueParts(state, { now, wallMs: 0 })) return now;
+/** When something besides the heartbeat is due to be written. */
+function mutationsDueAt(state: State, now: Instant): Instant {
+  if (hasDueMutations(state, { now, wallMs: 0 })) return now;
   const takes = [...state.candidacies.keys()].map((election) => takeDueAt(state, election, now));
   return earliest(...takes.filter((due) => due > now), trusted(state) ? NEVER : trustedAt(state));
 }

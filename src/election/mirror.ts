@@ -27,7 +27,7 @@ export interface Seen<T> {
 
 /** The fleet as this node knows it. */
 export interface Mirror {
-  /** Names the store's timeline; `null` before the first read. */
+  /** Names the store's epoch; `null` before the first read. */
   readonly epoch: string | null;
   readonly epochSeenAt: Instant;
   /** Everything up to this revision is known. */

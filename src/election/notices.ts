@@ -2,17 +2,17 @@
 
 import type { Effect, State } from "./state.ts";
 
-/** One matter: `text` while it lasts. */
-interface Matter {
+/** One condition: `text` while it lasts. */
+interface Condition {
   readonly text: (state: State) => string | undefined;
   readonly over?: string;
 }
 
-const MATTERS: readonly Matter[] = [
-  { text: (state) => state.storeTrouble ?? undefined, over: "the store answers again" },
+const CONDITIONS: readonly Condition[] = [
+  { text: (state) => state.storeError ?? undefined, over: "the store answers again" },
   {
     text: (state) =>
-      state.namesakes >= 2
+      state.duplicateNodeHeartbeats >= 2
         ? `another daemon uses the node id "${state.self.node}" (on host ${hostOf(state)}): give each node its own`
         : undefined,
     over: "the other daemon with this node id is gone",
@@ -23,18 +23,18 @@ const MATTERS: readonly Matter[] = [
         ? `records that do not parse: ${[...state.mirror.unreadable].slice(0, 5).join(", ")}`
         : undefined,
   },
-  { text: (state) => odds(state) },
+  { text: (state) => ttlMismatch(state) },
 ];
 
 /** The matters that last now, for status. */
 export function warnings(state: State): readonly string[] {
-  return MATTERS.flatMap((matter) => matter.text(state) ?? []);
+  return CONDITIONS.flatMap((condition) => condition.text(state) ?? []);
 }
 
 /** Notes about matters that began or ended between two states. */
 export function notices(before: State, after: State): readonly Effect[] {
   const notes: Effect[] = [];
-  for (const { text, over } of MATTERS) {
+  for (const { text, over } of CONDITIONS) {
     const [was, is] = [text(before), text(after)];
     if (is !== undefined && is !== was) notes.push({ type: "note", level: "warning", text: is });
     if (is === undefined && was !== undefined && over !== undefined)
@@ -48,7 +48,7 @@ function hostOf(state: State): string {
 }
 
 /** Nodes whose lease has another length than ours: the fleet must agree on one. */
-function odds(state: State): string | undefined {
+function ttlMismatch(state: State): string | undefined {
   const odd = [...state.mirror.sessions].filter(
     ([, seen]) => seen.value != null && seen.value.ttlMs !== state.self.ttlMs,
   );

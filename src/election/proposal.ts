@@ -1,4 +1,4 @@
-// The next commit of a node. Every commit is a beat too: it insists on the own session's version and writes
+// The next commit of a node. Every commit is a heartbeat too: it insists on the own session's version and writes
 // the next one, so that a node has one lease, one chain of versions, and never two requests that could
 // overtake each other. What else is due rides along: candidacies, giving up, taking over, breaking.
 
@@ -15,84 +15,85 @@ import {
 } from "./records.ts";
 import { ownSession, sessionVersion } from "./session.ts";
 import type { Attempt, Moment, State } from "./state.ts";
-import { objection, ownToken, standing, takeDueAt, trusted, trustedAt, wantedCandidate } from "./tenure.ts";
+import { ineligibleReason, ownToken, standing, takeDueAt, trusted, trustedAt, wantedCandidate } from "./tenure.ts";
 
 /** Guards and writes that belong together, for one election or record. */
-interface Part {
+interface Mutation {
   readonly guards: readonly Guard[];
   readonly writes: readonly Write[];
-  /** The election that the part gives away. */
-  readonly gives?: string;
+  /** The election that the mutation releases away. */
+  readonly releases?: string;
 }
 
-/** Builds the attempt that is due now; `onlyBeat`: the lease runs short, so nothing may ride along. */
-export function propose(state: State, at: Moment, onlyBeat: boolean): Attempt {
+/** Builds the attempt that is due now; `heartbeatOnly`: the lease runs short, so nothing may ride along. */
+export function propose(state: State, at: Moment, heartbeatOnly: boolean): Attempt {
   const number = state.attempts + 1;
-  const parts = onlyBeat || ownSession(state) === undefined ? [] : dueParts(state, at);
-  const pack = new Pack();
-  pack.add(sessionPart(state, number, at));
-  const taken = parts.filter((part) => pack.add(part));
-  const leaves = state.stopping && !onlyBeat && taken.length === parts.length && leavesNothing(state, parts);
-  if (leaves) pack.overwrite({ key: state.keys.session(state.self.node), value: null });
+  const mutations = heartbeatOnly || ownSession(state) === undefined ? [] : dueMutations(state, at);
+  const builder = new TxnBuilder();
+  builder.add(sessionMutation(state, number, at));
+  const taken = mutations.filter((mutation) => builder.add(mutation));
+  const endsSession =
+    state.stopping && !heartbeatOnly && taken.length === mutations.length && isLastTransaction(state, mutations);
+  if (endsSession) builder.overwrite({ key: state.keys.session(state.self.node), value: null });
   return {
     number,
     sentAt: at.now,
-    txn: pack.txn(),
+    txn: builder.txn(),
     incarnation: state.identity.kind === "ready" ? state.identity.incarnation : "",
     sessionVersion: sessionVersion(state),
-    gives: new Set(taken.flatMap((part) => part.gives ?? [])),
-    pure: taken.length === 0,
-    leaves,
+    releases: new Set(taken.flatMap((mutation) => mutation.releases ?? [])),
+    heartbeatOnly: taken.length === 0,
+    endsSession,
   };
 }
 
-/** Whether anything but a beat waits to be written. */
-export function hasDueParts(state: State, at: Moment): boolean {
+/** Whether anything but a heartbeat waits to be written. */
+export function hasDueMutations(state: State, at: Moment): boolean {
   if (ownSession(state) === undefined) return false;
-  return (state.stopping && state.tenures.size === 0) || dueParts(state, at).length > 0;
+  return (state.stopping && state.tenures.size === 0) || dueMutations(state, at).length > 0;
 }
 
-function dueParts(state: State, at: Moment): readonly Part[] {
-  const parts: Part[] = [];
+function dueMutations(state: State, at: Moment): readonly Mutation[] {
+  const mutations: Mutation[] = [];
   const elections = new Set([...state.candidacies.keys(), ...state.mirror.elections.keys()]);
-  for (const election of elections) parts.push(...givePart(state, election, at));
+  for (const election of elections) mutations.push(...giveMutation(state, election, at));
   for (const election of state.mirror.candidates.keys()) elections.add(election);
-  for (const election of elections) parts.push(...candidatePart(state, election, at));
-  parts.push(...fleetPart(state, at));
-  for (const election of state.candidacies.keys()) parts.push(...takePart(state, election, at));
-  return parts;
+  for (const election of elections) mutations.push(...candidateMutation(state, election, at));
+  mutations.push(...fleetMutation(state, at));
+  for (const election of state.candidacies.keys()) mutations.push(...takeMutation(state, election, at));
+  return mutations;
 }
 
-function sessionPart(state: State, beat: number, at: Moment): Part {
+function sessionMutation(state: State, heartbeat: number, at: Moment): Mutation {
   const key = state.keys.session(state.self.node);
   const { incarnation } = state.identity.kind === "ready" ? state.identity : { incarnation: "" };
-  const { life, ttlMs, host } = state.self;
-  const value = encodeValue<SessionRecord>({ incarnation, life, beat, ttlMs, wallMs: at.wallMs, host });
+  const { processId, ttlMs, host } = state.self;
+  const value = encodeValue<SessionRecord>({ incarnation, processId, heartbeat, ttlMs, wallMs: at.wallMs, host });
   return { guards: [{ key, version: sessionVersion(state) }], writes: [{ key, value }] };
 }
 
 /** What this node holds but shall not, once the host has let go: to the best other candidate, or to nobody. */
-function givePart(state: State, election: string, at: Moment): readonly Part[] {
+function giveMutation(state: State, election: string, at: Moment): readonly Mutation[] {
   const token = ownToken(state, election);
   if (token === undefined || state.tenures.has(election)) return [];
-  const reason = objection(state, election, at.now);
+  const reason = ineligibleReason(state, election, at.now);
   if (reason === undefined) return [];
   const wanted = state.stepDowns.get(election)?.to ?? null;
   const next =
     successor(state.mirror, election, state.self.node, wanted, at.now) ??
     successor(state.mirror, election, state.self.node, null, at.now);
   const guards = [{ key: state.keys.election(election), version: token }];
-  return [{ guards, writes: changeOfHands(state, election, next ?? null, reason, at), gives: election }];
+  return [{ guards, writes: ownershipChange(state, election, next ?? null, reason, at), releases: election }];
 }
 
-function takePart(state: State, election: string, at: Moment): readonly Part[] {
+function takeMutation(state: State, election: string, at: Moment): readonly Mutation[] {
   if (at.now < takeDueAt(state, election, at.now) || state.identity.kind !== "ready") return [];
   const found = standing(state, election);
   if (found.kind === "unreadable") return [];
   const self = { node: state.self.node, incarnation: state.identity.incarnation };
   const again = found.kind === "held" && found.holder === self.node && found.incarnation === self.incarnation;
   const silent = found.kind === "held" ? `${found.holder} was silent for its whole lease` : found.reason;
-  const writes = changeOfHands(
+  const writes = ownershipChange(
     state,
     election,
     self,
@@ -103,7 +104,7 @@ function takePart(state: State, election: string, at: Moment): readonly Part[] {
   return [{ guards: found.guards, writes: [...broken, ...writes] }];
 }
 
-function changeOfHands(
+function ownershipChange(
   state: State,
   election: string,
   to: { readonly node: string; readonly incarnation: string } | null,
@@ -132,7 +133,7 @@ function changeOfHands(
   ];
 }
 
-function candidatePart(state: State, election: string, at: Moment): readonly Part[] {
+function candidateMutation(state: State, election: string, at: Moment): readonly Mutation[] {
   // It rides along with the giving up that is about to come, which must not wait for an answer to this.
   if (state.tenures.get(election)?.phase === "closing") return [];
   const wanted = wantedCandidate(state, election, at.now);
@@ -159,7 +160,7 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
   );
 }
 
-function fleetPart(state: State, at: Moment): readonly Part[] {
+function fleetMutation(state: State, at: Moment): readonly Mutation[] {
   const { epoch, fleet } = state.mirror;
   if (epoch === null || trusted(state) || at.now < trustedAt(state) || state.stopping) return [];
   const key = state.keys.fleet();
@@ -167,24 +168,24 @@ function fleetPart(state: State, at: Moment): readonly Part[] {
   return [{ guards: [{ key, version }], writes: [{ key, value: encodeValue<FleetRecord>({ epoch }) }] }];
 }
 
-/** Whether, once these parts are written, nothing of this node is left but its session, in the store and on the host. */
-function leavesNothing(state: State, parts: readonly Part[]): boolean {
+/** Whether, once these mutations are written, nothing of this node is left but its session, in the store and on the host. */
+function isLastTransaction(state: State, mutations: readonly Mutation[]): boolean {
   if (state.tenures.size > 0) return false;
-  const giving = new Set(parts.flatMap((part) => part.gives ?? []));
+  const giving = new Set(mutations.flatMap((mutation) => mutation.releases ?? []));
   return [...state.mirror.elections.keys()].every(
     (election) => ownToken(state, election) === undefined || giving.has(election),
   );
 }
 
-/** Collects parts up to the size of one commit; each key is guarded and written once. */
-class Pack {
+/** Collects mutations up to the size of one commit; each key is guarded and written once. */
+class TxnBuilder {
   private readonly guards = new Map<string, Guard>();
   private readonly writes = new Map<string, Write>();
 
-  /** Adds a part, or leaves it for the next commit when it does not fit any more. */
-  add(part: Part): boolean {
-    const guards = part.guards.filter((guard) => !this.guards.has(guard.key));
-    const writes = part.writes.filter((write) => !this.writes.has(write.key));
+  /** Adds a mutation, or endsSession it for the next commit when it does not fit any more. */
+  add(mutation: Mutation): boolean {
+    const guards = mutation.guards.filter((guard) => !this.guards.has(guard.key));
+    const writes = mutation.writes.filter((write) => !this.writes.has(write.key));
     if (this.guards.size + guards.length + this.writes.size + writes.length > MAX_TXN_OPERATIONS) return false;
     for (const guard of guards) this.guards.set(guard.key, guard);
     for (const write of writes) this.writes.set(write.key, write);

@@ -17,7 +17,7 @@ export interface Contender {
   readonly since: Instant;
 }
 
-/** The candidates of an election that are eligible and show life, best first. */
+/** The candidates of an election that are eligible and are alive, best first. */
 export function contenders(mirror: Mirror, election: string, now: Instant): readonly Contender[] {
   const found: Contender[] = [];
   for (const [node, seen] of mirror.candidates.get(election) ?? []) {
@@ -34,7 +34,7 @@ export function rankOf(mirror: Mirror, election: string, node: string, priority:
   ).length;
 }
 
-/** The best contender other than `node` of which a sign of life has been seen; `wanted` names one, and then only that one. */
+/** The best contender other than `node` of which a heartbeat has been seen; `wanted` names one, and then only that one. */
 export function successor(
   mirror: Mirror,
   election: string,
@@ -43,7 +43,7 @@ export function successor(
   now: Instant,
 ): Contender | undefined {
   return contenders(mirror, election, now).find(
-    (other) => other.node !== node && showsLife(mirror, other) && (wanted === null || other.node === wanted),
+    (other) => other.node !== node && hasSentHeartbeat(mirror, other) && (wanted === null || other.node === wanted),
   );
 }
 
@@ -57,7 +57,7 @@ export function preemption(
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
   const better = contenders(mirror, election, now).find((other) => other.node !== node);
-  if (better === undefined || !better.preempt || better.priority <= priority || !showsLife(mirror, better))
+  if (better === undefined || !better.preempt || better.priority <= priority || !hasSentHeartbeat(mirror, better))
     return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
   return { to: better.node, at: later(steadySince, better.preemptDelayMs) };
@@ -75,8 +75,8 @@ export function rankingChangesAt(mirror: Mirror, election: string, now: Instant)
   return next;
 }
 
-/** A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its next beat. */
-function showsLife(mirror: Mirror, { node }: Contender): boolean {
+/** A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its next heartbeat. */
+function hasSentHeartbeat(mirror: Mirror, { node }: Contender): boolean {
   return mirror.sessions.get(node)?.fresh === true;
 }
 

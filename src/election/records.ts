@@ -1,11 +1,11 @@
 // What a fleet keeps in its store: key layout, and the records with the schemas that they must pass.
 // The store, and everybody who can write to it, is hostile until a record is parsed.
 //
-//   /vipd/<fleet>/live/fleet                       the timeline that the fleet has settled on
+//   /vipd/<fleet>/live/fleet                       the epoch that the fleet has settled on
 //   /vipd/<fleet>/live/sessions/<node>             a node's lease: renewed by compare-and-swap
 //   /vipd/<fleet>/live/elections/<name>            who holds; its version is the fencing token
 //   /vipd/<fleet>/live/candidates/<name>/<node>    who wants, and how much
-//   /vipd/<fleet>/history/<name>/<slot>            the last changes of hands, in a ring
+//   /vipd/<fleet>/history/<name>/<slot>            the last ownership changes, in a ring
 //
 // Nodes read and watch what is live; history is read when somebody asks for it.
 
@@ -25,9 +25,9 @@ const sessionSchema = z.object({
   format: z.literal(FORMAT),
   /** One life of the node's claim; survives a restart of the daemon within the lease. */
   incarnation: unique,
-  /** One life of the process: with `beat` it names the attempt that wrote this record. */
-  life: unique,
-  beat: z.number().int().nonnegative(),
+  /** One life of the process: with `heartbeat` it names the attempt that wrote this record. */
+  processId: unique,
+  heartbeat: z.number().int().nonnegative(),
   ttlMs: z.number().positive().max(MAX_TTL_MS),
   /** When it was written by the writer's wall clock: for people only. */
   wallMs,
@@ -40,7 +40,7 @@ const electionSchema = z.object({
   /** `null`: free. */
   holder: name.nullable(),
   incarnation: unique.nullable(),
-  /** Counts the changes of hands. */
+  /** Counts the ownership changes. */
   seq: z.number().int().nonnegative(),
   sinceWallMs: wallMs,
   reason: words,

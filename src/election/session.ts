@@ -35,12 +35,15 @@ export function joinableAt(state: State): State["validUntil"] {
  */
 export function settle(state: State, at: Moment): State {
   const own = ownSession(state);
-  const applied = own?.value && state.unsettled.find((attempt) => wrote(state, attempt, own.value as SessionRecord));
+  const applied =
+    own?.value && state.inDoubtAttempts.find((attempt) => wrote(state, attempt, own.value as SessionRecord));
   let next = state;
   if (own !== undefined && applied) next = credited(state, applied, own.version, at);
   const current = sessionVersion(next);
-  const unsettled = next.unsettled.filter((attempt) => attempt !== applied && attempt.sessionVersion === current);
-  return unsettled.length === next.unsettled.length ? next : { ...next, unsettled };
+  const inDoubtAttempts = next.inDoubtAttempts.filter(
+    (attempt) => attempt !== applied && attempt.sessionVersion === current,
+  );
+  return inDoubtAttempts.length === next.inDoubtAttempts.length ? next : { ...next, inDoubtAttempts };
 }
 
 /** Credits an attempt that was surely applied at `revision`. */
@@ -48,24 +51,29 @@ export function credited(state: State, attempt: Attempt, revision: Revision, at:
   const { identity } = state;
   if (identity.kind !== "ready" || identity.incarnation !== attempt.incarnation) return { ...state, readWanted: true };
   const mirror = withWrites(state.mirror, state.keys, attempt.txn.writes, revision, at.now);
-  if (attempt.leaves) return { ...state, mirror };
-  const until = validUntil(attempt.sentAt, state.rhythm);
+  if (attempt.endsSession) return { ...state, mirror };
+  const until = validUntil(attempt.sentAt, state.timings);
   return {
     ...state,
     mirror,
     identity: { ...identity, joined: true },
     validUntil: until > state.validUntil ? until : state.validUntil,
-    beatSentAt: attempt.sentAt > state.beatSentAt ? attempt.sentAt : state.beatSentAt,
+    heartbeatSentAt: attempt.sentAt > state.heartbeatSentAt ? attempt.sentAt : state.heartbeatSentAt,
   };
 }
 
 /** Notices that the session was broken, replaced or lost with the store's data: then everything is given up. */
 export function noticeLoss(state: State): readonly [State, readonly Effect[]] {
   const { identity } = state;
-  if (identity.kind !== "ready" || !state.informed) return [state, []];
+  if (identity.kind !== "ready" || !state.synced) return [state, []];
   const own = ownSession(state);
-  // After its first beat a session is this process' alone. One that beats it all the same has a copy of the claim.
-  if (own?.value && own.value.life !== state.self.life && identity.joined && state.beatSentAt !== LONG_AGO)
+  // After its first heartbeat a session is this process' alone. One that heartbeats it all the same has a copy of the claim.
+  if (
+    own?.value &&
+    own.value.processId !== state.self.processId &&
+    identity.joined &&
+    state.heartbeatSentAt !== LONG_AGO
+  )
     return lost(state, "another process has taken it up");
   if (own !== undefined) return [identity.joined ? state : { ...state, identity: { ...identity, joined: true } }, []];
   return identity.joined ? lost(state, "the session was taken away") : [state, []];
@@ -73,11 +81,17 @@ export function noticeLoss(state: State): readonly [State, readonly Effect[]] {
 
 /** Gives up the session for good and asks for a new incarnation. */
 export function lost(state: State, why: string): readonly [State, readonly Effect[]] {
-  const next: State = { ...state, identity: { kind: "spent" }, validUntil: LONG_AGO, unsettled: [], readWanted: true };
+  const next: State = {
+    ...state,
+    identity: { kind: "spent" },
+    validUntil: LONG_AGO,
+    inDoubtAttempts: [],
+    readWanted: true,
+  };
   if (state.stopping) return [next, []];
   return [next, [{ type: "note", level: "warning", text: `session lost: ${why}` }, { type: "renew-incarnation" }]];
 }
 
 function wrote(state: State, attempt: Attempt, record: SessionRecord): boolean {
-  return record.life === state.self.life && record.beat === attempt.number;
+  return record.processId === state.self.processId && record.heartbeat === attempt.number;
 }

@@ -59,12 +59,12 @@ export function standingOf(mirror: Mirror, keys: Keys, election: string, ttlMs: 
   return { kind: "held", holder, incarnation, token: record.version, breakableAt: breakableAt(session, ttlMs), guards };
 }
 
-/** When an observer may break a session, unless it sees a new beat. */
+/** When an observer may break a session, unless it sees a new heartbeat. */
 export function breakableAt(session: Seen<SessionRecord>, fallbackTtlMs: number): Instant {
   return later(session.seenAt, observerWaitMs(session.value?.ttlMs ?? fallbackTtlMs));
 }
 
-/** Whether a node's session shows life: a beat was seen within its lease. */
+/** Whether a node's session is alive: a heartbeat was seen within its lease. */
 export function isAlive(mirror: Mirror, node: string, now: Instant): boolean {
   const session = mirror.sessions.get(node);
   return session?.value != null && now < breakableAt(session, session.value.ttlMs);

@@ -2,7 +2,7 @@
 
 import { type Instant, LONG_AGO } from "../base/time.ts";
 import type { Change, Revision, Snapshot, Txn } from "../ports/store.ts";
-import { type Rhythm, rhythmOf } from "./lease.ts";
+import { type LeaseTimings, leaseTimings } from "./lease.ts";
 import { emptyMirror, type Mirror } from "./mirror.ts";
 import { Keys } from "./records.ts";
 
@@ -12,7 +12,7 @@ export interface Self {
   readonly fleet: string;
   readonly host: string;
   /** One life of the process: no other process, earlier or later, has the same. */
-  readonly life: string;
+  readonly processId: string;
   readonly ttlMs: number;
 }
 
@@ -56,12 +56,12 @@ export interface Attempt {
   readonly incarnation: string;
   /** The version of the own session record that the attempt insists on. */
   readonly sessionVersion: Revision | null;
-  /** Elections that it gives away; until it is settled they may be another's. */
-  readonly gives: ReadonlySet<string>;
-  /** Nothing but a beat: its conflict can only mean that the session is lost. */
-  readonly pure: boolean;
+  /** Elections that it releases away; until it is settled they may be another's. */
+  readonly releases: ReadonlySet<string>;
+  /** Nothing but a heartbeat: its conflict can only mean that the session is lost. */
+  readonly heartbeatOnly: boolean;
   /** It ends the session. */
-  readonly leaves: boolean;
+  readonly endsSession: boolean;
 }
 
 /** What the host is doing for an election; no entry: nothing, surely. */
@@ -85,42 +85,42 @@ export interface Unfit {
 export interface State {
   readonly self: Self;
   readonly keys: Keys;
-  readonly rhythm: Rhythm;
+  readonly timings: LeaseTimings;
   readonly identity: Identity;
   readonly mirror: Mirror;
   /** Whether the first read has come. */
-  readonly informed: boolean;
-  /** What is known up to this revision is of the mirror's own timeline: a read or an own commit has told so. */
-  readonly sureUpTo: Revision;
-  /** Elections that an earlier life of this claim held, and that this one has neither taken up nor let go: the host may answer for them. */
-  readonly inherited: ReadonlySet<string>;
+  readonly synced: boolean;
+  /** What is known up to this revision is of the mirror's own epoch: a read or an own commit has told so. */
+  readonly confirmedRevision: Revision;
+  /** Elections that an earlier process of this claim held, and that this one has neither taken up nor let go: the host may answer for them. */
+  readonly adopted: ReadonlySet<string>;
   /** The lease: it surely lasts until here. */
   readonly validUntil: Instant;
-  /** When the last beat that surely counted was sent. */
-  readonly beatSentAt: Instant;
+  /** When the last heartbeat that surely counted was sent. */
+  readonly heartbeatSentAt: Instant;
   /** The number of the last attempt. */
   readonly attempts: number;
   readonly inFlight: Attempt | null;
   /** Attempts whose outcome is unknown. */
-  readonly unsettled: readonly Attempt[];
+  readonly inDoubtAttempts: readonly Attempt[];
   readonly reading: boolean;
   readonly readWanted: boolean;
   readonly lastReadAt: Instant;
   /** No request to the store before this. */
-  readonly quietUntil: Instant;
+  readonly backoffUntil: Instant;
   readonly conflicts: number;
   readonly candidacies: ReadonlyMap<string, Candidacy>;
   readonly tenures: ReadonlyMap<string, Tenure>;
   readonly stepDowns: ReadonlyMap<string, StepDown>;
   /** Elections that this node stepped down from: it does not ask for them back by pre-emption. */
-  readonly modest: ReadonlySet<string>;
+  readonly preemptSuppressed: ReadonlySet<string>;
   readonly unfit: ReadonlyMap<string, Unfit>;
-  /** Beats seen of a foreign session under this node's name. */
-  readonly namesakes: number;
+  /** Heartbeats seen of a foreign session under this node's name. */
+  readonly duplicateNodeHeartbeats: number;
   readonly stopping: boolean;
   readonly stopped: boolean;
   /** What the store said last time that it failed; `null` when it works. */
-  readonly storeTrouble: string | null;
+  readonly storeError: string | null;
 }
 
 /** What happens to the machine. */
@@ -162,36 +162,36 @@ export type Effect =
   /** The node has left the fleet. */
   | { readonly type: "stopped" };
 
-/** A machine at its start. `adopt`: the incarnation of an earlier life that is surely over, to be taken up again. */
+/** A machine at its start. `adopt`: the incarnation of an earlier process that is surely over, to be taken up again. */
 export function initialState(self: Self, incarnation: string, adopt: boolean, now: Instant): State {
   return {
     self,
     keys: new Keys(self.fleet),
-    rhythm: rhythmOf(self.ttlMs),
+    timings: leaseTimings(self.ttlMs),
     identity: { kind: "ready", incarnation, joined: adopt },
     mirror: emptyMirror(now),
-    informed: false,
-    sureUpTo: -1n,
-    inherited: new Set(),
+    synced: false,
+    confirmedRevision: -1n,
+    adopted: new Set(),
     validUntil: LONG_AGO,
-    beatSentAt: LONG_AGO,
+    heartbeatSentAt: LONG_AGO,
     attempts: 0,
     inFlight: null,
-    unsettled: [],
+    inDoubtAttempts: [],
     reading: false,
     readWanted: true,
     lastReadAt: LONG_AGO,
-    quietUntil: LONG_AGO,
+    backoffUntil: LONG_AGO,
     conflicts: 0,
     candidacies: new Map(),
     tenures: new Map(),
     stepDowns: new Map(),
-    modest: new Set(),
+    preemptSuppressed: new Set(),
     unfit: new Map(),
-    namesakes: 0,
+    duplicateNodeHeartbeats: 0,
     stopping: false,
     stopped: false,
-    storeTrouble: null,
+    storeError: null,
   };
 }
 

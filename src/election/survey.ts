@@ -10,14 +10,14 @@ import { isAlive, standingOf } from "./standing.ts";
 export interface SurveyedNode {
   readonly node: string;
   readonly host: string;
-  /** A beat was seen within its lease, by this observer's clock. */
+  /** A heartbeat was seen within its lease, by this observer's clock. */
   readonly alive: boolean;
   readonly ttlMs: number;
-  /** Since this observer first saw its last beat, in milliseconds. */
+  /** Since this observer first saw its last heartbeat, in milliseconds. */
   readonly seenAgoMs: number;
-  /** When the last beat was written, by the node's own wall clock. */
-  readonly beatWallMs: number;
-  /** The version of its session's record: another one means another beat. */
+  /** When the last heartbeat was written, by the node's own wall clock. */
+  readonly heartbeatWallMs: number;
+  /** The version of its session's record: another one means another heartbeat. */
   readonly version: Revision;
 }
 
@@ -70,7 +70,7 @@ function surveyNode(mirror: Mirror, node: string, seen: Seen<SessionRecord>, now
       alive,
       ttlMs: value.ttlMs,
       seenAgoMs: elapsedMs(seen.seenAt, now),
-      beatWallMs: value.wallMs,
+      heartbeatWallMs: value.wallMs,
       version: seen.version,
     },
   ];

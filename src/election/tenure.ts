@@ -22,7 +22,7 @@ export function ownToken(state: State, election: string): Revision | undefined {
 }
 
 /**
- * Whether a token is older than the timeline that the fleet has settled on: the store was put back, and may have
+ * Whether a token is older than the epoch that the fleet has settled on: the store was put back, and may have
  * given out greater ones. It serves to hold on, not to begin; whoever is named by it takes the election anew.
  */
 export function outdated(state: State, token: Revision): boolean {
@@ -30,26 +30,27 @@ export function outdated(state: State, token: Revision): boolean {
   return fleet?.value != null && token < fleet.version;
 }
 
-/** Whether an attempt that may yet be applied gives the election away. */
+/** Whether an attempt that may yet be applied releases the election away. */
 export function inDoubt(state: State, election: string): boolean {
   return (
-    (state.inFlight?.gives.has(election) ?? false) || state.unsettled.some((attempt) => attempt.gives.has(election))
+    (state.inFlight?.releases.has(election) ?? false) ||
+    state.inDoubtAttempts.some((attempt) => attempt.releases.has(election))
   );
 }
 
 /** Whether the lease still covers holding anything, by the daemon's own margin. */
 export function leaseCovers(state: State, now: Instant): boolean {
-  return now < giveUpAt(state.validUntil, state.rhythm);
+  return now < giveUpAt(state.validUntil, state.timings);
 }
 
-/** When a timeline of the store that the fleet has not settled on may be trusted: a full lease after its first sight. */
+/** When an epoch of the store that the fleet has not settled on may be trusted: a full lease after its first sight. */
 export function trustedAt(state: State): Instant {
   if (state.mirror.epoch === null) return NEVER;
   if (state.mirror.fleet?.value?.epoch === state.mirror.epoch) return LONG_AGO;
   return later(state.mirror.epochSeenAt, observerWaitMs(state.self.ttlMs));
 }
 
-/** Whether the fleet has settled on the store's timeline; until then nobody gains what he does not hold already. */
+/** Whether the fleet has settled on the store's epoch; until then nobody gains what he does not hold already. */
 export function trusted(state: State): boolean {
   return trustedAt(state) === LONG_AGO;
 }
@@ -64,12 +65,12 @@ export function effectiveCandidacy(state: State, election: string, now: Instant)
     ...candidacy,
     eligible: candidacy.eligible && !failing,
     reason: candidacy.eligible && failing ? unfit.reason : candidacy.reason,
-    preempt: candidacy.preempt && !state.modest.has(election),
+    preempt: candidacy.preempt && !state.preemptSuppressed.has(election),
   };
 }
 
 /** Why this node must not, or shall not, hold the election now; `undefined`: it shall. */
-export function objection(state: State, election: string, now: Instant): string | undefined {
+export function ineligibleReason(state: State, election: string, now: Instant): string | undefined {
   if (state.stopping) return "shutting down";
   const candidacy = effectiveCandidacy(state, election, now);
   if (candidacy === undefined) return "no longer configured";
@@ -98,14 +99,14 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
   const found = standing(state, election);
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
   if (found.kind === "held" && found.holder === state.self.node && ownSession(state) !== undefined)
-    return outdated(state, found.token) && objection(state, election, now) === undefined ? now : NEVER;
+    return outdated(state, found.token) && ineligibleReason(state, election, now) === undefined ? now : NEVER;
   const openAt = laterOf(
     found.kind === "held" ? found.breakableAt : found.since,
     state.mirror.fleet?.seenAt ?? LONG_AGO,
   );
   if (now < openAt) return openAt;
   const rank = rankOf(state.mirror, election, state.self.node, candidacy.priority, now);
-  const dueAt = later(openAt, rank * state.rhythm.staggerMs);
+  const dueAt = later(openAt, rank * state.timings.staggerMs);
   const next = rankingChangesAt(state.mirror, election, now);
   return now < dueAt && next < dueAt ? next : dueAt;
 }

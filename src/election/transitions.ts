@@ -4,7 +4,7 @@ import type { Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { ownSession } from "./session.ts";
 import type { State } from "./state.ts";
-import { inDoubt, leaseCovers, objection, outdated, ownToken, trusted } from "./tenure.ts";
+import { inDoubt, leaseCovers, ineligibleReason, outdated, ownToken, trusted } from "./tenure.ts";
 
 /** One reason to stop holding, in the order in which they are asked. */
 interface Loss {
@@ -16,15 +16,15 @@ const LOSSES: readonly Loss[] = [
   { when: (state) => ownSession(state) === undefined, reason: () => "the session was lost" },
   {
     when: (state, _election, _token, now) => !leaseCovers(state, now),
-    reason: () => "the lease ran out: no beat was confirmed in time",
+    reason: () => "the lease ran out: no heartbeat was confirmed in time",
   },
   {
     when: (state, election, token) => ownToken(state, election) !== token,
     reason: () => "the store names another holder",
   },
   {
-    when: (state, election, _token, now) => objection(state, election, now) !== undefined,
-    reason: (state, election, now) => objection(state, election, now) ?? "",
+    when: (state, election, _token, now) => ineligibleReason(state, election, now) !== undefined,
+    reason: (state, election, now) => ineligibleReason(state, election, now) ?? "",
   },
 ];
 
@@ -44,18 +44,18 @@ const GAINS: readonly Condition[] = [
   (state, election) => !state.tenures.has(election),
   /** The store named this node, under the session that it has now. */
   (state, election) => ownToken(state, election) !== undefined,
-  /** A read or an own commit said so, which know of which timeline of the store they speak. */
-  (state, election) => (ownToken(state, election) ?? NOT_YET) <= state.sureUpTo,
+  /** A read or an own commit said so, which know of which epoch of the store they speak. */
+  (state, election) => (ownToken(state, election) ?? NOT_YET) <= state.confirmedRevision,
   /** The token is greater than any that was given out before. */
   (state, election) => !outdated(state, ownToken(state, election) ?? NOT_YET),
   /** No request is under way that may give it to somebody else. */
   (state, election) => !inDoubt(state, election),
-  /** The lease, counted from before the beat was sent, still runs. */
+  /** The lease, counted from before the heartbeat was sent, still runs. */
   (state, _election, now) => leaseCovers(state, now),
   /** The store did not just lose its memory. */
   (state) => trusted(state),
   /** Nothing speaks against it: configured, eligible, not stepping down, not stopping. */
-  (state, election, now) => objection(state, election, now) === undefined,
+  (state, election, now) => ineligibleReason(state, election, now) === undefined,
 ];
 
 /** The token under which the host shall start to hold an election; `undefined`: it shall not. */

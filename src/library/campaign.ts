@@ -8,7 +8,7 @@ import type { Leadership, Term } from "./leadership.ts";
 export type Work<T> = (leadership: Leadership) => Promise<T> | T;
 
 /** How a campaign tells its member what it wants. */
-export interface CampaignModules {
+export interface CampaignDeps {
   /** It wants the election no more: the candidacy goes. */
   readonly withdraw: () => void;
   /** The work has settled: the election may be another's. */
@@ -21,15 +21,15 @@ export class Campaign<T> {
   readonly result: Promise<T>;
   private readonly work: Work<T>;
   private readonly again: boolean;
-  private readonly modules: CampaignModules;
+  private readonly deps: CampaignDeps;
   private readonly settle: { resolve: (value: T) => void; reject: (error: unknown) => void };
   private term: Term | undefined;
   private over = false;
 
-  constructor(work: Work<T>, again: boolean, modules: CampaignModules) {
+  constructor(work: Work<T>, again: boolean, deps: CampaignDeps) {
     this.work = work;
     this.again = again;
-    this.modules = modules;
+    this.deps = deps;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     this.result = promise;
     this.settle = { resolve, reject };
@@ -60,7 +60,7 @@ export class Campaign<T> {
     if (term === undefined) return this.finish(() => this.settle.reject(error));
     this.over = true;
     term.abort(error);
-    this.modules.withdraw();
+    this.deps.withdraw();
   }
 
   private async serve(term: Term): Promise<void> {
@@ -73,16 +73,16 @@ export class Campaign<T> {
     this.term = undefined;
     const lost = term.signal.aborted;
     term.end("its work has settled");
-    if (lost && !this.over && this.again) this.modules.letGo();
+    if (lost && !this.over && this.again) this.deps.letGo();
     else {
       const verdict = lost ? () => this.settle.reject(term.signal.reason) : conclude;
       this.finish(verdict);
-      this.modules.letGo();
+      this.deps.letGo();
     }
   }
 
   private finish(verdict: () => void): void {
-    if (!this.over) this.modules.withdraw();
+    if (!this.over) this.deps.withdraw();
     this.over = true;
     verdict();
   }

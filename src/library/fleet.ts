@@ -13,8 +13,8 @@ import { Campaign, cancelled, type Work } from "./campaign.ts";
 import { Term } from "./leadership.ts";
 import { type Observation, observationOf, observations } from "./observation.ts";
 import {
-  assureName,
-  assureTtl,
+  checkName,
+  checkTtl,
   candidacyWith,
   DEFAULT_TTL_MS,
   defaultNode,
@@ -30,14 +30,14 @@ const LEAVE_MS = 1_000;
 /** Joins a fleet. Throws VipdErrors "config", "store-url", "store-unavailable", "store-corrupt", "aborted". */
 export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
   const { fleet, node = defaultNode(), ttlMs = DEFAULT_TTL_MS, signal } = options;
-  assureName("fleet", fleet);
-  assureName("node", node);
-  assureWanted(signal);
+  checkName("fleet", fleet);
+  checkName("node", node);
+  checkWanted(signal);
   const isOwn = typeof options.store === "string";
   const store = typeof options.store === "string" ? await openStore(options.store) : options.store;
   try {
-    assureTtl(ttlMs, store);
-    assureWanted(signal);
+    checkTtl(ttlMs, store);
+    checkWanted(signal);
     return new FleetMember({ ...options, store, node, ttlMs }, isOwn, systemTimers(procClock()));
   } catch (error) {
     if (isOwn) await store.close();
@@ -45,7 +45,7 @@ export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
   }
 }
 
-function assureWanted(signal: AbortSignal | undefined): void {
+function checkWanted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw new VipdError("aborted", "joining was aborted by the caller");
 }
 
@@ -79,7 +79,7 @@ export class FleetMember implements AsyncDisposable {
       node: this.node,
       fleet: options.fleet,
       host: hostname(),
-      life: systemEntropy.uniqueId(),
+      processId: systemEntropy.uniqueId(),
       ttlMs: options.ttlMs,
     };
     this.participant = new Participant(
@@ -107,7 +107,7 @@ export class FleetMember implements AsyncDisposable {
    */
   async lead<T>(election: string, work: Work<T>, options: LeadOptions = {}): Promise<T> {
     const { signal, again = false } = options;
-    assureName("election", election);
+    checkName("election", election);
     const candidacy = candidacyWith(options.priority);
     if (this.leaving !== undefined) throw cancelled(election, "this member has left the fleet");
     if (this.campaigns.has(election))
@@ -211,7 +211,7 @@ export class FleetMember implements AsyncDisposable {
 
   /** The leader has stopped before the lease ends: by the same margin as the daemon. */
   private deadline(until: Parameters<typeof giveUpAt>[0]): ReturnType<typeof giveUpAt> {
-    return giveUpAt(until, this.participant.state.rhythm);
+    return giveUpAt(until, this.participant.state.timings);
   }
 
   private warn(text: string, error?: unknown): void {

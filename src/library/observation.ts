@@ -9,11 +9,11 @@ import type { Revision } from "../ports/store.ts";
 export interface Observation {
   /** The node that the store names; `null`: nobody. */
   readonly holder: string | null;
-  /** The fencing token of the last change of hands; `null`: there was none. */
+  /** The fencing token of the last ownership change; `null`: there was none. */
   readonly token: Revision | null;
-  /** Whether the holder has shown life within its lease. */
+  /** Whether the holder has sent a heartbeat within its lease. */
   readonly alive: boolean;
-  /** How long ago the holder's last sign of life was seen here, in milliseconds; `null`: there is no holder. */
+  /** How long ago the holder's last heartbeat was seen here, in milliseconds; `null`: there is no holder. */
   readonly seenAgoMs: number | null;
   /** Whether it is this member. */
   readonly self: boolean;
@@ -21,7 +21,7 @@ export interface Observation {
 
 /** The election as a member's state has it; `undefined` before the store was read once. */
 export function observationOf(state: State, election: string, now: Instant): Observation | undefined {
-  if (!state.informed) return undefined;
+  if (!state.synced) return undefined;
   const { elections, nodes } = survey(state.mirror, state.keys, state.self.ttlMs, now);
   const found = elections.find(({ name }) => name === election);
   const holder = found?.holder ?? null;

@@ -49,12 +49,12 @@ export function defaultNode(): string {
 }
 
 /** Throws VipdError "config" when `value` may not be a name; `what` says whose. */
-export function assureName(what: string, value: string): void {
+export function checkName(what: string, value: string): void {
   if (!isName(value)) throw new VipdError("config", `${what} "${value}" is no name: use ${NAME_RULE}`, { key: what });
 }
 
 /** Throws VipdError "config" when the store cannot keep leases of this length. */
-export function assureTtl(ttlMs: number, store: Store): void {
+export function checkTtl(ttlMs: number, store: Store): void {
   const least = Math.max(MIN_TTL_MS, store.guarantees.minTtlMs);
   if (ttlMs >= least && ttlMs <= MAX_TTL_MS) return;
   throw new VipdError(

@@ -22,7 +22,7 @@ export const KNOWN_STORES: KnownStores = {
 /** How to open a store. */
 export interface OpenStoreOptions {
   /** Only look: nothing is created or written. */
-  readonly mustExist?: boolean;
+  readonly readOnly?: boolean;
 }
 
 /** Opens the store that the URL names. Throws VipdErrors "store-url", "store-unavailable" and "store-corrupt". */
@@ -30,15 +30,15 @@ export async function openStore(url: string, options: OpenStoreOptions = {}): Pr
   const scheme = storeScheme(url);
   if (scheme === "sqlite") {
     const { openSqliteStore, parseSqliteUrl } = await import("../../adapters/sqlite/index.ts");
-    return openSqliteStore({ path: parseSqliteUrl(url), mustExist: options.mustExist ?? false });
+    return openSqliteStore({ path: parseSqliteUrl(url), readOnly: options.readOnly ?? false });
   }
   if (scheme === "etcd" || scheme === "etcds") {
     const { openEtcdStore, parseEtcdUrl } = await import("../../adapters/etcd/index.ts");
-    return openEtcdStore(parseEtcdUrl(url), { mustExist: options.mustExist ?? false });
+    return openEtcdStore(parseEtcdUrl(url), { readOnly: options.readOnly ?? false });
   }
   if (scheme?.startsWith("redis") === true && Object.hasOwn(KNOWN_STORES, scheme)) {
     const { openRedisStore, parseRedisUrl } = await import("../../adapters/redis/index.ts");
-    return openRedisStore(parseRedisUrl(url), { mustExist: options.mustExist ?? false });
+    return openRedisStore(parseRedisUrl(url), { readOnly: options.readOnly ?? false });
   }
   const known = Object.keys(KNOWN_STORES).map((name) => `${name}:`);
   throw new VipdError("store-url", `${redactUrl(url)} names no known store: use one of ${known.join(", ")}`);

@@ -23,11 +23,11 @@ const MAX_SWEPT = 16;
 /** Sweeps every few leases until `signal` aborts. A commit that fails is told to `onTrouble`; the next sweep looks anew. */
 export function sweepRegularly(
   look: () => State,
-  modules: { store: Store; timers: Timers; onTrouble: (message: string) => void },
+  deps: { store: Store; timers: Timers; onTrouble: (message: string) => void },
   signal: AbortSignal,
 ): void {
-  const { store, timers, onTrouble } = modules;
-  const { ttlMs, requestTimeoutMs: timeoutMs } = look().rhythm;
+  const { store, timers, onTrouble } = deps;
+  const { ttlMs, requestTimeoutMs: timeoutMs } = look().timings;
   const sweep = async (): Promise<void> => {
     for (const txn of sweepings(look(), timers.now())) {
       if (signal.aborted) return;
@@ -52,7 +52,7 @@ export function sweepRegularly(
  * that was watched in silence; a process that lives after all loses that session, and joins anew.
  */
 function sweepings(state: State, now: Instant): readonly Txn[] {
-  if (!state.informed) return [];
+  if (!state.synced) return [];
   const { mirror, self } = state;
   const nodes = new Set([...mirror.sessions].flatMap(([node, { value }]) => (value === null ? [] : [node])));
   for (const candidates of mirror.candidates.values())

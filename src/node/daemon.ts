@@ -22,7 +22,7 @@ const STOP_MS = 800;
 const UNFIT_LEASES = 2;
 
 /** The parts that a daemon works with. */
-export interface DaemonModules {
+export interface DaemonDeps {
   readonly store: Store;
   readonly timers: Timers;
   readonly entropy: Entropy;
@@ -39,7 +39,7 @@ export interface DaemonModules {
 /** A running daemon. */
 export class Daemon {
   private config: Config;
-  private readonly modules: DaemonModules;
+  private readonly deps: DaemonDeps;
   private readonly participant: Participant;
   private readonly vips: VipHolder;
   private readonly listeners = new Set<() => void>();
@@ -49,10 +49,10 @@ export class Daemon {
   private links: readonly Link[] = [];
   private settled = false;
 
-  constructor(config: Config, modules: DaemonModules) {
+  constructor(config: Config, deps: DaemonDeps) {
     this.config = config;
-    this.modules = modules;
-    const { store, timers, entropy, identity, addresses, fence, packets, log, hostName } = modules;
+    this.deps = deps;
+    const { store, timers, entropy, identity, addresses, fence, packets, log, hostName } = deps;
     this.whenStopped = new Promise((resolve) => (this.stopped = resolve));
     this.vips = new VipHolder({
       timers,
@@ -71,7 +71,7 @@ export class Daemon {
       node: config.node,
       fleet: config.fleet,
       host: hostName,
-      life: entropy.uniqueId(),
+      processId: entropy.uniqueId(),
       ttlMs: config.ttlMs,
     };
     this.participant = new Participant(
@@ -94,15 +94,19 @@ export class Daemon {
   start(): void {
     const stuck = this.vips.plan(this.config.vips.map(planOf));
     if (stuck.length > 0)
-      throw new VipdError("kernel", "addresses of an earlier life that are not configured any more cannot be removed", {
-        ips: stuck.map(({ ip }) => ip),
-      });
-    this.vips.sweep(this.modules.identity.adopt);
-    this.links = this.modules.addresses.links();
-    this.monitor = this.modules.monitor((event) => this.hear(event));
+      throw new VipdError(
+        "kernel",
+        "addresses of an earlier process that are not configured any more cannot be removed",
+        {
+          ips: stuck.map(({ ip }) => ip),
+        },
+      );
+    this.vips.sweep(this.deps.identity.adopt);
+    this.links = this.deps.addresses.links();
+    this.monitor = this.deps.monitor((event) => this.hear(event));
     for (const vip of this.config.vips) this.stand(vip);
     this.participant.start();
-    const { timers } = this.modules;
+    const { timers } = this.deps;
     timers.at(later(timers.now(), this.config.ttlMs), () => this.settle());
   }
 
@@ -132,12 +136,12 @@ export class Daemon {
     this.config = config;
     this.vips.plan(config.vips.map(planOf));
     for (const vip of config.vips) this.stand(vip);
-    this.modules.log.info({ vips: config.vips.map((vip) => vip.name) }, "configuration adopted");
+    this.deps.log.info({ vips: config.vips.map((vip) => vip.name) }, "configuration adopted");
   }
 
   /** Lets go of everything, hands over, leaves the fleet: within STOP_MS, whatever the store does. */
   async stop(): Promise<void> {
-    const { timers, log } = this.modules;
+    const { timers, log } = this.deps;
     this.participant.post({ type: "stop" });
     const cancel = timers.at(later(timers.now(), STOP_MS), () => {
       log.warn({}, "the store did not take note of our leaving in time: others wait for the lease to end");
@@ -150,7 +154,7 @@ export class Daemon {
 
   /** What is still bound keeps its fence for others' sake; a host that let go of all leaves no trace. */
   private close(): void {
-    const { fence, packets, identity, log } = this.modules;
+    const { fence, packets, identity, log } = this.deps;
     this.monitor?.close();
     this.participant.close();
     const left = this.vips.retire();
@@ -161,7 +165,7 @@ export class Daemon {
   }
 
   private perform(effect: HostEffect): void {
-    const { log, identity } = this.modules;
+    const { log, identity } = this.deps;
     switch (effect.type) {
       case "gain":
         log.info({ vip: effect.election, token: String(effect.token) }, "won: the store names this node the holder");
@@ -182,13 +186,13 @@ export class Daemon {
 
   private note(effect: Extract<Effect, { type: "note" }>): void {
     const fields = effect.election === undefined ? {} : { vip: effect.election };
-    this.modules.log[effect.level === "warning" ? "warn" : "info"](fields, effect.text);
+    this.deps.log[effect.level === "warning" ? "warn" : "info"](fields, effect.text);
   }
 
   private hear(event: HostEvent): void {
     this.vips.hear(event);
     if (event.kind !== "address-added" && event.kind !== "address-removed") {
-      this.links = this.modules.addresses.links();
+      this.links = this.deps.addresses.links();
       for (const vip of this.config.vips) this.stand(vip);
     }
   }
@@ -202,19 +206,19 @@ export class Daemon {
   }
 
   private changed(): void {
-    const { informed, identity, mirror } = this.participant.state;
-    if (informed && (identity.kind === "spent" || mirror.sessions.has(this.config.node))) this.settle();
+    const { synced, identity, mirror } = this.participant.state;
+    if (synced && (identity.kind === "spent" || mirror.sessions.has(this.config.node))) this.settle();
     for (const listener of this.listeners) listener();
   }
 
-  /** Once it is known which VIPs an earlier life holds still, or that its lease is over, the others are removed. */
+  /** Once it is known which VIPs an earlier process holds still, or that its lease is over, the others are removed. */
   private settle(): void {
     if (this.settled) return;
     const { state } = this.participant;
     const undecided = this.config.vips.some(
       (vip) => ownToken(state, vip.name) !== undefined && !state.tenures.has(vip.name),
     );
-    if (undecided && state.informed) return;
+    if (undecided && state.synced) return;
     this.settled = true;
     this.vips.sweep(false);
   }

@@ -1,5 +1,5 @@
-// The incarnation on disk. A daemon that starts finds the one of its elder, and takes up its lease, but only
-// when the elder is surely dead (the kernel has freed its lock) and the host has not booted since.
+// The incarnation on disk. A daemon that starts finds the one of its predecessor, and takes up its lease, but only
+// when the predecessor is surely dead (the kernel has freed its lock) and the host has not booted since.
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,10 +29,10 @@ type Claim = z.infer<typeof schema>;
 /** Opens the claim in the state directory, which is made when it is missing. */
 export function openIdentity(
   options: IdentityOptions,
-  modules: { entropy: Entropy; lockFile: LockFile; bootId: string },
+  deps: { entropy: Entropy; lockFile: LockFile; bootId: string },
 ): IdentityKeeper {
   makeDirectory(options.stateDir);
-  const lock = modules.lockFile(join(options.stateDir, "vipd.lock"));
+  const lock = deps.lockFile(join(options.stateDir, "vipd.lock"));
   if (lock === "busy")
     throw new VipdError(
       "already-running",
@@ -42,10 +42,10 @@ export function openIdentity(
   const path = join(options.stateDir, "incarnation.json");
   const found = readClaim(path);
   const { node, fleet } = options;
-  const adopt = found !== undefined && found.bootId === modules.bootId && found.node === node && found.fleet === fleet;
+  const adopt = found !== undefined && found.bootId === deps.bootId && found.node === node && found.fleet === fleet;
   const renew = (): string => {
-    const incarnation = modules.entropy.uniqueId();
-    writeClaim(path, { incarnation, bootId: modules.bootId, node, fleet });
+    const incarnation = deps.entropy.uniqueId();
+    writeClaim(path, { incarnation, bootId: deps.bootId, node, fleet });
     return incarnation;
   };
   return { incarnation: adopt ? found.incarnation : renew(), adopt, renew, release: () => lock.release() };

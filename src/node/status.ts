@@ -57,14 +57,14 @@ export async function electionWithHistory(
 }
 
 function sessionView(state: State, now: Instant): SessionView {
-  const validForMs = Math.max(0, Math.round(elapsedMs(now, giveUpAt(state.validUntil, state.rhythm))));
+  const validForMs = Math.max(0, Math.round(elapsedMs(now, giveUpAt(state.validUntil, state.timings))));
   if (ownSession(state) === undefined) return { state: "absent", validForMs: 0 };
   return leaseCovers(state, now) ? { state: "live", validForMs } : { state: "lapsed", validForMs: 0 };
 }
 
 function storeView({ store, storeUrl, election }: StatusParts): StoreView {
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
-  const lastError = election.storeTrouble;
+  const lastError = election.storeError;
   return {
     url: redactUrl(storeUrl),
     ok: lastError === null,

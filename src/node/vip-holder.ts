@@ -25,7 +25,7 @@ export interface VipListener {
 }
 
 /** The parts of the host, and whom to tell. */
-export interface VipModules {
+export interface VipDeps {
   readonly timers: Timers;
   readonly addresses: AddressTable;
   readonly fence: Fence;
@@ -36,7 +36,7 @@ export interface VipModules {
 
 /** All VIPs of this host. */
 export class VipHolder {
-  private readonly modules: VipModules;
+  private readonly deps: VipDeps;
   private readonly driver: Driver<VipState, VipEvent, VipEffect>;
   private readonly ending = new AbortController();
   /** What the election is to be told. */
@@ -44,15 +44,15 @@ export class VipHolder {
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly GuardedAddress[] = [];
 
-  constructor(modules: VipModules) {
-    this.modules = modules;
+  constructor(deps: VipDeps) {
+    this.deps = deps;
     const machine = {
       step: stepVips,
       nextWakeup: (state: VipState): Instant => nextVipWakeup(state),
       tick: { type: "tick" } as const,
     };
     this.driver = new Driver<VipState, VipEvent, VipEffect>(machine, initialVips(), {
-      timers: modules.timers,
+      timers: deps.timers,
       perform: (effect) => this.perform(effect),
       onRest: () => this.tell(),
     });
@@ -75,9 +75,9 @@ export class VipHolder {
     this.post({ type: "plan", plans });
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
-    const strays = this.modules.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
+    const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
     this.leftovers = strays.filter((address) => !this.removed(address, "is not planned any more: removed"));
-    this.modules.fence.protect(this.guarded());
+    this.deps.fence.protect(this.guarded());
     return this.leftovers;
   }
 
@@ -85,15 +85,15 @@ export class VipHolder {
   retire(): readonly GuardedAddress[] {
     this.close();
     const guarded = new Set(this.guarded().map(placeOf));
-    const bound = this.modules.addresses.addresses().filter((address) => guarded.has(placeOf(address)));
+    const bound = this.deps.addresses.addresses().filter((address) => guarded.has(placeOf(address)));
     const left = bound.filter((address) => !this.removed(address, "was still bound: removed"));
-    if (left.length === 0) this.modules.fence.remove();
+    if (left.length === 0) this.deps.fence.remove();
     return left;
   }
 
   /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
   sweep(foreignOnly: boolean): void {
-    const bound = this.modules.addresses.addresses();
+    const bound = this.deps.addresses.addresses();
     for (const [vip, plan] of this.state.plans) {
       const stray = plan.addresses.some((address) =>
         bound.some(
@@ -111,7 +111,7 @@ export class VipHolder {
       case "address-removed":
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
-        this.modules.fence.protect(this.guarded());
+        this.deps.fence.protect(this.guarded());
         return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
       case "link-removed":
         return;
@@ -127,7 +127,7 @@ export class VipHolder {
   }
 
   private perform(effect: VipEffect): void {
-    const { log } = this.modules;
+    const { log } = this.deps;
     switch (effect.type) {
       case "bind":
         return this.attempt(effect.vip, () => this.bind(effect.vip, effect.lifetimeMs));
@@ -153,7 +153,7 @@ export class VipHolder {
 
   /** Only at rest: what the election then decides is done at once, and not queued behind a fence that is about to open. */
   private tell(): void {
-    const { listener } = this.modules;
+    const { listener } = this.deps;
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vip);
       else listener[next.type](next.vip, next.reason);
@@ -170,11 +170,11 @@ export class VipHolder {
   }
 
   private bind(vip: string, lifetimeMs: number): void {
-    for (const address of this.addressesOf(vip)) this.modules.addresses.bind(address, lifetimeMs);
+    for (const address of this.addressesOf(vip)) this.deps.addresses.bind(address, lifetimeMs);
   }
 
   private open(vips: readonly string[], until: Instant): void {
-    const { fence } = this.modules;
+    const { fence } = this.deps;
     try {
       if (!fence.intact()) fence.protect(this.guarded());
       const result = fence.hold(
@@ -189,38 +189,38 @@ export class VipHolder {
 
   private announce(vip: string): void {
     for (const address of this.addressesOf(vip))
-      if (!this.modules.packets.announce(address))
-        this.modules.log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
+      if (!this.deps.packets.announce(address))
+        this.deps.log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
   }
 
   private async probe(vip: string): Promise<void> {
     try {
       const answers = await Promise.all(
-        this.addressesOf(vip).map((address) => this.modules.packets.probe(address, PROBE_MS, this.ending.signal)),
+        this.addressesOf(vip).map((address) => this.deps.packets.probe(address, PROBE_MS, this.ending.signal)),
       );
       const others = [...new Set(answers.flat().map((answer) => answer.mac))].sort();
       this.post({ type: "probed", vip, others });
     } catch (error) {
       if (!this.ending.signal.aborted)
-        this.modules.log.warn({ vip, error: messageOf(error) }, "the wire could not be asked who else answers");
+        this.deps.log.warn({ vip, error: messageOf(error) }, "the wire could not be asked who else answers");
     }
   }
 
   private closeVip(vip: string): void {
-    this.modules.fence.close(this.addressesOf(vip));
+    this.deps.fence.close(this.addressesOf(vip));
     this.unbind(vip, undefined);
     this.post({ type: "closed", vip });
   }
 
-  /** What is not held may have been opened by an earlier life: it is closed too. */
+  /** What is not held may have been opened by an earlier processId: it is closed too. */
   private sweepVip(vip: string): void {
-    this.modules.fence.close(this.addressesOf(vip));
+    this.deps.fence.close(this.addressesOf(vip));
     this.unbind(vip, "was bound here but is not ours to hold: removed");
   }
 
   /** Removes the VIP's addresses; `remark` is logged for each that was there. */
   private unbind(vip: string, remark: string | undefined): void {
-    const { addresses, log } = this.modules;
+    const { addresses, log } = this.deps;
     for (const address of this.addressesOf(vip))
       if (addresses.unbind(address) && remark !== undefined)
         log.warn({ vip, ip: address.ip, interface: address.interface }, `${address.ip} ${remark}`);
@@ -228,7 +228,7 @@ export class VipHolder {
 
   /** Removes one address; false when the kernel would not. */
   private removed(address: GuardedAddress, remark: string): boolean {
-    const { addresses, fence, log } = this.modules;
+    const { addresses, fence, log } = this.deps;
     const { ip, interface: link } = address;
     try {
       fence.close([address]);

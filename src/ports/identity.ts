@@ -4,7 +4,7 @@
 export interface IdentityKeeper {
   /** The incarnation to begin with. */
   readonly incarnation: string;
-  /** Whether it is of an earlier life on this boot that is surely over, so that its lease may be taken up again. */
+  /** Whether it is of an earlier process on this boot that is surely over, so that its lease may be taken up again. */
   readonly adopt: boolean;
   /** Makes a new incarnation; it is durable on return. */
   renew(): string;

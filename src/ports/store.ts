@@ -24,7 +24,7 @@ export interface StoredRecord {
 /** All records under a prefix at one revision. */
 export interface Snapshot {
   readonly revision: Revision;
-  /** Names the store's timeline: it changes when data may have been lost or replaced. */
+  /** Names the store's epoch: it changes when data may have been lost or replaced. */
   readonly epoch: string;
   readonly records: readonly StoredRecord[];
 }
@@ -87,10 +87,10 @@ export interface StoreGuarantees {
 }
 
 /** What an examined store is like, for vipctl doctor and the log. */
-export interface StoreRemark {
+export interface StoreFinding {
   readonly text: string;
   /** What to do about it; `null`: nothing. */
-  readonly mend: string | null;
+  readonly fix: string | null;
 }
 
 /** A coordination store. All failures are VipdErrors: "store-unavailable", "outcome-unknown", "store-corrupt", "timeout", "aborted". */
@@ -105,7 +105,7 @@ export interface Store {
    */
   watch(prefix: string, since: Revision, signal: AbortSignal): AsyncIterable<WatchEvent>;
   /** Asks the servers behind it what they are and how they run; absent where there is no server. */
-  examine?(limits: CallLimits): Promise<readonly StoreRemark[]>;
+  examine?(limits: CallLimits): Promise<readonly StoreFinding[]>;
   /** Ends every watch and call; further calls fail with "store-unavailable". */
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { Txn } from "./store.ts";
 const utf8 = new TextEncoder();
 
 /** Asserts the bounds of src/base/bounds.ts, and that no key is written twice. */
-export function assureWithinBounds({ guards, writes }: Txn): void {
+export function checkWithinBounds({ guards, writes }: Txn): void {
   const bytes = (text: string): number => utf8.encode(text).length;
   assert(guards.length + writes.length <= MAX_TXN_OPERATIONS, `a commit has at most ${MAX_TXN_OPERATIONS} operations`);
   assert(new Set(writes.map(({ key }) => key)).size === writes.length, "a commit writes each key at most once");

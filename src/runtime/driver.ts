@@ -16,7 +16,7 @@ export interface Machine<S, E, F> {
 }
 
 /** What a driver works with. */
-export interface DriverModules<F> {
+export interface DriverDeps<F> {
   readonly timers: Timers;
   readonly perform: (effect: F) => void;
   /** Called when all events have been dealt with, those of the driver's own ticks too. */
@@ -39,12 +39,12 @@ export class Driver<S, E, F> {
   private wakeAt: Instant = NEVER;
   private cancelWake: () => void = () => {};
 
-  constructor(machine: Machine<S, E, F>, initial: S, modules: DriverModules<F>) {
+  constructor(machine: Machine<S, E, F>, initial: S, deps: DriverDeps<F>) {
     this.machine = machine;
     this.current = initial;
-    this.timers = modules.timers;
-    this.perform = modules.perform;
-    this.onRest = modules.onRest;
+    this.timers = deps.timers;
+    this.perform = deps.perform;
+    this.onRest = deps.onRest;
   }
 
   /** The state after the last event that was wholly dealt with. */

@@ -16,12 +16,12 @@ export type HostEffect = Exclude<Effect, { type: "read" | "commit" }>;
 export interface ParticipantOptions {
   readonly self: Self;
   readonly incarnation: string;
-  /** Whether the incarnation is one of an earlier life that is surely over. */
+  /** Whether the incarnation is one of an earlier process that is surely over. */
   readonly adopt: boolean;
 }
 
 /** What a participant works with. */
-export interface ParticipantModules {
+export interface ParticipantDeps {
   readonly store: Store;
   readonly timers: Timers;
   readonly entropy: Entropy;
@@ -36,14 +36,14 @@ const SETTLE_SLACK_MS = 100;
 
 /** A running participant. */
 export class Participant {
-  private readonly modules: ParticipantModules;
+  private readonly deps: ParticipantDeps;
   private readonly driver: Driver<State, Event, Effect>;
   private readonly ending = new AbortController();
   private watching = false;
 
-  constructor(options: ParticipantOptions, modules: ParticipantModules) {
-    this.modules = modules;
-    const { timers } = modules;
+  constructor(options: ParticipantOptions, deps: ParticipantDeps) {
+    this.deps = deps;
+    const { timers } = deps;
     const initial = initialState(options.self, options.incarnation, options.adopt, timers.now());
     const machine = {
       step: (state: State, event: Event, now: Instant) => step(state, event, { now, wallMs: timers.wallMs() }),
@@ -53,7 +53,7 @@ export class Participant {
     this.driver = new Driver<State, Event, Effect>(machine, initial, {
       timers,
       perform: (effect) => this.perform(effect),
-      onRest: () => modules.onChange?.(this.driver.state),
+      onRest: () => deps.onChange?.(this.driver.state),
     });
   }
 
@@ -81,12 +81,12 @@ export class Participant {
   private perform(effect: Effect): void {
     if (effect.type === "read") void this.read(effect.timeoutMs);
     else if (effect.type === "commit") void this.commit(effect);
-    else this.modules.perform(effect);
+    else this.deps.perform(effect);
   }
 
   private async read(timeoutMs: number): Promise<void> {
     const limits = { timeoutMs, signal: this.ending.signal };
-    const event = await this.within(timeoutMs, this.modules.store.read(this.state.keys.live, limits)).then(
+    const event = await this.withTimeout(timeoutMs, this.deps.store.read(this.state.keys.live, limits)).then(
       (snapshot): Event => ({ type: "read", snapshot }),
       (error: unknown): Event => ({ type: "read-failed", message: messageOf(error) }),
     );
@@ -97,7 +97,7 @@ export class Participant {
   private async commit(effect: Extract<Effect, { type: "commit" }>): Promise<void> {
     const { attempt, txn, timeoutMs } = effect;
     const limits = { timeoutMs, signal: this.ending.signal };
-    const event = await this.within(timeoutMs, this.modules.store.commit(txn, limits)).then(
+    const event = await this.withTimeout(timeoutMs, this.deps.store.commit(txn, limits)).then(
       (result): Event =>
         result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt },
       (error: unknown): Event => {
@@ -113,7 +113,7 @@ export class Participant {
     this.watching = true;
     let reason = "the watch ended";
     try {
-      for await (const event of this.modules.store.watch(this.state.keys.live, since, this.ending.signal)) {
+      for await (const event of this.deps.store.watch(this.state.keys.live, since, this.ending.signal)) {
         if (event.kind === "changes") this.post({ type: "changes", changes: event.changes });
         else this.post({ type: "gap", reason: event.reason });
       }
@@ -121,19 +121,19 @@ export class Participant {
       reason = messageOf(error);
     }
     if (this.ending.signal.aborted) return;
-    await this.pause(this.state.rhythm.retryEveryMs);
+    await this.pause(this.state.timings.retryEveryMs);
     this.watching = false;
     this.post({ type: "gap", reason });
   }
 
   private pause(ms: number): Promise<void> {
-    const { timers } = this.modules;
+    const { timers } = this.deps;
     return new Promise((resolve) => timers.at(later(timers.now(), ms), resolve));
   }
 
   /** The promise's result, or a failure of unknown outcome when the adapter overruns its own limit. */
-  private within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-    const { timers } = this.modules;
+  private withTimeout<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+    const { timers } = this.deps;
     return new Promise((resolve, reject) => {
       const late = new VipdError("outcome-unknown", `the store did not settle a request within ${timeoutMs} ms`);
       const cancel = timers.at(later(timers.now(), timeoutMs + SETTLE_SLACK_MS), () => reject(late));

@@ -155,7 +155,7 @@ function tooLate(state: VipState, vip: string, until: Instant): Step {
   return chain(lost(state, vip, reason), (next) => [next, [{ type: "unfit", vip, reason }]]);
 }
 
-/** What is lost without having been held is what an earlier life left: nobody here knows when that ends by itself. */
+/** What is lost without having been held is what an earlier process left: nobody here knows when that ends by itself. */
 function lost(state: VipState, vip: string, reason: string): Step {
   const holding = state.holdings.get(vip);
   if (holding?.phase === "closing") return [state, []];

@@ -121,7 +121,7 @@ async function commitRate(vips: number): Promise<number> {
     ).join("");
     await stage.start({ ttl: "3s", vips: list });
     await pause(3_000);
-    const store = await openSqliteStore({ path: parseSqliteUrl(stage.fleet.store), mustExist: true });
+    const store = await openSqliteStore({ path: parseSqliteUrl(stage.fleet.store), readOnly: true });
     const before = await store.read("/", { timeoutMs: 2_000 });
     const from = performance.now();
     await pause(WATCH_MS);

@@ -12,7 +12,7 @@ import { Recorder } from "../hosts/harness/recorder.ts";
 import { pause } from "./stage.ts";
 
 /** Makes sure that keepalived is there; as root it is installed. */
-export function assureKeepalived(): void {
+export function checkKeepalived(): void {
   if (spawnSync("sh", ["-c", "command -v keepalived"]).status === 0) return;
   const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "keepalived"], {
     stdio: ["ignore", "ignore", "inherit"],
@@ -28,7 +28,7 @@ export class KeepalivedPair {
   private readonly children = new Map<string, ChildProcess>();
 
   async start(): Promise<void> {
-    assureKeepalived();
+    checkKeepalived();
     for (const [i, host] of this.lan.hosts.entries()) this.startOn(host, 100 - i * 10);
     await this.recorder.answered(VIP, () => true, 0, 15_000);
     await pause(1_500);

@@ -87,7 +87,7 @@ export async function planned(): Promise<readonly Row[]> {
   }
 }
 
-/** Killed and frozen holders, at random moments of their beat. */
+/** Killed and frozen holders, at random moments of their heartbeat. */
 export async function violent(): Promise<readonly Row[]> {
   const random = seededRandom(20261121);
   const stage = new Stage(["a", "b", "c"]);

@@ -1,4 +1,4 @@
-// What grows: etcd's database under beats, and a fleet with a thousand elections.
+// What grows: etcd's database under heartbeats, and a fleet with a thousand elections.
 
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
@@ -16,7 +16,7 @@ const SAMPLES = 20;
 /** The size of a session's record and a candidate's, in bytes. */
 const VALUE = "x".repeat(300);
 
-/** An etcd that compacts nothing by itself, under beats; with a client that does, and one that does not. */
+/** An etcd that compacts nothing by itself, under heartbeats; with a client that does, and one that does not. */
 export async function growth(): Promise<readonly Row[]> {
   const [kept, peer] = await Promise.all([sizes(`compact=auto&retentionMs=${RETENTION_MS}`), sizes("compact=off")]);
   const half = Math.max(...kept.slice(0, SAMPLES / 2));
@@ -24,7 +24,7 @@ export async function growth(): Promise<readonly Row[]> {
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(2);
   return [
     {
-      what: `etcd's database, ${BEATS_PER_SECOND} beats a second for ${GROWTH_MS / 60_000} min`,
+      what: `etcd's database, ${BEATS_PER_SECOND} heartbeats a second for ${GROWTH_MS / 60_000} min`,
       value: `${mb(half)} MB at half time, ${mb(whole)} MB at the end`,
       against: `bar: levels off; without compaction ${mb(Math.max(...peer))} MB`,
       met: whole <= half * 1.1,
@@ -36,10 +36,10 @@ async function sizes(options: string): Promise<readonly number[]> {
   const etcd = await EtcdCluster.start(1);
   try {
     const store = await openEtcdStore(parseEtcdUrl(etcd.urlOf(etcd.members, options)));
-    const beats = setInterval(() => {
-      // A beat that is late is no matter here.
+    const heartbeats = setInterval(() => {
+      // A heartbeat that is late is no matter here.
       store
-        .commit({ guards: [], writes: [{ key: "/bench/beat", value: VALUE }] }, { timeoutMs: 1_000 })
+        .commit({ guards: [], writes: [{ key: "/bench/heartbeat", value: VALUE }] }, { timeoutMs: 1_000 })
         .catch(() => {});
     }, 1_000 / BEATS_PER_SECOND);
     const found: number[] = [];
@@ -47,7 +47,7 @@ async function sizes(options: string): Promise<readonly number[]> {
       await pause(GROWTH_MS / SAMPLES);
       found.push(etcd.databaseSize());
     }
-    clearInterval(beats);
+    clearInterval(heartbeats);
     await store.close();
     return found;
   } finally {

@@ -68,7 +68,7 @@ export class Stage {
   /** Moves the VIP by force: how long the client had no answer, and how long two answered, both in milliseconds. */
   async move(
     strike: (holder: DaemonProcess) => void | Promise<unknown>,
-    mend: (holder: DaemonProcess) => void,
+    fix: (holder: DaemonProcess) => void,
     waitMs = 0,
   ): Promise<{ gapMs: number; overlapMs: number }> {
     const { recorder } = this;
@@ -77,11 +77,11 @@ export class Stage {
     const old = holder.host.name;
     const from = bootTimeMs();
     await strike(holder);
-    const { host: heir } = await recorder.answered(VIP, (name) => name !== old, from, 15_000);
+    const { host: successor } = await recorder.answered(VIP, (name) => name !== old, from, 15_000);
     await pause(200);
-    mend(holder);
+    fix(holder);
     await this.quiet();
-    const overlapMs = recorder.overlapMs(VIP, [old, heir], from);
+    const overlapMs = recorder.overlapMs(VIP, [old, successor], from);
     const gapMs = recorder.gapMs(VIP, from);
     recorder.forget();
     return { gapMs, overlapMs };

@@ -32,7 +32,7 @@ async function open(url: string): Promise<Store> {
   return store;
 }
 
-/** Beats as a node does until one is confirmed: how long it took, in milliseconds. */
+/** Heartbeats as a node does until one is confirmed: how long it took, in milliseconds. */
 async function untilCommitted(store: Store, key: string): Promise<number> {
   const from = performance.now();
   for (;;) {
@@ -51,7 +51,7 @@ describe("three members", () => {
     const { cluster: made, store } = await begin(3);
     const version = await put(store, "k", "before");
     await made.kill([made.leader()]);
-    await untilCommitted(store, "beat");
+    await untilCommitted(store, "heartbeat");
     const { records } = await store.read("k", PATIENT);
     expect(records).toEqual([{ key: "k", value: "before", version }]);
   });
@@ -62,7 +62,7 @@ describe("three members", () => {
     const [first] = made.members;
     first?.child?.kill("SIGSTOP");
     try {
-      await untilCommitted(store, "beat");
+      await untilCommitted(store, "heartbeat");
       await expect(store.read("k", BRISK)).resolves.toMatchObject({ records: [{ key: "k" }] });
     } finally {
       first?.child?.kill("SIGCONT");
@@ -74,7 +74,7 @@ describe("three members", () => {
     await put(store, "k", "1");
     const [first] = made.members;
     if (first !== undefined) await made.kill([first]);
-    await untilCommitted(store, "beat");
+    await untilCommitted(store, "heartbeat");
     const fresh = await open(made.url);
     await expect(fresh.read("k", { timeoutMs: 3_000 })).resolves.toMatchObject({ records: [{ key: "k" }] });
   });
@@ -85,13 +85,13 @@ describe("what the members say of themselves", () => {
     const { cluster: made, store } = await begin(3);
     const [first] = made.members;
     if (first !== undefined) await made.kill([first]);
-    await untilCommitted(store, "beat");
-    const remarks = (await store.examine?.({ timeoutMs: 2_000 })) ?? [];
+    await untilCommitted(store, "heartbeat");
+    const findings = (await store.examine?.({ timeoutMs: 2_000 })) ?? [];
     const version = /etcd Version: ([\d.]+)/u.exec(made.version())?.[1];
-    const named = remarks.filter(({ text }) => text.startsWith(`etcd ${version}`));
+    const named = findings.filter(({ text }) => text.startsWith(`etcd ${version}`));
     expect(named).toHaveLength(1);
-    expect(named[0]?.mend === null).toBe(!isBelowFloor(version ?? ""));
-    const silent = remarks.filter(({ text }) => text.includes("does not answer"));
+    expect(named[0]?.fix === null).toBe(!isBelowFloor(version ?? ""));
+    const silent = findings.filter(({ text }) => text.includes("does not answer"));
     expect(silent.map(({ text }) => text)).toEqual([expect.stringContaining(`127.0.0.1:${first?.client}`)]);
   });
 });
@@ -110,14 +110,14 @@ describe("one member", () => {
 
   test("twenty outages: the same store works again each time, and keeps no more handles than before", async () => {
     const { cluster: made, store } = await begin(1);
-    await untilCommitted(store, "beat");
+    await untilCommitted(store, "heartbeat");
     const handles = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/u.test(name)).length;
     const before = handles();
     for (let outage = 0; outage < 20; outage += 1) {
       await made.kill();
       await expect(store.read("", BRISK)).rejects.toMatchObject({ code: "store-unavailable" });
       await made.startAll();
-      expect(await untilCommitted(store, "beat")).toBeLessThan(3_000);
+      expect(await untilCommitted(store, "heartbeat")).toBeLessThan(3_000);
     }
     expect(handles()).toBeLessThanOrEqual(before + 3);
   }, 120_000);
@@ -137,8 +137,8 @@ describe("one member", () => {
 
   test("looking changes nothing, and says when there is nothing to look at", async () => {
     const { cluster: made } = await begin(1);
-    made.ctl("del", "/vipd-timeline");
-    const looking = openEtcdStore(parseEtcdUrl(made.url), { mustExist: true });
+    made.ctl("del", "/vipd-epoch");
+    const looking = openEtcdStore(parseEtcdUrl(made.url), { readOnly: true });
     await expect(looking).rejects.toMatchObject({
       code: "store-unavailable",
       message: expect.stringContaining("no fleet"),
@@ -149,8 +149,8 @@ describe("one member", () => {
 
 describe("a backup is put back", () => {
   test.each([
-    ["in place: who has seen more begins a new timeline", undefined, true],
-    ["as another cluster: also who has seen nothing begins a new timeline", "another-cluster", false],
+    ["in place: who has seen more begins a new epoch", undefined, true],
+    ["as another cluster: also who has seen nothing begins a new epoch", "another-cluster", false],
   ])("%s, above all revisions that were given out", async (_what, token, sawMore) => {
     const { cluster: made, store } = await begin(1);
     await put(store, "k", "kept");

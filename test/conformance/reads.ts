@@ -40,7 +40,7 @@ const VALUES: Readonly<Record<string, string>> = {
 /** Describes the reads of the store. */
 export function describeReads(current: () => Harness): void {
   describe("reads", () => {
-    test("an empty store has no records, and a timeline with a name", async () => {
+    test("an empty store has no records, and an epoch with a name", async () => {
       const store = await current().open();
       const { records, epoch, revision } = await store.read("", PATIENT);
       expect(records).toEqual([]);

@@ -159,7 +159,7 @@ test("calls during an outage leave no listeners behind", async () => {
 test("looking changes nothing, and says when there is nothing to look at", async () => {
   const server = await start();
   await server.command("FLUSHALL");
-  const looking = openRedisStore(parseRedisUrl(server.url), { mustExist: true });
+  const looking = openRedisStore(parseRedisUrl(server.url), { readOnly: true });
   await expect(looking).rejects.toMatchObject({
     code: "store-unavailable",
     message: expect.stringContaining("no fleet"),
@@ -210,10 +210,10 @@ describe("what a server says of itself", () => {
 
   test("one that writes everything down: what remains is the clock", async () => {
     const store = await open((await start(...DURABLE)).url);
-    const remarks = (await store.examine?.(PATIENT)) ?? [];
-    expect(remarks.map(({ text }) => text)).toContain("appendonly yes, appendfsync always");
-    expect(remarks[0]?.text).toMatch(/^Redis \d+\./u);
-    expect(remarks.filter(({ mend }) => mend !== null)).toEqual([]);
+    const findings = (await store.examine?.(PATIENT)) ?? [];
+    expect(findings.map(({ text }) => text)).toContain("appendonly yes, appendfsync always");
+    expect(findings[0]?.text).toMatch(/^Redis \d+\./u);
+    expect(findings.filter(({ fix }) => fix !== null)).toEqual([]);
     expect(store.guarantees).toMatchObject({ tokenDurable: true, failoverSafe: true });
     expect(store.guarantees.caveats).toHaveLength(1);
   });

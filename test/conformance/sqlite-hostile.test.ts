@@ -29,8 +29,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function open(mustExist = false): Promise<Store> {
-  const store = await openSqliteStore({ path, mustExist });
+async function open(readOnly = false): Promise<Store> {
+  const store = await openSqliteStore({ path, readOnly });
   stores.push(store);
   return store;
 }

@@ -7,7 +7,7 @@ import { describeContention } from "./contention.ts";
 import type { Harness } from "./harness.ts";
 import { describeLimits } from "./limits.ts";
 import { describeReads } from "./reads.ts";
-import { describeTimeline } from "./timeline.ts";
+import { describeTimeline } from "./epoch.ts";
 import { describeWatches } from "./watches.ts";
 
 /** Runs the suite; `begin` makes a new, empty store for each test. `traits` says what its harness offers. */

@@ -22,34 +22,34 @@ const AFTERMATH_MS = 400;
 interface Trouble {
   readonly title: string;
   readonly strike: (holder: DaemonProcess) => void | Promise<void>;
-  readonly mend: (demo: Demo, holder: DaemonProcess) => void;
+  readonly fix: (demo: Demo, holder: DaemonProcess) => void;
 }
 
 const TROUBLES: readonly Trouble[] = [
   {
     title: "hand over: vipctl step-down",
     strike: async (holder) => void (await holder.admin.stepDown({ election: "web", to: null }, { timeoutMs: 2_000 })),
-    mend: () => {},
+    fix: () => {},
   },
   {
     title: "kill -9 the holder's daemon: nobody is left to remove its address",
     strike: (holder) => holder.kill(),
-    mend: (demo, holder) => demo.restart(holder),
+    fix: (demo, holder) => demo.restart(holder),
   },
   {
     title: "freeze the holder's daemon (SIGSTOP), and thaw it when another holds",
     strike: (holder) => holder.signal("SIGSTOP"),
-    mend: (_, holder) => holder.signal("SIGCONT"),
+    fix: (_, holder) => holder.signal("SIGCONT"),
   },
   {
     title: "pull the holder's network cable, and put it back",
     strike: (holder) => holder.host.pullCable(),
-    mend: (_, holder) => holder.host.plugCable(),
+    fix: (_, holder) => holder.host.plugCable(),
   },
   {
     title: "stop the holder's daemon as systemctl does (SIGTERM)",
     strike: (holder) => holder.signal("SIGTERM"),
-    mend: (demo, holder) => demo.restart(holder),
+    fix: (demo, holder) => demo.restart(holder),
   },
 ];
 
@@ -115,18 +115,18 @@ class Demo {
     const from = bootTimeMs();
     screen.follow(from, bootTimeMs);
     await trouble.strike(holder);
-    const { host: heir } = await recorder.answered(VIP, (name) => name !== old, from, PATIENCE_MS);
+    const { host: successor } = await recorder.answered(VIP, (name) => name !== old, from, PATIENCE_MS);
     await pause(AFTERMATH_MS);
-    trouble.mend(this, holder);
+    trouble.fix(this, holder);
     await this.quiet();
     const to = bootTimeMs();
     screen.settle(from, to);
     const gapMs = Math.round(recorder.gapMs(VIP, from, to));
-    const overlapMs = recorder.overlapMs(VIP, [old, heir], from);
-    const single = overlapMs === 0 && recorder.hands(VIP, from).at(-1) === heir;
+    const overlapMs = recorder.overlapMs(VIP, [old, successor], from);
+    const single = overlapMs === 0 && recorder.hands(VIP, from).at(-1) === successor;
     const verdict = single ? screen.good("ok") : screen.bad("FAILED");
     screen.line(
-      `     ${screen.host(old)} -> ${screen.host(heir)}   client's gap ${gapMs} ms   two answered at once for ${overlapMs.toFixed(0)} ms   ${verdict}`,
+      `     ${screen.host(old)} -> ${screen.host(successor)}   client's gap ${gapMs} ms   two answered at once for ${overlapMs.toFixed(0)} ms   ${verdict}`,
     );
     return single;
   }

@@ -48,10 +48,10 @@ test.each([
   ],
   ["a ttl below the store's floor", { ttl: "300ms" }, /ttl/u, /500ms/u],
   ["an unknown store", { store: "zookeper://h" }, /store/u, /sqlite:/u],
-])("%s: exit 78, and the message names the place and what would be right", async (_, settings, place, mend) => {
+])("%s: exit 78, and the message names the place and what would be right", async (_, settings, place, fix) => {
   const { code, said } = await refused(settings);
   expect(said).toMatch(place);
-  expect(said).toMatch(mend);
+  expect(said).toMatch(fix);
   expect(code).toBe(78);
 });
 
@@ -97,7 +97,7 @@ test("a store on a read-only disk: exit 3, saying so", async () => {
   }
 });
 
-test("a damaged database: exit 3, naming the file and the mend", async () => {
+test("a damaged database: exit 3, naming the file and the fix", async () => {
   const path = join(bench().fleet.directory, "broken.db");
   writeFileSync(path, Buffer.alloc(8_192, 0x5a));
   const { code, said } = await refused({ store: `sqlite:${path}` });

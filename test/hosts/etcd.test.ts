@@ -69,12 +69,12 @@ test("step-down, SIGKILL and SIGSTOP of the holder: one answers at a time", asyn
   await b?.holds();
   await b?.kill();
   const next = await recorder.answered(VIP, (name) => name !== "b" && name !== "", bench().now());
-  const heir = next.host === "a" ? a : c;
+  const successor = next.host === "a" ? a : c;
   const other = next.host === "a" ? "c" : "a";
-  await heir?.holds();
-  heir?.signal("SIGSTOP");
+  await successor?.holds();
+  successor?.signal("SIGSTOP");
   await recorder.answered(VIP, (name) => name === other, bench().now());
-  heir?.signal("SIGCONT");
+  successor?.signal("SIGCONT");
   await idle(500);
   expect(recorder.hands(VIP, from)).toEqual(["a", "b", next.host, other]);
   expect(recorder.overlapMs(VIP, ["a", "b", next.host, other], from)).toBe(0);

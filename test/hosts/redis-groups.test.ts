@@ -68,12 +68,12 @@ describe("Sentinel with two replicas, and a commit counts when one replica has i
     const before = tokenOf(await daemons[0]?.holds());
     const from = await bench().mark("a");
     const master = await made.master();
-    const mend = await strike(master);
+    const fix = await strike(master);
     await expect
       .poll(() => made.master().catch(() => master), { timeout: FAILOVER_MS, interval: 200 })
       .not.toBe(master);
     await bench().allTakePart(daemons, FAILOVER_MS);
-    await mend();
+    await fix();
     await bench().idle(2_000);
     await bench().allTakePart(daemons, BACK_MS);
     const { host } = await bench().recorder.answered(VIP, () => true, bench().now());
@@ -109,12 +109,12 @@ describe("a Cluster of three", () => {
     const { daemons, group: made } = await begin(start);
     const before = tokenOf(await daemons[0]?.holds());
     const from = await bench().mark("a");
-    const mend = await strike(await made.master());
+    const fix = await strike(await made.master());
     for (const daemon of daemons) await daemon.until("has let go", ({ elections: [web] }) => web?.role !== "holder");
     const silent = bench().now();
     await bench().idle(LONG_MS / 2);
     expect(bench().recorder.hands(VIP, silent)).toEqual([]);
-    await mend();
+    await fix();
     await made.ready();
     await bench().allTakePart(daemons, BACK_MS);
     const { host } = await bench().recorder.answered(VIP, () => true, silent);
@@ -131,13 +131,13 @@ test.each<[string, Strike]>([
   const { daemons, group: made } = await begin(() => startRedisCluster(machines(4), "?minReplicas=1"));
   const before = tokenOf(await daemons[0]?.holds());
   const from = await bench().mark("a");
-  const mend = await strike(await made.master());
+  const fix = await strike(await made.master());
   const replica = made.servers.at(-1);
   await waitFor("the replica is the master", async () =>
     String(await replica?.command("ROLE").catch(() => "")).startsWith("master"),
   );
   // It counts commits only when the old master has come back, as its replica.
-  await mend();
+  await fix();
   await bench().allTakePart(daemons, FAILOVER_MS);
   const { host } = await bench().recorder.answered(VIP, () => true, bench().now());
   const after = await daemons.find((daemon) => daemon.host.name === host)?.holds();

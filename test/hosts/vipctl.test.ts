@@ -44,7 +44,7 @@ test("who-owns finds a VIP by name and by address, through any daemon and from t
 test("who-owns in words tells holder, token and how fresh", async () => {
   await bench().startAll();
   const { code, stdout } = await bench().fleet.vipctl(bench().host("a"), ["who-owns", "web", ...storeArgs()]);
-  expect(stdout).toMatch(/^web is held by a since .*\ntoken \d+, last beat \d+\.?\d*s ago/u);
+  expect(stdout).toMatch(/^web is held by a since .*\ntoken \d+, last heartbeat \d+\.?\d*s ago/u);
   expect(code).toBe(0);
 });
 
@@ -137,7 +137,7 @@ test("status is a table of VIPs, nodes and candidates; step-down elsewhere says 
   expect(version.stdout).toMatch(/vipd +0\.1\.0 \(node a, pid \d+\)/u);
 });
 
-test("--watch tells a change of hands when it happens", async () => {
+test("--watch tells an ownership change when it happens", async () => {
   const { fleet } = bench();
   const [a, b] = await bench().startAll();
   const lines: string[] = [];
@@ -154,7 +154,7 @@ test("--watch tells a change of hands when it happens", async () => {
   await watching;
 });
 
-test("doctor: a sound host has no failure; a damaged one is told what and how to mend it", async () => {
+test("doctor: a sound host has no failure; a damaged one is told what and how to fix it", async () => {
   const { fleet } = bench();
   await bench().startAll();
   const host = bench().host("a");

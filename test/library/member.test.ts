@@ -196,7 +196,7 @@ async function keysOf(store: Store, prefix: string): Promise<readonly string[]> 
 async function leaveBehind(store: Store, node: string, addresses: string[]): Promise<void> {
   const keys = new Keys("test");
   const claim = { incarnation: `of ${node}` };
-  const session = { ...claim, life: node, beat: 1, ttlMs: 500, wallMs: 0, host: "h" };
+  const session = { ...claim, processId: node, heartbeat: 1, ttlMs: 500, wallMs: 0, host: "h" };
   const wish = { priority: 1, eligible: true, reason: "", preempt: false, preemptDelayMs: 0, interface: null };
   const writes = [
     { key: keys.session(node), value: encodeValue<SessionRecord>(session) },

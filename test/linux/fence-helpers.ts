@@ -2,7 +2,7 @@
 
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import { bootClock } from "../../adapters/linux/clock.ts";
-import type { FenceModules, FenceOptions } from "../../adapters/linux/fence.ts";
+import type { FenceDeps, FenceOptions } from "../../adapters/linux/fence.ts";
 import { createFence } from "../../adapters/linux/fence.ts";
 import { dumpLinks } from "../../adapters/linux/links.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../../adapters/linux/netlink.ts";
@@ -24,7 +24,7 @@ export const clock = bootClock();
 
 /** What to vary of a fence. */
 export interface FenceChoice extends Partial<FenceOptions> {
-  readonly pause?: FenceModules["pause"];
+  readonly pause?: FenceDeps["pause"];
   readonly ownable?: boolean;
   /** Links that are told besides the true ones. */
   readonly links?: readonly LinkRecord[];
@@ -39,13 +39,13 @@ export function openFence(
   return namespace.inside(() => {
     const questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
     wire.onClose(() => questions.close());
-    const modules = {
+    const deps = {
       clock,
       ownable,
       links: () => [...dumpLinks(questions), ...links],
       ...(pause === undefined ? {} : { pause }),
     };
-    const fence = createFence({ mode, table }, modules);
+    const fence = createFence({ mode, table }, deps);
     wire.onClose(() => fence.release());
     return fence;
   });

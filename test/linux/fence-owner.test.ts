@@ -48,10 +48,10 @@ describe.each(KINDS)("the %s fence", (mode) => {
     await holder.kill();
     const before = streams.map(({ questions }) => questions.length);
 
-    const heir = openFence(wire(), { mode });
-    heir.protect(VIPS);
-    expect(heir.intact()).toBe(true);
-    expect(heir.open()).toEqual(VIPS.map(({ ip }) => ip));
+    const successor = openFence(wire(), { mode });
+    successor.protect(VIPS);
+    expect(successor.intact()).toBe(true);
+    expect(successor.open()).toEqual(VIPS.map(({ ip }) => ip));
     await eventually("the end of the hold", () => bootTimeMs() > until + 40);
     for (const [i, { questions, name }] of streams.entries()) {
       const inTime = questions.slice(before[i]).filter(({ at }) => at < until - ARM_MS - 60);
@@ -64,7 +64,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
         name,
       ).toEqual([]);
     }
-    expect(holdFor(heir, 60_000)).toEqual({ kind: "open" });
+    expect(holdFor(successor, 60_000)).toEqual({ kind: "open" });
     await untilAnswered(streams);
   });
 
@@ -242,7 +242,9 @@ describe.each(KINDS)("the %s fence of kernels without owned tables", (mode) => {
     const fence = openFence(wire(), { mode, ownable: false });
     fence.protect(VIPS);
     expect(fence.info).toMatchObject({ kind: mode, flushProof: false });
-    expect(fence.info.caveats.some((text) => text.includes("flush ruleset") && text.includes("next beat"))).toBe(true);
+    expect(fence.info.caveats.some((text) => text.includes("flush ruleset") && text.includes("next heartbeat"))).toBe(
+      true,
+    );
     bindAll(wire());
     const streams = askAll(wire());
     expect(await whoAnswers(streams)).toEqual([]);

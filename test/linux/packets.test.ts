@@ -35,8 +35,8 @@ const NEVER_ABORTED = new AbortController().signal;
 const STRANGER = "02:00:00:00:00:99";
 
 function open(mayAnnounce?: (ip: string) => boolean): KernelPackets {
-  const modules = { clock, ...(mayAnnounce === undefined ? {} : { mayAnnounce }) };
-  const packets = wire().host.inside(() => new KernelPackets(modules));
+  const deps = { clock, ...(mayAnnounce === undefined ? {} : { mayAnnounce }) };
+  const packets = wire().host.inside(() => new KernelPackets(deps));
   wire().onClose(() => packets.close());
   return packets;
 }

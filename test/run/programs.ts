@@ -22,7 +22,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */
-export function assurePrograms(): boolean {
+export function checkPrograms(): boolean {
   // Debian keeps some where the PATH of a plain login does not look.
   process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
   const missing = absent();

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { endAll } from "./processes.ts";
-import { assurePrograms } from "./programs.ts";
+import { checkPrograms } from "./programs.ts";
 import { check, type Outcome, runAll } from "./step.ts";
 import { type Group, vitest } from "./vitest.ts";
 
@@ -56,7 +56,7 @@ async function main(wanted: readonly string[]): Promise<number> {
   const outcomes: Outcome[] = [];
   if (parts.includes(STATIC)) outcomes.push(...(await runAll(CHECKS, CHECKS_AT_ONCE)));
   const groups = GROUPS.map((group) => ({ ...group, projects: group.projects.filter((name) => parts.includes(name)) }));
-  const ready = groups.every(({ projects }) => projects.length === 0) || assurePrograms();
+  const ready = groups.every(({ projects }) => projects.length === 0) || checkPrograms();
   if (!ready) outcomes.push({ name: "programs", passed: 0, failed: 1, skipped: [] });
   for (const group of groups)
     if (ready && group.projects.length > 0) outcomes.push(await runGroup(group, until - performance.now()));

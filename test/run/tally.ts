@@ -27,7 +27,7 @@ export type Report = z.infer<typeof reportSchema>;
 
 /** What came of a run, and what there is to say about it beyond what vitest has said. */
 export interface Tally extends Outcome {
-  readonly remarks: readonly string[];
+  readonly findings: readonly string[];
 }
 
 /** Reads a report; undefined when it is none. */
@@ -47,17 +47,17 @@ export function tally(
 ): Tally {
   const name = projects.join(", ");
   if (report === undefined)
-    return { name, passed: 0, failed: 1, skipped: [], remarks: [`${name}: vitest ended without a report`] };
+    return { name, passed: 0, failed: 1, skipped: [], findings: [`${name}: vitest ended without a report`] };
   const { tests, broken, unhandled } = report;
   const idle = projects.filter((project) => !tests.some((test) => test.project === project && hasRun(test.state)));
-  const remarks = [
+  const findings = [
     ...idle.map((project) => `${project}: it has run no test`),
     ...broken.map(({ project, file }) => `${project}: ${file} failed outside of its tests`),
     ...tests.filter(({ state }) => state === "pending").map((test) => `${test.project}: ${test.name} has not ended`),
     ...left.map((command) => `${name}: left running: ${command}`),
     ...(unhandled > 0 ? [`${name}: ${unhandled} errors outside of all tests`] : []),
   ];
-  const failed = tests.filter(({ state }) => state === "failed").length + remarks.length;
+  const failed = tests.filter(({ state }) => state === "failed").length + findings.length;
   const unexplained = failed === 0 && code !== 0;
   return {
     name,
@@ -66,7 +66,7 @@ export function tally(
     skipped: tests
       .filter(({ state }) => state === "skipped")
       .map((test) => `${test.project}: ${test.name}: ${test.reason}`),
-    remarks: unexplained ? [`${name}: vitest ended with ${code}, though no test failed`] : remarks,
+    findings: unexplained ? [`${name}: vitest ended with ${code}, though no test failed`] : findings,
   };
 }
 

@@ -35,7 +35,7 @@ export async function vitest(group: Group): Promise<Outcome> {
       env: { [REPORT_FILE]: file, TMPDIR: directory },
     });
     const outcome = tally(group.projects, { code, left }, readReport(file));
-    for (const remark of outcome.remarks) process.stdout.write(`FAILED  ${remark}\n`);
+    for (const remark of outcome.findings) process.stdout.write(`FAILED  ${remark}\n`);
     return outcome;
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -26,7 +26,7 @@ export interface Canary {
   readonly sight?: number;
   /** The store's logical time falls with its data. */
   readonly store?: "revisions-fall";
-  /** A daemon starts, and adopts, while its frozen elder lives. */
+  /** A daemon starts, and adopts, while its frozen predecessor lives. */
   readonly ignoresLock?: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface Canary {
 export const CANARIES: readonly Canary[] = [
   { name: "validity from the answer instead of the send", breaks: [3], perturb: fromTheAnswer },
   { name: "an unknown outcome taken for success", breaks: [2, 3], perturb: unknownIsSuccess },
-  { name: "a new timeline not noticed in an answer", breaks: [1, 6], trouble: "restore", perturb: epochBlind },
+  { name: "a new epoch not noticed in an answer", breaks: [1, 6], trouble: "restore", perturb: epochBlind },
   { name: "a token of before the store was put back", breaks: [4], trouble: "restore", perturb: oldTokens },
   { name: "release before the address is gone", breaks: [1, 2], releasesFirst: true },
   { name: "a fence without a timeout", breaks: [3], fenceFlaw: "no-timeout" },
@@ -47,7 +47,7 @@ export const CANARIES: readonly Canary[] = [
   { name: "a stale read accepted over newer news", breaks: [1, 6, 7], perturb: staleReads },
   { name: "no quarantine after the store lost data", breaks: [1], trouble: "restore", perturb: trusting },
   { name: "leases of others broken after half of their length", breaks: [1], sight: 0.5 },
-  { name: "a restart beside a frozen elder", breaks: [1, 2, 6, 7], trouble: "freeze", ignoresLock: true },
+  { name: "a restart beside a frozen predecessor", breaks: [1, 2, 6, 7], trouble: "freeze", ignoresLock: true },
   { name: "a read that is never answered", breaks: [6, 7], forgetsReads: true },
   { name: "a store whose revisions fall", breaks: [4, 6], trouble: "restore", store: "revisions-fall" },
 ];

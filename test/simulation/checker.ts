@@ -2,7 +2,7 @@
 //
 //   1  at most one host answers for a VIP, at every instant
 //   2  a node gives away only what is closed and unbound, and opens only what it was surely given
-//   3  a lease lasts from the moment before its beat was sent; an unknown outcome extends nothing
+//   3  a lease lasts from the moment before its heartbeat was sent; an unknown outcome extends nothing
 //   4  the tokens of an election only grow
 //   6  with a store and a healthy candidate every VIP is held again in time; nobody is stuck (liveness.ts)
 //   7  a daemon that is restarted within its lease moves nothing (liveness.ts)
@@ -28,15 +28,15 @@ export interface Violation {
   readonly text: string;
 }
 
-/** A change of hands. */
+/** A ownership change. */
 export interface Grant {
   readonly holder: string | null;
   readonly token: bigint;
 }
 
 interface SessionValue {
-  readonly life: string;
-  readonly beat: number;
+  readonly processId: string;
+  readonly heartbeat: number;
 }
 
 interface ElectionValue {
@@ -52,7 +52,7 @@ export class Checker {
   /** When each attempt was sent, and by node the latest one that was applied. */
   private readonly sentAt = new Map<string, TrueTime>();
   private readonly leasedAt = new Map<string, TrueTime>();
-  /** By election: the last change of hands in the store, and the greatest token under which a fence was opened, and by whom. */
+  /** By election: the last ownership change in the store, and the greatest token under which a fence was opened, and by whom. */
   private readonly grants = new Map<string, Grant>();
   private readonly opened = new Map<string, { readonly token: bigint; readonly node: string }>();
   private readonly granted = new Set<string>();
@@ -79,11 +79,11 @@ export class Checker {
     host.kernel.onOpen = (ips, until) => this.checkOpening(host, ips, until);
   }
 
-  sent(daemon: SimDaemon, beat: number): void {
-    this.sentAt.set(`${daemon.options.life}/${beat}`, this.world.now);
+  sent(daemon: SimDaemon, heartbeat: number): void {
+    this.sentAt.set(`${daemon.options.processId}/${heartbeat}`, this.world.now);
   }
 
-  /** Validity runs from before the send, of a beat that was applied. */
+  /** Validity runs from before the send, of a heartbeat that was applied. */
   stepped(daemon: SimDaemon, after: State): void {
     if (after.validUntil === Number.NEGATIVE_INFINITY) return;
     const leasedAt = this.leasedAt.get(daemon.options.node) ?? Number.NEGATIVE_INFINITY;
@@ -91,7 +91,7 @@ export class Checker {
     if (until > leasedAt + this.ttlMs + EPSILON)
       this.say(
         3,
-        `${daemon.options.node} takes its lease to last until ${until.toFixed(2)}, but its last beat was sent at ${leasedAt.toFixed(2)}`,
+        `${daemon.options.node} takes its lease to last until ${until.toFixed(2)}, but its last heartbeat was sent at ${leasedAt.toFixed(2)}`,
       );
   }
 
@@ -102,12 +102,12 @@ export class Checker {
     for (const { key, value } of txn.writes) {
       const [folder, name] = (key.split("/live/")[1] ?? "").split("/");
       if (folder === "sessions" && name === author && value !== null)
-        this.beat(author, JSON.parse(value) as SessionValue);
+        this.heartbeat(author, JSON.parse(value) as SessionValue);
       if (folder === "sessions" && name === author && value === null) this.left(author);
       if (folder !== "elections" || name === undefined || value === null) continue;
       const was = before.get(key)?.value;
       const holder = (JSON.parse(value) as ElectionValue).holder;
-      this.changedHands(
+      this.ownershipChanged(
         name,
         was === undefined ? null : (JSON.parse(was) as ElectionValue).holder,
         holder,
@@ -117,12 +117,18 @@ export class Checker {
     }
   }
 
-  private beat(author: string, { life, beat }: SessionValue): void {
-    const sentAt = this.sentAt.get(`${life}/${beat}`);
+  private heartbeat(author: string, { processId, heartbeat }: SessionValue): void {
+    const sentAt = this.sentAt.get(`${processId}/${heartbeat}`);
     if (sentAt !== undefined) this.leasedAt.set(author, Math.max(sentAt, this.leasedAt.get(author) ?? sentAt));
   }
 
-  private changedHands(election: string, from: string | null, to: string | null, author: string, token: bigint): void {
+  private ownershipChanged(
+    election: string,
+    from: string | null,
+    to: string | null,
+    author: string,
+    token: bigint,
+  ): void {
     if (token <= (this.grants.get(election)?.token ?? -1n))
       this.say(4, `the token of ${election} did not grow: ${token}`);
     this.grants.set(election, { holder: to, token });
@@ -156,7 +162,10 @@ export class Checker {
     if (daemon === null || until < this.world.now) return;
     const leasedAt = this.leasedAt.get(host.name) ?? Number.NEGATIVE_INFINITY;
     if (until > leasedAt + this.ttlMs)
-      this.say(3, `${host.name} opens until ${until.toFixed(2)}, but its last beat was sent at ${leasedAt.toFixed(2)}`);
+      this.say(
+        3,
+        `${host.name} opens until ${until.toFixed(2)}, but its last heartbeat was sent at ${leasedAt.toFixed(2)}`,
+      );
     for (const election of new Set(ips.map(electionOf))) this.checkGrant(daemon, election);
   }
 

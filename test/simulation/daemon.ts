@@ -40,7 +40,7 @@ export interface VipSetup {
 export interface DaemonOptions {
   readonly node: string;
   readonly host: string;
-  readonly life: string;
+  readonly processId: string;
   readonly ttlMs: number;
   readonly incarnation: string;
   readonly adopt: boolean;
@@ -48,7 +48,7 @@ export interface DaemonOptions {
 }
 
 /** What a daemon works with. */
-export interface DaemonModules {
+export interface DaemonDeps {
   readonly world: World;
   readonly process: Process;
   readonly kernel: Kernel;
@@ -57,7 +57,7 @@ export interface DaemonModules {
   /** Called after each step of the election machine, with the state that it led to. */
   readonly onStep: (daemon: SimDaemon, after: State) => void;
   /** Called when a commit goes out. */
-  readonly onSend: (daemon: SimDaemon, beat: number) => void;
+  readonly onSend: (daemon: SimDaemon, heartbeat: number) => void;
   /** Called when it has left of its own will. */
   readonly onExit: () => void;
 }
@@ -70,7 +70,7 @@ export class SimDaemon {
   readonly election: Driver<State, Event, Effect>;
   readonly vips: VipHolder;
   steps = 0;
-  private readonly modules: DaemonModules;
+  private readonly deps: DaemonDeps;
   private readonly timers: Timers;
   private readonly ports: HostPorts;
   private config: readonly VipSetup[];
@@ -78,14 +78,14 @@ export class SimDaemon {
   private settled = false;
   private heardAt = 0;
 
-  constructor(options: DaemonOptions, config: readonly VipSetup[], modules: DaemonModules) {
+  constructor(options: DaemonOptions, config: readonly VipSetup[], deps: DaemonDeps) {
     this.options = options;
-    this.modules = modules;
+    this.deps = deps;
     this.config = config;
-    this.process = modules.process;
-    this.kernel = modules.kernel;
+    this.process = deps.process;
+    this.kernel = deps.kernel;
     this.timers = this.makeTimers();
-    this.ports = new HostPorts(modules.kernel, modules.process, options.canary?.fenceFlaw ?? null);
+    this.ports = new HostPorts(deps.kernel, deps.process, options.canary?.fenceFlaw ?? null);
     const unfitMs = UNFIT_LEASES * options.ttlMs;
     this.vips = new VipHolder({
       timers: this.timers,
@@ -104,8 +104,8 @@ export class SimDaemon {
 
   /** As Daemon.start. */
   start(): void {
-    const { world, process, kernel } = this.modules;
-    if (this.vips.plan(this.config.map(planOf)).length > 0) return this.modules.onExit();
+    const { world, process, kernel } = this.deps;
+    if (this.vips.plan(this.config.map(planOf)).length > 0) return this.deps.onExit();
     this.vips.sweep(this.options.adopt);
     kernel.listener = (event) => {
       this.heardAt = Math.max(this.heardAt, world.now + 0.1 + world.random.next());
@@ -143,11 +143,11 @@ export class SimDaemon {
     if (this.process.dead) return;
     this.stopWatch?.();
     this.vips.retire();
-    this.modules.onExit();
+    this.deps.onExit();
   }
 
   private makeTimers(): Timers {
-    const { world, process, kernel } = this.modules;
+    const { world, process, kernel } = this.deps;
     const now = (): Instant => {
       process.point();
       return kernel.clock.read(world.now);
@@ -158,14 +158,14 @@ export class SimDaemon {
   }
 
   private makeElection(): Driver<State, Event, Effect> {
-    const { node, host, life, ttlMs, incarnation, adopt, canary } = this.options;
-    const self = { node, fleet: "sim", host, life, ttlMs };
+    const { node, host, processId, ttlMs, incarnation, adopt, canary } = this.options;
+    const self = { node, fleet: "sim", host, processId, ttlMs };
     const machine = {
       step: (state: State, event: Event, now: Instant) => {
         this.steps += 1;
         const [from, what] = canary?.perturb?.(state, event, now) ?? [state, event];
         const result = step(from, what, { now, wallMs: this.timers.wallMs() });
-        this.modules.onStep(this, result[0]);
+        this.deps.onStep(this, result[0]);
         return result;
       },
       nextWakeup,
@@ -183,7 +183,7 @@ export class SimDaemon {
 
   private perform(effect: Effect): void {
     this.process.point();
-    if (effect.type !== "read") this.modules.world.say(this.process.name, () => describe(effect));
+    if (effect.type !== "read") this.deps.world.say(this.process.name, () => describe(effect));
     switch (effect.type) {
       case "read":
         return this.read(effect.timeoutMs);
@@ -196,7 +196,7 @@ export class SimDaemon {
       case "lose":
         return this.lose(effect);
       case "renew-incarnation":
-        return this.post({ type: "incarnation", incarnation: this.modules.renewIncarnation() });
+        return this.post({ type: "incarnation", incarnation: this.deps.renewIncarnation() });
       case "note":
         return;
       case "stopped":
@@ -205,7 +205,7 @@ export class SimDaemon {
   }
 
   private lose(effect: Extract<Effect, { type: "lose" }>): void {
-    const { world, process } = this.modules;
+    const { world, process } = this.deps;
     const lose = (): void => this.vips.post({ type: "lose", vip: effect.election, reason: effect.reason });
     if (this.options.canary?.releasesFirst !== true) return lose();
     world.at(world.now + 20, lose, process);
@@ -213,9 +213,9 @@ export class SimDaemon {
   }
 
   private read(timeoutMs: number): void {
-    const { link } = this.modules;
+    const { link } = this.deps;
     const { keys } = this.election.state;
-    if (this.options.canary?.forgetsReads === true && this.modules.world.random.chance(0.01)) return;
+    if (this.options.canary?.forgetsReads === true && this.deps.world.random.chance(0.01)) return;
     link.read(keys.live, timeoutMs, (answer) => {
       if (answer.kind !== "done") return this.post({ type: "read-failed", message: answer.kind });
       this.post({ type: "read", snapshot: { ...answer.value, records: this.sight(answer.value.records) } });
@@ -224,9 +224,9 @@ export class SimDaemon {
   }
 
   private commit({ attempt, txn, timeoutMs }: Extract<Effect, { type: "commit" }>): void {
-    this.modules.onSend(this, attempt);
-    this.modules.link.commit(txn, timeoutMs, (answer) => {
-      const { world, process } = this.modules;
+    this.deps.onSend(this, attempt);
+    this.deps.link.commit(txn, timeoutMs, (answer) => {
+      const { world, process } = this.deps;
       world.say(process.name, () => `commit ${attempt}: ${answer.kind === "done" ? answer.value.kind : answer.kind}`);
       if (answer.kind !== "done") return this.post({ type: answer.kind, attempt, message: answer.kind });
       if (answer.value.kind === "conflict") return this.post({ type: "conflict", attempt });
@@ -239,12 +239,12 @@ export class SimDaemon {
   }
 
   private watch(since: bigint): void {
-    const { link, world, process } = this.modules;
+    const { link, world, process } = this.deps;
     const stop = link.watch(this.election.state.keys.live, since, (changes) => {
       if (changes !== null) return this.post({ type: "changes", changes: this.sight(changes) });
       stop();
       this.post({ type: "gap", reason: "changes are missing" });
-      const again = this.kernel.clock.stretch(this.election.state.rhythm.retryEveryMs);
+      const again = this.kernel.clock.stretch(this.election.state.timings.retryEveryMs);
       world.at(
         world.now + again,
         () => {
@@ -285,15 +285,15 @@ export class SimDaemon {
   }
 
   private changed(): void {
-    const { informed, identity, mirror } = this.election.state;
-    if (informed && (identity.kind === "spent" || mirror.sessions.has(this.options.node))) this.settle();
+    const { synced, identity, mirror } = this.election.state;
+    if (synced && (identity.kind === "spent" || mirror.sessions.has(this.options.node))) this.settle();
   }
 
   private settle(): void {
     if (this.settled) return;
     const { state } = this.election;
     const undecided = this.config.some(({ name }) => ownToken(state, name) !== undefined && !state.tenures.has(name));
-    if (undecided && state.informed) return;
+    if (undecided && state.synced) return;
     this.settled = true;
     this.vips.sweep(false);
   }

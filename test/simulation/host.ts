@@ -10,7 +10,7 @@ import type { HostSetup } from "./scenario.ts";
 import { Process, type World } from "./world.ts";
 
 /** What a host works with. */
-export interface HostModules {
+export interface HostDeps {
   readonly world: World;
   readonly network: Network;
   readonly ttlMs: number;
@@ -18,7 +18,7 @@ export interface HostModules {
   /** A kernel has booted: the checker follows it. */
   readonly onBoot: (host: SimHost) => void;
   readonly onStep: (daemon: SimDaemon, after: State) => void;
-  readonly onSend: (daemon: SimDaemon, beat: number) => void;
+  readonly onSend: (daemon: SimDaemon, heartbeat: number) => void;
 }
 
 /** After a failed start, as RestartSec in vipd.service. */
@@ -30,7 +30,7 @@ interface Claim {
   readonly boot: number;
 }
 
-/** A host over all its boots, and over all lives of its daemon. */
+/** A host over all its boots, and over all processes of its daemon. */
 export class SimHost {
   readonly setup: HostSetup;
   kernel: Kernel;
@@ -41,11 +41,11 @@ export class SimHost {
   private claim: Claim | null = null;
   private boots = 0;
   private serial = 0;
-  private readonly modules: HostModules;
+  private readonly deps: HostDeps;
 
-  constructor(setup: HostSetup, modules: HostModules) {
+  constructor(setup: HostSetup, deps: HostDeps) {
     this.setup = setup;
-    this.modules = modules;
+    this.deps = deps;
     this.config = setup.config;
     this.kernel = this.boot();
     this.startIn(setup.startAt, null);
@@ -57,7 +57,7 @@ export class SimHost {
 
   /** Starts a daemon after `ms`, unless one runs or is awaited already. */
   startIn(ms: number | null, config: readonly VipSetup[] | null): void {
-    const { world } = this.modules;
+    const { world } = this.deps;
     if (ms === null || this.awaited) return;
     this.awaited = true;
     world.at(world.now < world.calmAt ? Math.min(world.now + ms, world.calmAt) : world.now + ms, () => {
@@ -86,29 +86,29 @@ export class SimHost {
   }
 
   private boot(): Kernel {
-    const { world } = this.modules;
+    const { world } = this.deps;
     const { bootMs, rate } = this.setup;
     this.boots += 1;
     const kernel = new Kernel(this.name, world, new HostClock(world.now, bootMs / this.boots, rate));
     this.kernel = kernel;
-    this.modules.onBoot(this);
+    this.deps.onBoot(this);
     return kernel;
   }
 
   private start(): void {
-    const { world, network, canary, ttlMs, onStep, onSend } = this.modules;
+    const { world, network, canary, ttlMs, onStep, onSend } = this.deps;
     const { kernel, name } = this;
     const process = new Process(name, world, () => this.gone(process));
     const adopt = this.claim !== null && this.claim.boot === this.boots;
     const incarnation = adopt && this.claim !== null ? this.claim.incarnation : this.renew();
-    const life = `${name}-life-${++this.serial}`;
+    const processId = `${name}-life-${++this.serial}`;
     world.say(
       name,
       () =>
         `starts, ${adopt ? "adopting" : "anew"}, with ${JSON.stringify(this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]))}`,
     );
     const link = new StoreLink(network, process, name, kernel.clock);
-    const options = { node: name, host: name, life, ttlMs, incarnation, adopt, canary };
+    const options = { node: name, host: name, processId, ttlMs, incarnation, adopt, canary };
     const daemon = new SimDaemon(options, this.config, {
       world,
       process,

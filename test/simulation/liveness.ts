@@ -1,7 +1,7 @@
 // What must be so once nothing goes wrong any more: every VIP that somebody can hold is held by one, and nobody
 // is stuck.
 
-import { observerWaitMs, rhythmOf } from "../../src/election/lease.ts";
+import { observerWaitMs, leaseTimings } from "../../src/election/lease.ts";
 import { ownSession } from "../../src/election/session.ts";
 import type { SimDaemon } from "./daemon.ts";
 import type { SimHost } from "./host.ts";
@@ -17,11 +17,11 @@ const MOST_STEPS_A_SECOND = 400;
 
 /**
  * How long a fleet may take to hold everything again: a read or a request that was under way runs into its limit and
- * is tried again; a store with a new timeline is first seen by a resync, and watched for a lease; or a host that could
+ * is tried again; a store with a new epoch is first seen by a resync, and watched for a lease; or a host that could
  * not hold a VIP stays away from it for two leases. Then a lease of the dead must end, and the last in rank acts.
  */
 export function recoveryMs({ ttlMs, hosts }: Scenario): number {
-  const { requestTimeoutMs, retryEveryMs, resyncEveryMs, staggerMs } = rhythmOf(ttlMs);
+  const { requestTimeoutMs, retryEveryMs, resyncEveryMs, staggerMs } = leaseTimings(ttlMs);
   const quarantineMs = Math.max(resyncEveryMs + observerWaitMs(ttlMs), 2 * ttlMs);
   return quarantineMs + observerWaitMs(ttlMs) + 2 * requestTimeoutMs + retryEveryMs + hosts.length * staggerMs + 200;
 }
@@ -93,7 +93,7 @@ function checkAlive({ checker, scenario }: Fleet, daemon: SimDaemon): void {
   const { state } = daemon.election;
   if (state.stopping) return;
   if (ownSession(state) === undefined) checker.say(6, `${node} has no session: ${summary(daemon)}`);
-  if (state.unsettled.length > 0) checker.say(6, `${node} still does not know what became of its requests`);
+  if (state.inDoubtAttempts.length > 0) checker.say(6, `${node} still does not know what became of its requests`);
   for (const [election, tenure] of state.tenures)
     if (tenure.phase === "closing") checker.say(6, `${node} closes ${election} for ever`);
   const most = (MOST_STEPS_A_SECOND * steadyMs(scenario)) / 1_000;
@@ -106,14 +106,14 @@ function daemons(fleet: Fleet): readonly SimDaemon[] {
 }
 
 function summary({ election: { state }, vips }: SimDaemon): string {
-  const { identity, informed, reading, readWanted, inFlight, unsettled, tenures, mirror } = state;
+  const { identity, synced, reading, readWanted, inFlight, inDoubtAttempts, tenures, mirror } = state;
   return JSON.stringify({
     identity,
-    informed,
+    synced,
     reading,
     readWanted,
     inFlight: inFlight?.number,
-    unsettled: unsettled.length,
+    inDoubtAttempts: inDoubtAttempts.length,
     epoch: mirror.epoch,
     settledOn: mirror.fleet?.value?.epoch,
     tenures: [...tenures].map(([name, { phase }]) => `${name} ${phase}`),

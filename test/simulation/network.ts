@@ -83,7 +83,7 @@ export class StoreLink {
   commit(txn: Txn, timeoutMs: number, onAnswer: (answer: Answer<CommitValue>) => void): void {
     const { store } = this.network;
     const { epoch } = store;
-    // The contract: what was sent before a new timeline began is not applied in it.
+    // The contract: what was sent before a new epoch began is not applied in it.
     this.call(timeoutMs, () => (store.epoch === epoch ? store.commit(txn) : CONFLICT), onAnswer);
   }
 

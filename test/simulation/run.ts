@@ -18,7 +18,7 @@ export interface RunResult {
   readonly transcript: readonly string[];
   /** Steps of all election machines, to see that the run did something. */
   readonly steps: number;
-  readonly changesOfHands: number;
+  readonly ownershipChanges: number;
 }
 
 /** How to run. */
@@ -54,10 +54,10 @@ export function run(
   const checker = new Checker(world, scenario.ttlMs, hosts);
   const fleet: Fleet = { scenario, world, store, network, hosts, checker };
   let steps = 0;
-  let changesOfHands = 0;
+  let ownershipChanges = 0;
   store.onApplied = (applied) => {
     checker.applied(applied);
-    if (changesHands(applied)) changesOfHands += 1;
+    if (changesOwnership(applied)) ownershipChanges += 1;
   };
   for (const setup of scenario.hosts) {
     hosts.set(
@@ -68,7 +68,7 @@ export function run(
         ttlMs: scenario.ttlMs,
         canary,
         onBoot: (host) => checker.follow(host),
-        onSend: (daemon, beat) => checker.sent(daemon, beat),
+        onSend: (daemon, heartbeat) => checker.sent(daemon, heartbeat),
         onStep: (daemon, after) => {
           steps += 1;
           checker.stepped(daemon, after);
@@ -84,7 +84,7 @@ export function run(
   world.at(endAt, () => checkSteady(fleet));
   world.runUntil(endAt);
   for (const text of world.broken) checker.say(0, text);
-  return { scenario, violations: checker.violations, transcript: world.transcript, steps, changesOfHands };
+  return { scenario, violations: checker.violations, transcript: world.transcript, steps, ownershipChanges };
 }
 
 function planOf(scenario: Scenario): { readonly recoveredAt: number; readonly endAt: number } {
@@ -183,13 +183,13 @@ function restore({ world, store }: Fleet, { following }: Extract<Fault, { kind: 
   const { onApplied } = store;
   store.onApplied = (applied) => {
     onApplied(applied);
-    if (world.now >= world.calmAt || !changesHands(applied)) return;
+    if (world.now >= world.calmAt || !changesOwnership(applied)) return;
     store.onApplied = onApplied;
     world.at(world.now + following, run);
   };
 }
 
-function changesHands({ txn }: Applied): boolean {
+function changesOwnership({ txn }: Applied): boolean {
   return txn.writes.some(({ key }) => key.includes("/elections/"));
 }
 

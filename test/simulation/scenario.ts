@@ -42,7 +42,7 @@ export type Trouble =
   | { readonly kind: "reload"; readonly config: readonly VipSetup[] }
   | { readonly kind: "outage"; readonly how: "refuses" | "silent"; readonly forMs: number }
   | { readonly kind: "storm"; readonly weather: Weather; readonly forMs: number }
-  /** `following`: not at once, but so long after the next change of hands: that is what a restore must not undo. */
+  /** `following`: not at once, but so long after the next ownership change: that is what a restore must not undo. */
   | { readonly kind: "restore"; readonly commitsBack: number; readonly following: number | null };
 
 /** A trouble with its time and its host; the store's troubles strike whatever host they name. */

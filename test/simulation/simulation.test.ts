@@ -29,14 +29,14 @@ describe("the simulated fleet", () => {
   else
     it(`keeps its promises from seed ${FIRST} on, ${SEEDS} times`, { timeout: LIMIT_MS }, () => {
       const failed: string[] = [];
-      let changesOfHands = 0;
+      let ownershipChanges = 0;
       for (let seed = FIRST; seed < FIRST + SEEDS && failed.length < ENOUGH; seed += 1) {
         const result = run(seed, { trouble: TROUBLE });
-        changesOfHands += result.changesOfHands;
+        ownershipChanges += result.ownershipChanges;
         if (result.violations.length > 0) failed.push(reportOf(result));
       }
       expect(failed.join("\n")).toBe("");
-      expect(changesOfHands, "a simulation in which nothing moves shows nothing").toBeGreaterThan(SEEDS);
+      expect(ownershipChanges, "a simulation in which nothing moves shows nothing").toBeGreaterThan(SEEDS);
     });
 
   it("gives the same run for the same seed", () => {

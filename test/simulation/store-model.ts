@@ -11,7 +11,7 @@ export interface Applied {
   readonly before: ReadonlyMap<string, StoredRecord | undefined>;
 }
 
-/** The timeline of a store that has never been put back. */
+/** The epoch of a store that has never been put back. */
 export const FIRST_EPOCH = "epoch-1";
 
 /** How many commits back a restore may go, and a watch may begin. */

@@ -31,7 +31,7 @@ export function describeTxn(txn: Txn): string {
 
 function shortly(value: string): string {
   const fields = JSON.parse(value) as Readonly<Record<string, unknown>>;
-  const shown = ["beat", "holder", "eligible", "priority", "epoch", "incarnation", "reason"].filter(
+  const shown = ["heartbeat", "holder", "eligible", "priority", "epoch", "incarnation", "reason"].filter(
     (name) => fields[name] !== undefined,
   );
   return `{${shown.map((name) => `${name}:${JSON.stringify(fields[name])}`).join(",")}}`;

@@ -1,4 +1,4 @@
-// Byte vectors for people and tests: "## name" begins one, "#" lines are remarks, the rest is hex.
+// Byte vectors for people and tests: "## name" begins one, "#" lines are findings, the rest is hex.
 
 import { readFileSync } from "node:fs";
 import { fromHex } from "../../src/wire/bytes.ts";

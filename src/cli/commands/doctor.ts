@@ -1,4 +1,4 @@
-// vipctl doctor: looks at configuration, daemon, store, kernel and network of this host, one line each, with the mend.
+// vipctl doctor: looks at configuration, daemon, store, kernel and network of this host, one line each, with the fix.
 
 import { adminFailure } from "../../admin/client.ts";
 import type { FleetView } from "../../admin/views.ts";
@@ -9,8 +9,8 @@ import { failure, fine, type Finding, type Level, warning } from "../doctor/find
 import { judgeKernel, judgeNetwork } from "../doctor/host-checks.ts";
 import { examineStore } from "../doctor/store-checks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import type { VipctlModules } from "../modules.ts";
-import { harmless, type Style, styleFor, toJson } from "../render/text.ts";
+import type { VipctlDeps } from "../deps.ts";
+import { escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
 import { verifyOnWire } from "../verify.ts";
 
 /** The options of doctor. */
@@ -22,19 +22,19 @@ export interface DoctorOptions {
 const DAEMON_MS = 2_000;
 
 /** Examines everything that can be examined; exit code 1 when there is a failure. */
-export async function doctor(options: DoctorOptions, modules: VipctlModules): Promise<ExitCode> {
-  const findings = await examine(options.config ?? DEFAULT_CONFIG_FILE, modules);
-  const style = styleFor(modules.out, modules.env);
+export async function doctor(options: DoctorOptions, deps: VipctlDeps): Promise<ExitCode> {
+  const findings = await examine(options.config ?? DEFAULT_CONFIG_FILE, deps);
+  const style = styleFor(deps.out, deps.env);
   const text =
     options.json === true ? toJson(findings) : findings.map((finding) => describe(finding, style)).join("\n");
-  modules.out.write(`${text}\n`);
+  deps.out.write(`${text}\n`);
   return findings.some(({ level }) => level === "failure") ? EXIT.no : EXIT.ok;
 }
 
-async function examine(file: string, modules: VipctlModules): Promise<readonly Finding[]> {
+async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding[]> {
   let config: Config;
   try {
-    config = await loadConfig(file, modules);
+    config = await loadConfig(file, deps);
   } catch (error) {
     return errorLines(error).map((line) => failure("config", line, `vipd --check -c ${file} shows it again`));
   }
@@ -42,43 +42,39 @@ async function examine(file: string, modules: VipctlModules): Promise<readonly F
     "config",
     `${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`})`,
   );
-  const [daemon, store] = [await examineDaemon(config, modules), await examineStore(config, modules)];
-  const host = await examineHost(config, modules);
-  const wire = await examineWire(config, store.view, modules);
+  const [daemon, store] = [await examineDaemon(config, deps), await examineStore(config, deps)];
+  const host = await examineHost(config, deps);
+  const wire = await examineWire(config, store.view, deps);
   return [good, ...daemon, ...store.findings, ...host, ...wire];
 }
 
-async function examineDaemon({ admin }: Config, modules: VipctlModules): Promise<readonly Finding[]> {
+async function examineDaemon({ admin }: Config, deps: VipctlDeps): Promise<readonly Finding[]> {
   try {
-    const client = await modules.adminClient(admin.socket);
-    const { version, node, pid } = await client.version({ timeoutMs: DAEMON_MS, signal: modules.signal });
+    const client = await deps.adminClient(admin.socket);
+    const { version, node, pid } = await client.version({ timeoutMs: DAEMON_MS, signal: deps.signal });
     const text = `vipd ${version} runs (node ${node}, pid ${pid})`;
-    if (version === modules.version) return [fine("daemon", text)];
-    return [warning("daemon", text, `vipctl is ${modules.version}: restart the daemon, which moves nothing`)];
+    if (version === deps.version) return [fine("daemon", text)];
+    return [warning("daemon", text, `vipctl is ${deps.version}: restart the daemon, which moves nothing`)];
   } catch (error) {
     if (adminFailure(error) === undefined) throw error;
     return [warning("daemon", messageOf(error), "start it: systemctl start vipd")];
   }
 }
 
-async function examineHost(config: Config, modules: VipctlModules): Promise<readonly Finding[]> {
-  const report = await modules.examineHost?.(config.fence);
+async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {
+  const report = await deps.examineHost?.(config.fence);
   return report === undefined ? [] : [...judgeKernel(report), ...judgeNetwork(config, report)];
 }
 
 /** Asks the wire for each VIP of the configuration that the store knows. */
-async function examineWire(
-  config: Config,
-  view: FleetView | undefined,
-  modules: VipctlModules,
-): Promise<readonly Finding[]> {
+async function examineWire(config: Config, view: FleetView | undefined, deps: VipctlDeps): Promise<readonly Finding[]> {
   const findings: Finding[] = [];
   for (const { name } of config.vips) {
     const election = view?.elections.find((other) => other.name === name);
     if (view === undefined || election === undefined) continue;
     try {
       const owner = { view, election, via: "store", confirmed: null, formerHolder: null, wire: null } as const;
-      for (const { agrees, text } of (await verifyOnWire(owner, modules)).findings)
+      for (const { agrees, text } of (await verifyOnWire(owner, deps)).findings)
         findings.push(agrees ? fine("network", text) : failure("network", text, "vipctl who-owns --verify shows more"));
     } catch (error) {
       if (isVipdError(error, "aborted")) throw error;
@@ -94,7 +90,7 @@ const MARKS: Readonly<Record<Level, (style: Style) => string>> = {
   failure: (style) => style.bad("FAILURE"),
 };
 
-function describe({ about, level, text, mend }: Finding, style: Style): string {
-  const line = `${MARKS[level](style)}  ${about.padEnd(7)}  ${harmless(text)}`;
-  return mend === null ? line : `${line}\n${" ".repeat(18)}${style.dim(`-> ${harmless(mend)}`)}`;
+function describe({ about, level, text, fix }: Finding, style: Style): string {
+  const line = `${MARKS[level](style)}  ${about.padEnd(7)}  ${escapeControl(text)}`;
+  return fix === null ? line : `${line}\n${" ".repeat(18)}${style.dim(`-> ${escapeControl(fix)}`)}`;
 }

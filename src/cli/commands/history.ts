@@ -1,9 +1,9 @@
-// vipctl history: the last changes of hands of a VIP, newest first.
+// vipctl history: the last ownership changes of a VIP, newest first.
 
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findElection, notFound } from "../find.ts";
-import type { VipctlModules } from "../modules.ts";
-import { formatTable, harmless, styleFor, toJson } from "../render/text.ts";
+import type { VipctlDeps } from "../deps.ts";
+import { formatTable, escapeControl, styleFor, toJson } from "../render/text.ts";
 import { formatMoment } from "../render/time.ts";
 import { openSource, tellDetour, type WhereOptions } from "../source.ts";
 
@@ -13,27 +13,27 @@ export interface HistoryOptions extends WhereOptions {
 }
 
 /** Shows the history that the store keeps. */
-export async function history(what: string, options: HistoryOptions, modules: VipctlModules): Promise<ExitCode> {
-  const source = await openSource(options, modules);
+export async function history(what: string, options: HistoryOptions, deps: VipctlDeps): Promise<ExitCode> {
+  const source = await openSource(options, deps);
   try {
-    tellDetour(source, modules);
-    const view = await source.reader.read(modules.signal);
+    tellDetour(source, deps);
+    const view = await source.reader.read(deps.signal);
     const election = findElection(view, what);
     if (election === undefined) {
-      modules.err.write(`${harmless(notFound(view, what))}\n`);
+      deps.err.write(`${escapeControl(notFound(view, what))}\n`);
       return view.store.ok ? EXIT.usage : EXIT.store;
     }
-    const changes = await source.reader.history(election.name, modules.signal);
-    if (options.json === true) modules.out.write(`${toJson(changes)}\n`);
+    const changes = await source.reader.history(election.name, deps.signal);
+    if (options.json === true) deps.out.write(`${toJson(changes)}\n`);
     else {
-      const style = styleFor(modules.out, modules.env);
+      const style = styleFor(deps.out, deps.env);
       const rows = changes.map(({ atWallMs, node, reason }) => [
         { text: formatMoment(atWallMs) },
         node === null ? { text: "free", style: style.warn } : { text: node, style: style.good },
         { text: reason },
       ]);
       const heading = ["AT", "HOLDER", "WHY"].map((text) => ({ text, style: style.dim }));
-      modules.out.write(`${formatTable([heading, ...rows])}\n`);
+      deps.out.write(`${formatTable([heading, ...rows])}\n`);
     }
     return EXIT.ok;
   } finally {

@@ -2,8 +2,8 @@
 
 import type { ElectionView, FleetView, NodeView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import type { VipctlModules } from "../modules.ts";
-import { type Cell, formatTable, harmless, type Style, styleFor, toJson } from "../render/text.ts";
+import type { VipctlDeps } from "../deps.ts";
+import { type Cell, formatTable, escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
 import { formatSpan } from "../render/time.ts";
 import { isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
 
@@ -16,27 +16,25 @@ export interface StatusOptions extends WhereOptions {
 const CLEAR = "\u001b[H\u001b[2J";
 
 /** Shows the fleet; exit code 3 when the store cannot be reached. */
-export async function status(options: StatusOptions, modules: VipctlModules): Promise<ExitCode> {
-  const source = await openSource(options, modules);
+export async function status(options: StatusOptions, deps: VipctlDeps): Promise<ExitCode> {
+  const source = await openSource(options, deps);
   try {
-    tellDetour(source, modules);
-    if (options.watch !== true) return show(await source.reader.read(modules.signal), options, modules);
-    for await (const view of source.reader.watch(modules.signal)) {
-      if (options.json !== true && modules.out.isTerminal) modules.out.write(CLEAR);
-      show(view, options, modules);
+    tellDetour(source, deps);
+    if (options.watch !== true) return show(await source.reader.read(deps.signal), options, deps);
+    for await (const view of source.reader.watch(deps.signal)) {
+      if (options.json !== true && deps.out.isTerminal) deps.out.write(CLEAR);
+      show(view, options, deps);
     }
-    return modules.signal.aborted ? EXIT.interrupted : EXIT.store;
+    return deps.signal.aborted ? EXIT.interrupted : EXIT.store;
   } finally {
     await source.reader.close();
   }
 }
 
-function show(view: FleetView, options: StatusOptions, modules: VipctlModules): ExitCode {
+function show(view: FleetView, options: StatusOptions, deps: VipctlDeps): ExitCode {
   const text =
-    options.json === true
-      ? toJson(view)
-      : describeFleet(view, styleFor(modules.out, modules.env), modules.timers.wallMs());
-  modules.out.write(`${text}\n`);
+    options.json === true ? toJson(view) : describeFleet(view, styleFor(deps.out, deps.env), deps.timers.wallMs());
+  deps.out.write(`${text}\n`);
   return view.store.ok ? EXIT.ok : EXIT.store;
 }
 
@@ -54,8 +52,8 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
         ]),
     nodes.length === 0
       ? "no nodes yet"
-      : formatTable([heading(["NODE", "HOST", "SESSION", "LAST BEAT", "LEASE", "PART"], style), ...nodes]),
-    view.warnings.map((warning) => style.warn(`! ${harmless(warning)}`)).join("\n"),
+      : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
+    view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     caveatLines(view, style).join("\n"),
   ];
   return parts.filter((part) => part !== "").join("\n\n");
@@ -65,12 +63,12 @@ function headLines(view: FleetView, style: Style): readonly string[] {
   const { store } = view;
   const state = store.ok
     ? style.good("reachable")
-    : style.bad(`not reachable: ${harmless(store.lastError ?? "no reason known")}`);
-  const lines = [`fleet ${style.bold(harmless(view.fleet))}, store ${harmless(store.url)}, ${state}`];
+    : style.bad(`not reachable: ${escapeControl(store.lastError ?? "no reason known")}`);
+  const lines = [`fleet ${style.bold(escapeControl(view.fleet))}, store ${escapeControl(store.url)}, ${state}`];
   if (isStatus(view))
     lines.push(
       style.dim(
-        `seen by ${harmless(view.node)}, vipd ${harmless(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`,
+        `seen by ${escapeControl(view.node)}, vipd ${escapeControl(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`,
       ),
     );
   return lines;
@@ -79,7 +77,7 @@ function headLines(view: FleetView, style: Style): readonly string[] {
 /** What the store, as it runs, cannot promise: last, for it is the same every day. */
 function caveatLines({ store }: FleetView, style: Style): readonly string[] {
   const { name, caveats } = store.guarantees;
-  return caveats.map((caveat) => style.dim(`${harmless(name)}: ${harmless(caveat)}`));
+  return caveats.map((caveat) => style.dim(`${escapeControl(name)}: ${escapeControl(caveat)}`));
 }
 
 function heading(names: readonly string[], style: Style): readonly Cell[] {
@@ -120,7 +118,7 @@ function nodeRow(node: NodeView, view: FleetView, style: Style): readonly Cell[]
     { text: node.node, style: style.bold },
     { text: node.host },
     node.alive ? { text: "alive", style: style.good } : { text: "silent", style: style.warn },
-    { text: node.lastBeatAgeMs === null ? "?" : `${formatSpan(node.lastBeatAgeMs)} ago` },
+    { text: node.lastHeartbeatAgeMs === null ? "?" : `${formatSpan(node.lastHeartbeatAgeMs)} ago` },
     { text: node.ttlMs === null ? "" : formatSpan(node.ttlMs) },
     { text: `MASTER of ${held}, BACKUP of ${Math.max(0, wanted - held)}` },
   ];

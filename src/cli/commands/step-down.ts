@@ -4,8 +4,8 @@ import { type AdminClient, adminFailure } from "../../admin/client.ts";
 import type { ElectionView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findElection, notFound } from "../find.ts";
-import type { VipctlModules } from "../modules.ts";
-import { harmless, toJson } from "../render/text.ts";
+import type { VipctlDeps } from "../deps.ts";
+import { escapeControl, toJson } from "../render/text.ts";
 import { openDaemon, type WhereOptions } from "../source.ts";
 
 /** The options of step-down. */
@@ -20,41 +20,41 @@ const DAEMON_MS = 2_000;
 const HANDOVER_MS = 5_000;
 
 /** Hands over; exit code 1 when the daemon refuses or it does not come about. */
-export async function stepDown(what: string, options: StepDownOptions, modules: VipctlModules): Promise<ExitCode> {
-  const client = await openDaemon(options, modules);
-  const limits = { timeoutMs: DAEMON_MS, signal: modules.signal };
+export async function stepDown(what: string, options: StepDownOptions, deps: VipctlDeps): Promise<ExitCode> {
+  const client = await openDaemon(options, deps);
+  const limits = { timeoutMs: DAEMON_MS, signal: deps.signal };
   const view = await client.status(limits);
   const election = findElection(view, what);
   if (election === undefined) {
-    modules.err.write(`${harmless(notFound(view, what))}\n`);
+    deps.err.write(`${escapeControl(notFound(view, what))}\n`);
     return EXIT.usage;
   }
-  if (election.role !== "holder") return refuse(elsewhere(election, view.node), modules);
+  if (election.role !== "holder") return refuse(elsewhere(election, view.node), deps);
   try {
     const { accepted, reason } = await client.stepDown({ election: election.name, to: options.to ?? null }, limits);
-    if (!accepted) return refuse(reason, modules);
+    if (!accepted) return refuse(reason, deps);
   } catch (error) {
-    if (adminFailure(error) === "refused" && error instanceof Error) return refuse(error.message, modules);
+    if (adminFailure(error) === "refused" && error instanceof Error) return refuse(error.message, deps);
     throw error;
   }
-  const after = await whenMoved(client, election, view.node, modules);
-  modules.signal.throwIfAborted();
+  const after = await whenMoved(client, election, view.node, deps);
+  deps.signal.throwIfAborted();
   if (after === undefined)
     return refuse(
       `${election.name} has not been taken by another node within ${HANDOVER_MS / 1_000}s: look at vipctl status`,
-      modules,
+      deps,
     );
   const { name, holder, token } = after;
-  modules.out.write(
+  deps.out.write(
     options.json === true
       ? `${toJson({ election: name, holder, token })}\n`
-      : `${harmless(`${name} is held by ${holder ?? ""} now, token ${token ?? "unknown"}`)}\n`,
+      : `${escapeControl(`${name} is held by ${holder ?? ""} now, token ${token ?? "unknown"}`)}\n`,
   );
   return EXIT.ok;
 }
 
-function refuse(reason: string, modules: VipctlModules): ExitCode {
-  modules.err.write(`${harmless(reason)}\n`);
+function refuse(reason: string, deps: VipctlDeps): ExitCode {
+  deps.err.write(`${escapeControl(reason)}\n`);
   return EXIT.no;
 }
 
@@ -68,9 +68,9 @@ async function whenMoved(
   client: AdminClient,
   before: ElectionView,
   node: string,
-  modules: VipctlModules,
+  deps: VipctlDeps,
 ): Promise<ElectionView | undefined> {
-  const enough = AbortSignal.any([modules.signal, AbortSignal.timeout(HANDOVER_MS)]);
+  const enough = AbortSignal.any([deps.signal, AbortSignal.timeout(HANDOVER_MS)]);
   for await (const view of client.watch({ timeoutMs: DAEMON_MS, signal: enough })) {
     const election = findElection(view, before.name);
     if (election !== undefined && election.holder !== null && election.holder !== node) return election;

@@ -2,8 +2,8 @@
 
 import { adminFailure } from "../../admin/client.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import type { VipctlModules } from "../modules.ts";
-import { harmless, toJson } from "../render/text.ts";
+import type { VipctlDeps } from "../deps.ts";
+import { escapeControl, toJson } from "../render/text.ts";
 import { openDaemon, type WhereOptions } from "../source.ts";
 
 /** The options of version. */
@@ -14,25 +14,25 @@ export interface VersionOptions extends WhereOptions {
 const DAEMON_MS = 2_000;
 
 /** Shows both; a host without a daemon is no failure. */
-export async function version(options: VersionOptions, modules: VipctlModules): Promise<ExitCode> {
-  const daemon = await daemonVersion(options, modules);
-  if (options.json === true) modules.out.write(`${toJson({ vipctl: modules.version, daemon })}\n`);
+export async function version(options: VersionOptions, deps: VipctlDeps): Promise<ExitCode> {
+  const daemon = await daemonVersion(options, deps);
+  if (options.json === true) deps.out.write(`${toJson({ vipctl: deps.version, daemon })}\n`);
   else {
     const line =
       daemon === null
         ? "vipd    not running here"
-        : `vipd    ${harmless(daemon.version)} (node ${harmless(daemon.node)}, pid ${daemon.pid})`;
-    modules.out.write(`vipctl  ${modules.version}\n${line}\n`);
+        : `vipd    ${escapeControl(daemon.version)} (node ${escapeControl(daemon.node)}, pid ${daemon.pid})`;
+    deps.out.write(`vipctl  ${deps.version}\n${line}\n`);
   }
   return EXIT.ok;
 }
 
 async function daemonVersion(
   options: VersionOptions,
-  modules: VipctlModules,
+  deps: VipctlDeps,
 ): Promise<{ version: string; node: string; pid: number } | null> {
   try {
-    return await (await openDaemon(options, modules)).version({ timeoutMs: DAEMON_MS, signal: modules.signal });
+    return await (await openDaemon(options, deps)).version({ timeoutMs: DAEMON_MS, signal: deps.signal });
   } catch (error) {
     if (adminFailure(error) === "absent") return null;
     throw error;

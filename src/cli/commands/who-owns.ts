@@ -1,12 +1,12 @@
-// vipctl who-owns: who holds a VIP, by the store's word; on request confirmed by a beat, and by the wire.
+// vipctl who-owns: who holds a VIP, by the store's word; on request confirmed by a heartbeat, and by the wire.
 
 import type { FleetView } from "../../admin/views.ts";
 import { later } from "../../base/time.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findElection, notFound } from "../find.ts";
-import type { VipctlModules } from "../modules.ts";
+import type { VipctlDeps } from "../deps.ts";
 import type { Owner } from "../owner.ts";
-import { harmless, styleFor, toJson } from "../render/text.ts";
+import { escapeControl, styleFor, toJson } from "../render/text.ts";
 import { describeOwner } from "../render/owner.ts";
 import { isStatus, openSource, type Source, tellDetour, type WhereOptions } from "../source.ts";
 import { verifyOnWire } from "../verify.ts";
@@ -19,53 +19,53 @@ export interface WhoOwnsOptions extends WhereOptions {
   readonly verify?: true;
 }
 
-/** Waiting for a beat ends this long after the lease, in milliseconds: a beat at its end must still come in. */
+/** Waiting for a heartbeat ends this long after the lease, in milliseconds: a heartbeat at its end must still come in. */
 const GRACE_MS = 500;
 
 /** Answers, and says by its exit code: 0 held, 1 free or not confirmed, 2 no such VIP, 3 store unreachable, 4 the wire disagrees. */
-export async function whoOwns(what: string, options: WhoOwnsOptions, modules: VipctlModules): Promise<ExitCode> {
-  const source = await openSource(options, modules);
+export async function whoOwns(what: string, options: WhoOwnsOptions, deps: VipctlDeps): Promise<ExitCode> {
+  const source = await openSource(options, deps);
   try {
-    tellDetour(source, modules);
-    if (options.watch === true) return await follow(what, source, options, modules);
-    const view = await source.reader.read(modules.signal);
+    tellDetour(source, deps);
+    if (options.watch === true) return await follow(what, source, options, deps);
+    const view = await source.reader.read(deps.signal);
     const election = findElection(view, what);
-    if (election === undefined) return missing(view, what, modules);
+    if (election === undefined) return missing(view, what, deps);
     const owner = await inquire(
       { view, election, via: source.kind, confirmed: null, formerHolder: null, wire: null },
       source,
       options,
-      modules,
+      deps,
     );
-    show(owner, options, modules);
+    show(owner, options, deps);
     return exitCodeFor(owner);
   } finally {
     await source.reader.close();
   }
 }
 
-function missing(view: FleetView, what: string, modules: VipctlModules): ExitCode {
-  if (!view.store.ok) modules.err.write(`${harmless(storeTrouble(view))}\n`);
-  modules.err.write(`${harmless(notFound(view, what))}\n`);
+function missing(view: FleetView, what: string, deps: VipctlDeps): ExitCode {
+  if (!view.store.ok) deps.err.write(`${escapeControl(storeTrouble(view))}\n`);
+  deps.err.write(`${escapeControl(notFound(view, what))}\n`);
   return view.store.ok ? EXIT.usage : EXIT.store;
 }
 
-async function inquire(owner: Owner, source: Source, options: WhoOwnsOptions, modules: VipctlModules): Promise<Owner> {
-  const confirmed = options.confirm === true ? await confirm(owner, source, modules) : owner;
+async function inquire(owner: Owner, source: Source, options: WhoOwnsOptions, deps: VipctlDeps): Promise<Owner> {
+  const confirmed = options.confirm === true ? await confirm(owner, source, deps) : owner;
   if (options.verify !== true) return confirmed;
-  return { ...confirmed, wire: await verifyOnWire(confirmed, modules) };
+  return { ...confirmed, wire: await verifyOnWire(confirmed, deps) };
 }
 
-/** Follows the fleet until the holder beats again, the VIP changes hands, or the lease has passed. */
-async function confirm(owner: Owner, source: Source, modules: VipctlModules): Promise<Owner> {
+/** Follows the fleet until the holder sends another heartbeat, the VIP changes hands, or the lease has passed. */
+async function confirm(owner: Owner, source: Source, deps: VipctlDeps): Promise<Owner> {
   const { election, view } = owner;
   if (election.holder === null) return { ...owner, confirmed: false };
-  const beat = beatOf(view, election.holder);
+  const heartbeat = heartbeatOf(view, election.holder);
   const enough = new AbortController();
-  const cancel = modules.timers.at(later(modules.timers.now(), (election.ttlMs ?? 0) + GRACE_MS), () => enough.abort());
+  const cancel = deps.timers.at(later(deps.timers.now(), (election.ttlMs ?? 0) + GRACE_MS), () => enough.abort());
   let latest = owner;
   try {
-    for await (const seen of source.reader.watch(AbortSignal.any([enough.signal, modules.signal]))) {
+    for await (const seen of source.reader.watch(AbortSignal.any([enough.signal, deps.signal]))) {
       const now = findElection(seen, election.name);
       if (now === undefined || now.holder !== election.holder)
         return {
@@ -76,9 +76,9 @@ async function confirm(owner: Owner, source: Source, modules: VipctlModules): Pr
           formerHolder: election.holder,
         };
       latest = { ...owner, view: seen, election: now };
-      if (beatOf(seen, election.holder) !== beat) return { ...latest, confirmed: true };
+      if (heartbeatOf(seen, election.holder) !== heartbeat) return { ...latest, confirmed: true };
     }
-    modules.signal.throwIfAborted();
+    deps.signal.throwIfAborted();
     return { ...latest, confirmed: false };
   } finally {
     cancel();
@@ -86,21 +86,16 @@ async function confirm(owner: Owner, source: Source, modules: VipctlModules): Pr
   }
 }
 
-function beatOf(view: FleetView, node: string): string | null {
-  return view.nodes.find((other) => other.node === node)?.beat ?? null;
+function heartbeatOf(view: FleetView, node: string): string | null {
+  return view.nodes.find((other) => other.node === node)?.heartbeat ?? null;
 }
 
-async function follow(
-  what: string,
-  source: Source,
-  options: WhoOwnsOptions,
-  modules: VipctlModules,
-): Promise<ExitCode> {
+async function follow(what: string, source: Source, options: WhoOwnsOptions, deps: VipctlDeps): Promise<ExitCode> {
   let shown = "";
   let code: ExitCode = EXIT.store;
-  for await (const view of source.reader.watch(modules.signal)) {
+  for await (const view of source.reader.watch(deps.signal)) {
     const election = findElection(view, what);
-    if (election === undefined) return missing(view, what, modules);
+    if (election === undefined) return missing(view, what, deps);
     const owner: Owner = { view, election, via: source.kind, confirmed: null, formerHolder: null, wire: null };
     code = exitCodeFor(owner);
     const essence = JSON.stringify([
@@ -110,10 +105,10 @@ async function follow(
       view.store.ok,
       election.conflict,
     ]);
-    if (essence !== shown) show(owner, options, modules);
+    if (essence !== shown) show(owner, options, deps);
     shown = essence;
   }
-  return modules.signal.aborted ? EXIT.interrupted : code;
+  return deps.signal.aborted ? EXIT.interrupted : code;
 }
 
 /** A daemon cut off from the store knows of its own lease only. */
@@ -125,10 +120,10 @@ function exitCodeFor({ view, election, confirmed, wire }: Owner): ExitCode {
   return held ? EXIT.ok : EXIT.no;
 }
 
-function show(owner: Owner, options: WhoOwnsOptions, modules: VipctlModules): void {
+function show(owner: Owner, options: WhoOwnsOptions, deps: VipctlDeps): void {
   const { view, election, via, confirmed, wire } = owner;
   if (options.json === true) {
-    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastBeatAgeMs, ttlMs, reason, conflict } =
+    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs, reason, conflict } =
       election;
     const facts = {
       election: name,
@@ -137,20 +132,18 @@ function show(owner: Owner, options: WhoOwnsOptions, modules: VipctlModules): vo
       holderAlive,
       token,
       sinceWallMs,
-      lastBeatAgeMs,
+      lastHeartbeatAgeMs,
       ttlMs,
       reason,
       conflict,
     };
-    modules.out.write(
+    deps.out.write(
       `${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`,
     );
     return;
   }
-  if (!view.store.ok) modules.err.write(`${harmless(storeTrouble(view))}\n`);
-  modules.out.write(
-    `${describeOwner(owner, styleFor(modules.out, modules.env), modules.timers.wallMs()).join("\n")}\n`,
-  );
+  if (!view.store.ok) deps.err.write(`${escapeControl(storeTrouble(view))}\n`);
+  deps.out.write(`${describeOwner(owner, styleFor(deps.out, deps.env), deps.timers.wallMs()).join("\n")}\n`);
 }
 
 function storeTrouble(view: FleetView): string {

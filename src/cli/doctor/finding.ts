@@ -1,4 +1,4 @@
-// What vipctl doctor finds: one line each, with the mend where something is to be mended.
+// What vipctl doctor finds: one line each, with the fix where something is to be mended.
 
 /** What a finding is about. */
 export type Subject = "config" | "daemon" | "store" | "kernel" | "network";
@@ -12,20 +12,20 @@ export interface Finding {
   readonly level: Level;
   readonly text: string;
   /** What to do about it; `null` when nothing is to be done. */
-  readonly mend: string | null;
+  readonly fix: string | null;
 }
 
 /** Something that is as it should be. */
 export function fine(about: Subject, text: string): Finding {
-  return { about, level: "ok", text, mend: null };
+  return { about, level: "ok", text, fix: null };
 }
 
 /** Something that will do, but could be better. */
-export function warning(about: Subject, text: string, mend: string): Finding {
-  return { about, level: "warning", text, mend };
+export function warning(about: Subject, text: string, fix: string): Finding {
+  return { about, level: "warning", text, fix };
 }
 
 /** Something that is wrong. */
-export function failure(about: Subject, text: string, mend: string): Finding {
-  return { about, level: "failure", text, mend };
+export function failure(about: Subject, text: string, fix: string): Finding {
+  return { about, level: "failure", text, fix };
 }

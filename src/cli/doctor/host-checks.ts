@@ -3,7 +3,7 @@
 import { contains, parseCidr, parseIp } from "../../wire/ip.ts";
 import type { VipAddress } from "../../base/vip.ts";
 import type { Config } from "../../config/types.ts";
-import type { HostReport } from "../modules.ts";
+import type { HostReport } from "../deps.ts";
 import { failure, fine, type Finding, warning } from "./finding.ts";
 
 const SINGLE: Readonly<Record<4 | 6, number>> = { 4: 32, 6: 128 };
@@ -11,14 +11,14 @@ const SINGLE: Readonly<Record<4 | 6, number>> = { 4: 32, 6: 128 };
 /** Judges what was found of the kernel. */
 export function judgeKernel({ fence, trouble }: HostReport): readonly Finding[] {
   if (fence === null) {
-    const mend =
+    const fix =
       "run vipd and vipctl doctor as root, or with CAP_NET_ADMIN and CAP_NET_RAW; the fence needs nf_tables in the kernel";
-    return [failure("kernel", trouble ?? "the fence cannot be put up", mend)];
+    return [failure("kernel", trouble ?? "the fence cannot be put up", fix)];
   }
   const best = fence.kind === "netdev" && fence.flushProof;
   const text = `${fence.kind} fence${fence.flushProof ? ", which stands through a flush of the ruleset" : ""}`;
-  const mend = "a kernel of 6.9 or newer fences better: until then let nobody flush the ruleset";
-  return [best ? fine("kernel", text) : warning("kernel", text, mend)];
+  const fix = "a kernel of 6.9 or newer fences better: until then let nobody flush the ruleset";
+  return [best ? fine("kernel", text) : warning("kernel", text, fix)];
 }
 
 /** Judges how the configured VIPs fit the host's interfaces and addresses. */
@@ -40,6 +40,6 @@ function judgeAddress(vip: string, address: VipAddress, { links, addresses }: Ho
     return target !== undefined && network !== undefined && contains(network, target);
   });
   if (fits || prefix === SINGLE[family]) return [fine("network", `${vip}: ${name} is up, and ${ip} fits it`)];
-  const mend = `give ${name} an address of that network, or look at the prefix`;
-  return [warning("network", `${vip}: ${name} has no other address in the network of ${ip}/${prefix}`, mend)];
+  const fix = `give ${name} an address of that network, or look at the prefix`;
+  return [warning("network", `${vip}: ${name} has no other address in the network of ${ip}/${prefix}`, fix)];
 }

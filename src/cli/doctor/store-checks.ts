@@ -4,8 +4,8 @@ import type { FleetView } from "../../admin/views.ts";
 import { isVipdError, messageOf } from "../../base/errors.ts";
 import { elapsedMs } from "../../base/time.ts";
 import type { Config } from "../../config/types.ts";
-import type { StoreReader, VipctlModules } from "../modules.ts";
-import type { StoreRemark } from "../../ports/store.ts";
+import type { StoreReader, VipctlDeps } from "../deps.ts";
+import type { StoreFinding } from "../../ports/store.ts";
 import { failure, fine, type Finding, warning } from "./finding.ts";
 
 /** How often the store is read, for its slowest answer. */
@@ -21,26 +21,26 @@ export interface StoreExamination {
 }
 
 /** Reads the fleet a few times. */
-export async function examineStore(config: Config, modules: VipctlModules): Promise<StoreExamination> {
+export async function examineStore(config: Config, deps: VipctlDeps): Promise<StoreExamination> {
   let reader: StoreReader | undefined;
   try {
-    reader = await modules.openFleet(config.store, config.fleet);
-    const { view, slowestMs } = await readTimes(reader, modules);
-    const remarks = (await reader.examine(modules.signal)).map(asFinding);
-    return { findings: [latency(slowestMs, config), ...remarks, ...promises(view), ...complaints(view)], view };
+    reader = await deps.openFleet(config.store, config.fleet);
+    const { view, slowestMs } = await readTimes(reader, deps);
+    const findings = (await reader.examine(deps.signal)).map(asFinding);
+    return { findings: [latency(slowestMs, config), ...findings, ...promises(view), ...complaints(view)], view };
   } catch (error) {
     if (isVipdError(error, "aborted")) throw error;
-    const mend = isVipdError(error, "store-corrupt")
+    const fix = isVipdError(error, "store-corrupt")
       ? "the message says how"
       : "look at the store, at the way to it, and at `store` in the configuration; a store that no daemon has used yet is made by the first";
-    return { findings: [failure("store", messageOf(error), mend)], view: undefined };
+    return { findings: [failure("store", messageOf(error), fix)], view: undefined };
   } finally {
     await reader?.close();
   }
 }
 
-async function readTimes(reader: StoreReader, modules: VipctlModules): Promise<{ view: FleetView; slowestMs: number }> {
-  const { timers, signal } = modules;
+async function readTimes(reader: StoreReader, deps: VipctlDeps): Promise<{ view: FleetView; slowestMs: number }> {
+  const { timers, signal } = deps;
   let slowestMs = 0;
   for (let count = 1; ; count += 1) {
     const from = timers.now();
@@ -54,12 +54,12 @@ function latency(slowestMs: number, { ttlMs }: Config): Finding {
   const text = `answers within ${slowestMs.toFixed(1)} ms (the slowest of ${READS} reads)`;
   const limitMs = ttlMs / REQUEST_SHARE;
   if (slowestMs <= limitMs / 2) return fine("store", text);
-  const mend = `a request has ${limitMs.toFixed(0)} ms at this ttl: raise ttl, or bring the store nearer`;
-  return slowestMs <= limitMs ? warning("store", text, mend) : failure("store", text, mend);
+  const fix = `a request has ${limitMs.toFixed(0)} ms at this ttl: raise ttl, or bring the store nearer`;
+  return slowestMs <= limitMs ? warning("store", text, fix) : failure("store", text, fix);
 }
 
-function asFinding({ text, mend }: StoreRemark): Finding {
-  return mend === null ? fine("store", text) : warning("store", text, mend);
+function asFinding({ text, fix }: StoreFinding): Finding {
+  return fix === null ? fine("store", text) : warning("store", text, fix);
 }
 
 function promises({ store }: FleetView): readonly Finding[] {

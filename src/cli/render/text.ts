@@ -1,6 +1,6 @@
 // Text for terminals: colours only where they are wanted, nothing that a hostile record could steer with.
 
-import type { Output } from "../modules.ts";
+import type { Output } from "../deps.ts";
 
 /** Ways to set text off; each returns the text as it is when colours are not wanted. */
 export interface Style {
@@ -40,7 +40,7 @@ export function styleFor(output: Output, env: Readonly<Record<string, string | u
 const STEERING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /** Text from elsewhere, on one line, unable to steer a terminal. */
-export function harmless(text: string): string {
+export function escapeControl(text: string): string {
   return text.replaceAll(STEERING, "\u{fffd}");
 }
 
@@ -65,7 +65,7 @@ export interface Cell {
 
 /** Columns aligned on the left, two spaces apart; nothing trails. The first row is the heading. */
 export function formatTable(rows: readonly (readonly Cell[])[]): string {
-  const clean = rows.map((row) => row.map((cell) => ({ ...cell, text: harmless(cell.text) })));
+  const clean = rows.map((row) => row.map((cell) => ({ ...cell, text: escapeControl(cell.text) })));
   const columns = Math.max(0, ...clean.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(...clean.map((row) => row[i]?.text.length ?? 0)));
   return clean.map((row) => formatRow(row, widths)).join("\n");

@@ -20,7 +20,7 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
     holderAlive: true,
     token: "41",
     sinceWallMs: 1_000_000_000_000 - 133_000,
-    lastBeatAgeMs: 400,
+    lastHeartbeatAgeMs: 400,
     ttlMs: 3000,
     validForMs: null,
     priority: null,
@@ -38,7 +38,15 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
 }
 
 export function nodeView(change: Partial<NodeView> = {}): NodeView {
-  return { node: "web1", alive: true, lastBeatAgeMs: 400, ttlMs: 3000, host: "web1.example", beat: "57", ...change };
+  return {
+    node: "web1",
+    alive: true,
+    lastHeartbeatAgeMs: 400,
+    ttlMs: 3000,
+    host: "web1.example",
+    heartbeat: "57",
+    ...change,
+  };
 }
 
 export function fleetView(change: Partial<FleetView> = {}): FleetView {
@@ -53,15 +61,15 @@ export function fleetView(change: Partial<FleetView> = {}): FleetView {
         holder: null,
         holderAlive: null,
         token: null,
-        lastBeatAgeMs: null,
+        lastHeartbeatAgeMs: null,
         reason: "never held",
         candidates: [],
       }),
     ],
     nodes: [
       nodeView(),
-      nodeView({ node: "web2", host: "web2.example", lastBeatAgeMs: 12, beat: "58" }),
-      nodeView({ node: "web3", host: "web3.example", alive: false, lastBeatAgeMs: 754_000, beat: "9" }),
+      nodeView({ node: "web2", host: "web2.example", lastHeartbeatAgeMs: 12, heartbeat: "58" }),
+      nodeView({ node: "web3", host: "web3.example", alive: false, lastHeartbeatAgeMs: 754_000, heartbeat: "9" }),
     ],
     warnings: [],
     ...change,

@@ -5,8 +5,8 @@ import type { FleetView, HistoryView, StatusView, StepDownRequest } from "../../
 import { VipdError } from "../../../src/base/errors.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
-import type { HostReport, Output, StoreReader, VipctlModules, WireReport } from "../../../src/cli/modules.ts";
-import type { StoreRemark } from "../../../src/ports/store.ts";
+import type { HostReport, Output, StoreReader, VipctlDeps, WireReport } from "../../../src/cli/deps.ts";
+import type { StoreFinding } from "../../../src/ports/store.ts";
 import { runVipctl } from "../../../src/cli/vipctl.ts";
 import { fleetView, statusView } from "../admin/views.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
@@ -100,11 +100,11 @@ export class FakeFleet implements StoreReader {
   view: FleetView = fleetView();
   readonly feed = new Feed<FleetView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
-  remarks: readonly StoreRemark[] = [];
+  findings: readonly StoreFinding[] = [];
   closed = 0;
 
-  examine(): Promise<readonly StoreRemark[]> {
-    return Promise.resolve(this.remarks);
+  examine(): Promise<readonly StoreFinding[]> {
+    return Promise.resolve(this.findings);
   }
 
   read(): Promise<FleetView> {
@@ -199,10 +199,10 @@ export class Desk {
 
   /** Runs vipctl to its exit code. */
   vipctl(...argv: readonly string[]): Promise<ExitCode> {
-    return runVipctl(argv, this.modules);
+    return runVipctl(argv, this.deps);
   }
 
-  get modules(): VipctlModules {
+  get deps(): VipctlDeps {
     const { out, err, timers, env, files, daemons, fleets, host } = this;
     return {
       ...{ version: "0.1.0", hostName: "lb1", stores: { sqlite: 500 }, out, err, timers, env },

@@ -1,9 +1,9 @@
-// vipctl doctor: each finding with its mend, and an exit code that says whether anything fails.
+// vipctl doctor: each finding with its fix, and an exit code that says whether anything fails.
 
 import { expect, test } from "vitest";
 import { later } from "../../../src/base/time.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
-import type { HostReport } from "../../../src/cli/modules.ts";
+import type { HostReport } from "../../../src/cli/deps.ts";
 import { electionView, fleetView, statusView } from "../admin/views.ts";
 import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
@@ -52,7 +52,7 @@ test("mistakes in the configuration: nothing else can be examined", async () => 
   const { code, grave } = await examine(desk);
   expect(code).toBe(1);
   expect(grave.every(({ about, level }) => about === "config" && level === "failure")).toBe(true);
-  expect(grave[0]?.mend).toBe(`vipd --check -c ${CONFIG} shows it again`);
+  expect(grave[0]?.fix).toBe(`vipd --check -c ${CONFIG} shows it again`);
 });
 
 test("no daemon, or one of another version, is a warning", async () => {
@@ -60,7 +60,7 @@ test("no daemon, or one of another version, is a warning", async () => {
   desk.daemons.clear();
   expect(await examine(desk)).toMatchObject({
     code: 0,
-    grave: [{ about: "daemon", level: "warning", mend: "start it: systemctl start vipd" }],
+    grave: [{ about: "daemon", level: "warning", fix: "start it: systemctl start vipd" }],
   });
   const other = healthyDesk();
   other.daemon().view = statusView({ version: "0.0.9" });
@@ -98,7 +98,7 @@ test("a store that is not there is a failure, with where to look", async () => {
         about: "store",
         level: "failure",
         text: `there is no store at ${STORE}`,
-        mend: expect.stringContaining("look at the store"),
+        fix: expect.stringContaining("look at the store"),
       },
     ],
   });
@@ -122,13 +122,13 @@ test("what the store's servers say of themselves is told; what is to be mended i
   const desk = healthyDesk();
   const fleet = desk.fleet();
   fleet.view = fleetView({ elections: [] });
-  fleet.remarks = [
-    { text: "program 1.2.3", mend: null },
-    { text: "an old version", mend: "upgrade" },
+  fleet.findings = [
+    { text: "program 1.2.3", fix: null },
+    { text: "an old version", fix: "upgrade" },
   ];
   const { code, grave } = await examine(desk);
   expect(code).toBe(0);
-  expect(grave).toEqual([{ about: "store", level: "warning", text: "an old version", mend: "upgrade" }]);
+  expect(grave).toEqual([{ about: "store", level: "warning", text: "an old version", fix: "upgrade" }]);
   expect(desk.out.text).toContain("program 1.2.3");
 });
 
@@ -145,7 +145,7 @@ test.each(HOSTS)("%s", async (_what, change, code, text) => {
   desk.host = { ...HEALTHY, ...change };
   const found = await examine(desk);
   expect(found.grave.map((finding) => finding.text)).toEqual([text]);
-  expect(found.grave[0]?.mend).not.toBeNull();
+  expect(found.grave[0]?.fix).not.toBeNull();
   expect(found.code).toBe(code);
 });
 

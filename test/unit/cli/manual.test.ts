@@ -25,7 +25,7 @@ function exitCodesOf({ source }: { readonly source: string }): readonly string[]
 
 test("vipd(8): options and exit codes", async () => {
   const desk = new Desk();
-  await handleVipdArguments(["--help"], desk.modules);
+  await handleVipdArguments(["--help"], desk.deps);
   const manual = page("vipd.8");
   for (const option of optionsOf(desk.out.text)) expect(manual.source).toContain(`Fl -${option}`);
   expect(exitCodesOf(manual)).toEqual(VIPD_EXIT_CODES.map(([code]) => String(code)));

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { describeOwner } from "../../../src/cli/render/owner.ts";
-import { COLOURED, formatTable, harmless, PLAIN, styleFor, toJson } from "../../../src/cli/render/text.ts";
+import { COLOURED, formatTable, escapeControl, PLAIN, styleFor, toJson } from "../../../src/cli/render/text.ts";
 import { formatMoment, formatSpan } from "../../../src/cli/render/time.ts";
 import { electionView, fleetView } from "../admin/views.ts";
 
@@ -39,9 +39,9 @@ test("colours only on a terminal that wants them", () => {
 });
 
 test("what steers a terminal, or turns writing around, becomes a replacement character", () => {
-  expect(harmless("a\u001b[2Jb\rc\nd\te\u0007\u007f\u009b31m")).toBe("a�[2Jb�c�d�e���31m");
-  expect(harmless("web\u202e1\u2066\u2028\u061c")).toBe("web�1���");
-  expect(harmless("Zürich, 東京")).toBe("Zürich, 東京");
+  expect(escapeControl("a\u001b[2Jb\rc\nd\te\u0007\u007f\u009b31m")).toBe("a�[2Jb�c�d�e���31m");
+  expect(escapeControl("web\u202e1\u2066\u2028\u061c")).toBe("web�1���");
+  expect(escapeControl("Zürich, 東京")).toBe("Zürich, 東京");
 });
 
 test("JSON is one line, says the same, and steers nothing", () => {
@@ -79,7 +79,10 @@ function told(change: Parameters<typeof electionView>[0], confirmed: boolean | n
 }
 
 test("an owner in two lines: who, since when, which token, how fresh", () => {
-  expect(told({})).toEqual(["web is held by web1 since 2001-09-09 01:44:27Z (2m 13s)", "token 41, last beat 0.4s ago"]);
+  expect(told({})).toEqual([
+    "web is held by web1 since 2001-09-09 01:44:27Z (2m 13s)",
+    "token 41, last heartbeat 0.4s ago",
+  ]);
 });
 
 test("a free VIP says why", () => {
@@ -88,12 +91,14 @@ test("a free VIP says why", () => {
   ]);
 });
 
-test("doubts are said: a late beat, no session, an unconfirmed holder, a stranger who answers", () => {
-  expect(told({ holderAlive: false, lastBeatAgeMs: 7_000 })[1]).toBe(
-    "token 41, last beat 7s ago, beyond its lease of 3s: it may be gone",
+test("doubts are said: a late heartbeat, no session, an unconfirmed holder, a stranger who answers", () => {
+  expect(told({ holderAlive: false, lastHeartbeatAgeMs: 7_000 })[1]).toBe(
+    "token 41, last heartbeat 7s ago, beyond its lease of 3s: it may be gone",
   );
-  expect(told({ lastBeatAgeMs: null, token: null })[1]).toBe("token unknown, no session of web1 stands in the store");
-  expect(told({}, true)[1]).toBe("token 41, last beat 0.4s ago, and it has beaten again");
-  expect(told({}, false)[1]).toContain("no beat of web1 has come within its lease: not confirmed");
+  expect(told({ lastHeartbeatAgeMs: null, token: null })[1]).toBe(
+    "token unknown, no session of web1 stands in the store",
+  );
+  expect(told({}, true)[1]).toBe("token 41, last heartbeat 0.4s ago, and it has sent another heartbeat");
+  expect(told({}, false)[1]).toContain("no heartbeat of web1 has come within its lease: not confirmed");
   expect(told({ conflict: "02:00:00:00:00:99" })[2]).toBe("somebody else answers for it: 02:00:00:00:00:99");
 });

@@ -18,10 +18,10 @@ test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
     "web  10.0.0.10/24 2001:db8::10/64  web1             2m 13s  41     web2 100, web3 50 (eth0 is down)",
     "db   10.0.0.11/24                  free             2m 13s",
     "",
-    "NODE  HOST          SESSION  LAST BEAT    LEASE  PART",
-    "web1  web1.example  alive    0.4s ago     3s     MASTER of 1, BACKUP of 0",
-    "web2  web2.example  alive    0s ago       3s     MASTER of 0, BACKUP of 1",
-    "web3  web3.example  silent   12m 34s ago  3s     MASTER of 0, BACKUP of 1",
+    "NODE  HOST          SESSION  LAST HEARTBEAT  LEASE  PART",
+    "web1  web1.example  alive    0.4s ago        3s     MASTER of 1, BACKUP of 0",
+    "web2  web2.example  alive    0s ago          3s     MASTER of 0, BACKUP of 1",
+    "web3  web3.example  silent   12m 34s ago     3s     MASTER of 0, BACKUP of 1",
     "",
     "! web: web1 would bind 10.0.0.10/24, but web2 10.0.0.9/24",
   ]);
@@ -48,7 +48,7 @@ test("doubt and conflict are marked: a question mark, an exclamation mark, (gone
       electionView({ name: "late", holderAlive: null, candidates: gone }),
       electionView({ name: "twice", conflict: "02:00:00:00:00:99", candidates: [] }),
     ],
-    nodes: [nodeView({ lastBeatAgeMs: null, ttlMs: null })],
+    nodes: [nodeView({ lastHeartbeatAgeMs: null, ttlMs: null })],
   });
   await desk.vipctl("status", "--store", STORE);
   expect(desk.out.text).toMatch(/^late .* web1\? .* web2 100 \(gone\)$/mu);

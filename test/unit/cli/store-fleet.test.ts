@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { openMemoryStore } from "../../../adapters/memory/index.ts";
 import { VipdError } from "../../../src/base/errors.ts";
-import type { FleetReader } from "../../../src/cli/modules.ts";
+import type { FleetReader } from "../../../src/cli/deps.ts";
 import { storeFleet } from "../../../src/cli/store-fleet.ts";
 import { Keys } from "../../../src/election/records.ts";
 import type { Store } from "../../../src/ports/store.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { VipdError } from "../../../src/base/errors.ts";
 import { electionView, fleetView, statusView } from "../admin/views.ts";
-import type { WireReport } from "../../../src/cli/modules.ts";
+import type { WireReport } from "../../../src/cli/deps.ts";
 import { Desk } from "./desk.ts";
 
 const IP = "10.0.0.10";

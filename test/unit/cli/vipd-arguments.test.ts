@@ -7,7 +7,7 @@ import { jsonSchema } from "../../../src/config/schema.ts";
 import { CONFIG, Desk, GOOD_CONFIG } from "./desk.ts";
 
 function vipd(desk: Desk, ...argv: readonly string[]): Promise<VipdInvocation> {
-  return handleVipdArguments(argv, desk.modules);
+  return handleVipdArguments(argv, desk.deps);
 }
 
 test("nothing to answer: run, with the configuration that was named", async () => {

@@ -1,4 +1,4 @@
-// vipctl who-owns: its words, its JSON, its exit codes; watched, and confirmed by a beat.
+// vipctl who-owns: its words, its JSON, its exit codes; watched, and confirmed by a heartbeat.
 
 import { expect, test } from "vitest";
 import type { ElectionView, FleetView } from "../../../src/admin/views.ts";
@@ -6,8 +6,8 @@ import { electionView, fleetView, nodeView, statusView } from "../admin/views.ts
 import { Desk, type FakeFleet, STORE } from "./desk.ts";
 
 /** The fleet with web as `change` says. */
-function withWeb(change: Partial<ElectionView>, beat = "57"): FleetView {
-  return fleetView({ elections: [electionView(change)], nodes: [nodeView({ beat })] });
+function withWeb(change: Partial<ElectionView>, heartbeat = "57"): FleetView {
+  return fleetView({ elections: [electionView(change)], nodes: [nodeView({ heartbeat })] });
 }
 
 const FREE: Partial<ElectionView> = { holder: null, holderAlive: null, token: "41", reason: "web1 stepped down" };
@@ -23,7 +23,7 @@ function atStore(view?: FleetView): { desk: Desk; fleet: FakeFleet; ask: (...mor
 test.each([
   ["held", withWeb({}), 0],
   ["free", withWeb(FREE), 1],
-  ["held by one that may be gone", withWeb({ holderAlive: null, lastBeatAgeMs: 9_000 }), 1],
+  ["held by one that may be gone", withWeb({ holderAlive: null, lastHeartbeatAgeMs: 9_000 }), 1],
   ["unknown", fleetView({ elections: [] }), 2],
   ["in a store out of reach", { ...withWeb({}), store: OUT_OF_REACH }, 3],
   ["unknown, and the store out of reach", fleetView({ elections: [], store: OUT_OF_REACH }), 3],
@@ -53,7 +53,7 @@ test("--json is one line with everything, and the store's state", async () => {
     holderAlive: true,
     token: "41",
     sinceWallMs: 999_999_867_000,
-    lastBeatAgeMs: 400,
+    lastHeartbeatAgeMs: 400,
     ttlMs: 3000,
     reason: "acquired: it was free",
     conflict: null,
@@ -65,13 +65,13 @@ test("--json is one line with everything, and the store's state", async () => {
   });
 });
 
-test("straight from the store the age of the last beat is by its writer's clock, and it is said", async () => {
+test("straight from the store the age of the last heartbeat is by its writer's clock, and it is said", async () => {
   const { desk, ask } = atStore(withWeb({}));
   await ask();
-  expect(desk.out.text).toContain("last beat 0.4s ago by its own clock");
+  expect(desk.out.text).toContain("last heartbeat 0.4s ago by its own clock");
 });
 
-test("--confirm: another beat of the holder confirms it", async () => {
+test("--confirm: another heartbeat of the holder confirms it", async () => {
   const { desk, fleet, ask } = atStore(withWeb({}));
   const run = ask("--confirm", "--json");
   await fleet.feed.opened;
@@ -82,18 +82,18 @@ test("--confirm: another beat of the holder confirms it", async () => {
   expect(desk.timers.waiting, "no timer is left").toBe(0);
 });
 
-test("--confirm: without a beat it waits for the lease and half a second, not less, not more", async () => {
+test("--confirm: without a heartbeat it waits for the lease and half a second, not less, not more", async () => {
   const { desk, fleet, ask } = atStore(withWeb({}));
   const run = ask("--confirm", "--json");
   await fleet.feed.opened;
   const taken = fleet.feed.drained();
-  fleet.feed.push(withWeb({ lastBeatAgeMs: 2_000 }));
+  fleet.feed.push(withWeb({ lastHeartbeatAgeMs: 2_000 }));
   await taken;
   await desk.timers.advance(3_499);
   expect(desk.out.text).toBe("");
   await desk.timers.advance(1);
   expect(await run).toBe(1);
-  expect(desk.out.json).toMatchObject({ holder: "web1", lastBeatAgeMs: 2_000, confirmed: false });
+  expect(desk.out.json).toMatchObject({ holder: "web1", lastHeartbeatAgeMs: 2_000, confirmed: false });
 });
 
 test("--confirm: who changes hands meanwhile is not confirmed, and the new holder is told", async () => {
@@ -113,7 +113,7 @@ test("--confirm: in words, too, it says who held it before", async () => {
   expect(await run).toBe(1);
   expect(desk.out.text).toContain("web is held by web2");
   expect(desk.out.text).toContain("it has just changed hands: web1 held it before");
-  expect(desk.out.text).not.toContain("no beat of");
+  expect(desk.out.text).not.toContain("no heartbeat of");
 });
 
 test("--confirm: where nobody holds it any more, it says who did", async () => {
@@ -132,8 +132,8 @@ test("--confirm: what is free needs no waiting", async () => {
   expect(desk.out.json).toMatchObject({ holder: null, confirmed: false });
 });
 
-test("--confirm: a beat confirms a holder whose clock runs behind", async () => {
-  const late = { holderAlive: null, lastBeatAgeMs: 60_000 };
+test("--confirm: a heartbeat confirms a holder whose clock runs behind", async () => {
+  const late = { holderAlive: null, lastHeartbeatAgeMs: 60_000 };
   const { fleet, ask } = atStore(withWeb(late));
   const run = ask("--confirm");
   await fleet.feed.opened;
@@ -148,8 +148,8 @@ test("--watch tells each change once, and ends with 130 when the user interrupts
   const taken = fleet.feed.drained();
   fleet.feed.push(
     withWeb({}),
-    withWeb({ lastBeatAgeMs: 900 }, "58"),
-    withWeb({ holderAlive: null, lastBeatAgeMs: 3_100 }),
+    withWeb({ lastHeartbeatAgeMs: 900 }, "58"),
+    withWeb({ holderAlive: null, lastHeartbeatAgeMs: 3_100 }),
     withWeb(FREE),
     withWeb({ holder: "web2", token: "43" }),
     withWeb({ holder: "web2", token: "43", conflict: "02:00:00:00:00:99" }),
@@ -186,7 +186,7 @@ test("--watch of a name that nobody knows ends with 2", async () => {
 });
 
 test("ages are whole milliseconds in JSON", async () => {
-  const { desk, ask } = atStore(withWeb({ lastBeatAgeMs: 470.158369 }));
+  const { desk, ask } = atStore(withWeb({ lastHeartbeatAgeMs: 470.158369 }));
   await ask("--json");
-  expect(desk.out.json).toMatchObject({ lastBeatAgeMs: 470 });
+  expect(desk.out.json).toMatchObject({ lastHeartbeatAgeMs: 470 });
 });

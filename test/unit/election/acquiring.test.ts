@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
+import { observerWaitMs, leaseTimings } from "../../../src/election/lease.ts";
 import { candidacy, ELECTION, ELECTION_KEY, Fleet, TTL_MS } from "./fleet.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
-const { staggerMs } = rhythmOf(TTL_MS);
+const { staggerMs } = leaseTimings(TTL_MS);
 
 test("a lone candidate holds at once, under the version of the record that names it", () => {
   const fleet = new Fleet();
@@ -80,7 +80,7 @@ describe("at a vacancy", () => {
   });
 });
 
-describe("a timeline that the fleet has not settled on", () => {
+describe("an epoch that the fleet has not settled on", () => {
   test.each([
     { a: 50, b: 150, winner: "b" },
     { a: 150, b: 50, winner: "a" },
@@ -131,7 +131,7 @@ describe("a timeline that the fleet has not settled on", () => {
   });
 
   test.each([true, false])(
-    "that has all that a holder rests on is held on in, and a beat counts when a read has shown it (told: %s)",
+    "that has all that a holder rests on is held on in, and a heartbeat counts when a read has shown it (told: %s)",
     (told) => {
       const fleet = new Fleet();
       const [a, b] = [fleet.start("a"), fleet.start("b")];
@@ -143,7 +143,7 @@ describe("a timeline that the fleet has not settled on", () => {
       const { validUntil } = a.state;
       fleet.advance(1_500);
       expect(a.commits.length).toBeGreaterThan(0);
-      expect(a.state.validUntil, "a beat in an unknown timeline extends nothing").toBe(validUntil);
+      expect(a.state.validUntil, "a heartbeat in an unknown epoch extends nothing").toBe(validUntil);
       a.link = "good";
       fleet.advance(20_000);
       expect(a.reasons).toEqual([]);

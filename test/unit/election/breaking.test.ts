@@ -1,22 +1,22 @@
 import { describe, expect, test } from "vitest";
-import { observerWaitMs, rhythmOf } from "../../../src/election/lease.ts";
+import { observerWaitMs, leaseTimings } from "../../../src/election/lease.ts";
 import { candidacy, Fleet, type Link, type Node, TTL_MS } from "./fleet.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
-const { beatEveryMs } = rhythmOf(TTL_MS);
+const { heartbeatEveryMs } = leaseTimings(TTL_MS);
 
 /** A holder that has just beaten, and one who waits. */
 function pair(): { fleet: Fleet; a: Node; b: Node } {
   const fleet = new Fleet();
   const [a, b] = [fleet.start("a"), fleet.start("b")];
   fleet.advance(10_000);
-  const beats = a.commits.length;
-  fleet.until(() => a.commits.length > beats);
+  const heartbeats = a.commits.length;
+  fleet.until(() => a.commits.length > heartbeats);
   return { fleet, a, b };
 }
 
 describe("a holder that falls silent", () => {
-  test("is broken after a whole lease since the receipt of its last beat, never before", () => {
+  test("is broken after a whole lease since the receipt of its last heartbeat, never before", () => {
     const { fleet, a, b } = pair();
     const [token] = a.tokens;
     fleet.kill(a);
@@ -95,11 +95,11 @@ describe("a holder that falls silent", () => {
   });
 });
 
-test("a beat that was seen restarts the wait, each time", () => {
+test("a heartbeat that was seen restarts the wait, each time", () => {
   const { fleet, a, b } = pair();
   for (let round = 0; round < 5; round += 1) {
     a.frozen = true;
-    fleet.advance(WAIT_MS - beatEveryMs - 50);
+    fleet.advance(WAIT_MS - heartbeatEveryMs - 50);
     a.frozen = false;
     a.post({ type: "tick" });
     fleet.advance(1);
@@ -113,7 +113,7 @@ test("a watcher that hears no watch still breaks only after a whole lease since 
   fleet.advance(10_000);
   fleet.kill(a);
   const took = fleet.until(() => b.holds, 3 * TTL_MS);
-  expect(took).toBeGreaterThan(WAIT_MS - beatEveryMs);
+  expect(took).toBeGreaterThan(WAIT_MS - heartbeatEveryMs);
   expect(took).toBeLessThan(WAIT_MS + TTL_MS + 50);
 });
 
@@ -122,8 +122,8 @@ test("a break that comes to nothing because the holder has beaten meanwhile chan
   b.watching = false;
   b.link = "lost";
   fleet.advance(3 * TTL_MS);
-  const beats = a.commits.length;
-  fleet.until(() => a.commits.length > beats);
+  const heartbeats = a.commits.length;
+  fleet.until(() => a.commits.length > heartbeats);
   b.link = "good";
   fleet.advance(10_000);
   expect(fleet.holders).toEqual(["a"]);
@@ -144,8 +144,8 @@ test("each session is judged by the lease that it states", () => {
   const a = fleet.start("a", candidacy(), { ttlMs: 2 * TTL_MS });
   const b = fleet.start("b");
   fleet.advance(20_000);
-  const beats = a.commits.length;
-  fleet.until(() => a.commits.length > beats);
+  const heartbeats = a.commits.length;
+  fleet.until(() => a.commits.length > heartbeats);
   expect(b.notes.some((note) => note.includes("ttl differs"))).toBe(true);
   fleet.kill(a);
   expect(fleet.until(() => b.holds)).toBeGreaterThanOrEqual(2 * WAIT_MS - 1);

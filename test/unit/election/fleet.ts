@@ -63,12 +63,17 @@ export class Node {
   constructor(
     fleet: Fleet,
     name: string,
-    options: { incarnation?: string; adopt?: boolean; life?: string; ttlMs?: number } = {},
+    options: { incarnation?: string; adopt?: boolean; processId?: string; ttlMs?: number } = {},
   ) {
-    const { incarnation = `${name}-1`, adopt = false, life = `${name}-life${fleet.lives}`, ttlMs = TTL_MS } = options;
+    const {
+      incarnation = `${name}-1`,
+      adopt = false,
+      processId = `${name}-life${fleet.lives}`,
+      ttlMs = TTL_MS,
+    } = options;
     this.fleet = fleet;
     this.name = name;
-    const self = { node: name, fleet: FLEET, host: `host-of-${name}`, life, ttlMs };
+    const self = { node: name, fleet: FLEET, host: `host-of-${name}`, processId, ttlMs };
     this.state = initialState(self, incarnation, adopt, fleet.now);
   }
 
@@ -122,7 +127,7 @@ export class Node {
       this.fleet.after(0, () => this.post({ type: "let-go", election: effect.election }));
     if (effect.type === "renew-incarnation") {
       this.incarnations += 1;
-      const incarnation = `${this.name}-${this.incarnations}-${this.state.self.life}`;
+      const incarnation = `${this.name}-${this.incarnations}-${this.state.self.processId}`;
       this.fleet.after(0, () => this.post({ type: "incarnation", incarnation }));
     }
   }
@@ -137,7 +142,7 @@ export class Fleet {
   private readonly began = this.now;
   private due: { readonly at: Instant; readonly run: () => void }[] = [];
 
-  /** `settled`: the fleet has agreed on the store's timeline before; else its quarantine comes first. */
+  /** `settled`: the fleet has agreed on the store's epoch before; else its quarantine comes first. */
   constructor({ settled = true }: { settled?: boolean } = {}) {
     if (settled) this.put(`/vipd/${FLEET}/live/fleet`, { format: 1, epoch: this.backend.epoch });
   }
@@ -256,7 +261,7 @@ export class Fleet {
   loseData(records: readonly StoredRecord[]): void {
     this.backend.beginEpoch(records);
     for (const node of this.nodes)
-      if (node.watching) this.after(0, () => node.post({ type: "gap", reason: "new timeline" }));
+      if (node.watching) this.after(0, () => node.post({ type: "gap", reason: "new epoch" }));
   }
 
   private arrive(node: Node, attempt: number, txn: Txn): void {

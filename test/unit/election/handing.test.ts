@@ -9,7 +9,7 @@ function begin(others: Readonly<Record<string, number>>): { fleet: Fleet; a: Nod
   const nodes = Object.entries(others).map(([name, priority]) =>
     fleet.start(name, candidacy({ priority, preempt: false })),
   );
-  // Between two beats: nothing is under way.
+  // Between two heartbeats: nothing is under way.
   fleet.advance(10_400);
   return { fleet, a, others: nodes };
 }
@@ -114,7 +114,7 @@ describe("a handover", () => {
     expect(a.notes).toContain("no eligible candidate to hand over to");
   });
 
-  test("makes the one who stepped down modest: it does not ask for it back, but takes it when it is free", () => {
+  test("makes the one who stepped down preemptSuppressed: it does not ask for it back, but takes it when it is free", () => {
     const fleet = new Fleet();
     const a = fleet.start("a", candidacy({ priority: 200 }));
     fleet.advance(1_000);
@@ -130,7 +130,7 @@ describe("a handover", () => {
     c.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ priority: 10 }) });
     expect(
       fleet.until(() => a.holds),
-      "having held again, it is modest no more",
+      "having held again, it is preemptSuppressed no more",
     ).toBeLessThan(100);
   });
 
@@ -170,7 +170,7 @@ describe("a handover", () => {
     expect(a.state.inFlight, "the handover is under way").not.toBeNull();
     expect(a.holds).toBe(false);
     fleet.advance(450);
-    expect(a.state.unsettled, "its outcome is unknown").toHaveLength(1);
+    expect(a.state.inDoubtAttempts, "its outcome is unknown").toHaveLength(1);
     expect(a.holds).toBe(false);
     a.commitLink = "refuses";
     a.link = "good";
@@ -180,7 +180,7 @@ describe("a handover", () => {
     a.commitLink = undefined;
     expect(
       fleet.until(() => a.holds),
-      "its own next beat settles it: the handover can come no more",
+      "its own next heartbeat settles it: the handover can come no more",
     ).toBeLessThan(400);
     fleet.advance(20_000);
     expect(fleet.record).toMatchObject({ holder: "a", seq: 1 });

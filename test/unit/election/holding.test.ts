@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { rhythmOf } from "../../../src/election/lease.ts";
+import { leaseTimings } from "../../../src/election/lease.ts";
 import { candidacy, ELECTION, ELECTION_KEY, Fleet, type Link, type Node, TTL_MS } from "./fleet.ts";
 
-const { validityMs, giveUpMarginMs, beatEveryMs, requestTimeoutMs } = rhythmOf(TTL_MS);
-/** From the last beat's send until the daemon lets go. */
+const { validityMs, giveUpMarginMs, heartbeatEveryMs, requestTimeoutMs } = leaseTimings(TTL_MS);
+/** From the last heartbeat's send until the daemon lets go. */
 const HOLD_MS = validityMs - giveUpMarginMs;
 
 /** A fleet with one holder that has just beaten. */
@@ -11,22 +11,22 @@ function holding(): { fleet: Fleet; a: Node } {
   const fleet = new Fleet();
   const a = fleet.start("a");
   fleet.advance(10_000);
-  const beats = a.commits.length;
-  fleet.until(() => a.commits.length > beats);
+  const heartbeats = a.commits.length;
+  fleet.until(() => a.commits.length > heartbeats);
   return { fleet, a };
 }
 
 function sinceBeat(fleet: Fleet, node: Node): number {
-  return fleet.now - node.state.beatSentAt;
+  return fleet.now - node.state.heartbeatSentAt;
 }
 
-test("a holder beats three times a lease, each beat insisting on the one before", () => {
+test("a holder heartbeats three times a lease, each heartbeat insisting on the one before", () => {
   const fleet = new Fleet();
   const a = fleet.start("a");
   fleet.advance(1);
   const before = a.commits.length;
   const versions = new Set<unknown>();
-  fleet.advance(30 * beatEveryMs);
+  fleet.advance(30 * heartbeatEveryMs);
   for (const { guards, writes } of a.commits.slice(before)) {
     expect(guards).toHaveLength(1);
     expect(writes).toHaveLength(1);
@@ -39,15 +39,15 @@ test("a holder beats three times a lease, each beat insisting on the one before"
 });
 
 describe.each<Link>(["refuses", "lost", "deaf", "slow"])("when the way to the store %s", (link) => {
-  test("the holder lets go in time, counted from before the send of the last beat that counted", () => {
+  test("the holder lets go in time, counted from before the send of the last heartbeat that counted", () => {
     const { fleet, a } = holding();
-    const sentAt = a.state.beatSentAt;
+    const sentAt = a.state.heartbeatSentAt;
     const extended = a.times("extend").length;
     a.link = link;
     fleet.until(() => !a.holds);
     expect(fleet.now - sentAt).toBeGreaterThan(HOLD_MS - 1);
     expect(fleet.now - sentAt).toBeLessThanOrEqual(HOLD_MS + 1);
-    expect(a.reasons).toEqual(["the lease ran out: no beat was confirmed in time"]);
+    expect(a.reasons).toEqual(["the lease ran out: no heartbeat was confirmed in time"]);
     expect(a.times("extend"), "what is unknown extends nothing").toHaveLength(extended);
   });
 
@@ -73,7 +73,7 @@ describe.each<Link>(["refuses", "lost", "deaf", "slow"])("when the way to the st
   });
 });
 
-test("a beat whose answer was lost is settled by reading, and counts from its own send", () => {
+test("a heartbeat whose answer was lost is settled by reading, and counts from its own send", () => {
   const { fleet, a } = holding();
   const validUntil = a.state.validUntil;
   a.link = "deaf";
@@ -81,21 +81,21 @@ test("a beat whose answer was lost is settled by reading, and counts from its ow
   const sentAt = a.state.inFlight?.sentAt ?? 0;
   a.link = "good";
   expect(a.state.validUntil).toBe(validUntil);
-  fleet.until(() => a.state.inFlight === null && a.state.unsettled.length === 0);
+  fleet.until(() => a.state.inFlight === null && a.state.inDoubtAttempts.length === 0);
   expect(fleet.now - sentAt).toBeGreaterThanOrEqual(requestTimeoutMs);
   expect(a.state.validUntil).toBeCloseTo(sentAt + validityMs, 6);
   fleet.advance(10_000);
   expect(a.reasons).toEqual([]);
 });
 
-test("a beat that is applied long after its sender gave up on it takes nothing away", () => {
+test("a heartbeat that is applied long after its sender gave up on it takes nothing away", () => {
   const { fleet, a } = holding();
   a.link = "slow";
-  fleet.until(() => a.state.unsettled.length > 0);
+  fleet.until(() => a.state.inDoubtAttempts.length > 0);
   a.link = "good";
   fleet.advance(10_000);
   expect(a.reasons).toEqual([]);
-  expect(a.state.unsettled).toEqual([]);
+  expect(a.state.inDoubtAttempts).toEqual([]);
 });
 
 test.each([
@@ -103,7 +103,7 @@ test.each([
   { watching: false, reads: false },
   { watching: false, reads: true },
 ])(
-  "a beat that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)",
+  "a heartbeat that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)",
   ({ watching, reads }) => {
     const { fleet, a } = holding();
     a.watching = watching;
@@ -112,8 +112,8 @@ test.each([
     fleet.until(() => a.state.inFlight !== null);
     a.commitLink = undefined;
     a.lagMs = 300;
-    fleet.until(() => a.state.unsettled.length > 0);
-    expect(a.state.inFlight, "the next beat is under way while the earlier one may arrive").not.toBeNull();
+    fleet.until(() => a.state.inDoubtAttempts.length > 0);
+    expect(a.state.inFlight, "the next heartbeat is under way while the earlier one may arrive").not.toBeNull();
     fleet.advance(150);
     if (reads) a.post({ type: "gap", reason: "something was missed" });
     fleet.advance(10_000);
@@ -122,7 +122,7 @@ test.each([
   },
 );
 
-test("a beat that is late carries nothing else", () => {
+test("a heartbeat that is late carries nothing else", () => {
   const { fleet, a } = holding();
   a.commitLink = "refuses";
   fleet.until(() => sinceBeat(fleet, a) > TTL_MS * 0.6);
@@ -135,14 +135,14 @@ test("a beat that is late carries nothing else", () => {
   expect(fleet.stored(`/vipd/f/live/candidates/${ELECTION}/a`)?.value, "it follows").toContain('"priority":77');
 });
 
-test("a session that was taken away is noticed at once where the watch tells, at the next beat where it does not", () => {
+test("a session that was taken away is noticed at once where the watch tells, at the next heartbeat where it does not", () => {
   for (const watching of [true, false]) {
     const { fleet, a } = holding();
     a.watching = watching;
     fleet.advance(100);
     fleet.put("/vipd/f/live/sessions/a", null);
     const took = fleet.until(() => a.reasons.length > 0);
-    expect(took).toBeLessThanOrEqual(watching ? 1 : beatEveryMs);
+    expect(took).toBeLessThanOrEqual(watching ? 1 : heartbeatEveryMs);
     expect(a.reasons).toEqual(["the session was lost"]);
     fleet.until(() => a.holds);
     expect(a.tokens[1]).toBeGreaterThan(a.tokens[0] ?? 0n);

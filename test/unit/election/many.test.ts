@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { MAX_TXN_OPERATIONS } from "../../../src/base/bounds.ts";
-import { rhythmOf } from "../../../src/election/lease.ts";
+import { leaseTimings } from "../../../src/election/lease.ts";
 import { candidacy, Fleet, type Node, TTL_MS } from "./fleet.ts";
 
 const COUNT = 300;
 const NAMES = Array.from({ length: COUNT }, (_, index) => `vip${index}`);
-const { beatEveryMs } = rhythmOf(TTL_MS);
+const { heartbeatEveryMs } = leaseTimings(TTL_MS);
 
 function startMany(fleet: Fleet, name: string, priority: number): Node {
   const node = fleet.start(name, null);
@@ -32,7 +32,7 @@ describe(`${COUNT} elections of one node`, () => {
     const a = startMany(fleet, "a", 100);
     fleet.until(() => held(a) === COUNT, 1_000);
     const before = a.commits.length;
-    fleet.advance(10 * beatEveryMs);
+    fleet.advance(10 * heartbeatEveryMs);
     const after = a.commits.slice(before);
     expect(after.length).toBeLessThanOrEqual(11);
     expect(after.every(({ guards, writes }) => guards.length === 1 && writes.length === 1)).toBe(true);

@@ -7,12 +7,19 @@ import type { Change } from "../../../src/ports/store.ts";
 const keys = new Keys("f");
 const KEY = keys.session("n1");
 
-function session(beat: number): string {
-  return encodeValue<SessionRecord>({ incarnation: "i", life: "l", beat, ttlMs: 1_000, wallMs: 1, host: "h" });
+function session(heartbeat: number): string {
+  return encodeValue<SessionRecord>({
+    incarnation: "i",
+    processId: "l",
+    heartbeat,
+    ttlMs: 1_000,
+    wallMs: 1,
+    host: "h",
+  });
 }
 
-function change(version: bigint, beat: number | null): Change {
-  return { key: KEY, value: beat === null ? null : session(beat), version };
+function change(version: bigint, heartbeat: number | null): Change {
+  return { key: KEY, value: heartbeat === null ? null : session(heartbeat), version };
 }
 
 function read(mirror: Mirror, revision: bigint, records: readonly Change[], epoch = "e", at = 0): Mirror {
@@ -22,9 +29,9 @@ function read(mirror: Mirror, revision: bigint, records: readonly Change[], epoc
 
 const START = read(emptyMirror(instant(0)), 10n, [change(5n, 1)]);
 
-function beatOf(mirror: Mirror): number | null | undefined {
+function heartbeatOf(mirror: Mirror): number | null | undefined {
   const seen = mirror.sessions.get("n1");
-  return seen?.value == null ? seen?.value : seen.value.beat;
+  return seen?.value == null ? seen?.value : seen.value.heartbeat;
 }
 
 describe("the newest version wins", () => {
@@ -41,7 +48,7 @@ describe("the newest version wins", () => {
   ];
   test.each(orders)("in the order %i %i %i", (...order) => {
     const end = order.reduce((mirror, index) => withChanges(mirror, keys, [news[index] as Change], instant(1)), START);
-    expect(end.sessions.get("n1")).toMatchObject({ version: 13n, value: { beat: 3 } });
+    expect(end.sessions.get("n1")).toMatchObject({ version: 13n, value: { heartbeat: 3 } });
   });
 
   test.each<[string, (mirror: Mirror) => Mirror, number | null]>([
@@ -66,8 +73,8 @@ describe("the newest version wins", () => {
       (mirror) => withChanges(read(mirror, 10n, [change(5n, 1)]), keys, [change(4n, null)], instant(1)),
       1,
     ],
-  ])("%s", (_name, move, beat) => {
-    expect(beatOf(move(START))).toBe(beat);
+  ])("%s", (_name, move, heartbeat) => {
+    expect(heartbeatOf(move(START))).toBe(heartbeat);
   });
 });
 

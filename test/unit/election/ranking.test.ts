@@ -26,8 +26,8 @@ function mirrorOf(contestants: readonly Contestant[]): Mirror {
   return contestants.reduce((mirror, { node, seenAt = 0, incarnation = node, ...wish }, index) => {
     const session = encodeValue<SessionRecord>({
       incarnation: node,
-      life: "l",
-      beat: 1,
+      processId: "l",
+      heartbeat: 1,
       ttlMs: TTL_MS,
       wallMs: 0,
       host: "h",
@@ -58,7 +58,7 @@ describe("contenders", () => {
   test.each<[string, Partial<Contestant>]>([
     ["who is not eligible", { eligible: false }],
     ["whose session is silent", { seenAt: 100 - observerWaitMs(TTL_MS) }],
-    ["whose candidacy is of an earlier life", { incarnation: "earlier" }],
+    ["whose candidacy is of an earlier process", { incarnation: "earlier" }],
   ])("%s is none", (_name, change) => {
     const mirror = mirrorOf([
       { node: "a", priority: 9, ...change },

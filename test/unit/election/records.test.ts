@@ -54,8 +54,8 @@ describe("keys", () => {
 
 const SESSION: Omit<SessionRecord, "format"> = {
   incarnation: "i",
-  life: "l",
-  beat: 3,
+  processId: "l",
+  heartbeat: 3,
   ttlMs: 1_000,
   wallMs: 1,
   host: "h",
@@ -78,9 +78,9 @@ describe("values", () => {
     ["a newer format", { ...SESSION, format: 2 }],
     ["no format", SESSION],
     ["a missing field", { ...SESSION, format: 1, incarnation: undefined }],
-    ["a field of another type", { ...SESSION, format: 1, beat: "3" }],
-    ["a negative beat", { ...SESSION, format: 1, beat: -1 }],
-    ["half a beat", { ...SESSION, format: 1, beat: 0.5 }],
+    ["a field of another type", { ...SESSION, format: 1, heartbeat: "3" }],
+    ["a negative heartbeat", { ...SESSION, format: 1, heartbeat: -1 }],
+    ["half a heartbeat", { ...SESSION, format: 1, heartbeat: 0.5 }],
     ["a lease of no length", { ...SESSION, format: 1, ttlMs: 0 }],
     ["a lease without end", { ...SESSION, format: 1, ttlMs: 1e12 }],
     ["an empty incarnation", { ...SESSION, format: 1, incarnation: "" }],

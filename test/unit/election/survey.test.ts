@@ -54,7 +54,7 @@ test("a survey shows the dead as dead, and a record whose holder is gone as free
   expect(view(b, fleet).elections[0]).toMatchObject({ holder: null, token: null, reason: "a is gone" });
 });
 
-test("a candidacy of an earlier life is not alive, though its node is", () => {
+test("a candidacy of an earlier process is not alive, though its node is", () => {
   const fleet = new Fleet();
   const a = fleet.start("a", null);
   const b = fleet.start("b");

@@ -32,7 +32,7 @@ interface Started {
 function start(store: Store, timers: VirtualTimers, node = "a"): Started {
   const effects: HostEffect[] = [];
   let made = 0;
-  const self = { node, fleet: "f", host: "h", life: `life-${node}`, ttlMs: TTL_MS };
+  const self = { node, fleet: "f", host: "h", processId: `life-${node}`, ttlMs: TTL_MS };
   const participant: Participant = new Participant(
     { self, incarnation: `${node}-0`, adopt: false },
     {
@@ -53,7 +53,7 @@ function start(store: Store, timers: VirtualTimers, node = "a"): Started {
   return { participant, effects, holds: () => participant.state.tenures.get("web")?.phase === "on" };
 }
 
-/** A backend whose fleet has settled on its timeline. */
+/** A backend whose fleet has settled on its epoch. */
 function settledBackend(): MemoryBackend {
   const backend = new MemoryBackend({ epoch: "e" });
   backend.commit({
@@ -75,7 +75,7 @@ function altered(store: Store, change: Partial<Store>): Store {
   };
 }
 
-test("a participant acquires, beats, and hands over to the next one when it stops", async () => {
+test("a participant acquires, heartbeats, and hands over to the next one when it stops", async () => {
   const [backend, timers] = [settledBackend(), new VirtualTimers()];
   const first = start(openMemoryStore(backend), timers, "a");
   await timers.advance(10);
@@ -207,7 +207,7 @@ test.each<[string, Error, boolean]>([
   await timers.advance(100);
   broken = true;
   await timers.advance(TTL_MS / 2);
-  expect(a.participant.state.unsettled.length > 0).toBe(doubtful);
+  expect(a.participant.state.inDoubtAttempts.length > 0).toBe(doubtful);
 });
 
 test("a closed participant sends nothing more, and does nothing more", async () => {

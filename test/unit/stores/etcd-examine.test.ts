@@ -30,7 +30,7 @@ const THREE = ["10.0.0.1:2379", "10.0.0.2:2379", "10.0.0.3:2379"];
 
 function toMend(members: readonly MemberWord[], options: Partial<EtcdOptions> = {}, baseMs = NOW): readonly string[] {
   return judgeMembers(members, { ...OPTIONS, ...options }, { baseMs, wallMs: NOW })
-    .filter(({ mend }) => mend !== null)
+    .filter(({ fix }) => fix !== null)
     .map(({ text }) => text);
 }
 
@@ -59,7 +59,7 @@ describe("the members", () => {
     expect(toMend(members, options)).toEqual([expect.stringContaining(text)]);
   });
 
-  test("a clock that is behind the timeline", () => {
+  test("a clock that is behind the epoch", () => {
     expect(
       toMend(
         THREE.map((address) => member(address)),

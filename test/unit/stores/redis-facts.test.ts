@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseSlots } from "../../../adapters/redis/cluster.ts";
-import { caveatsOf, parseInfo, remarksOn, type ServerFacts } from "../../../adapters/redis/facts.ts";
+import { caveatsOf, parseInfo, findingsOn, type ServerFacts } from "../../../adapters/redis/facts.ts";
 import type { RedisOptions } from "../../../adapters/redis/url.ts";
 
 const INFO = [
@@ -28,9 +28,9 @@ const ALONE: RedisOptions = {
 const FACTS: ServerFacts = { ...parseInfo(INFO, "always"), replicas: 0 };
 
 describe("INFO", () => {
-  test("names life, program, persistence and replicas", () => {
+  test("names run id, program, persistence and replicas", () => {
     expect(parseInfo(INFO, "everysec")).toEqual({
-      run: "0123abc/fedc",
+      runId: "0123abc/fedc",
       program: "Redis 7.0.15",
       aof: true,
       fsync: "everysec",
@@ -73,8 +73,8 @@ describe("what is not promised", () => {
 
 describe("what is to be mended", () => {
   const toMend = (facts: Partial<ServerFacts>, options: Partial<RedisOptions> = {}, clockMs = 0): readonly string[] =>
-    remarksOn({ ...ALONE, ...options }, { ...FACTS, ...facts }, clockMs)
-      .filter(({ mend }) => mend !== null)
+    findingsOn({ ...ALONE, ...options }, { ...FACTS, ...facts }, clockMs)
+      .filter(({ fix }) => fix !== null)
       .map(({ text }) => text);
 
   test("nothing", () => {

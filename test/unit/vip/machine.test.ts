@@ -150,7 +150,8 @@ describe("a fence that cannot be opened in time", () => {
       },
     });
     host.gain();
-    for (let beat = 1; beat < 4; beat += 1) host.post({ type: "extend", until: later(UNTIL, beat * 1_000) });
+    for (let heartbeat = 1; heartbeat < 4; heartbeat += 1)
+      host.post({ type: "extend", until: later(UNTIL, heartbeat * 1_000) });
     expect(host.phase()).toBe("on");
     expect(types(host.effects)).not.toContain("unfit");
   });

@@ -91,7 +91,7 @@ describe.runIf(LITTLE_ENDIAN)("what we ask of nftables is what nft asks", () => 
     expect(readable(encodeTable(TABLE, 6))["2"]).toBe("00000006");
   });
 
-  it("for sets, but for nft's own remarks", () => {
+  it("for sets, but for nft's own findings", () => {
     const USERDATA = 13;
     const guarded = { name: "guarded4", key: KEY_IPV4, timeouts: false };
     const open = { name: "open4", key: KEY_IPV4, timeouts: true };

@@ -6,7 +6,7 @@ import type { VipAddress } from "../base/vip.ts";
 import type { KnownStores } from "../config/cross-checks.ts";
 import type { FenceChoice } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { StoreRemark } from "../ports/store.ts";
+import type { StoreFinding } from "../ports/store.ts";
 
 /** Where text goes. */
 export interface Output {
@@ -19,7 +19,7 @@ export interface Output {
  */
 export interface FleetReader {
   read(signal: AbortSignal): Promise<FleetView>;
-  /** The last changes of hands of an election, newest first. */
+  /** The last ownership changes of an election, newest first. */
   history(election: string, signal: AbortSignal): Promise<readonly HistoryView[]>;
   /** The fleet now and after each change, and at least about once a second, until the signal aborts. */
   watch(signal: AbortSignal): AsyncIterable<FleetView>;
@@ -29,7 +29,7 @@ export interface FleetReader {
 /** A fleet's store, with what can be asked of the store itself. */
 export interface StoreReader extends FleetReader {
   /** What the servers behind it say of themselves; empty where there are none. Fails as `read` does. */
-  examine(signal: AbortSignal): Promise<readonly StoreRemark[]>;
+  examine(signal: AbortSignal): Promise<readonly StoreFinding[]>;
 }
 
 /** A station that answers for an address. */
@@ -64,7 +64,7 @@ export interface HostReport {
 }
 
 /** vipctl's surroundings. */
-export interface VipctlModules {
+export interface VipctlDeps {
   readonly version: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly hostName: string;

@@ -6,7 +6,7 @@ import type { CallLimits } from "../../src/ports/store.ts";
  * Runs a call, and settles by its time limit (`restMs`, when some of it is used up) or its signal at the latest. What is left behind is
  * not waited for: it may still take effect, and its end is of no consequence.
  */
-export function within<T>(limits: CallLimits, run: () => Promise<T>, restMs = limits.timeoutMs): Promise<T> {
+export function withTimeout<T>(limits: CallLimits, run: () => Promise<T>, restMs = limits.timeoutMs): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = limits;
     if (signal?.aborted === true) return reject(new Error("given up by the caller"));

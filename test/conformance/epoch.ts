@@ -1,4 +1,4 @@
-// The store's timeline: it goes on over a restart, and has another name when data may have been lost.
+// The store's epoch: it goes on over a restart, and has another name when data may have been lost.
 
 import { describe, expect, test } from "vitest";
 import { isVipdError } from "../../src/base/errors.ts";
@@ -8,7 +8,7 @@ import type { Traits } from "./suite.ts";
 
 /** Describes restarts and losses. */
 export function describeTimeline(current: () => Harness, traits: Traits): void {
-  describe("the timeline", () => {
+  describe("the epoch", () => {
     test(`over restarts of everything, data ${traits.restartKeepsData ? "stay" : "are gone"}, and revisions grow`, async () => {
       let store = await current().open();
       const { epoch } = await store.read("", PATIENT);

@@ -8,7 +8,7 @@ import type { Store } from "../ports/store.ts";
 const EXAMINE_MS = 5_000;
 
 /** Examines the store as soon as `isReady`, which is asked at each change, and warns of what asks for somebody's help. */
-export function tellRemarks(
+export function logStoreFindings(
   store: Store,
   log: Logger,
   isReady: () => boolean,
@@ -26,9 +26,9 @@ export function tellRemarks(
 
 async function examine(store: Store, log: Logger): Promise<void> {
   try {
-    for (const { text, mend } of (await store.examine?.({ timeoutMs: EXAMINE_MS })) ?? [])
-      if (mend === null) log.debug({}, `the store: ${text}`);
-      else log.warn({ mend }, `the store: ${text}`);
+    for (const { text, fix } of (await store.examine?.({ timeoutMs: EXAMINE_MS })) ?? [])
+      if (fix === null) log.debug({}, `the store: ${text}`);
+      else log.warn({ fix }, `the store: ${text}`);
   } catch (error) {
     log.warn({}, `the store could not be examined: ${messageOf(error)}`);
   }
