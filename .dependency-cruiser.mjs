@@ -3,25 +3,35 @@
 
 const root = process.env.VIPD_ARROWS_ROOT ?? "";
 const at = (path) => `^${root}${path}`;
-const PURE = "(base|ports|wire|election|vip|health|config|vrrp)";
 
-/** From each folder of src, the folders that it must not reach. */
-const layers = [
-  ["base", "(?!base)[a-z]+"],
-  ["ports", "(?!base|ports)[a-z]+"],
-  ["wire", "(?!base|wire)[a-z]+"],
-  ["election", "(?!base|ports|election)[a-z]+"],
-  ["vrrp", "(?!base|ports|wire|vrrp)[a-z]+"],
-  ["health", "(?!base|ports|health)[a-z]+"],
-  ["vip", "(?!base|ports|vip)[a-z]+"],
-  ["config", "(?!base|ports|wire|config)[a-z]+"],
-  ["runtime", "(?!base|ports|wire|election|vrrp|health|vip|config|runtime)[a-z]+"],
-  ["node", "(library|cli|bin)"],
-  ["probes", "(node|admin|library|cli|bin)"],
-  ["admin", "(runtime|node|library|cli|bin)"],
-  ["library", "(node|admin|probes|vip|vrrp|health|wire|cli|bin)"],
-  ["cli", "(node|probes|vip|vrrp|bin)"],
-];
+/** What each folder of src may import from the others. What is not here, bin, may import everything. */
+const layers = {
+  base: [],
+  ports: ["base"],
+  wire: ["base"],
+  election: ["base", "ports"],
+  vrrp: ["base", "ports", "wire"],
+  health: ["base", "ports"],
+  vip: ["base", "ports"],
+  config: ["base", "ports", "wire"],
+  runtime: ["base", "ports", "wire", "election", "vrrp", "health", "vip", "config"],
+  stores: ["base", "ports"],
+  checks: ["base", "ports", "health", "runtime"],
+  hooks: ["base", "ports", "health", "runtime"],
+  admin: ["base", "ports", "wire", "election", "vrrp", "health", "vip", "config"],
+  node: [
+    ...["base", "ports", "wire", "election", "vrrp", "health", "vip", "config", "runtime"],
+    ...["checks", "hooks", "admin"],
+  ],
+  library: ["base", "ports", "election", "config", "runtime", "stores"],
+  cli: ["base", "ports", "wire", "election", "health", "config", "admin"],
+};
+
+/** No clock, socket, file or random number. */
+const PURE = "(base|ports|wire|election|vrrp|health|vip|config)";
+
+/** What is loaded of an adapter before a store is opened. */
+const LIGHT = "adapters/([^/]+/(adapter|limits|url)|common/[^/]+)\\.ts$";
 
 const forbidden = [
   {
@@ -30,39 +40,56 @@ const forbidden = [
     from: {},
     to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
   },
-  ...layers.map(([folder, others]) => ({
-    name: `${folder}-knows-its-place`,
+  ...Object.entries(layers).map(([folder, others]) => ({
+    name: `layer-${folder}`,
     severity: "error",
     from: { path: at(`src/${folder}/`) },
-    to: { path: at(`src/${others}/`) },
+    to: { path: at("src/"), pathNot: at(`src/(${[folder, ...others].join("|")})/`) },
   })),
   {
-    name: "pure-is-pure",
-    comment: "no clock, socket, file or random number in pure folders",
+    name: "pure-folders-use-no-node",
     severity: "error",
     from: { path: at(`src/${PURE}/`) },
     to: { dependencyTypes: ["core"] },
   },
   {
-    name: "pure-needs-little",
+    name: "pure-folders-use-few-packages",
     severity: "error",
     from: { path: at(`src/${PURE}/`) },
     to: { dependencyTypes: ["npm"], pathNot: "node_modules/(zod|yaml)/" },
   },
   {
-    name: "adapters-are-loaded-by-bin-and-the-store-loader",
+    name: "only-bin-and-stores-load-adapters",
     severity: "error",
-    from: { path: at("src/"), pathNot: [at("src/bin/"), at("src/library/stores\\.ts$")] },
+    from: { path: at("src/"), pathNot: at("src/(bin|stores)/") },
     to: { path: at("adapters/") },
   },
   {
-    name: "adapters-know-contracts-only",
+    name: "stores-load-store-adapters-only",
+    severity: "error",
+    from: { path: at("src/stores/") },
+    to: { path: at("adapters/"), pathNot: at("adapters/[^/]+/adapter\\.ts$") },
+  },
+  {
+    name: "clients-are-loaded-when-a-store-is-opened",
+    severity: "error",
+    from: { path: at(LIGHT) },
+    to: { path: at("adapters/"), pathNot: at(LIGHT), dynamic: false },
+  },
+  {
+    name: "checking-a-url-needs-no-package",
+    severity: "error",
+    from: { path: at(LIGHT) },
+    to: { path: "node_modules/" },
+  },
+  {
+    name: "adapters-import-contracts-only",
     severity: "error",
     from: { path: at("adapters/") },
     to: { path: at("src/"), pathNot: at("src/(base|ports|wire)/") },
   },
   {
-    name: "adapters-do-not-know-each-other",
+    name: "adapters-do-not-import-each-other",
     severity: "error",
     from: { path: at("adapters/([^/]+)/") },
     to: { path: at("adapters/"), pathNot: at("adapters/($1|common)/") },
@@ -74,7 +101,7 @@ const forbidden = [
     to: { path: "node_modules/koffi/" },
   },
   {
-    name: "clients-live-in-adapters",
+    name: "store-clients-live-in-adapters",
     severity: "error",
     from: { path: at("src/") },
     to: { path: "node_modules/(ioredis|etcd3|cockatiel)/" },
@@ -101,13 +128,24 @@ const forbidden = [
     name: "the-index-shows-the-library",
     severity: "error",
     from: { path: at("src/index\\.ts$") },
-    to: { path: at("(adapters/|src/(?!base|ports|library)[a-z]+/)") },
+    to: { path: at("(adapters/|src/(?!base|ports|library|stores)[a-z]+/)") },
   },
   {
-    name: "programs-do-not-know-tests",
+    name: "programs-do-not-import-tests",
     severity: "error",
     from: { path: at("(src|adapters)/") },
     to: { path: at("test/") },
+  },
+  {
+    name: "nothing-is-there-for-tests-only",
+    comment: "random.ts is what tests and simulations draw from, by the words of the pure parts",
+    severity: "error",
+    from: { path: at("src/(index\\.ts$|bin/)") },
+    to: {
+      path: at("(src|adapters)/"),
+      pathNot: at("src/(index\\.ts$|bin/|base/random\\.ts$)"),
+      reachable: false,
+    },
   },
 ];
 

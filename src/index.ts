@@ -6,7 +6,8 @@ export { type FleetMember, joinFleet } from "./library/fleet.ts";
 export type { Leadership } from "./library/leadership.ts";
 export type { Observation } from "./library/observation.ts";
 export type { FleetOptions, LeadOptions } from "./library/options.ts";
-export { openStore, type OpenStoreOptions } from "./library/stores.ts";
+export { openStore } from "./stores/index.ts";
+export type { OpenOptions } from "./ports/store-adapter.ts";
 export type {
   CallLimits,
   Change,

@@ -1,7 +1,7 @@
 // Where the secrets of a store URL come from: files that it names, or the environment.
 
 import { readFileSync } from "node:fs";
-import { VipdError } from "../../src/base/errors.ts";
+import { badUrl } from "./url.ts";
 
 /** What secrets are read from. */
 export interface SecretSources {
@@ -16,27 +16,13 @@ export const systemSecrets: SecretSources = { readFile: (path) => readFileSync(p
 /** Holds the password when the URL names no file for it. */
 export const PASSWORD_VARIABLE = "VIPD_STORE_PASSWORD";
 
-/** A mistake in a store URL; never say a secret. */
-export function badUrl(what: string): VipdError {
-  return new VipdError("store-url", `the store URL ${what}`);
-}
-
-/** The parts of `user:password` in a URL, decoded. Throws "store-url". */
-export function decodeUser(text: string): readonly string[] {
-  try {
-    return text.split(":").map(decodeURIComponent);
-  } catch {
-    throw badUrl("has a user or password with a % that encodes nothing: write %25 for the sign itself");
-  }
-}
-
 /** Reads the file that an option of the URL names. Throws "store-url". */
 export function readSecret(option: string, path: string, secrets: SecretSources): Uint8Array {
   try {
     return secrets.readFile(path);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
-    throw badUrl(`names a file for ${option} that cannot be read: ${path} (${code})`);
+    throw badUrl(`names a file for ${option} that cannot be read: ${path} (${code})`, "give a file that vipd may read");
   }
 }
 
@@ -50,14 +36,8 @@ export function readCertificates(
     return path === null ? undefined : readSecret(name, path, secrets);
   };
   const [ca, cert, key] = [file("ca"), file("cert"), file("key")];
-  if ((cert === undefined) !== (key === undefined)) throw badUrl("has one of cert and key: give both");
+  if ((cert === undefined) !== (key === undefined)) throw badUrl("has only one of cert and key", "give both");
   return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-}
-
-/** Makes sure that a URL has no other options than these. */
-export function checkKnown(params: URLSearchParams, known: readonly string[]): void {
-  for (const key of params.keys())
-    if (!known.includes(key)) throw badUrl(`has an unknown option ${key}: there are ${known.join(", ")}`);
 }
 
 /** The password: from the file that the URL names, from the URL, or from the environment. */

@@ -2,6 +2,7 @@
 
 import { noop } from "cockatiel";
 import { Etcd3, type IOptions } from "etcd3";
+import { MAX_READ_BYTES, MAX_RECORDS } from "../../src/base/bounds.ts";
 import { VipdError } from "../../src/base/errors.ts";
 import type { CallLimits } from "../../src/ports/store.ts";
 import { withTimeout } from "../common/with-timeout.ts";
@@ -11,8 +12,8 @@ import type { EtcdOptions } from "./url.ts";
 /** Signing in must not hang: the library gives it no deadline of its own. In milliseconds. */
 const SIGN_IN_MS = 1_000;
 
-/** The largest answer that is taken from etcd. */
-const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** The longest answer that is taken from etcd: keys and values, and what etcd says of each record besides. */
+const MAX_ANSWER_BYTES = MAX_READ_BYTES + MAX_RECORDS * 64;
 
 /** An endpoint with its client. */
 export interface Endpoint {
@@ -78,7 +79,7 @@ export class Endpoints {
         const deadline = Date.now() + Math.max(1, Math.min(restMs, share));
         return await withTimeout(limits, () => run(endpoint, { deadline }), restMs);
       } catch (error) {
-        // Who gives up has no complaint about the endpoint.
+        // The caller's abort is not an endpoint failure.
         if (limits.signal?.aborted === true) throw error;
         const isOver = this.isOver(endpoint, error);
         if (!isOver) this.rotate();

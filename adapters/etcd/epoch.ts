@@ -11,7 +11,7 @@ import type { Revision } from "../../src/ports/store.ts";
 /** Where the record stands, beside the fleets. */
 export const EPOCH_KEY = Buffer.from("/vipd-epoch");
 
-/** A epoch as this client knows it. */
+/** An epoch as this client knows it. */
 export interface EpochRecord {
   /** Names it, together with the cluster. */
   readonly name: string;
@@ -34,6 +34,11 @@ export function parseEpoch(record: IKeyValue, header: IResponseHeader): EpochRec
     base: BigInt(match[2] ?? 0),
     modRevision: record.mod_revision,
   };
+}
+
+/** Whether an answer comes from the cluster in which the epoch began. */
+export function isOfCluster({ name }: EpochRecord, { cluster_id: cluster }: IResponseHeader): boolean {
+  return name.startsWith(`${cluster}/`);
 }
 
 /** The text of a new epoch that begins now, in the cluster that the header is of. */

@@ -19,6 +19,9 @@ const DROPPED = /channel closed before call started/iu;
 const REFUSALS =
   /etcdserver: (?:mvcc: database space exceeded|request is too large|too many operations|permission denied|user name is empty|invalid auth token|too many requests|no leader)/iu;
 
+/** grpc-js says this when an answer is longer than MAX_ANSWER_BYTES; it has not read it. */
+const TOO_LONG = /received message larger than max/iu;
+
 /** What became of a request that failed. */
 export type Fate =
   /** It never reached etcd: another endpoint may be asked. */
@@ -29,6 +32,8 @@ export type Fate =
   | "refused"
   /** The token of this client is not valid any more: it must sign in anew. Not applied. */
   | "signed-out"
+  /** It was answered, at too great a length to be read. */
+  | "answer-too-long"
   | "unknown";
 
 /** The fate of a request, by its error. */
@@ -38,6 +43,7 @@ export function fateOf(error: unknown): Fate {
   const message = messageOf(error);
   if (/invalid auth token/iu.test(message)) return "signed-out";
   if (DROPPED.test(message)) return "dropped";
+  if (TOO_LONG.test(message)) return "answer-too-long";
   if (error instanceof GRPCUnavailableError && NOT_CONNECTED.test(message)) return "unsent";
   return REFUSALS.test(message) ? "refused" : "unknown";
 }
@@ -45,7 +51,8 @@ export function fateOf(error: unknown): Fate {
 /** The core's error for a failed commit. */
 export function commitFailure(error: unknown, endpoint: string): VipdError {
   if (error instanceof VipdError) return error;
-  const code = fateOf(error) === "unknown" ? "outcome-unknown" : "store-unavailable";
+  const fate = fateOf(error);
+  const code = fate === "unknown" || fate === "answer-too-long" ? "outcome-unknown" : "store-unavailable";
   return new VipdError(code, `etcd at ${endpoint}: ${messageOf(error)}`, { endpoint }, error);
 }
 

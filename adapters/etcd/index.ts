@@ -1,20 +1,12 @@
 // The store on etcd, for fleets across machines.
 
 import type { Store } from "../../src/ports/store.ts";
-import { systemSecrets } from "../common/secrets.ts";
 import { EtcdStore } from "./store.ts";
 import { EPOCH_KEY } from "./epoch.ts";
-import { type EtcdOptions, parseEtcdUrl as parse } from "./url.ts";
-
-export type { EtcdOptions } from "./url.ts";
+import type { EtcdOptions } from "./url.ts";
 
 /** Looking gives up after this long, in milliseconds. */
 const LOOK_MS = 5_000;
-
-/** Reads an `etcd:` or `etcds:` URL, and the secrets that it points to. Throws "store-url". */
-export function parseEtcdUrl(url: string): EtcdOptions {
-  return parse(url, systemSecrets);
-}
 
 /**
  * Opens the store. A daemon may start before its etcd does: nothing is asked yet. `readOnly`: only look, write nothing, and

@@ -23,11 +23,11 @@ export function readRequest(prefix: string): IRequestOp[] {
   return [{ request_range: { ...rangeOf(prefix), limit: MAX_RECORDS + 2 } }, { request_range: { key: EPOCH_KEY } }];
 }
 
-/** A commit on an epoch that is still the one that the guards' versions are of. */
+/** A commit on an epoch that is still the one that the guards' versions are of; when it fails, it brings the epoch's record. */
 export function commitRequest(
   { guards, writes }: Txn,
   epoch: EpochRecord,
-): { compare: ICompare[]; success: IRequestOp[] } {
+): { compare: ICompare[]; success: IRequestOp[]; failure: IRequestOp[] } {
   return {
     compare: [atRevision(EPOCH_KEY, epoch.modRevision), ...guards.map((guard) => comparison(guard, epoch))],
     success: writes.map(({ key, value }) =>
@@ -35,6 +35,7 @@ export function commitRequest(
         ? { request_delete_range: { key: Buffer.from(key) } }
         : { request_put: { key: Buffer.from(key), value: Buffer.from(value) } },
     ),
+    failure: [{ request_range: { key: EPOCH_KEY } }],
   };
 }
 

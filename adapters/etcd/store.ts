@@ -2,7 +2,6 @@
 // only when the one before surely did not take it.
 
 import type { IKeyValue, ITxnResponse } from "etcd3";
-import { MAX_RECORDS } from "../../src/base/bounds.ts";
 import { VipdError } from "../../src/base/errors.ts";
 import type {
   CallLimits,
@@ -17,15 +16,18 @@ import type {
   WatchEvent,
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { boundedValue, ReadBudget, tooMuchToRead } from "../common/bounds.ts";
+import { newEpochBegan, openedForReading } from "../common/failures.ts";
 import { withTimeout } from "../common/with-timeout.ts";
 import { Compaction, COMPACTION_KEY } from "./compaction.ts";
 import { type Attempt, type Endpoint, Endpoints } from "./endpoints.ts";
 import { judgeMembers, wordOf } from "./examine.ts";
 import { commitFailure, fateOf, readFailure } from "./failures.ts";
 import { absent, atRevision, commitRequest, readRequest } from "./requests.ts";
-import { inward, newEpoch, outward, parseEpoch, type EpochRecord, EPOCH_KEY } from "./epoch.ts";
+import { inward, isOfCluster, newEpoch, outward, parseEpoch, type EpochRecord, EPOCH_KEY } from "./epoch.ts";
 import type { EtcdOptions } from "./url.ts";
 import { watchEndpoint } from "./watch.ts";
+import { MIN_TTL_MS } from "./limits.ts";
 
 /** A look at etcd's revision before a watch ends by then, in milliseconds. */
 const LOOK_MS = 2_000;
@@ -57,7 +59,7 @@ export class EtcdStore implements Store {
     const trouble = this.compaction?.trouble ?? null;
     return {
       name: "etcd",
-      minTtlMs: 500,
+      minTtlMs: MIN_TTL_MS,
       tokenDurable: true,
       failoverSafe: true,
       caveats: [
@@ -76,15 +78,16 @@ export class EtcdStore implements Store {
         const floor = { seen: this.seen, on: this.seenOn };
         const response = await this.endpoints.call(
           bounded,
-          () => true,
+          (error) => fateOf(error) !== "answer-too-long",
           (endpoint, attempt) => readOn(endpoint, prefix, attempt),
         );
-        const snapshot = this.accept(response, floor);
+        const snapshot = this.accept(response, prefix, floor);
         if (snapshot !== undefined) return snapshot;
         await this.beginEpoch(response, bounded);
       }
     } catch (error) {
       if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up by the caller", {}, error);
+      if (fateOf(error) === "answer-too-long") throw tooMuchToRead("etcd", prefix);
       throw readFailure(error, this.endpoints.address);
     }
   }
@@ -92,16 +95,26 @@ export class EtcdStore implements Store {
   async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
     checkWithinBounds(txn);
     const bounded = this.bounded(limits);
+    if (this.readOnly) throw openedForReading("etcd");
+    const known = this.seenOn;
     const epoch = this.epoch ?? (await this.firstEpoch(limits));
+    if (known !== "" && known !== epoch.name) throw newEpochBegan("etcd");
+    // A commit that only deletes what is not there does not count as one to etcd.
+    const least = this.seen + (txn.writes.some(({ value }) => value !== null) ? 1n : 0n);
     try {
       const movable = (error: unknown): boolean => ["unsent", "dropped", "signed-out"].includes(fateOf(error));
-      const { succeeded, header } = await this.endpoints.call(bounded, movable, ({ client }, attempt) =>
-        client.kv.txn({ ...commitRequest(txn, epoch), failure: [] }, attempt),
+      const { succeeded, header, responses } = await this.endpoints.call(bounded, movable, ({ client }, attempt) =>
+        client.kv.txn(commitRequest(txn, epoch), attempt),
       );
       if (!succeeded) {
-        // A guard may have failed because the epoch is another: the next call finds out.
+        const [marker] = responses[0]?.response_range?.kvs ?? [];
+        if (marker?.mod_revision === epoch.modRevision) return { kind: "conflict" };
         this.epoch = undefined;
-        return { kind: "conflict" };
+        throw newEpochBegan("etcd");
+      }
+      if (BigInt(header.revision) < least || !isOfCluster(epoch, header)) {
+        this.epoch = undefined;
+        throw new VipdError("outcome-unknown", "etcd: an older state was put back, and no new epoch had begun yet");
       }
       this.note(header.revision);
       return { kind: "committed", revision: outward(epoch, header.revision), epoch: epoch.name };
@@ -171,7 +184,11 @@ export class EtcdStore implements Store {
   }
 
   /** The snapshot of an answer; `undefined` when a new epoch is due first. `floor`: what was seen before it was asked. */
-  private accept(response: ITxnResponse, floor: { readonly seen: bigint; readonly on: string }): Snapshot | undefined {
+  private accept(
+    response: ITxnResponse,
+    prefix: string,
+    floor: { readonly seen: bigint; readonly on: string },
+  ): Snapshot | undefined {
     const { header } = response;
     const [range, marker] = response.responses.map((part) => part.response_range);
     const record = marker?.kvs[0];
@@ -185,9 +202,9 @@ export class EtcdStore implements Store {
     }
     this.epoch = epoch;
     this.note(header.revision);
-    if (range.kvs.length > MAX_RECORDS + 1)
-      throw new VipdError("store-corrupt", `etcd: more than ${MAX_RECORDS} records`);
     const records = range.kvs.map((kv) => recordOf(kv, epoch)).filter(({ key }) => !OWN_KEYS.has(key));
+    const budget = new ReadBudget();
+    if (!records.every(({ key, value }) => budget.take(key.length + value.length))) throw tooMuchToRead("etcd", prefix);
     return { revision: outward(epoch, header.revision), epoch: epoch.name, records };
   }
 
@@ -217,7 +234,7 @@ function readOn({ client }: Endpoint, prefix: string, attempt: Attempt): Promise
 function recordOf(kv: IKeyValue, epoch: EpochRecord): StoredRecord {
   return {
     key: kv.key.toString("utf8"),
-    value: kv.value.toString("utf8"),
+    value: boundedValue(kv.value.length, () => kv.value.toString("utf8")),
     version: outward(epoch, kv.mod_revision),
   };
 }

@@ -1,14 +1,7 @@
 // What an `etcd:` URL says: etcd://h1:2379,h2:2379 or etcds:// with TLS; options after the question mark.
 
-import {
-  checkKnown,
-  badUrl as bad,
-  decodeUser,
-  PASSWORD_VARIABLE,
-  readCertificates,
-  readPassword,
-  type SecretSources,
-} from "../common/secrets.ts";
+import { PASSWORD_VARIABLE, readCertificates, readPassword, type SecretSources } from "../common/secrets.ts";
+import { badUrl, checkOptions, checkUnused, decodeUser, readHost, readNumber, withLowerScheme } from "../common/url.ts";
 
 /** Where an etcd is, and how to be let in. Secrets come from files or the environment, never from anywhere shown. */
 export interface EtcdOptions {
@@ -22,24 +15,27 @@ export interface EtcdOptions {
   readonly retentionMs: number;
 }
 
+const PORT = 2_379;
 const RETENTION_MS = 600_000;
-const KNOWN = ["ca", "cert", "key", "passwordFile", "compact", "retentionMs"];
+const CERTIFICATES = ["ca", "cert", "key"];
+const KNOWN = [...CERTIFICATES, "passwordFile", "compact", "retentionMs"];
 const EXAMPLE = "etcd://10.0.0.5:2379,10.0.0.6:2379";
 
 /** Reads a URL. Throws "store-url"; its messages never hold a secret. */
 export function parseEtcdUrl(url: string, secrets: SecretSources): EtcdOptions {
-  const match = /^(etcds?):\/\/(?:([^@/?#]*)@)?([^@/?#]+)\/?(?:\?([^#]*))?$/u.exec(url);
-  if (match === null) throw bad(`is no etcd URL: write one such as ${EXAMPLE}`);
+  const match = /^(etcds?):\/\/(?:([^@/?#]*)@)?([^@/?#]+)\/?(?:\?([^#]*))?$/u.exec(withLowerScheme(url));
+  if (match === null) throw badUrl("is no etcd URL", `write one such as ${EXAMPLE}`);
   const [, scheme, user, hosts = "", query = ""] = match;
   const params = new URLSearchParams(query);
-  checkKnown(params, KNOWN);
+  checkOptions(params, KNOWN);
+  const secure = scheme === "etcds";
+  if (!secure) checkUnused(params, CERTIFICATES, "without TLS", "begin the URL with etcds://");
   const compact = params.get("compact") ?? "auto";
-  if (compact !== "auto" && compact !== "off") throw bad("has compact neither auto nor off");
-  const retentionMs = Number(params.get("retentionMs") ?? RETENTION_MS);
-  if (!(retentionMs >= 100)) throw bad("has a retentionMs below 100");
+  if (compact !== "auto" && compact !== "off") throw badUrl(`has compact=${compact}`, "use auto or off");
+  const retentionMs = readNumber(params, "retentionMs", { from: 100, to: 604_800_000, otherwise: RETENTION_MS });
   return {
     endpoints: hosts.split(",").map(endpoint),
-    tls: scheme === "etcds" ? readCertificates(params, secrets) : null,
+    tls: secure ? readCertificates(params, secrets) : null,
     auth: authOf(user, params, secrets),
     compact,
     retentionMs,
@@ -47,16 +43,19 @@ export function parseEtcdUrl(url: string, secrets: SecretSources): EtcdOptions {
 }
 
 function endpoint(text: string): string {
-  const match = /^((?:\[[0-9A-Fa-f:.]+\])|[A-Za-z0-9.-]+)(?::(\d{1,5}))?$/u.exec(text.trim());
-  if (match === null) throw bad(`names no host and port where it says "${text}"`);
-  return `${match[1]}:${match[2] ?? "2379"}`;
+  const { host, port } = readHost(text, PORT, EXAMPLE);
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function authOf(user: string | undefined, params: URLSearchParams, secrets: SecretSources): EtcdOptions["auth"] {
-  if (user === undefined || user === "") return null;
-  const [username = "", ...rest] = decodeUser(user);
+  const [username = "", ...rest] = decodeUser(user ?? "");
+  if (username === "") {
+    if (user !== undefined) throw badUrl("names no user before the @", "write etcd://user@host, or leave it out");
+    checkUnused(params, ["passwordFile"], "without a user", "write etcd://user@host");
+    return null;
+  }
   const password = readPassword(params, rest.length > 0 ? rest.join(":") : undefined, secrets);
   if (password === undefined)
-    throw bad(`names the user ${username} without a password: set passwordFile or ${PASSWORD_VARIABLE}`);
+    throw badUrl(`names the user ${username} without a password`, `set passwordFile or ${PASSWORD_VARIABLE}`);
   return { username, password };
 }

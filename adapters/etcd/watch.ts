@@ -1,15 +1,14 @@
-// A watch on one endpoint: a hint, and told to be over whenever it may have missed something.
-//
-// etcd lets a watch that begins in the past catch up only ten times a second, and meanwhile tells it nothing. So there are two
-// on one stream: one from the present, for as long as the one from the past has not told anything yet.
+// A watch on one endpoint, told to be over whenever it may have missed something. A second watch on the same stream is on
+// the epoch's record: when that changes, etcd's revisions mean something else.
 
 import type { IKeyValue, IWatchResponse } from "etcd3";
 import { MAX_PENDING_CHANGES } from "../../src/base/bounds.ts";
 import { messageOf } from "../../src/base/errors.ts";
 import type { Change, Revision, WatchEvent } from "../../src/ports/store.ts";
+import { boundedValue, ReadBudget, TOO_MUCH_AT_ONCE } from "../common/bounds.ts";
 import type { Endpoint } from "./endpoints.ts";
+import { EPOCH_KEY, inward, outward, type EpochRecord } from "./epoch.ts";
 import { rangeOf } from "./requests.ts";
-import { inward, outward, type EpochRecord } from "./epoch.ts";
 
 /** A server that has not confirmed a watch by then is not asked any longer, in milliseconds. */
 const CREATE_MS = 5_000;
@@ -36,19 +35,20 @@ export async function* watchEndpoint(
   const onAbort = (): void => news.end("");
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
-  const lanes = new Lanes(() => stream.write({ cancel_request: { watch_id: lanes.quick } }));
+  // etcd confirms watches in the order in which they were asked for: first the one on the epoch.
+  const confirmed: string[] = [];
   stream.on("data", (response) => {
-    if (response.created && lanes.created(response.watch_id)) clearTimeout(tooLate);
-    const fresh = lanes.sift(response);
-    if (fresh !== undefined) news.take(fresh, epoch, isOwn);
-    if (lanes.isStuck) news.end("etcd does not let a watch catch up");
+    if (response.created && confirmed.push(response.watch_id) === 2) clearTimeout(tooLate);
+    const onEpoch = response.watch_id === confirmed[0];
+    if (onEpoch && response.events.length > 0) news.end("a new epoch of the store began");
+    else news.take(response, epoch, isOwn);
   });
   stream.on("error", (error) => news.end(messageOf(error)));
   stream.on("end", () => news.end("etcd ended the watch"));
   try {
-    const from = BigInt(inward(epoch, since)) + 1n;
-    stream.write({ create_request: rangeOf(prefix) });
-    stream.write({ create_request: { ...rangeOf(prefix), start_revision: String(from), progress_notify: true } });
+    const start = { start_revision: String(BigInt(inward(epoch, since)) + 1n) };
+    stream.write({ create_request: { key: EPOCH_KEY, ...start } });
+    stream.write({ create_request: { ...rangeOf(prefix), ...start } });
     for (;;) {
       const next = await news.next();
       if (signal.aborted) return;
@@ -58,57 +58,18 @@ export async function* watchEndpoint(
   } finally {
     clearTimeout(tooLate);
     signal.removeEventListener("abort", onAbort);
-    // Errors of a stream that is being given up have nobody left to tell.
+    // Errors of a stream that is being given up have nobody left to tell. Once it has ended, etcd3 does not take its
+    // cancellation for a failure of the host, for which it would close the connections of all other calls.
     stream.on("error", () => {});
+    stream.end();
     stream.cancel();
-  }
-}
-
-/** The two watches of a stream, by the order in which etcd confirms them, and what the quick one has told already. */
-class Lanes {
-  quick = "";
-  private whole: string | undefined;
-  private readonly ahead = new Set<string>();
-  private readonly onCaughtUp: () => void;
-  private caughtUp = false;
-
-  constructor(onCaughtUp: () => void) {
-    this.onCaughtUp = onCaughtUp;
-  }
-
-  /** The one from the past tells nothing, while the one from the present tells ever more. */
-  get isStuck(): boolean {
-    return this.ahead.size > MAX_PENDING_CHANGES;
-  }
-
-  /** True when both are confirmed. */
-  created(id: string): boolean {
-    if (this.quick === "") this.quick = id;
-    else this.whole = id;
-    return this.whole !== undefined;
-  }
-
-  /** What of a response has not been told yet; `undefined`: it is of a watch that is not needed any more. */
-  sift(response: IWatchResponse): IWatchResponse | undefined {
-    const revisions = response.events.map(({ kv }) => kv.mod_revision);
-    if (response.watch_id === this.quick) {
-      if (this.caughtUp) return undefined;
-      for (const revision of revisions) this.ahead.add(revision);
-      return response;
-    }
-    const events = response.events.filter(({ kv }) => !this.ahead.has(kv.mod_revision));
-    for (const revision of revisions) this.ahead.delete(revision);
-    if (response.events.length > 0 && !this.caughtUp) {
-      this.caughtUp = true;
-      this.onCaughtUp();
-    }
-    return { ...response, events };
   }
 }
 
 /** What has come and was not yet taken, bounded. */
 class News {
-  private readonly changes: Change[] = [];
+  private changes: Change[] = [];
+  private budget = new ReadBudget();
   private ended: string | undefined;
   private wake: () => void = () => {};
 
@@ -117,9 +78,13 @@ class News {
       return this.end(`etcd ended the watch: ${response.cancel_reason ?? "its history was compacted"}`);
     for (const { type, kv } of response.events) {
       const change = changeOf(type === "Delete", kv, epoch);
-      if (!isOwn(change.key)) this.changes.push(change);
+      if (isOwn(change.key)) continue;
+      this.changes.push(change);
+      if (!this.budget.take(kv.key.length + (change.value?.length ?? 0)) || this.changes.length > MAX_PENDING_CHANGES) {
+        this.changes = [];
+        return this.end(TOO_MUCH_AT_ONCE);
+      }
     }
-    if (this.changes.length > MAX_PENDING_CHANGES) this.end("too many changes at once");
     this.wake();
   }
 
@@ -130,15 +95,19 @@ class News {
 
   async next(): Promise<WatchEvent> {
     for (;;) {
-      if (this.changes.length > 0 && this.changes.length <= MAX_PENDING_CHANGES)
-        return { kind: "changes", changes: this.changes.splice(0) };
+      if (this.changes.length > 0) {
+        const { changes } = this;
+        this.changes = [];
+        this.budget = new ReadBudget();
+        return { kind: "changes", changes };
+      }
       if (this.ended !== undefined) return { kind: "gap", reason: this.ended };
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
   }
 }
 
-function changeOf(isDeletion: boolean, kv: IKeyValue, epoch: EpochRecord): Change {
-  const version = outward(epoch, kv.mod_revision);
-  return { key: kv.key.toString("utf8"), value: isDeletion ? null : kv.value.toString("utf8"), version };
+function changeOf(isDeletion: boolean, { key, value, mod_revision: revision }: IKeyValue, epoch: EpochRecord): Change {
+  const text = isDeletion ? null : boundedValue(value.length, () => value.toString("utf8"));
+  return { key: key.toString("utf8"), value: text, version: outward(epoch, revision) };
 }

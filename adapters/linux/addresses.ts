@@ -1,7 +1,7 @@
 // Addresses of the host by rtnetlink.
 
 import type { VipAddress } from "../../src/base/vip.ts";
-import type { AddressTable, BoundAddress, Link } from "../../src/ports/host.ts";
+import type { AddressFailure, AddressPlace, AddressTable, BoundAddress, Link } from "../../src/ports/host.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { NLM_F_CREATE, NLM_F_REPLACE } from "../../src/wire/netlink.ts";
 import type { AddressRecord, LinkRecord } from "../../src/wire/rtnetlink.ts";
@@ -17,45 +17,56 @@ import {
   RTM_NEWADDR,
   RTM_SETLINK,
 } from "../../src/wire/rtnetlink.ts";
-import { EADDRNOTAVAIL, kernelError } from "./errors.ts";
-import { dumpLinks, needLink, findLink, toLink } from "./links.ts";
+import { EACCES, EADDRNOTAVAIL, kernelError } from "./errors.ts";
+import { dumpLinks, findLink, toLink } from "./links.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
+import type { Request } from "./netlink.ts";
 
 /** vipd's IFA_PROTO: "v". By it a restarted daemon knows the addresses that it put there. */
 export const ADDRESS_MARK = 0x76;
+
+/** How many addresses one datagram changes: the kernel answers each, and its answers must fit into the socket. */
+const BATCH = 256;
 
 /** The addresses of the network namespace that the thread is in now. */
 export class KernelAddresses implements AddressTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
 
   /**
-   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that is escapeControl only
+   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that is harmless only
    * because the fence, and not the presence of the address, decides whether this host answers.
    */
-  bind(address: VipAddress, lifetimeMs: number): void {
-    const link = needLink(this.#socket, address.interface);
-    const { index } = link;
-    if (address.family === 4 && address.prefix < 32) this.#keepSecondaries(link);
+  bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {
     const lifetimeS = Math.min(Math.max(1, Math.ceil(lifetimeMs / 1000)), MAX_LIFETIME_S);
-    const payload = encodeNewAddress({
-      bytes: ipBytes(address.ip),
-      prefix: address.prefix,
-      index,
-      mark: ADDRESS_MARK,
-      lifetimeS,
-      ...(address.label === undefined ? {} : { label: address.label }),
+    return [...Map.groupBy(addresses, (address) => address.interface)].flatMap(([name, group]) => {
+      const link = findLink(this.#socket, name);
+      if (link === undefined) return group.map((address) => ({ address, message: `there is no interface ${name}` }));
+      const kept = this.#keepSecondaries(link, group);
+      if (kept !== 0)
+        return group.map((address) => ({ address, message: refusal("promote secondary addresses", kept) }));
+      return this.#each(group, (address) => bindRequest(address, link.index, lifetimeS)).flatMap(({ address, errno }) =>
+        errno === 0 ? [] : [{ address, message: whyNotAdded(address, errno) }],
+      );
     });
-    this.#socket.request("add address", { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, payload });
   }
 
-  unbind(address: Pick<VipAddress, "family" | "ip" | "prefix" | "interface">): boolean {
-    const link = findLink(this.#socket, address.interface);
-    if (link === undefined) return false;
-    const payload = encodeDeleteAddress(ipBytes(address.ip), address.prefix, link.index);
-    const errno = this.#socket.attempt({ type: RTM_DELADDR, flags: 0, payload });
-    if (errno === EADDRNOTAVAIL) return false;
-    if (errno !== 0) throw kernelError("rtnetlink delete address", errno);
-    return true;
+  unbind(addresses: readonly AddressPlace[]): ReturnType<AddressTable["unbind"]> {
+    const removed: AddressPlace[] = [];
+    const failures: AddressFailure[] = [];
+    for (const [name, group] of Map.groupBy(addresses, (address) => address.interface)) {
+      const link = findLink(this.#socket, name);
+      if (link === undefined) continue;
+      const encode = ({ ip, prefix }: AddressPlace): Request => ({
+        type: RTM_DELADDR,
+        flags: 0,
+        payload: encodeDeleteAddress(ipBytes(ip), prefix, link.index),
+      });
+      for (const { address, errno } of this.#each(group, encode)) {
+        if (errno === 0) removed.push(address);
+        else if (errno !== EADDRNOTAVAIL) failures.push({ address, message: refusal("delete address", errno) });
+      }
+    }
+    return { removed, failures };
   }
 
   addresses(): readonly BoundAddress[] {
@@ -80,22 +91,55 @@ export class KernelAddresses implements AddressTable {
     this.#socket.close();
   }
 
+  /** Does the same with each address, many in one datagram. */
+  #each<A extends AddressPlace>(
+    addresses: readonly A[],
+    encode: (address: A) => Request,
+  ): readonly { readonly address: A; readonly errno: number }[] {
+    return Array.from({ length: Math.ceil(addresses.length / BATCH) }, (_, i) =>
+      addresses.slice(i * BATCH, (i + 1) * BATCH),
+    ).flatMap((batch) => {
+      const errnos = this.#socket.attemptAll(batch.map(encode));
+      return batch.map((address, i) => ({ address, errno: errnos[i] ?? 0 }));
+    });
+  }
+
   /**
    * The first IPv4 address of a subnet is its primary one, and by Linux's default takes the others with it when it goes:
    * a VIP would fall with the host's own address, or worse, the host's own address with the VIP. systemd sets the same.
    */
-  #keepSecondaries({ index, promotesSecondaries }: LinkRecord): void {
-    if (promotesSecondaries) return;
-    this.#socket.request("promote secondary addresses", {
-      type: RTM_SETLINK,
-      flags: 0,
-      payload: encodePromoteSecondaries(index),
-    });
+  #keepSecondaries({ index, promotesSecondaries }: LinkRecord, addresses: readonly VipAddress[]): number {
+    if (promotesSecondaries || !addresses.some(({ family, prefix }) => family === 4 && prefix < 32)) return 0;
+    return this.#socket.attempt({ type: RTM_SETLINK, flags: 0, payload: encodePromoteSecondaries(index) });
   }
+}
+
+function bindRequest(address: VipAddress, index: number, lifetimeS: number): Request {
+  const payload = encodeNewAddress({
+    bytes: ipBytes(address.ip),
+    prefix: address.prefix,
+    index,
+    mark: ADDRESS_MARK,
+    lifetimeS,
+    ...(address.label === undefined ? {} : { label: address.label }),
+  });
+  return { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, payload };
+}
+
+/** An interface refuses IPv6 addresses with the error that elsewhere means a missing capability. */
+function whyNotAdded({ family, interface: name }: VipAddress, errno: number): string {
+  if (family === 6 && errno === EACCES)
+    return `IPv6 is disabled on ${name}: set net.ipv6.conf.${name}.disable_ipv6 to 0, or take the address out`;
+  return refusal("add address", errno);
+}
+
+function refusal(call: string, errno: number): string {
+  return kernelError(`rtnetlink ${call}`, errno).message;
 }
 
 /** What the port shows of an address. */
 export function toBoundAddress(record: AddressRecord, interfaceName: string): BoundAddress {
-  const { family, ip, prefix, mark } = record;
-  return { family, ip, prefix, interface: interfaceName, ours: mark === ADDRESS_MARK };
+  const { family, ip, prefix, mark, validS, secondary } = record;
+  const permanent = validS === undefined;
+  return { family, ip, prefix, interface: interfaceName, ours: mark === ADDRESS_MARK, permanent, secondary };
 }

@@ -1,18 +1,19 @@
 // The Linux host: everything that holding a VIP needs from the kernel, in one object.
 
 import type { VipAddress } from "../../src/base/vip.ts";
-import type { Clock } from "../../src/ports/clock.ts";
+import type { Clock, Timers } from "../../src/ports/clock.ts";
 import type { AddressTable, Answer, Fence, HostEvent, HostMonitor, PacketLink } from "../../src/ports/host.ts";
 import { KernelAddresses } from "./addresses.ts";
 import { bootClock } from "./clock.ts";
-import { createFence } from "./fence.ts";
-import type { FenceOptions } from "./fence.ts";
+import { createFence } from "./fence/fence.ts";
+import type { FenceOptions } from "./fence/fence.ts";
 import { dumpLinks } from "./links.ts";
 import { lockFile } from "./lockfile.ts";
 import type { FileLock } from "./lockfile.ts";
 import { monitorHost } from "./monitor.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import { KernelPackets } from "./packets.ts";
+import { bootTimers } from "./timers.ts";
 import { notifySystemd } from "./sd-notify.ts";
 
 export { lockFile } from "./lockfile.ts";
@@ -29,6 +30,8 @@ export interface LinuxHostOptions {
 /** The parts of a host, all in the network namespace in which it was created. */
 export interface LinuxHost {
   readonly clock: Clock;
+  /** Count suspend, as the clock does. */
+  readonly timers: Timers;
   readonly addresses: AddressTable;
   readonly fence: Fence;
   readonly packets: PacketLink;
@@ -56,10 +59,12 @@ export function createLinuxHost(options: LinuxHostOptions = {}): LinuxHost {
   }
 }
 
-type Parts = Pick<LinuxHost, "clock" | "addresses" | "fence" | "packets">;
+type Parts = Pick<LinuxHost, "clock" | "timers" | "addresses" | "fence" | "packets">;
 
 function openParts(options: LinuxHostOptions, closers: (() => void)[]): Parts {
   const clock = bootClock();
+  const timers = bootTimers();
+  closers.push(() => timers.close());
   const questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
   closers.push(() => questions.close());
   const addresses = new KernelAddresses();
@@ -67,10 +72,10 @@ function openParts(options: LinuxHostOptions, closers: (() => void)[]): Parts {
   const fenceOptions = { mode: options.fence ?? "auto", table: options.table ?? "vipd" };
   const fence = createFence(fenceOptions, { clock, links: () => dumpLinks(questions) });
   closers.push(() => fence.release());
-  const mayAnnounce = (ip: string): boolean => fence.open().includes(ip);
+  const mayAnnounce = (ip: string): boolean => fence.openAddresses().includes(ip);
   const packets = new KernelPackets({ clock, ...(fence.info.kind === "netdev" ? {} : { mayAnnounce }) });
   closers.push(() => packets.close());
-  return { clock, addresses, fence, packets };
+  return { clock, timers, addresses, fence, packets };
 }
 
 /** Asks the wire who answers for an address, for tools that hold nothing; needs CAP_NET_RAW only. */

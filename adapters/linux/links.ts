@@ -30,6 +30,6 @@ export function needLink(socket: NetlinkSocket, name: string): LinkRecord {
 }
 
 /** What the port shows of a link. */
-export function toLink({ index, name, up, ethernet, loopback, mac }: LinkRecord): Link {
-  return { index, name, up, ethernet, loopback, mac };
+export function toLink({ index, name, up, ethernet, loopback, mac, slaveKind }: LinkRecord): Link {
+  return { index, name, up, ethernet, loopback, mac, port: slaveKind ?? "" };
 }

@@ -1,12 +1,14 @@
 // A lock that the kernel ties to the living process: it is free the moment its holder is dead, and not before.
 
-import { openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { VipdError } from "../../src/base/errors.ts";
-import { closeFd, tryLock } from "./native.ts";
+import { tryLock } from "./native.ts";
 
 /** A lock that is held. */
 export interface FileLock {
+  /** Device, inode and time of birth: tells the file from a copy of it. */
+  readonly fileId: string;
   release(): void;
 }
 
@@ -20,23 +22,26 @@ export function lockFile(path: string): FileLock | "busy" {
   try {
     locked = tryLock(fd);
   } finally {
-    if (!locked) closeFd(fd);
+    if (!locked) closeSync(fd);
   }
   if (!locked) return "busy";
   let held = true;
+  const { dev, ino, birthtimeNs } = fstatSync(fd, { bigint: true });
   return {
+    fileId: `${dev}:${ino}:${birthtimeNs}`,
     release: () => {
       if (!held) return;
       held = false;
-      closeFd(fd);
+      closeSync(fd);
     },
   };
 }
 
-/** Node opens files close-on-exec, so no hook inherits the lock. */
+/** Node opens files close-on-exec, so no hook inherits the lock. A symbolic link is not followed. */
 function openFile(path: string): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   try {
-    return openSync(path, "a", 0o600);
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {
     const errno = error instanceof Error && "errno" in error && typeof error.errno === "number" ? -error.errno : 0;
     const name = errno === 0 ? "unknown" : getSystemErrorName(-errno);

@@ -1,5 +1,6 @@
 // News of addresses and links by rtnetlink's multicast groups.
 
+import { isDeepStrictEqual } from "node:util";
 import type { HostEvent, HostMonitor } from "../../src/ports/host.ts";
 import type { NetlinkMessage } from "../../src/wire/netlink.ts";
 import { decodeMessages } from "../../src/wire/netlink.ts";
@@ -120,8 +121,7 @@ class KernelMonitor implements HostMonitor {
   }
 }
 
+/** Compares all that `Link` shows: an interface that joins a bridge or a bond takes its VIPs off the wire. */
 function sameLink(a: LinkRecord, b: LinkRecord): boolean {
-  return (
-    a.name === b.name && a.up === b.up && a.ethernet === b.ethernet && a.loopback === b.loopback && a.mac === b.mac
-  );
+  return isDeepStrictEqual(toLink(a), toLink(b));
 }

@@ -26,6 +26,9 @@ const calls = {
   flock: libc.func("int flock(int fd, int operation)"),
   clock: libc.func("int clock_gettime(int clock, void *time)"),
   setns: libc.func("int setns(int fd, int kind)"),
+  createTimer: libc.func("int timerfd_create(int clock, int flags)"),
+  setTimer: libc.func("int timerfd_settime(int fd, int flags, const void *when, void *before)"),
+  read: libc.func("intptr_t read(int fd, void *data, size_t length)"),
 };
 
 const filterProgram = koffi.struct({ length: "uint16_t", code: "const void *" });
@@ -50,6 +53,7 @@ const MSG_NOSIGNAL = 0x4000;
 const MSG_TRUNC = 0x20;
 const LOCK_EX_NB = 2 | 4;
 const CLOCK_BOOTTIME = 7;
+const TFD_TIMER_ABSTIME = 1;
 const CLONE_NEWNET = 0x40000000;
 const SOCKADDR_BYTES = 128;
 
@@ -64,7 +68,7 @@ export interface Datagram {
   readonly lost: number;
 }
 
-/** A descriptor that is being watched; closing it twice is escapeControl. */
+/** A descriptor that is being watched; closing it twice does no harm. */
 export interface Watch {
   close(): void;
 }
@@ -167,6 +171,29 @@ const timespec = new BigInt64Array(2);
 export function bootTimeMs(): number {
   checked("clock_gettime", calls.clock(CLOCK_BOOTTIME, timespec));
   return Number(timespec[0]) * 1e3 + Number(timespec[1]) / 1e6;
+}
+
+/** Opens a timer on CLOCK_BOOTTIME: close-on-exec, non-blocking, not armed. */
+export function openTimer(): Fd {
+  return checked("timerfd_create", calls.createTimer(CLOCK_BOOTTIME, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+/** Has the timer become readable at this time of CLOCK_BOOTTIME, in milliseconds, or at once when it is over; `null`: never. */
+export function armTimer(fd: Fd, atMs: number | null): void {
+  // struct itimerspec: interval and value, each s64 seconds and s64 nanoseconds. A value of zero disarms.
+  const seconds = Math.floor((atMs ?? 0) / 1e3);
+  const nanoseconds = Math.ceil(((atMs ?? 0) - seconds * 1e3) * 1e6);
+  const value = BigInt64Array.of(0n, 0n, BigInt(seconds), BigInt(Math.min(nanoseconds, 999_999_999)));
+  if (atMs !== null && seconds === 0 && nanoseconds === 0) value[3] = 1n;
+  checked("timerfd_settime", calls.setTimer(fd, TFD_TIMER_ABSTIME, value, null));
+}
+
+/** Takes what the timer has to tell, so that it is readable again only when it expires again. */
+export function readTimer(fd: Fd): void {
+  const expirations = new Uint8Array(8);
+  if (Number(calls.read(fd, expirations, 8)) >= 0) return;
+  const errno = koffi.errno();
+  if (errno !== EAGAIN && errno !== EINTR) throw kernelError("read", errno);
 }
 
 /** Moves the calling thread into the network namespace behind `fd`; sockets keep the namespace they were made in. */

@@ -109,6 +109,15 @@ export class NetlinkSocket {
     return verdict.errno;
   }
 
+  /** Does several things, each for itself; 0 or the errno of the refusal of each. */
+  attemptAll(requests: readonly Request[]): readonly number[] {
+    const { first, verdicts } = this.exchange(requests.map((each) => ({ ...each, flags: each.flags | NLM_F_ACK })));
+    if (verdicts.length !== requests.length) throw this.#silence();
+    const errnos = requests.map(() => 0);
+    for (const { seq, errno } of verdicts) errnos[seq - first] = errno;
+    return errnos;
+  }
+
   /** Asks for one object; undefined when the kernel has none (`missing` errno). */
   get(call: string, request: Request, missing: number): NetlinkMessage | undefined {
     const { messages, verdicts } = this.exchange([request]);

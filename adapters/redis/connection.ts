@@ -10,6 +10,8 @@ import type { RedisOptions } from "./url.ts";
 
 /** One run of a server, as this connection found it. */
 export interface ServerRun extends ServerFacts {
+  /** The epoch that was found, or begun; `null`: it was not asked for. */
+  readonly epoch: string | null;
   /** The server's clock in microseconds, less performance.now() in the same unit, at most by half a round trip wrong. */
   readonly clockOffsetUs: number;
 }
@@ -98,9 +100,10 @@ export class Connection {
     const from = performance.now();
     const [seconds, micros] = await this.redis.time();
     const middle = (from + performance.now()) / 2;
-    if (mayBegin) await this.run(BEGIN, [facts.runId, randomUUID()]);
+    const begun = mayBegin ? await this.run(BEGIN, [facts.runId, randomUUID()]) : undefined;
     this.lastFacts = facts;
-    return { ...facts, clockOffsetUs: Number(seconds) * 1e6 + Number(micros) - middle * 1e3 };
+    const epoch = Array.isArray(begun) && typeof begun[0] === "string" ? begun[0] : null;
+    return { ...facts, epoch, clockOffsetUs: Number(seconds) * 1e6 + Number(micros) - middle * 1e3 };
   }
 
   /** Many do not let their users ask for settings: then it is not known. */

@@ -1,20 +1,12 @@
 // The store on Redis, for fleets across machines that have one already.
 
 import type { Store } from "../../src/ports/store.ts";
-import { systemSecrets } from "../common/secrets.ts";
 import { RedisStore } from "./store.ts";
-import { parseRedisUrl as parse, type RedisOptions } from "./url.ts";
-
-export type { RedisOptions } from "./url.ts";
+import type { RedisOptions } from "./url.ts";
 
 /** A connection is waited for this long, in milliseconds. */
 const CONNECT_MS = 1_000;
 const LOOK_MS = 5_000;
-
-/** Reads a Redis URL, and the secrets that it points to. Throws "store-url". */
-export function parseRedisUrl(url: string): RedisOptions {
-  return parse(url, systemSecrets);
-}
 
 /**
  * Opens the store. A daemon may start before its Redis does. `readOnly`: only look, write nothing, and make sure that there is

@@ -1,6 +1,5 @@
 // The Store over Redis: each call is one script that Redis runs whole, on a connection that never sends anything twice.
 
-import { MAX_RECORDS } from "../../src/base/bounds.ts";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
 import type {
   CallLimits,
@@ -15,14 +14,17 @@ import type {
   WatchEvent,
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { boundedValue, tooMuchToRead } from "../common/bounds.ts";
+import { newEpochBegan, openedForReading } from "../common/failures.ts";
 import { withTimeout } from "../common/with-timeout.ts";
 import { makeRedis } from "./client.ts";
 import { Connection, type ServerRun } from "./connection.ts";
 import { caveatsOf, mayFailOver, findingsOn } from "./facts.ts";
 import { commitFailure, readFailure } from "./failures.ts";
-import { COMMIT, KEYS, LOG_LENGTH, READ } from "./scripts.ts";
+import { MIN_TTL_MS } from "./limits.ts";
+import { CHANGES, COMMIT, READ } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
-import { type Entry, parseEntry, watchChanges } from "./watch.ts";
+import { parseEntry, type Past, watchChanges } from "./watch.ts";
 
 /** A fleet's view of a Redis. */
 export class RedisStore implements Store {
@@ -30,6 +32,8 @@ export class RedisStore implements Store {
   private readonly connection: Connection;
   private readonly readOnly: boolean;
   private readonly ending = new AbortController();
+  /** The epoch that callers were last told: a commit is for this one. */
+  private epoch: string | undefined;
 
   /** `readOnly`: nothing is written. */
   constructor(options: RedisOptions, readOnly: boolean) {
@@ -43,7 +47,7 @@ export class RedisStore implements Store {
     const { facts } = this.connection;
     return {
       name: "redis",
-      minTtlMs: 500,
+      minTtlMs: MIN_TTL_MS,
       tokenDurable: facts?.aof === true,
       failoverSafe: facts !== undefined && !mayFailOver(this.options, facts),
       caveats: caveatsOf(this.options, facts),
@@ -74,12 +78,19 @@ export class RedisStore implements Store {
   async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
     checkWithinBounds(txn);
     const bounded = this.bounded(limits);
+    if (this.readOnly) throw openedForReading("Redis");
     const end = performance.now() + limits.timeoutMs;
+    const known = this.epoch;
     try {
-      const { runId, clockOffsetUs } = await this.runFor(bounded);
+      const run = await this.runFor(bounded);
+      if (known !== undefined && known !== run.epoch) {
+        this.epoch = run.epoch ?? undefined;
+        throw newEpochBegan("Redis");
+      }
       const rest = { ...bounded, timeoutMs: end - performance.now() };
-      const lastMoment = Math.floor(end * 1e3 + clockOffsetUs);
-      return await withTimeout(rest, () => this.send(txn, runId, lastMoment, end));
+      const result = await withTimeout(rest, () => this.send(txn, run, end));
+      if (result.kind === "committed") this.epoch = result.epoch;
+      return result;
     } catch (error) {
       throw commitFailure(error, this.connection.trouble);
     }
@@ -131,27 +142,30 @@ export class RedisStore implements Store {
 
   /** `undefined`: the server has restarted, or another one answers, since the connection was made. */
   private async ask(prefix: string, { timeoutMs }: CallLimits): Promise<Snapshot | undefined> {
-    const { runId } = await this.connection.currentRun(!this.readOnly, timeoutMs);
-    const answer = await this.connection.run(READ, [runId, prefix]);
+    const run = await this.connection.currentRun(!this.readOnly, timeoutMs);
+    const answer = await this.connection.run(READ, [run.runId, prefix]);
     if (answer === null) {
       this.connection.forget();
       return undefined;
     }
-    const [epoch = "", revision = "", ...pairs] = texts(answer);
-    if (pairs.length > 2 * MAX_RECORDS)
-      throw new VipdError("store-corrupt", `Redis: more than ${MAX_RECORDS} records under ${prefix}`);
+    const [epoch = "", revision, ...pairs] = texts(answer);
+    if (revision === undefined) throw tooMuchToRead("Redis", prefix);
+    // Somebody else has begun it: before the next commit the server is asked anew.
+    if (run.epoch !== null && epoch !== run.epoch) this.connection.forget();
+    this.epoch = epoch;
     const records = Array.from({ length: pairs.length / 2 }, (_, i) =>
       recordOf(pairs[2 * i] ?? "", pairs[2 * i + 1] ?? ""),
     );
     return { revision: BigInt(revision), epoch, records };
   }
 
-  private async send({ guards, writes }: Txn, runId: string, lastMoment: number, end: number): Promise<CommitResult> {
+  private async send({ guards, writes }: Txn, run: ServerRun, end: number): Promise<CommitResult> {
     const entry = `"changes":${JSON.stringify(writes.map(({ key, value }) => [key, value]))}}`;
     const answer = texts(
       await this.connection.run(COMMIT, [
-        runId,
-        lastMoment,
+        run.runId,
+        run.epoch ?? "",
+        Math.floor(end * 1e3 + run.clockOffsetUs),
         entry,
         guards.length,
         ...guards.flatMap(({ key, version }) => [key, version === null ? "" : String(version)]),
@@ -162,11 +176,10 @@ export class RedisStore implements Store {
     if (verdict === "conflict") return { kind: "conflict" };
     if (verdict !== "ok") {
       this.connection.forget();
-      const why =
-        verdict === "late"
-          ? "the commit reached Redis after its time, and was not applied"
-          : "Redis restarted or failed over, and did not apply the commit";
-      throw new VipdError("store-unavailable", why);
+      if (verdict === "late")
+        throw new VipdError("store-unavailable", "the commit reached Redis after its time, and was not applied");
+      this.epoch = undefined;
+      throw newEpochBegan("Redis");
     }
     await this.replicated(end);
     return { kind: "committed", revision: BigInt(revision), epoch };
@@ -186,22 +199,13 @@ export class RedisStore implements Store {
     );
   }
 
-  private async commitsSince(since: Revision): Promise<{ entries: readonly Entry[]; epoch: string } | undefined> {
-    const { redis } = this.connection;
-    const [epoch, revision] = await redis.hmget(KEYS[1], "epoch", "revision");
-    if (
-      epoch === null ||
-      epoch === undefined ||
-      revision === null ||
-      revision === undefined ||
-      since > BigInt(revision)
-    )
-      return undefined;
-    const log = (await redis.lrange(KEYS[2], 0, LOG_LENGTH)).map(parseEntry);
-    const entries = log.filter((entry) => entry !== undefined && entry.revision > since).toReversed() as Entry[];
+  private async commitsSince(since: Revision): Promise<Past | undefined> {
+    const answer = await this.connection.run(CHANGES, [String(since)]);
+    if (answer === null) return undefined;
+    const [epoch = "", ...log] = texts(answer);
+    const entries = log.flatMap((text) => parseEntry(text) ?? []);
     const isWhole = entries.every((entry, i) => entry.revision === since + BigInt(i) + 1n && entry.epoch === epoch);
-    const reaches = BigInt(revision) <= (entries.at(-1)?.revision ?? since);
-    return isWhole && reaches ? { entries, epoch } : undefined;
+    return isWhole && entries.length === log.length ? { entries, epoch } : undefined;
   }
 }
 
@@ -210,7 +214,8 @@ function recordOf(key: string, text: string): StoredRecord {
   const version = text.slice(0, space);
   if (!/^\d{1,16}$/u.test(version))
     throw new VipdError("store-corrupt", `Redis: the record ${key} is not one that vipd wrote`, { key });
-  return { key, value: text.slice(space + 1), version: BigInt(version) };
+  const value = text.slice(space + 1);
+  return { key, value: boundedValue(Buffer.byteLength(value), () => value), version: BigInt(version) };
 }
 
 function texts(answer: unknown): readonly string[] {

@@ -1,14 +1,13 @@
 // What a `redis:` URL says: redis://, rediss:// (TLS), redis+unix:/path, redis+sentinel://h1,h2/name, redis+cluster://h1,h2.
 
 import {
-  checkKnown,
-  badUrl as bad,
-  decodeUser,
+  PASSWORD_VARIABLE,
   readCertificates,
   readPassword,
   readSecret,
   type SecretSources,
 } from "../common/secrets.ts";
+import { badUrl, checkOptions, checkUnused, decodeUser, readHost, readNumber, withLowerScheme } from "../common/url.ts";
 
 /** A server's place on the network. */
 export interface Address {
@@ -37,28 +36,43 @@ export interface RedisOptions {
   readonly minReplicas: number;
 }
 
+/** Every scheme that this reads. */
+export const REDIS_SCHEMES = [
+  "redis",
+  "rediss",
+  "redis+unix",
+  "redis+sentinel",
+  "rediss+sentinel",
+  "redis+cluster",
+  "rediss+cluster",
+] as const;
+
+const EXAMPLE = "redis://10.0.0.5:6379";
+const GROUPS = "redis+sentinel://h1,h2,h3/name or redis+cluster://h1,h2,h3";
 const PORT = 6_379;
 const SENTINEL_PORT = 26_379;
-const KNOWN = ["ca", "cert", "key", "passwordFile", "sentinelPasswordFile", "minReplicas"];
+const CERTIFICATES = ["ca", "cert", "key"];
+const KNOWN = [...CERTIFICATES, "passwordFile", "sentinelPasswordFile", "minReplicas"];
 const FORM = /^redis(s?)(?:\+(sentinel|cluster))?:\/\/(?:([^@/]*)@)?([^@/]+)(?:\/([^/]*))?$/u;
 
 /** Reads a URL. Throws "store-url"; its messages never hold a secret. */
 export function parseRedisUrl(url: string, secrets: SecretSources): RedisOptions {
-  const [address = "", query = ""] = url.split("?", 2);
-  const params = new URLSearchParams(query);
-  checkKnown(params, KNOWN);
-  const minReplicas = Number(params.get("minReplicas") ?? 0);
-  if (!Number.isInteger(minReplicas) || minReplicas < 0 || minReplicas > 100)
-    throw bad("has minReplicas not from 0 to 100");
+  const [address = "", ...queries] = withLowerScheme(url).split("?");
+  const params = new URLSearchParams(queries.join("?"));
+  checkOptions(params, KNOWN);
+  const minReplicas = readNumber(params, "minReplicas", { from: 0, to: 100, otherwise: 0 });
   const { where, user, secure } = placeOf(address, params, secrets);
-  const [name, ...rest] = decodeUser(user ?? "");
-  const inUrl = rest.length > 0 ? rest.join(":") : undefined;
-  const password = readPassword(params, inUrl, secrets);
-  const tls = secure ? tlsOf(params, secrets) : null;
+  if (where.kind !== "sentinel")
+    checkUnused(params, ["sentinelPasswordFile"], "without Sentinels", "begin the URL with redis+sentinel://");
+  if (!secure) checkUnused(params, CERTIFICATES, "without TLS", "begin the URL with rediss");
+  const [name = "", ...rest] = decodeUser(user ?? "");
+  const password = readPassword(params, rest.length > 0 ? rest.join(":") : undefined, secrets);
+  if (name !== "" && password === undefined)
+    throw badUrl(`names the user ${name} without a password`, `set passwordFile or ${PASSWORD_VARIABLE}`);
   return {
     where,
-    tls,
-    username: name === undefined || name === "" ? null : name,
+    tls: secure ? tlsOf(params, secrets) : null,
+    username: name === "" ? null : name,
     password: password ?? null,
     minReplicas,
   };
@@ -71,11 +85,20 @@ interface Place {
 }
 
 function placeOf(address: string, params: URLSearchParams, secrets: SecretSources): Place {
-  const unix = /^redis\+unix:(?:\/\/(?:([^@/]*)@)?)?(\/.+)$/u.exec(address);
-  if (unix !== null) return { where: { kind: "unix", path: unix[2] ?? "" }, user: unix[1], secure: false };
+  if (address.startsWith("redis+unix:")) {
+    const unix = /^redis\+unix:(?:\/\/(?:([^@/]*)@)?)?(\/[^/].*)$/u.exec(address);
+    if (unix === null)
+      throw badUrl("names no socket by an absolute path", "write one such as redis+unix:/run/redis/redis.sock");
+    return { where: { kind: "unix", path: unix[2] ?? "" }, user: unix[1], secure: false };
+  }
   const match = FORM.exec(address);
-  if (match === null) throw bad("is no Redis URL: write one such as redis://10.0.0.5:6379");
+  if (match === null) {
+    if (/\/\/.*\/.*@/u.test(address)) throw badUrl("has a / in its user or password", "write %2F for it");
+    throw badUrl("is no Redis URL", `write one such as ${EXAMPLE}`);
+  }
   const [, tls, kind, user, hosts = "", path = ""] = match;
+  // A slash in a password would end the host.
+  if (path.includes("@")) throw badUrl("has a / in its user or password", "write %2F for it");
   return { where: whereOf(kind, hosts, path, () => sentinelPassword(params, secrets)), user, secure: tls === "s" };
 }
 
@@ -85,24 +108,20 @@ function whereOf(
   path: string,
   password: () => string | null,
 ): RedisOptions["where"] {
-  const all = (port: number): readonly Address[] => hosts.split(",").map((text) => addressOf(text, port));
+  const all = (port: number): readonly Address[] => hosts.split(",").map((text) => readHost(text, port, EXAMPLE));
   if (kind === "sentinel") {
-    if (path === "") throw bad("names no master: write redis+sentinel://h1,h2,h3/name");
+    if (path === "") throw badUrl("names no master", "write redis+sentinel://h1,h2,h3/name");
     return { kind, sentinels: all(SENTINEL_PORT), name: path, password: password() };
   }
-  if (path !== "" && path !== "0") throw bad("names a database: vipd uses database 0");
-  return kind === "cluster" ? { kind, nodes: all(PORT) } : { kind: "host", ...addressOf(hosts, PORT) };
+  if (path !== "" && path !== "0") throw badUrl(`names the database ${path}`, "leave it out: vipd uses database 0");
+  if (kind === "cluster") return { kind, nodes: all(PORT) };
+  if (hosts.includes(",")) throw badUrl(`names several servers, ${hosts}`, `write ${GROUPS}`);
+  return { kind: "host", ...readHost(hosts, PORT, EXAMPLE) };
 }
 
 function sentinelPassword(params: URLSearchParams, secrets: SecretSources): string | null {
   const file = params.get("sentinelPasswordFile");
   return file === null ? null : new TextDecoder().decode(readSecret("sentinelPasswordFile", file, secrets)).trimEnd();
-}
-
-function addressOf(text: string, port: number): Address {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::(\d{1,5}))?$/u.exec(text.trim());
-  if (match === null) throw bad(`names no host and port where it says "${text}"`);
-  return { host: match[1] ?? match[2] ?? "", port: match[3] === undefined ? port : Number(match[3]) };
 }
 
 function tlsOf(params: URLSearchParams, secrets: SecretSources): NonNullable<RedisOptions["tls"]> {

@@ -2,8 +2,16 @@
 
 import type { Redis } from "ioredis";
 import { z } from "zod";
-import { MAX_PENDING_CHANGES } from "../../src/base/bounds.ts";
+import {
+  MAX_KEY_BYTES,
+  MAX_PENDING_CHANGES,
+  MAX_READ_BYTES,
+  MAX_TXN_WRITES,
+  MAX_VALUE_BYTES,
+} from "../../src/base/bounds.ts";
+import { parseJson } from "../../src/base/json.ts";
 import type { Change, Revision, WatchEvent } from "../../src/ports/store.ts";
+import { boundedValue, TOO_MUCH_AT_ONCE } from "../common/bounds.ts";
 import { CHANNEL } from "./scripts.ts";
 
 const entrySchema = z.object({
@@ -19,25 +27,35 @@ export interface Entry {
   readonly changes: readonly Change[];
 }
 
+/** The longest entry that vipd writes: JSON may need six characters for one. What is longer is not read. */
+const MAX_ENTRY_LENGTH = 256 + MAX_TXN_WRITES * (16 + 6 * (MAX_KEY_BYTES + MAX_VALUE_BYTES));
+
 /** Reads an entry; `undefined` when it is none. */
 export function parseEntry(text: string): Entry | undefined {
-  try {
-    const { revision, epoch, changes } = entrySchema.parse(JSON.parse(text));
-    const version = BigInt(revision);
-    return { revision: version, epoch, changes: changes.map(([key, value]) => ({ key, value, version })) };
-  } catch {
-    return undefined;
-  }
+  if (text.length > MAX_ENTRY_LENGTH) return undefined;
+  const { success, data } = entrySchema.safeParse(parseJson(text));
+  if (!success) return undefined;
+  const version = BigInt(data.revision);
+  const changes = data.changes.map(([key, value]) => ({
+    key,
+    value: value === null ? null : boundedValue(Buffer.byteLength(value), () => value),
+    version,
+  }));
+  return { revision: version, epoch: data.epoch, changes };
+}
+
+/** The commits after a revision, oldest first, and their epoch. */
+export interface Past {
+  readonly entries: readonly Entry[];
+  readonly epoch: string;
 }
 
 /** What a watch needs besides its own connection. */
 export interface WatchDeps {
   /** Only listens; the watch ends it. */
   readonly subscriber: Redis;
-  /** The commits after a revision, oldest first, and their epoch; `undefined` when not all of them are known any more. */
-  readonly catchUp: (
-    since: Revision,
-  ) => Promise<{ readonly entries: readonly Entry[]; readonly epoch: string } | undefined>;
+  /** `undefined` when not all commits after that revision are known any more. */
+  readonly catchUp: (since: Revision) => Promise<Past | undefined>;
 }
 
 /** Follows a prefix; ends after a gap, and when the signal aborts. */
@@ -96,7 +114,8 @@ class Inbox {
   readonly over: Promise<void>;
   reason = "";
   isOver = false;
-  private readonly entries: Entry[] = [];
+  private readonly waiting: { readonly entry: Entry; readonly length: number }[] = [];
+  private length = 0;
   private wake: () => void = () => {};
   private finish: () => void = () => {};
 
@@ -107,7 +126,11 @@ class Inbox {
   take(text: string): void {
     const entry = parseEntry(text);
     if (entry === undefined) this.end("something else was published among the commits");
-    else if (this.entries.push(entry) > MAX_PENDING_CHANGES) this.end("too many commits at once");
+    else {
+      this.length += text.length;
+      const count = this.waiting.push({ entry, length: text.length });
+      if (count > MAX_PENDING_CHANGES || this.length > MAX_READ_BYTES) this.end(TOO_MUCH_AT_ONCE);
+    }
     this.wake();
   }
 
@@ -122,8 +145,11 @@ class Inbox {
   async next(): Promise<Entry | undefined> {
     for (;;) {
       if (this.isOver) return undefined;
-      const entry = this.entries.shift();
-      if (entry !== undefined) return entry;
+      const next = this.waiting.shift();
+      if (next !== undefined) {
+        this.length -= next.length;
+        return next.entry;
+      }
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
   }

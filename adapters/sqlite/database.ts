@@ -14,13 +14,15 @@ import { failureOf, fileFailure } from "./failures.ts";
 
 /** "vipd" in the header of the file (PRAGMA application_id), and the format of its tables (PRAGMA user_version). */
 const APPLICATION_ID = 0x76697064n;
-const FORMAT = 1n;
+const FORMAT = 2n;
 
 const TABLES = `
   CREATE TABLE IF NOT EXISTS epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch TEXT NOT NULL, boot TEXT NOT NULL,
     file TEXT NOT NULL, revision INTEGER NOT NULL, forgotten INTEGER NOT NULL) STRICT;
-  CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS records_by_version ON records (version);
+  CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, value TEXT NOT NULL, version INTEGER NOT NULL) STRICT,
+    WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS changes (revision INTEGER NOT NULL, key TEXT NOT NULL, value TEXT,
+    PRIMARY KEY (revision, key)) STRICT, WITHOUT ROWID;
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${FORMAT};
 `;
@@ -36,7 +38,7 @@ export interface DatabaseOptions {
 export interface StorePosition {
   readonly epoch: string;
   readonly revision: Revision;
-  /** Deletions up to this revision are no longer known one by one. */
+  /** Changes up to this revision are no longer known one by one. */
   readonly forgotten: Revision;
 }
 
@@ -159,9 +161,11 @@ function checkOurs(connection: DatabaseSync, path: string): void {
       { path },
     );
   if (format !== FORMAT)
-    throw new VipdError("store-corrupt", `${path}: has format ${String(format)}; this vipd knows format ${FORMAT}`, {
-      path,
-    });
+    throw new VipdError(
+      "store-corrupt",
+      `${path}: has format ${String(format)}, and this vipd knows format ${FORMAT}; use the vipd that wrote it, or stop all daemons of the fleet, move the file away, and start them again`,
+      { path },
+    );
 }
 
 function pragma(connection: DatabaseSync, name: string): unknown {
@@ -174,6 +178,7 @@ function enterEpoch(connection: DatabaseSync, file: string): void {
   const boot = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
   const found = connection.prepare("SELECT boot, file FROM epoch").get();
   if (found?.["boot"] === boot && found["file"] === file) return;
+  connection.exec("DELETE FROM changes");
   const begin = connection.prepare(`
     INSERT INTO epoch (one, epoch, boot, file, revision, forgotten) VALUES (1, :epoch, :boot, :file, :floor, :floor)
     ON CONFLICT (one) DO UPDATE SET epoch = :epoch, boot = :boot, file = :file,

@@ -6,8 +6,6 @@ import { type DatabaseOptions, openDatabase } from "./database.ts";
 import { isBusy } from "./failures.ts";
 import { SqliteStore } from "./store.ts";
 
-export { parseSqliteUrl } from "./url.ts";
-
 /** Opening gives up after this long, in milliseconds. */
 const OPEN_MS = 2_000;
 const LOCK_PAUSE_MS = 5;
@@ -16,7 +14,7 @@ const LOCK_PAUSE_MS = 5;
 export interface SqliteOptions {
   /** Absolute path. */
   readonly path: string;
-  /** Only look: nothing is created or written. */
+  /** Nothing is created or written. */
   readonly readOnly?: boolean;
 }
 

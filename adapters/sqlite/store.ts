@@ -1,34 +1,31 @@
 // The Store over one SQLite file in WAL mode, shared by the processes of one host. Every transaction is short and
 // synchronous: it begins with the write lock or not at all, and a lock that others have is waited for outside.
 
-import { MAX_PENDING_CHANGES, MAX_RECORDS } from "../../src/base/bounds.ts";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
 import type {
   CallLimits,
-  Change,
   CommitResult,
   Revision,
   Snapshot,
   Store,
   StoreGuarantees,
-  StoredRecord,
   Txn,
   WatchEvent,
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
+import { newEpochBegan } from "../common/failures.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.ts";
 import { failureOf, isBusy } from "./failures.ts";
 import { Feed } from "./feed.ts";
+import { MIN_TTL_MS } from "./limits.ts";
+import { applyTxn, checkLanded, type FoundChanges, readChanges, readSnapshot } from "./transactions.ts";
 
 /** Between two tries for a lock that another process has, in milliseconds. */
 const LOCK_PAUSE_MS = 2;
 
-/** Deletions are remembered one by one for the sake of watches, about so many of them. */
-const REMEMBERED_DELETIONS = 1_000;
-
 const GUARANTEES: StoreGuarantees = {
   name: "sqlite",
-  minTtlMs: 500,
+  minTtlMs: MIN_TTL_MS,
   tokenDurable: true,
   failoverSafe: true,
   caveats: [
@@ -45,33 +42,36 @@ export class SqliteStore implements Store {
   private readonly ending = new AbortController();
   private readonly feed = new Feed(() => this.database);
   private database: Database | undefined;
+  /** The epoch that callers were last told: a commit is for this one. */
+  private epoch: string | undefined;
 
   constructor(database: Database, options: DatabaseOptions) {
     this.database = database;
     this.options = options;
   }
 
-  read(prefix: string, limits: CallLimits): Promise<Snapshot> {
-    return this.call(limits, (database) => {
-      database.checkInPlace();
-      return inReadTransaction(database, () => {
-        const { epoch, revision } = database.position();
-        return { revision, epoch, records: recordsUnder(database, prefix) };
-      });
-    });
+  async read(prefix: string, limits: CallLimits): Promise<Snapshot> {
+    const snapshot = await this.call(limits, (database) => readSnapshot(database, prefix));
+    this.epoch = snapshot.epoch;
+    return snapshot;
   }
 
-  commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
+  async commit(txn: Txn, limits: CallLimits): Promise<CommitResult> {
     checkWithinBounds(txn);
-    return this.call(limits, (database) => {
-      database.checkInPlace();
-      const result = applyTxn(database, txn);
-      if (result.kind === "committed") {
-        checkLanded(database);
-        this.feed.tell();
-      }
-      return result;
+    const { epoch } = this;
+    const result = await this.call(limits, (database) => {
+      const applied = applyTxn(database, txn, epoch);
+      if (applied.kind !== "committed") return applied;
+      checkLanded(database);
+      this.feed.tell();
+      return applied;
     });
+    if (result.kind === "new-epoch") {
+      this.epoch = result.epoch;
+      throw newEpochBegan(this.options.path);
+    }
+    if (result.kind === "committed") this.epoch = result.epoch;
+    return result;
   }
 
   async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
@@ -99,26 +99,13 @@ export class SqliteStore implements Store {
     return Promise.resolve();
   }
 
-  private changesAfter(
-    prefix: string,
-    since: Revision,
-  ): (WatchEvent & { kind: "gap" }) | { kind: "seen"; revision: Revision; changes: readonly Change[] } {
-    const gap = (reason: string): { kind: "gap"; reason: string } => ({ kind: "gap", reason });
+  private changesAfter(prefix: string, since: Revision): FoundChanges {
     const { database } = this;
-    if (database === undefined) return gap("the store is out of reach");
+    if (database === undefined) return { kind: "gap", reason: "the store is out of reach" };
     try {
-      database.checkInPlace();
-      return inReadTransaction(database, () => {
-        const { revision, forgotten } = database.position();
-        if (since < forgotten) return gap("the store no longer knows all deletions since then");
-        if (since > revision) return gap("the store is behind what has been seen of it");
-        const changes = since === revision ? [] : changesBetween(database, prefix, since);
-        return changes.length > MAX_PENDING_CHANGES
-          ? gap("too many changes at once")
-          : { kind: "seen", revision, changes };
-      });
+      return readChanges(database, prefix, since);
     } catch (error) {
-      return gap(messageOf(error));
+      return { kind: "gap", reason: messageOf(error) };
     }
   }
 
@@ -171,98 +158,5 @@ export class SqliteStore implements Store {
         signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
       });
     };
-  }
-}
-
-function inReadTransaction<T>(database: Database, work: () => T): T {
-  database.statement("BEGIN").run();
-  try {
-    return work();
-  } finally {
-    if (database.connection.isTransaction) database.statement("COMMIT").run();
-  }
-}
-
-/** The smallest text above all that begin with `prefix`: every key is ASCII, so the highest code point ends the range. */
-function endOf(prefix: string): string {
-  return `${prefix}\u{10ffff}`;
-}
-
-function recordsUnder(database: Database, prefix: string): readonly StoredRecord[] {
-  const sql = "SELECT key, value, version FROM records WHERE key >= ? AND key < ? AND value IS NOT NULL LIMIT ?";
-  const rows = database.statement(sql).all(prefix, endOf(prefix), MAX_RECORDS + 1);
-  if (rows.length > MAX_RECORDS)
-    throw new VipdError("store-corrupt", `${database.path}: more than ${MAX_RECORDS} records under ${prefix}`, {
-      path: database.path,
-    });
-  return rows.map((row) => ({
-    key: String(row["key"]),
-    value: String(row["value"]),
-    version: row["version"] as bigint,
-  }));
-}
-
-function changesBetween(database: Database, prefix: string, since: Revision): readonly Change[] {
-  const sql =
-    "SELECT key, value, version FROM records WHERE version > ? AND key >= ? AND key < ? ORDER BY version LIMIT ?";
-  const rows = database.statement(sql).all(since, prefix, endOf(prefix), MAX_PENDING_CHANGES + 1);
-  return rows.map((row) => {
-    const value = row["value"];
-    return { key: String(row["key"]), value: value === null ? null : String(value), version: row["version"] as bigint };
-  });
-}
-
-/** Everything up to COMMIT can be taken back; what COMMIT itself throws leaves the outcome open. */
-function applyTxn(database: Database, { guards, writes }: Txn): CommitResult {
-  database.statement("BEGIN IMMEDIATE").run();
-  let committed: CommitResult;
-  try {
-    const { epoch, revision: last } = database.position();
-    if (!guards.every(({ key, version }) => versionOf(database, key) === version)) {
-      database.statement("ROLLBACK").run();
-      return { kind: "conflict" };
-    }
-    const revision = last + 1n;
-    for (const { key, value } of writes) writeRecord(database, key, value, revision);
-    database.statement("UPDATE epoch SET revision = ?").run(revision);
-    if (revision % BigInt(REMEMBERED_DELETIONS) === 0n) forgetDeletions(database, revision);
-    committed = { kind: "committed", revision, epoch };
-  } catch (error) {
-    if (database.connection.isTransaction) database.statement("ROLLBACK").run();
-    throw error;
-  }
-  try {
-    database.statement("COMMIT").run();
-    return committed;
-  } catch (error) {
-    throw new VipdError("outcome-unknown", `${database.path}: ${messageOf(error)}`, { path: database.path }, error);
-  }
-}
-
-function versionOf(database: Database, key: string): Revision | null {
-  const row = database.statement("SELECT version FROM records WHERE key = ? AND value IS NOT NULL").get(key);
-  return row === undefined ? null : (row["version"] as bigint);
-}
-
-function writeRecord(database: Database, key: string, value: string | null, revision: Revision): void {
-  const sql =
-    value === null
-      ? "UPDATE records SET value = NULL, version = :version WHERE key = :key AND value IS NOT NULL"
-      : "INSERT INTO records (key, value, version) VALUES (:key, :value, :version) ON CONFLICT (key) DO UPDATE SET value = :value, version = :version";
-  database.statement(sql).run(value === null ? { key, version: revision } : { key, value, version: revision });
-}
-
-function forgetDeletions(database: Database, revision: Revision): void {
-  const until = revision - BigInt(REMEMBERED_DELETIONS);
-  const { changes } = database.statement("DELETE FROM records WHERE value IS NULL AND version <= ?").run(until);
-  if (changes > 0) database.statement("UPDATE epoch SET forgotten = ?").run(until);
-}
-
-/** A commit to a file that has lost its name was seen by nobody who looks there now. */
-function checkLanded(database: Database): void {
-  try {
-    database.checkInPlace();
-  } catch (error) {
-    throw new VipdError("outcome-unknown", messageOf(error), { path: database.path }, error);
   }
 }

@@ -1,16 +1,23 @@
 // The fleet's records -> what people are shown of them. Pure; a daemon adds what only it knows.
 
+import { clip } from "../base/text.ts";
 import type { Instant } from "../base/time.ts";
-import type { Mirror } from "../election/mirror.ts";
-import type { HistoryRecord, Keys } from "../election/records.ts";
-import { type Survey, survey, type SurveyedElection, type SurveyedNode } from "../election/survey.ts";
+import { type HistoryRecord, type LossRecord, parseHistory, parseLoss } from "../election/records.ts";
+import { type Survey, survey, type Surveyed, type SurveyedElection, type SurveyedNode } from "../election/survey.ts";
+import type { StoredRecord } from "../ports/store.ts";
 import type { ElectionView, HistoryView, NodeView } from "./views.ts";
+
+/** Longest text that a view carries, in UTF-16 code units. */
+export const MAX_VIEW_TEXT = 2_000;
+
+/** So many sentences of one kind are shown. */
+const MAX_WARNINGS = 20;
 
 /** How the observer knows about time. */
 export type Perspective =
   /** It has watched for a while: ages count from when it first saw a heartbeat, on its own monotonic clock. */
   | { readonly kind: "watcher" }
-  /** It has just come: ages are by the wall clocks, its own and the writers'; so life can only be likely. */
+  /** It has just come: ages are by the wall clocks, its own and the writers'; so a node can only be likely to be alive. */
   | { readonly kind: "passer-by"; readonly wallMs: number };
 
 /** The parts of a FleetView that come from the records. */
@@ -20,10 +27,10 @@ export interface FleetParts {
   readonly warnings: readonly string[];
 }
 
-/** What the records say at `now`. `ttlMs`: what a session is taken to last whose own record does not parse. */
-export function fleetParts(mirror: Mirror, keys: Keys, ttlMs: number, now: Instant, from: Perspective): FleetParts {
-  const surveyed = survey(mirror, keys, ttlMs, now);
-  const nodes = new Map(surveyed.nodes.map((node) => [node.node, nodeView(node, mirror, from)]));
+/** What the records say at `now`. */
+export function fleetParts(fleet: Surveyed, now: Instant, from: Perspective): FleetParts {
+  const surveyed = survey(fleet, now);
+  const nodes = new Map(surveyed.nodes.map((node) => [node.node, nodeView(node, from)]));
   return {
     elections: surveyed.elections.map((election) => electionView(election, nodes, from)),
     nodes: [...nodes.values()],
@@ -31,14 +38,40 @@ export function fleetParts(mirror: Mirror, keys: Keys, ttlMs: number, now: Insta
   };
 }
 
-/** Ownership changes, newest first. */
-export function historyViews(records: readonly HistoryRecord[]): readonly HistoryView[] {
-  return records
-    .toSorted((a, b) => b.seq - a.seq)
-    .map(({ wallMs, to, reason }) => ({ atWallMs: wallMs, node: to, token: null, reason }));
+/** An election's ownership changes, newest first, from the records of its history. */
+export function historyViews(records: readonly StoredRecord[]): readonly HistoryView[] {
+  const losses = new Map<number, LossRecord>();
+  const changes: (readonly [HistoryRecord, bigint])[] = [];
+  for (const { key, value, version } of records) {
+    const loss = key.endsWith("-loss") ? parseLoss(value) : undefined;
+    const change = key.endsWith("-loss") ? undefined : parseHistory(value);
+    if (loss !== undefined) losses.set(loss.seq, loss);
+    if (change !== undefined) changes.push([change, version]);
+  }
+  return changes
+    .toSorted(([, a], [, b]) => (a > b ? -1 : 1))
+    .map(([change, version]) => historyView(change, version, losses.get(change.seq - 1)));
 }
 
-function nodeView(node: SurveyedNode, mirror: Mirror, from: Perspective): NodeView {
+function historyView(change: HistoryRecord, version: bigint, loss: LossRecord | undefined): HistoryView {
+  const { wallMs, from, to, reason, lastedMs, vacantMs } = change;
+  return {
+    atWallMs: wallMs,
+    from,
+    to,
+    token: String(version),
+    reasonCode: reason.code,
+    reason: reason.text,
+    lastedMs,
+    vacantMs,
+    loss:
+      loss === undefined || loss.node !== from
+        ? null
+        : { atWallMs: loss.wallMs, reasonCode: loss.reason.code, reason: loss.reason.text },
+  };
+}
+
+function nodeView(node: SurveyedNode, from: Perspective): NodeView {
   const ageMs = from.kind === "watcher" ? node.seenAgoMs : Math.max(0, from.wallMs - node.heartbeatWallMs);
   return {
     node: node.node,
@@ -46,7 +79,7 @@ function nodeView(node: SurveyedNode, mirror: Mirror, from: Perspective): NodeVi
     lastHeartbeatAgeMs: ageMs,
     ttlMs: node.ttlMs,
     host: node.host,
-    heartbeat: mirror.sessions.get(node.node)?.version.toString() ?? null,
+    sessionVersion: String(node.version),
   };
 }
 
@@ -72,13 +105,16 @@ function electionView(
     validForMs: null,
     priority: null,
     eligible: null,
-    reason: election.reason,
+    reasonCode: election.reason.code,
+    reason: election.reason.text,
+    elector: null,
+    objections: [],
     conflict: null,
-    candidates: election.candidates.map(({ node, priority, eligible, alive: shows, reason }) => ({
+    candidates: election.candidates.map(({ node, priority, eligible, alive: isAlive, reason }) => ({
       node,
       priority,
       eligible,
-      alive: shows && (nodes.get(node)?.alive ?? false),
+      alive: isAlive && (nodes.get(node)?.alive ?? false),
       reason: eligible ? null : reason,
     })),
     history: [],
@@ -91,22 +127,22 @@ function alive(holder: NodeView | undefined, from: Perspective): boolean | null 
   return from.kind === "watcher" && holder !== undefined ? false : null;
 }
 
-function warningsOf(surveyed: Survey): readonly string[] {
-  const unreadable = surveyed.unreadable.map(
-    (key) => `the record ${key} in the store does not parse: it is left alone`,
-  );
-  return [...unreadable, ...surveyed.elections.flatMap(differences)];
+function warningsOf({ unreadable, elections, collisions }: Survey): readonly string[] {
+  const broken = unreadable
+    .slice(0, MAX_WARNINGS)
+    .map((key) => `the record ${clip(key, 200)} in the store cannot be read: it is left alone`);
+  const differing = elections.flatMap(differences).slice(0, MAX_WARNINGS);
+  return [...broken, ...collisions, ...differing].map((text) => clip(text, MAX_VIEW_TEXT));
 }
 
 /** Nodes that would bind different addresses for one VIP have different files. */
-function differences(election: SurveyedElection): readonly string[] {
-  const [first, ...others] = election.candidates;
+function differences({ name, candidates }: SurveyedElection): readonly string[] {
+  const [first, ...others] = candidates;
   if (first === undefined) return [];
   const set = (addresses: readonly string[]): string => addresses.toSorted().join(", ");
   return others
     .filter((other) => set(other.addresses) !== set(first.addresses))
     .map(
-      (other) =>
-        `${election.name}: ${first.node} would bind ${set(first.addresses)}, but ${other.node} ${set(other.addresses)}`,
+      (other) => `${name}: ${first.node} would bind ${set(first.addresses)}, but ${other.node} ${set(other.addresses)}`,
     );
 }

@@ -23,7 +23,8 @@ export const ROUTES = {
   stepDown: "/v1/step-down",
 } as const;
 
-const words = z.string().max(4096);
+/** Longer than any text that a daemon composes (MAX_VIEW_TEXT). */
+const words = z.string().max(16_384);
 const token = z.string().regex(/^\d{1,40}$/u);
 const ms = z.number();
 
@@ -48,7 +49,25 @@ const candidateView = z.object({
   reason: words.nullable(),
 });
 
-const historyView = z.object({ atWallMs: ms, node: words.nullable(), token: token.nullable(), reason: words });
+const historyView = z.object({
+  atWallMs: ms,
+  from: words.nullable(),
+  to: words.nullable(),
+  token,
+  reasonCode: words,
+  reason: words,
+  lastedMs: ms.nullable(),
+  vacantMs: ms.nullable(),
+  loss: z.object({ atWallMs: ms, reasonCode: words, reason: words }).nullable(),
+});
+
+const objectionView = z.object({
+  source: words,
+  reasonCode: words,
+  reason: words,
+  sinceMs: ms,
+  forMs: ms.nullable(),
+});
 
 const electionView = z.object({
   name: words,
@@ -64,7 +83,10 @@ const electionView = z.object({
   validForMs: ms.nullable(),
   priority: z.number().nullable(),
   eligible: z.boolean().nullable(),
+  reasonCode: words,
   reason: words,
+  elector: words.nullable(),
+  objections: z.array(objectionView),
   conflict: words.nullable(),
   candidates: z.array(candidateView),
   history: z.array(historyView),
@@ -76,7 +98,7 @@ const nodeView = z.object({
   lastHeartbeatAgeMs: ms.nullable(),
   ttlMs: ms.nullable(),
   host: words,
-  heartbeat: token.nullable(),
+  sessionVersion: token.nullable(),
 });
 
 /** GET /v1/status, and each line of GET /v1/watch. */
@@ -92,6 +114,7 @@ export const statusSchema: z.ZodType<StatusView> = z.object({
   elections: z.array(electionView),
   nodes: z.array(nodeView),
   warnings: z.array(words),
+  wakeups: z.array(z.object({ name: words, inMs: ms })),
 });
 
 /** GET /v1/elections/<name>. */

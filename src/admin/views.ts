@@ -30,14 +30,35 @@ export interface CandidateView {
   readonly reason: string | null;
 }
 
-/** A ownership change. */
+/** An ownership change. */
 export interface HistoryView {
   readonly atWallMs: number;
+  /** Who held it until then; `null`: nobody. */
+  readonly from: string | null;
   /** Who held it from then on; `null`: nobody. */
-  readonly node: string | null;
-  /** Fencing token in decimal; `null` where it is not recorded. */
-  readonly token: string | null;
+  readonly to: string | null;
+  /** Fencing token from then on, in decimal. */
+  readonly token: string;
+  /** A stable code, and a text for people. */
+  readonly reasonCode: string;
   readonly reason: string;
+  /** How long it had been held, or free, until then, by wall clocks; `null`: not known. */
+  readonly lastedMs: number | null;
+  /** How long nobody held it until then; `null`: not known. */
+  readonly vacantMs: number | null;
+  /** What the former holder itself said of its loss, when it lost it unwillingly; `null`: nothing. */
+  readonly loss: { readonly atWallMs: number; readonly reasonCode: string; readonly reason: string } | null;
+}
+
+/** An objection of this node to holding a VIP itself. */
+export interface ObjectionView {
+  /** Who objects: `link`, `hold-backoff`, `check`, `maintenance`, `startup`, `address`. */
+  readonly source: string;
+  readonly reasonCode: string;
+  readonly reason: string;
+  /** For how long it has lasted, and still lasts at most; `null`: until its source says otherwise. */
+  readonly sinceMs: number;
+  readonly forMs: number | null;
 }
 
 /** What the observing node does in an election; keepalived's words for the first two are MASTER and BACKUP. */
@@ -68,9 +89,14 @@ export interface ElectionView {
   /** The observing node's effective priority and eligibility; `null` when it is no candidate. */
   readonly priority: number | null;
   readonly eligible: boolean | null;
-  /** Why it stands as it does. */
+  /** Why it is held, or free: a stable code, and a text for people. */
+  readonly reasonCode: string;
   readonly reason: string;
-  /** Hardware address of a foreign station that answers for the VIP. */
+  /** Who decides: `lease`, `vrrp`, or both; `null`: the observer cannot tell. */
+  readonly elector: string | null;
+  /** Why the observing node does not hold it, by the node's own sources. */
+  readonly objections: readonly ObjectionView[];
+  /** Hardware addresses of foreign stations that answer for the VIP. */
   readonly conflict: string | null;
   readonly candidates: readonly CandidateView[];
   /** The last ownership changes, newest first; empty in the view of the whole fleet. */
@@ -85,7 +111,7 @@ export interface NodeView {
   readonly ttlMs: number | null;
   readonly host: string;
   /** Version of its session's record: another one means another heartbeat. `null`: not known. */
-  readonly heartbeat: string | null;
+  readonly sessionVersion: string | null;
 }
 
 /** The fleet, from wherever it is seen. */
@@ -120,6 +146,8 @@ export interface StatusView extends FleetView {
   readonly session: SessionView;
   readonly fence: FenceView;
   readonly ttlMs: number;
+  /** Who wants to be woken and when: shown while the daemon logs at level debug. */
+  readonly wakeups: readonly { readonly name: string; readonly inMs: number }[];
 }
 
 /** Asks the daemon to hand an election over. */

@@ -1,32 +1,41 @@
 // Every bound of the program in one place, each with its unit in its name.
 
-/** Most guards plus writes in one commit; etcd takes 128 operations by default. */
-export const MAX_TXN_OPERATIONS = 120;
+/** Most guards, and most writes, in one commit; etcd takes 128 of each by default (--max-txn-ops). */
+export const MAX_TXN_GUARDS = 120;
+export const MAX_TXN_WRITES = 120;
 
-/** Longest key and value that a record may have, in bytes. */
+/** Longest key that a record may have, in bytes. */
 export const MAX_KEY_BYTES = 512;
-export const MAX_VALUE_BYTES = 64 * 1024;
 
-/** Most records that one read may bring. */
+/** Longest value that a record may have, in bytes: a longer one is unreadable, and is never parsed. */
+export const MAX_VALUE_BYTES = 16 * 1024;
+
+/** Most records that one read may bring, and most bytes of their keys and values together. */
 export const MAX_RECORDS = 100_000;
+export const MAX_READ_BYTES = 64 * 1024 * 1024;
+
+/** Most nodes, elections, and candidates of one election that a node keeps track of: more are ignored, with a warning. */
+export const MAX_NODES = 4_096;
+export const MAX_ELECTIONS = 20_000;
+export const MAX_CANDIDATES = 256;
 
 /** How many ownership changes an election remembers. */
-export const HISTORY_LENGTH = 16;
+export const HISTORY_LENGTH = 128;
 
 /** Shortest and longest lease that a configuration may ask for, in milliseconds. */
 export const MIN_TTL_MS = 200;
 export const MAX_TTL_MS = 600_000;
 
 /** Most VIPs of one node, and most addresses of one VIP. */
-export const MAX_VIPS = 4_096;
+export const MAX_VIPS = 8_192;
 export const MAX_ADDRESSES_PER_VIP = 32;
 
 /** Most changes that wait in one watch before it becomes a gap. */
-export const MAX_PENDING_CHANGES = 10_000;
+export const MAX_PENDING_CHANGES = 20_000;
 
 /** Largest admin request and answer, in bytes. */
 export const MAX_ADMIN_REQUEST_BYTES = 64 * 1024;
-export const MAX_ADMIN_ANSWER_BYTES = 16 * 1024 * 1024;
+export const MAX_ADMIN_ANSWER_BYTES = 32 * 1024 * 1024;
 
 /** Most admin connections at a time. */
 export const MAX_ADMIN_CONNECTIONS = 64;

@@ -1,26 +1,29 @@
 // The daemon's program: puts the parts together, and stands between them and the operating system's signals.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
+import { assert } from "../base/assert.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { errorLines, loadConfig } from "../cli/config-file.ts";
 import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
 import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
 import { describeDifference } from "../config/difference.ts";
 import type { Config } from "../config/types.ts";
-import { KNOWN_STORES, openStore } from "../library/stores.ts";
+import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
+import { LeaseElector } from "../node/lease-elector.ts";
 import { openIdentity } from "../node/identity.ts";
 import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
-import { systemEntropy, systemTimers } from "../runtime/timers.ts";
+import { storeCalls } from "../runtime/store-calls.ts";
+import { systemEntropy } from "../runtime/timers.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
@@ -43,7 +46,7 @@ const deps: VipdDeps = {
   out: { write: (text) => void process.stdout.write(text), isTerminal: process.stdout.isTTY },
   err: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
   hostName: hostname(),
-  stores: KNOWN_STORES,
+  stores: STORE_ADAPTERS,
   readFile: (path) => readFile(path, "utf8"),
 };
 
@@ -67,12 +70,20 @@ export async function main(): Promise<void> {
 async function start(config: Config): Promise<Running> {
   const log = await createLogger({ level: config.log.level, format: config.log.format, node: config.node });
   failLoudly(log);
-  const identity = openIdentity(config, { entropy: systemEntropy, lockFile, bootId: bootId() });
+  const identity = openIdentity(config, {
+    entropy: systemEntropy,
+    lockFile,
+    bootId: bootId(),
+    networkNamespace: networkNamespace(),
+    uid: process.getuid?.() ?? 0,
+    onTrouble: (message) => log.warn({}, message),
+  });
   const host = createLinuxHost({ fence: config.fence });
   checkInterfaces(config, host);
   const store = await openStore(config.store);
-  const daemon = makeDaemon(config, { host, store, log, identity });
-  const admin = await openAdmin(config, daemon, { host, store });
+  const parts = makeDaemon(config, { host, store, log, identity });
+  const { daemon, elector } = parts;
+  const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
   daemon.start();
   const { kind, flushProof, caveats } = host.fence.info;
@@ -87,44 +98,71 @@ async function start(config: Config): Promise<Running> {
     },
     "vipd runs",
   );
-  for (const caveat of caveats) log.debug({}, `the fence: ${caveat}`);
+  for (const caveat of caveats) log.debug({}, `fence: ${caveat}`);
   logStoreFindings(
     store,
     log,
-    () => ownSession(daemon.election) !== undefined,
+    () => ownSession(elector.state) !== undefined,
     (listener) => daemon.onChange(listener),
   );
   manager.ready(
-    () => summary(daemon),
+    () => summary(daemon, elector),
     (listener) => daemon.onChange(listener),
   );
   return { config, daemon, admin, store, host, log, manager };
 }
 
+/** A daemon and its elector. */
+interface Parts {
+  readonly daemon: Daemon;
+  readonly elector: LeaseElector;
+}
+
 function makeDaemon(
   config: Config,
   parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper },
-): Daemon {
+): Parts {
   const { host, store, log, identity } = parts;
-  const { addresses, fence, packets } = host;
-  return new Daemon(config, {
-    store,
-    timers: systemTimers(host.clock),
-    entropy: systemEntropy,
+  const { addresses, fence, packets, timers } = host;
+  const self = {
+    node: config.node,
+    fleet: config.fleet,
+    host: deps.hostName,
+    processId: systemEntropy.uniqueId(),
+    ttlMs: config.ttlMs,
+    knownTtlMs: identity.knownTtlMs,
+  };
+  let elector: LeaseElector | undefined;
+  const daemon = new Daemon(config, {
+    timers,
     identity,
     addresses,
     fence,
+    firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
     packets,
     monitor: (onEvent) => host.monitor(onEvent),
     log,
-    hostName: deps.hostName,
+    makeElector: (electorHost) => {
+      const { incarnation, adopt } = identity;
+      const calls = storeCalls(store, timers);
+      const electorDeps = {
+        calls,
+        timers,
+        renewIncarnation: () => identity.renew(),
+        rememberTtl: (ttlMs: number) => identity.rememberTtl(ttlMs),
+      };
+      elector = new LeaseElector({ self, incarnation, adopt }, electorDeps, electorHost);
+      return elector;
+    },
   });
+  assert(elector !== undefined, "a daemon makes its elector");
+  return { daemon, elector };
 }
 
 function openAdmin(
   config: Config,
-  daemon: Daemon,
-  { host, store }: { host: LinuxHost; store: Store },
+  { daemon, elector }: Parts,
+  { host, store, log }: { host: LinuxHost; store: Store; log: AdjustableLogger },
 ): Promise<AdminServer> {
   const { version } = deps;
   const parts = (): StatusParts => ({
@@ -132,9 +170,11 @@ function openAdmin(
     storeUrl: config.store,
     store,
     fence: host.fence.info,
-    election: daemon.election,
+    election: elector.state,
     holdings: daemon.holdings,
+    eligibility: daemon.eligibility,
     now: host.clock.now(),
+    debug: log.isDebug(),
   });
   return startAdminServer(
     config.admin,
@@ -178,7 +218,7 @@ function followSignals(running: Running, configFile: string): void {
 
 async function shutDown({ daemon, admin, store, host, log, manager }: Running): Promise<void> {
   manager.stopping();
-  await daemon.stop();
+  await new Promise<void>((resolve) => daemon.stop(resolve));
   log.info({}, "stopped");
   await Promise.all([admin.close(), store.close()]);
   host.close();
@@ -210,12 +250,15 @@ async function reload(running: Running, configFile: string): Promise<void> {
 }
 
 /** What systemctl status shows in one line. */
-function summary(daemon: Daemon): string {
-  const { candidacies, tenures } = daemon.election;
-  const held = [...tenures].filter(([, tenure]) => tenure.phase === "on").map(([name]) => name);
-  return held.length === 0
-    ? `holds none of ${candidacies.size}`
-    : `holds ${held.length} of ${candidacies.size}: ${held.slice(0, 8).join(", ")}`;
+function summary(daemon: Daemon, { state }: LeaseElector): string {
+  const all = daemon.running.vips.length;
+  if (state.holding === 0) return `holds none of ${all} VIPs`;
+  const names: string[] = [];
+  for (const [name, { phase }] of state.tenures) {
+    if (phase === "on") names.push(name);
+    if (names.length === 8) break;
+  }
+  return `holds ${state.holding} of ${all} VIPs: ${names.join(", ")}${state.holding > names.length ? ", ..." : ""}`;
 }
 
 /** A bug ends the process: the kernel closes the fence when the lease ends, and a restart before that takes the lease up. */
@@ -225,6 +268,12 @@ function failLoudly(log: AdjustableLogger): void {
     process.exit(EXIT.software);
   };
   process.on("uncaughtException", die).on("unhandledRejection", die);
+}
+
+/** The inode of a network namespace names it for as long as anything is in it. */
+function networkNamespace(): string {
+  const { dev, ino } = statSync("/proc/self/ns/net", { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 function bootId(): string {

@@ -4,7 +4,9 @@
 // once (the tiers below stay). This must be said before the rest is loaded.
 
 import { setFlagsFromString } from "node:v8";
+import { refuseOldNode } from "./node-version.ts";
 
+refuseOldNode("vipd");
 for (const flag of ["--max-semi-space-size=1", "--semi-space-growth-factor=1", "--no-opt"]) setFlagsFromString(flag);
 
 const { main } = await import("./daemon.ts");

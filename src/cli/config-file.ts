@@ -1,7 +1,7 @@
 // A configuration file, from its path to a Config or to words for its user.
 
 import { messageOf, VipdError } from "../base/errors.ts";
-import type { KnownStores } from "../config/cross-checks.ts";
+import type { KnownStore } from "../config/cross-checks.ts";
 import { formatIssue } from "../config/issue.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
@@ -13,8 +13,8 @@ export const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
 export interface ConfigFileDeps {
   readFile(path: string): Promise<string>;
   readonly hostName: string;
-  /** Scheme -> shortest lease of the stores that this build knows. */
-  readonly stores: KnownStores;
+  /** The stores of this build. */
+  readonly stores: readonly KnownStore[];
 }
 
 /** Reads a configuration. Throws VipdError "config"; `context.issues` has a line for each mistake. */

@@ -3,7 +3,7 @@
 import type { AdminClient } from "../admin/client.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import type { VipAddress } from "../base/vip.ts";
-import type { KnownStores } from "../config/cross-checks.ts";
+import type { KnownStore } from "../config/cross-checks.ts";
 import type { FenceChoice } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { StoreFinding } from "../ports/store.ts";
@@ -73,8 +73,8 @@ export interface VipctlDeps {
   readonly timers: Timers;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
-  /** Scheme -> shortest lease of the stores that this build knows. */
-  readonly stores: KnownStores;
+  /** The stores of this build. */
+  readonly stores: readonly KnownStore[];
   readFile(path: string): Promise<string>;
   /** Loads and makes the client; it connects only when asked. */
   adminClient(socket: string): Promise<AdminClient>;

@@ -4,9 +4,9 @@ import { fleetParts, historyViews } from "../admin/fleet-view.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
-import { redactUrl } from "../config/store-url.ts";
-import { emptyMirror, withSnapshot } from "../election/mirror.ts";
-import { Keys, parseHistory } from "../election/records.ts";
+import { redactUrl } from "../base/store-url.ts";
+import { Keys } from "../election/keys.ts";
+import { Mirror } from "../election/mirror.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Revision, Snapshot, Store } from "../ports/store.ts";
 import type { StoreReader } from "./deps.ts";
@@ -51,8 +51,10 @@ export function storeFleet(store: Store, options: StoreFleetOptions, timers: Tim
 
 function viewOf(snapshot: Snapshot, keys: Keys, store: Store, options: StoreFleetOptions, timers: Timers): FleetView {
   const now = timers.now();
-  const mirror = withSnapshot(emptyMirror(now), keys, snapshot, now);
-  const parts = fleetParts(mirror, keys, ASSUMED_TTL_MS, now, { kind: "passer-by", wallMs: timers.wallMs() });
+  const mirror = new Mirror(keys, now);
+  mirror.applySnapshot(snapshot, "all", now);
+  const fleet = { mirror, keys, ttlMs: ASSUMED_TTL_MS };
+  const parts = fleetParts(fleet, now, { kind: "passer-by", wallMs: timers.wallMs() });
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
   const guarantees = { name, minTtlMs, tokenDurable, failoverSafe, caveats };
   return {
@@ -69,7 +71,7 @@ async function readHistory(
   signal: AbortSignal,
 ): Promise<readonly HistoryView[]> {
   const snapshot = await readAll(store, keys.historyOf(election), signal);
-  return historyViews(snapshot.records.flatMap((record) => parseHistory(record.value) ?? []));
+  return historyViews(snapshot.records);
 }
 
 /** To the reader, a store that does not answer in time is one that is not there. */

@@ -6,10 +6,12 @@ import { address, interfaceName, type WrittenAddress } from "./address.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { sizeMistakes, valueAt } from "./mistakes.ts";
-import { storeScheme } from "./store-url.ts";
+import { isVipdError } from "../base/errors.ts";
+import { storeScheme } from "../base/store-url.ts";
+import type { StoreAdapter } from "../ports/store-adapter.ts";
 
-/** The stores that this build knows: scheme -> shortest lease in milliseconds. */
-export type KnownStores = Readonly<Record<string, number>>;
+/** What is to be known of the stores of this build. */
+export type KnownStore = Pick<StoreAdapter, "name" | "schemes" | "example" | "minTtlMs" | "check">;
 
 /** An address that reads well, and where it stands. */
 interface Found {
@@ -20,7 +22,7 @@ interface Found {
 }
 
 /** All mistakes between values of the file. */
-export function crossMistakes(data: unknown, stores: KnownStores): readonly Mistake[] {
+export function crossMistakes(data: unknown, stores: readonly KnownStore[]): readonly Mistake[] {
   const vips = valueAt(data, ["vips"]);
   const found = findAddresses(vips);
   return [
@@ -32,31 +34,43 @@ export function crossMistakes(data: unknown, stores: KnownStores): readonly Mist
   ];
 }
 
-function storeMistakes(store: unknown, ttl: unknown, stores: KnownStores): readonly Mistake[] {
+function storeMistakes(store: unknown, ttl: unknown, stores: readonly KnownStore[]): readonly Mistake[] {
   const scheme = typeof store === "string" ? storeScheme(store) : undefined;
   if (scheme === undefined || typeof store !== "string") return [];
-  if (!Object.hasOwn(stores, scheme)) {
-    const known = Object.keys(stores)
-      .map((name) => `${name}:`)
-      .join(", ");
-    return [{ path: ["store"], problem: `names no known store (${scheme}:)`, fix: `use one of ${known}` }];
+  const known = stores.find(({ schemes }) => schemes.includes(scheme));
+  if (known === undefined) {
+    const all = stores.flatMap(({ schemes }) => schemes).map((name) => `${name}:`);
+    return [{ path: ["store"], problem: `names no known store (${scheme}:)`, fix: `use one of ${all.join(", ")}` }];
   }
-  if (scheme === "sqlite" && !store.slice("sqlite:".length).startsWith("/"))
+  return [...urlMistakes(store, known), ...ttlMistakes(ttl, known)];
+}
+
+/** What the store would refuse at the start. */
+function urlMistakes(store: string, { check, example }: KnownStore): readonly Mistake[] {
+  try {
+    check(store);
+    return [];
+  } catch (error) {
+    if (!isVipdError(error, "store-url")) throw error;
+    const { problem, fix } = error.context;
     return [
       {
         path: ["store"],
-        problem: "is not an absolute path",
-        fix: "write it from '/', such as sqlite:/var/lib/vipd/fleet.db",
+        problem: typeof problem === "string" ? problem : error.message,
+        fix: typeof fix === "string" ? fix : `write one such as ${example}`,
       },
     ];
-  const floorMs = stores[scheme] ?? 0;
+  }
+}
+
+function ttlMistakes(ttl: unknown, { name, minTtlMs }: KnownStore): readonly Mistake[] {
   const ttlMs = typeof ttl === "string" ? parseDuration(ttl) : undefined;
-  if (ttlMs === undefined || ttlMs < MIN_TTL_MS || ttlMs >= floorMs) return [];
-  const shortest = formatDuration(floorMs);
+  if (ttlMs === undefined || ttlMs < MIN_TTL_MS || ttlMs >= minTtlMs) return [];
+  const shortest = formatDuration(minTtlMs);
   return [
     {
       path: ["ttl"],
-      problem: `is shorter than a ${scheme} store can keep (${shortest})`,
+      problem: `is shorter than a store on ${name} can keep (${shortest})`,
       fix: `use ${shortest} or more`,
     },
   ];

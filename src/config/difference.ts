@@ -1,6 +1,6 @@
 // What changes between two configurations, and whether a running daemon can take it on.
 
-import { redactUrl } from "./store-url.ts";
+import { redactUrl } from "../base/store-url.ts";
 import type { Config, LogLevel, VipConfig } from "./types.ts";
 
 /** The parts of a VIP that can change. */

@@ -3,20 +3,20 @@
 import { isName, NAME_RULE } from "../base/names.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { WrittenAddress } from "./address.ts";
-import { crossMistakes, type KnownStores } from "./cross-checks.ts";
+import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { type ConfigIssue, formatPath, type Mistake, showValue } from "./issue.ts";
 import { mistakesOf, valueAt } from "./mistakes.ts";
 import { type FileData, fileSchema, type FileVip } from "./schema.ts";
 import { readSource, type Source } from "./source.ts";
-import { redactUrl } from "./store-url.ts";
+import { redactUrl } from "../base/store-url.ts";
 import type { Config, VipConfig } from "./types.ts";
 
 /** What the file does not say. */
 export interface ConfigContext {
   /** The node's name where the file gives none. */
   readonly hostName: string;
-  /** Scheme -> shortest lease in milliseconds, from the stores' guarantees. */
-  readonly stores: KnownStores;
+  /** The stores of this build. */
+  readonly stores: readonly KnownStore[];
 }
 
 /** A configuration, or its mistakes in the order of the file. */

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
-import { storeScheme } from "./store-url.ts";
+import { storeScheme } from "../base/store-url.ts";
 
 const HOUR_MS = 3_600_000;
 

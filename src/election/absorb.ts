@@ -1,33 +1,37 @@
 // Takes an event into the state: what is now known, not yet what to do about it.
 
-import { elapsedMs, later } from "../base/time.ts";
-import type { Change, Snapshot } from "../ports/store.ts";
 import { assert, unreachable } from "../base/assert.ts";
-import { withChanges, withSnapshot } from "./mirror.ts";
-import { successor } from "./ranking.ts";
-import { credited, lost, noticeLoss, ownSession, settle } from "./session.ts";
-import { ownToken } from "./tenure.ts";
-import { type Attempt, type Candidacy, type Effect, type Event, type Moment, type State, withEntry } from "./state.ts";
+import { later } from "../base/time.ts";
+import { countDuplicateNode } from "./conditions.ts";
+import { handoverTarget } from "./ranking.ts";
+import { adoptSession, credit, keepInDoubt, loseSession, noticeLoss, ownSession, settle } from "./session.ts";
+import { ownToken } from "./questions.ts";
+import type { Attempt, Effect, Event, Moment, State } from "./state.ts";
 
 /** More attempts of unknown outcome than this, and the session counts as lost. */
 const MAX_IN_DOUBT = 32;
 
-type Absorbed = readonly [State, readonly Effect[]];
+/** From so many conflicts in a row on, everything is read before the next try. */
+const READ_ALL_CONFLICTS = 2;
 
-/** The state after `event`, with effects that do not depend on a plan. */
-export function absorb(state: State, event: Event, at: Moment): Absorbed {
+/** Takes in `event`; the result: effects that do not depend on what is decided afterwards. */
+export function absorb(state: State, event: Event, at: Moment): readonly Effect[] {
   switch (event.type) {
     case "tick":
-      return [state, []];
+      return [];
     case "read":
-      return onSnapshot(state, event.snapshot, at);
+      return onSnapshot(state, event, at);
     case "read-failed":
-      return [withStoreError({ ...state, reading: false, readWanted: true }, event.message, at), []];
+      state.readWanted ??= state.reading;
+      state.reading = null;
+      state.readBackoffUntil = later(at.now, state.timings.retryEveryMs);
+      storeFailed(state, event.message, at);
+      return [];
     case "changes":
-      if (!state.synced) return [state, []];
-      return onChanges(state, event.changes, at);
+      return onChanges(state, event, at);
     case "gap":
-      return [{ ...state, readWanted: true }, []];
+      state.readWanted = "all";
+      return [];
     case "committed":
     case "conflict":
     case "refused":
@@ -35,114 +39,164 @@ export function absorb(state: State, event: Event, at: Moment): Absorbed {
       return onCommitSettled(state, event, at);
     case "incarnation":
       assert(state.identity.kind === "spent", "an incarnation is made only when the last is spent");
-      return [{ ...state, identity: { kind: "ready", incarnation: event.incarnation, joined: false } }, []];
-    case "candidacy":
-      return [withCandidacy(state, event.election, event.candidacy), []];
-    case "let-go":
-      return [{ ...state, tenures: withEntry(state.tenures, event.election, undefined) }, []];
-    case "unfit":
-      return [unfit(state, event, at), []];
+      state.identity = { kind: "ready", incarnation: event.incarnation, joined: false };
+      state.mirror.touched.everything = true;
+      return [];
+    case "candidacies":
+      return onCandidacies(state, event);
+    case "released":
+      for (const election of event.elections) {
+        state.tenures.delete(election);
+        state.dirty.add(election);
+      }
+      return [];
     case "step-down":
-      return stepDown(state, event.election, event.to, at);
+      return onStepDown(state, event, at);
+    case "abandon":
+      return state.identity.kind === "spent" ? [] : loseSession(state, event.reason.text, at);
     case "stop":
-      return [{ ...state, stopping: true }, []];
+      state.stopping = true;
+      state.mirror.touched.everything = true;
+      return [];
     default:
       return unreachable(event);
   }
 }
+
+type Read = Extract<Event, { type: "read" }>;
 
 /** A read shows the store's epoch too: what was unknown is settled by it. */
-function onSnapshot(state: State, snapshot: Snapshot, at: Moment): Absorbed {
-  const fresh = snapshot.epoch !== state.mirror.epoch;
-  const read: State = {
-    ...state,
-    reading: false,
-    readWanted: false,
-    lastReadAt: at.now,
-    storeError: null,
-    synced: true,
-    confirmedRevision:
-      fresh || snapshot.revision > state.confirmedRevision ? snapshot.revision : state.confirmedRevision,
-    mirror: withSnapshot(state.mirror, state.keys, snapshot, at.now),
-  };
-  return synced(settle(state.synced ? read : withAdopted(read), at), state);
-}
-
-/** A watch does not say of which epoch its news are: nothing is settled, or gained, on its word alone. */
-function onChanges(state: State, changes: readonly Change[], at: Moment): Absorbed {
-  const next: State = { ...state, mirror: withChanges(state.mirror, state.keys, changes, at.now) };
-  const named = [...state.candidacies.keys()].some(
-    (election) => (ownToken(next, election) ?? -1n) > state.confirmedRevision,
-  );
-  return synced(named ? { ...next, readWanted: true } : next, state);
-}
-
-/** After any news of the records: see whether the session still stands. */
-function synced(state: State, before: State): Absorbed {
-  const [next, effects] = noticeLoss(state);
-  return [countDuplicateNode(next, before), effects];
-}
-
-/** What the store says that this claim holds before this process has done anything, an earlier process held. */
-function withAdopted(state: State): State {
-  const adopted = [...state.mirror.elections.keys()].filter((election) => ownToken(state, election) !== undefined);
-  return { ...state, adopted: new Set(adopted) };
-}
-
-/** A foreign session under this node's name that heartbeats is another daemon with the same id. */
-function countDuplicateNode(state: State, before: State): State {
-  const now = state.mirror.sessions.get(state.self.node);
-  const then = before.mirror.sessions.get(state.self.node);
-  if (ownSession(state) !== undefined || now?.value == null)
-    return state.duplicateNodeHeartbeats === 0 ? state : { ...state, duplicateNodeHeartbeats: 0 };
-  const heartbeat =
-    then?.value != null && then.version !== now.version && then.value.incarnation === now.value.incarnation;
-  return heartbeat ? { ...state, duplicateNodeHeartbeats: state.duplicateNodeHeartbeats + 1 } : state;
-}
-
-type Answer = Extract<Event, { attempt: number }>;
-
-function onCommitSettled(state: State, event: Answer, at: Moment): Absorbed {
-  const attempt = state.inFlight;
-  assert(attempt !== null && attempt.number === event.attempt, "an answer belongs to the attempt in flight");
-  const landed: State = { ...state, inFlight: null };
-  switch (event.type) {
-    case "committed":
-      return committed(landed, attempt, event, at);
-    case "conflict":
-      return conflicted(landed, attempt, at);
-    case "refused":
-      return [withStoreError(landed, event.message, at), []];
-    case "unknown":
-      return onCommitUnknown(landed, attempt, event.message, at);
-    default:
-      return unreachable(event);
+function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readonly Effect[] {
+  const { mirror } = state;
+  state.reading = null;
+  state.lastReadAt = at.now;
+  storeAnswered(state);
+  const anotherEpoch = snapshot.epoch !== mirror.epoch;
+  if (anotherEpoch && scope !== "all") {
+    // Only a read of everything tells what another epoch holds; until then what is known is not to be relied on.
+    mirror.distrust();
+    state.readWanted = "all";
+    state.readBeforeCommit = true;
+    return [];
   }
-}
-
-function committed(state: State, attempt: Attempt, event: Extract<Event, { type: "committed" }>, at: Moment): Absorbed {
-  const settled: State = { ...state, inDoubtAttempts: [], conflicts: 0, storeError: null };
-  if (attempt.endsSession)
-    return [{ ...credited(settled, attempt, event.revision, at), stopped: true }, [{ type: "stopped" }]];
-  if (event.epoch !== state.mirror.epoch) return [withEpochLost(state, attempt), []];
-  return [{ ...credited(settled, attempt, event.revision, at), confirmedRevision: event.revision }, []];
+  const isNews = mirror.applySnapshot(snapshot, scope, at.now);
+  if (state.readWanted === scope || scope === "all") state.readWanted = null;
+  if (scope === "all") state.lastFullReadAt = at.now;
+  if (anotherEpoch || snapshot.revision > state.confirmedRevision) state.confirmedRevision = snapshot.revision;
+  state.readBeforeCommit = false;
+  const effects = noticeLag(state, scope, isNews);
+  if (!state.synced) adopt(state);
+  state.synced = true;
+  settle(state, at);
+  return [...effects, ...reviewSession(state, at)];
 }
 
 /**
- * The store began a new epoch: what was known of others counts no more, until it is read anew. Nor does the heartbeat:
- * in that epoch the elections may be another's, who waits out the leases of the old one only.
+ * A watch that falls silent does not say so. It is suspected when a read shows what it has not brought: it may be on its
+ * way, so a second read in a row must show the same.
  */
-function withEpochLost(state: State, attempt: Attempt): State {
-  return {
-    ...state,
-    inDoubtAttempts: [...state.inDoubtAttempts, attempt],
-    readWanted: true,
-    mirror: { ...state.mirror, epoch: null },
-  };
+function noticeLag(state: State, scope: Read["scope"], isNews: boolean): readonly Effect[] {
+  const { mirror } = state;
+  const silent = isNews && mirror.newestChange === state.newestChangeAtRead;
+  state.newestChangeAtRead = mirror.newestChange;
+  const suspect = scope === "fleet" && (mirror.lags || silent);
+  const confirmed = suspect && state.lagging;
+  state.lagging = suspect && !confirmed;
+  if (confirmed) state.readWanted = "all";
+  else if (suspect && mirror.lags) state.readWanted ??= "fleet";
+  return confirmed ? [{ type: "rewatch" }] : [];
 }
 
-/** A refused heartbeat means that the session is lost, unless an earlier one, of this process or the last, came between. */
-function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
+/** Elections that the store assigns to this incarnation at the start were held by the previous process. */
+function adopt(state: State): void {
+  if (ownSession(state) === undefined) return;
+  adoptSession(state);
+  for (const election of state.mirror.heldBy.get(state.self.node) ?? [])
+    if (ownToken(state, election) !== undefined) state.adopted.add(election);
+}
+
+/** A watch does not say of which epoch its changes are: nothing is settled, or gained, on its word alone. */
+function onChanges(state: State, { changes }: Extract<Event, { type: "changes" }>, at: Moment): readonly Effect[] {
+  if (!state.synced) return [];
+  state.mirror.applyChanges(changes, at.now);
+  for (const election of state.mirror.touched.elections) {
+    const token = ownToken(state, election);
+    if (token !== undefined && token > state.confirmedRevision && state.candidacies.has(election))
+      state.readWanted ??= "fleet";
+  }
+  return reviewSession(state, at);
+}
+
+/** After any news of the records: see whether the session still stands. */
+function reviewSession(state: State, at: Moment): readonly Effect[] {
+  const effects = noticeLoss(state, at);
+  countDuplicateNode(state);
+  return effects;
+}
+
+function onCandidacies(state: State, { changes }: Extract<Event, { type: "candidacies" }>): readonly Effect[] {
+  for (const [election, candidacy] of changes) {
+    if (candidacy === null) state.candidacies.delete(election);
+    else state.candidacies.set(election, candidacy);
+    state.dirty.add(election);
+  }
+  return [];
+}
+
+type Settled = Extract<Event, { attempt: number }>;
+
+function onCommitSettled(state: State, event: Settled, at: Moment): readonly Effect[] {
+  const attempt = state.inFlight;
+  assert(attempt !== null && attempt.number === event.attempt, "an answer belongs to the attempt in flight");
+  state.inFlight = null;
+  for (const election of attempt.releases) state.dirty.add(election);
+  switch (event.type) {
+    case "committed":
+      return onCommitted(state, attempt, event, at);
+    case "conflict":
+      storeAnswered(state);
+      return onConflict(state, attempt, at);
+    case "refused":
+      state.commitBackoffUntil = later(at.now, state.timings.retryEveryMs);
+      storeFailed(state, event.message, at);
+      return [];
+    case "unknown":
+      return onCommitUnknown(state, attempt, event.message, at);
+    default:
+      return unreachable(event);
+  }
+}
+
+function onCommitted(
+  state: State,
+  attempt: Attempt,
+  event: Extract<Event, { type: "committed" }>,
+  at: Moment,
+): readonly Effect[] {
+  state.conflicts = 0;
+  storeAnswered(state);
+  if (attempt.endsSession) {
+    credit(state, attempt, event.revision, at);
+    state.stopped = true;
+    return [{ type: "stopped" }];
+  }
+  if (event.epoch !== state.mirror.epoch) {
+    // In another epoch the elections may be another's, who waits for the leases of the former one only: this
+    // heartbeat extends nothing, and what is known of others counts no more.
+    keepInDoubt(state, [attempt]);
+    state.readWanted = "all";
+    state.readBeforeCommit = true;
+    state.mirror.distrust();
+    return [];
+  }
+  keepInDoubt(state, []);
+  credit(state, attempt, event.revision, at);
+  if (event.revision > state.confirmedRevision) state.confirmedRevision = event.revision;
+  return [];
+}
+
+/** A heartbeat conflict means the session is lost, unless one of our own earlier attempts was applied. */
+function onConflict(state: State, attempt: Attempt, at: Moment): readonly Effect[] {
   const own = ownSession(state);
   if (
     attempt.heartbeatOnly &&
@@ -150,47 +204,49 @@ function conflicted(state: State, attempt: Attempt, at: Moment): Absorbed {
     own?.value?.processId === state.self.processId &&
     own.version === attempt.sessionVersion
   )
-    return lost(state, "the store refused the heartbeat");
-  return [withBackoff(state, at), []];
+    return loseSession(state, "the store refused a heartbeat: another node has ended it", at);
+  backOff(state, at);
+  return [];
 }
 
-function onCommitUnknown(state: State, attempt: Attempt, message: string, at: Moment): Absorbed {
-  const next = { ...withBackoff(state, at), storeError: message, inDoubtAttempts: [...state.inDoubtAttempts, attempt] };
-  return next.inDoubtAttempts.length > MAX_IN_DOUBT ? lost(next, "too many requests of unknown outcome") : [next, []];
+function onCommitUnknown(state: State, attempt: Attempt, message: string, at: Moment): readonly Effect[] {
+  backOff(state, at);
+  storeFailed(state, message, at);
+  state.inDoubtAttempts = [...state.inDoubtAttempts, attempt];
+  return state.inDoubtAttempts.length > MAX_IN_DOUBT
+    ? loseSession(state, "too many requests of unknown outcome", at)
+    : [];
 }
 
 /** Read before the next attempt; after several in a row that came to nothing, pause as well. */
-function withBackoff(state: State, at: Moment): State {
-  const conflicts = state.conflicts + 1;
-  const pauseMs = conflicts < 3 ? 0 : Math.min(conflicts * 2, state.timings.retryEveryMs);
-  return { ...state, conflicts, readWanted: true, backoffUntil: later(at.now, pauseMs) };
+function backOff(state: State, at: Moment): void {
+  state.conflicts += 1;
+  const pauseMs = state.conflicts < 3 ? 0 : Math.min(state.conflicts * 2, state.timings.retryEveryMs);
+  state.readWanted = state.conflicts >= READ_ALL_CONFLICTS ? "all" : (state.readWanted ?? "fleet");
+  state.readBeforeCommit = true;
+  state.readBackoffUntil = later(at.now, pauseMs);
+  state.commitBackoffUntil = later(at.now, pauseMs);
 }
 
-function withStoreError(state: State, message: string, at: Moment): State {
-  return { ...state, storeError: message, backoffUntil: later(at.now, state.timings.retryEveryMs) };
+function storeFailed(state: State, message: string, at: Moment): void {
+  const { outage } = state;
+  state.outage = { since: outage?.since ?? at.now, failures: (outage?.failures ?? 0) + 1, lastError: message };
 }
 
-function withCandidacy(state: State, election: string, candidacy: Candidacy | null): State {
-  return { ...state, candidacies: withEntry(state.candidacies, election, candidacy ?? undefined) };
+function storeAnswered(state: State): void {
+  state.outage = null;
 }
 
-function unfit(state: State, event: Extract<Event, { type: "unfit" }>, at: Moment): State {
-  const known = state.unfit.get(event.election);
-  const until = later(at.now, event.forMs);
-  if (known !== undefined && elapsedMs(known.until, until) <= 0) return state;
-  return { ...state, unfit: withEntry(state.unfit, event.election, { until, reason: event.reason }) };
-}
-
-function stepDown(state: State, election: string, to: string | null, at: Moment): Absorbed {
-  if (state.tenures.get(election)?.phase !== "on") return [state, []];
-  if (successor(state.mirror, election, state.self.node, to, at.now) === undefined)
-    return [state, [{ type: "note", level: "warning", election, text: "no eligible candidate to hand over to" }]];
-  return [
-    {
-      ...state,
-      stepDowns: withEntry(state.stepDowns, election, { to, reason: "stepped down" }),
-      preemptSuppressed: new Set(state.preemptSuppressed).add(election),
-    },
-    [],
-  ];
+function onStepDown(
+  state: State,
+  { election, to, reason }: Extract<Event, { type: "step-down" }>,
+  at: Moment,
+): readonly Effect[] {
+  if (state.tenures.get(election)?.phase !== "on") return [];
+  if (handoverTarget(state.mirror, election, state.self.node, to, at.now) === undefined)
+    return [{ type: "note", level: "warning", election, text: "no eligible candidate to hand over to" }];
+  state.stepDowns.set(election, { to, reason });
+  state.preemptSuppressed.add(election);
+  state.dirty.add(election);
+  return [];
 }

@@ -1,10 +1,10 @@
-// Who should acquire first, and who should be handed an election: by priority, then by name. It decides the
-// order only; a mistake here costs a detour, never a second holder.
+// Who should acquire first, and who should be handed an election: by priority, then by name. It decides the order
+// only; a mistake here costs a detour, never a second holder.
 
-import { type Instant, later, NEVER } from "../base/time.ts";
-import type { Mirror, Seen } from "./mirror.ts";
+import { type Instant, later } from "../base/time.ts";
+import type { Mirror, Observed } from "./mirror.ts";
+import { isAlive } from "./ownership.ts";
 import type { CandidateRecord } from "./records.ts";
-import { breakableAt, isAlive } from "./standing.ts";
 
 /** A candidate that could hold now. */
 export interface Contender {
@@ -17,25 +17,31 @@ export interface Contender {
   readonly since: Instant;
 }
 
-/** The candidates of an election that are eligible and are alive, best first. */
+/** The candidates of an election that are eligible and alive, best first. */
 export function contenders(mirror: Mirror, election: string, now: Instant): readonly Contender[] {
   const found: Contender[] = [];
-  for (const [node, seen] of mirror.candidates.get(election) ?? []) {
-    const value = fit(mirror, node, seen, now);
-    if (value !== undefined) found.push({ ...value, node, since: seen.seenAt });
+  for (const [node, observed] of mirror.candidates.get(election) ?? []) {
+    const value = contending(mirror, node, observed, now);
+    if (value !== undefined) found.push({ ...value, node, since: observed.seenAt });
   }
   return found.sort((a, b) => b.priority - a.priority || (a.node < b.node ? -1 : 1));
 }
 
-/** How many contenders come before one of this priority and name. */
-export function rankOf(mirror: Mirror, election: string, node: string, priority: number, now: Instant): number {
+/** The contenders that come before a candidate of this priority and name. */
+export function betterThan(
+  mirror: Mirror,
+  election: string,
+  node: string,
+  priority: number,
+  now: Instant,
+): readonly Contender[] {
   return contenders(mirror, election, now).filter(
     (other) => other.node !== node && (other.priority > priority || (other.priority === priority && other.node < node)),
-  ).length;
+  );
 }
 
-/** The best contender other than `node` of which a heartbeat has been seen; `wanted` names one, and then only that one. */
-export function successor(
+/** To whom `node` may hand an election over: the best other contender that has sent a heartbeat; `wanted` names one, and then only that one. */
+export function handoverTarget(
   mirror: Mirror,
   election: string,
   node: string,
@@ -56,23 +62,12 @@ export function preemption(
   heldSince: Instant,
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
-  const better = contenders(mirror, election, now).find((other) => other.node !== node);
-  if (better === undefined || !better.preempt || better.priority <= priority || !hasSentHeartbeat(mirror, better))
-    return undefined;
+  const better = contenders(mirror, election, now).find(
+    (other) => other.node !== node && other.preempt && other.priority > priority && hasSentHeartbeat(mirror, other),
+  );
+  if (better === undefined) return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
   return { to: better.node, at: later(steadySince, better.preemptDelayMs) };
-}
-
-/** When the ranking of an election may change by itself: the next session to go silent. */
-export function rankingChangesAt(mirror: Mirror, election: string, now: Instant): Instant {
-  let next = NEVER;
-  for (const node of mirror.candidates.get(election)?.keys() ?? []) {
-    const session = mirror.sessions.get(node);
-    if (session?.value == null) continue;
-    const at = breakableAt(session, session.value.ttlMs);
-    if (at > now && at < next) next = at;
-  }
-  return next;
 }
 
 /** A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its next heartbeat. */
@@ -80,8 +75,12 @@ function hasSentHeartbeat(mirror: Mirror, { node }: Contender): boolean {
   return mirror.sessions.get(node)?.fresh === true;
 }
 
-function fit(mirror: Mirror, node: string, seen: Seen<CandidateRecord>, now: Instant): CandidateRecord | undefined {
-  const { value } = seen;
+function contending(
+  mirror: Mirror,
+  node: string,
+  { value }: Observed<CandidateRecord>,
+  now: Instant,
+): CandidateRecord | undefined {
   if (value == null || !value.eligible || !isAlive(mirror, node, now)) return undefined;
   return mirror.sessions.get(node)?.value?.incarnation === value.incarnation ? value : undefined;
 }

@@ -1,33 +1,31 @@
-// What a fleet keeps in its store: key layout, and the records with the schemas that they must pass.
-// The store, and everybody who can write to it, is hostile until a record is parsed.
-//
-//   /vipd/<fleet>/live/fleet                       the epoch that the fleet has settled on
-//   /vipd/<fleet>/live/sessions/<node>             a node's lease: renewed by compare-and-swap
-//   /vipd/<fleet>/live/elections/<name>            who holds; its version is the fencing token
-//   /vipd/<fleet>/live/candidates/<name>/<node>    who wants, and how much
-//   /vipd/<fleet>/history/<name>/<slot>            the last ownership changes, in a ring
-//
-// Nodes read and watch what is live; history is read when somebody asks for it.
+// What a fleet keeps in its store: the records, with the schemas that they must pass. The store, and everybody who can
+// write to it, is hostile until a record is parsed. Where each record stands is in keys.ts.
 
 import { z } from "zod";
-import { HISTORY_LENGTH, MAX_ADDRESSES_PER_VIP, MAX_TTL_MS } from "../base/bounds.ts";
+import { MAX_ADDRESSES_PER_VIP, MAX_TTL_MS, MAX_VALUE_BYTES } from "../base/bounds.ts";
+import { parseJson } from "../base/json.ts";
 import { isName } from "../base/names.ts";
+import { MAX_REASON_LENGTH } from "../base/reasons.ts";
+import type { RecordKey } from "./keys.ts";
 
 /** A version of the record format; a reader refuses what it does not know. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 const name = z.string().refine(isName);
 const unique = z.string().min(1).max(64);
 const words = z.string().max(512);
 const wallMs = z.number();
+const count = z.number().int().nonnegative();
+const reason = z.object({ code: z.string().max(64), text: z.string().max(MAX_REASON_LENGTH) });
 
 const sessionSchema = z.object({
   format: z.literal(FORMAT),
-  /** One life of the node's claim; survives a restart of the daemon within the lease. */
+  /** Names the node's claim; survives a restart of the daemon within the lease. */
   incarnation: unique,
-  /** One life of the process: with `heartbeat` it names the attempt that wrote this record. */
+  /** Names the process: with `heartbeat` it tells which attempt wrote this record. */
   processId: unique,
-  heartbeat: z.number().int().nonnegative(),
+  heartbeat: count,
+  /** The lease: an observer that sees no new version for so long, on its own clock, may break it. In milliseconds. */
   ttlMs: z.number().positive().max(MAX_TTL_MS),
   /** When it was written by the writer's wall clock: for people only. */
   wallMs,
@@ -41,9 +39,17 @@ const electionSchema = z.object({
   holder: name.nullable(),
   incarnation: unique.nullable(),
   /** Counts the ownership changes. */
-  seq: z.number().int().nonnegative(),
+  seq: count,
   sinceWallMs: wallMs,
-  reason: words,
+  /** Why it is held, or free, since then. */
+  reason,
+  /** The record's own version is the token; this is the one before. Decimal; `null`: there was none. */
+  previousToken: z
+    .string()
+    .regex(/^\d{1,40}$/u)
+    .nullable(),
+  /** A free election is not taken for so long from its first sight: a holder that cannot be seen may be left. In milliseconds. */
+  waitMs: z.number().nonnegative().max(MAX_TTL_MS),
 });
 
 const candidateSchema = z.object({
@@ -51,123 +57,98 @@ const candidateSchema = z.object({
   incarnation: unique,
   priority: z.number().int().min(0).max(255),
   eligible: z.boolean(),
+  /** Why it is not eligible; empty when it is. */
   reason: words,
   preempt: z.boolean(),
   preemptDelayMs: z.number().nonnegative(),
-  /** What the node would bind, in CIDR form: so that vipctl finds a VIP by its address, and differences show. */
+  /** What the node would bind, in CIDR form: so that vipctl finds a VIP by its address, and collisions are seen. */
   addresses: z.array(z.string().max(64)).max(MAX_ADDRESSES_PER_VIP),
   interface: z.string().max(64).nullable(),
 });
 
+const addressSchema = z.object({
+  format: z.literal(FORMAT),
+  /** The only election whose holder may answer for the address. */
+  election: name,
+});
+
 const historySchema = z.object({
   format: z.literal(FORMAT),
-  seq: z.number().int().nonnegative(),
+  seq: count,
   wallMs,
   from: name.nullable(),
   to: name.nullable(),
-  reason: words,
+  reason,
+  /** How long it had been held, or free, until then, by wall clocks; `null`: not known. In milliseconds. */
+  lastedMs: z.number().nullable(),
+  /** How long nobody held it until then, as the writer could see it; `null`: not known. In milliseconds. */
+  vacantMs: z.number().nullable(),
 });
 
-const fleetSchema = z.object({ format: z.literal(FORMAT), epoch: z.string().max(256) });
+const lossSchema = z.object({
+  format: z.literal(FORMAT),
+  /** Who held it, under the ownership change of this number. */
+  node: name,
+  seq: count,
+  wallMs,
+  reason,
+});
+
+const epochSchema = z.object({ format: z.literal(FORMAT), epoch: z.string().max(256) });
+const changedSchema = z.object({ format: z.literal(FORMAT) });
 
 export type SessionRecord = z.infer<typeof sessionSchema>;
 export type ElectionRecord = z.infer<typeof electionSchema>;
 export type CandidateRecord = z.infer<typeof candidateSchema>;
+export type AddressRecord = z.infer<typeof addressSchema>;
 export type HistoryRecord = z.infer<typeof historySchema>;
-export type FleetRecord = z.infer<typeof fleetSchema>;
+export type LossRecord = z.infer<typeof lossSchema>;
+export type EpochRecord = z.infer<typeof epochSchema>;
+export type ChangedRecord = z.infer<typeof changedSchema>;
 
-/** A record with its place. */
-export type Parsed =
-  | { readonly kind: "session"; readonly node: string; readonly value: SessionRecord }
-  | { readonly kind: "election"; readonly election: string; readonly value: ElectionRecord }
-  | { readonly kind: "candidate"; readonly election: string; readonly node: string; readonly value: CandidateRecord }
-  | { readonly kind: "fleet"; readonly value: FleetRecord };
-
-/** Where a key points, without its value. */
-export type Place = Parsed extends infer P ? (P extends { value: unknown } ? Omit<P, "value"> : never) : never;
-
-/** The keys of one fleet. */
-export class Keys {
-  /** What every node reads and watches. */
-  readonly live: string;
-  private readonly past: string;
-
-  constructor(fleet: string) {
-    this.live = `/vipd/${fleet}/live/`;
-    this.past = `/vipd/${fleet}/history/`;
-  }
-
-  fleet(): string {
-    return `${this.live}fleet`;
-  }
-
-  session(node: string): string {
-    return `${this.live}sessions/${node}`;
-  }
-
-  election(election: string): string {
-    return `${this.live}elections/${election}`;
-  }
-
-  candidate(election: string, node: string): string {
-    return `${this.live}candidates/${election}/${node}`;
-  }
-
-  history(election: string, seq: number): string {
-    return `${this.historyOf(election)}${seq % HISTORY_LENGTH}`;
-  }
-
-  /** The prefix of an election's history. */
-  historyOf(election: string): string {
-    return `${this.past}${election}/`;
-  }
-
-  /** What a live key is about; `undefined` for a key that is none of ours. */
-  place(key: string): Place | undefined {
-    if (!key.startsWith(this.live)) return undefined;
-    const [folder, first, second, ...rest] = key.slice(this.live.length).split("/");
-    if (rest.length > 0) return undefined;
-    if (folder === "fleet" && first === undefined) return { kind: "fleet" };
-    if (first === undefined || !isName(first)) return undefined;
-    if (folder === "sessions" && second === undefined) return { kind: "session", node: first };
-    if (folder === "elections" && second === undefined) return { kind: "election", election: first };
-    if (folder === "candidates" && second !== undefined && isName(second))
-      return { kind: "candidate", election: first, node: second };
-    return undefined;
-  }
+/** The records of nodes and elections, by the kind of their key. */
+export interface LiveRecords {
+  readonly session: SessionRecord;
+  readonly election: ElectionRecord;
+  readonly candidate: CandidateRecord;
+  readonly address: AddressRecord;
+  readonly epoch: EpochRecord;
+  readonly changed: ChangedRecord;
 }
 
-const schemas = {
+const schemas: { readonly [K in keyof LiveRecords]: z.ZodType<LiveRecords[K]> } = {
   session: sessionSchema,
   election: electionSchema,
   candidate: candidateSchema,
-  fleet: fleetSchema,
-} as const;
+  address: addressSchema,
+  epoch: epochSchema,
+  changed: changedSchema,
+};
 
-/** Reads a record's value; `undefined` when it is not JSON, not of the schema, or of another format. */
-export function parseValue(place: Place, text: string): Parsed | undefined {
-  const json = parseJson(text);
-  const result = schemas[place.kind].safeParse(json);
-  return result.success ? ({ ...place, value: result.data } as Parsed) : undefined;
+/** Reads a record's value; `undefined` when it is too long, not JSON, not of the schema, or of another format. */
+export function parseValue<K extends RecordKey["kind"]>(kind: K, text: string): LiveRecords[K] | undefined {
+  if (text.length > MAX_VALUE_BYTES) return undefined;
+  const result = schemas[kind].safeParse(parseJson(text));
+  return result.success ? result.data : undefined;
 }
 
+type AnyRecord = LiveRecords[keyof LiveRecords] | HistoryRecord | LossRecord;
+
 /** Writes a record's value, with the format's number. */
-export function encodeValue<T extends SessionRecord | ElectionRecord | CandidateRecord | HistoryRecord | FleetRecord>(
-  value: Omit<T, "format">,
-): string {
+export function encodeValue<T extends AnyRecord>(value: Omit<T, "format">): string {
   return JSON.stringify({ format: FORMAT, ...value });
 }
 
-/** Reads one entry of an election's history; `undefined` when it does not parse. */
+/** Reads an ownership change of an election's history; `undefined` when it does not parse. */
 export function parseHistory(text: string): HistoryRecord | undefined {
+  if (text.length > MAX_VALUE_BYTES) return undefined;
   const result = historySchema.safeParse(parseJson(text));
   return result.success ? result.data : undefined;
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+/** Reads a former holder's report of its loss; `undefined` when it does not parse. */
+export function parseLoss(text: string): LossRecord | undefined {
+  if (text.length > MAX_VALUE_BYTES) return undefined;
+  const result = lossSchema.safeParse(parseJson(text));
+  return result.success ? result.data : undefined;
 }

@@ -1,95 +1,150 @@
-// The own session: what the store's copy of it says about the lease, and about attempts whose outcome was
-// unknown.
+// The own session: what the store's copy of it says about the lease, and about attempts whose outcome was unknown.
 
-import { LONG_AGO } from "../base/time.ts";
+import { type Reason, reason } from "../base/reasons.ts";
+import { type Instant, later, LONG_AGO } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { validUntil } from "./lease.ts";
-import { type Seen, withWrites } from "./mirror.ts";
+import type { Observed } from "./mirror.ts";
+import { breakableAt } from "./ownership.ts";
 import type { SessionRecord } from "./records.ts";
-import { breakableAt } from "./standing.ts";
 import type { Attempt, Effect, Moment, State } from "./state.ts";
 
 /** The store's record under this node's name, when it is of the incarnation at hand. */
-export function ownSession(state: State): Seen<SessionRecord> | undefined {
-  const seen = state.mirror.sessions.get(state.self.node);
-  if (seen?.value == null || state.identity.kind !== "ready") return undefined;
-  return seen.value.incarnation === state.identity.incarnation ? seen : undefined;
+export function ownSession(state: State): Observed<SessionRecord> | undefined {
+  const observed = state.mirror.sessions.get(state.self.node);
+  if (observed?.value == null || state.identity.kind !== "ready") return undefined;
+  return observed.value.incarnation === state.identity.incarnation ? observed : undefined;
 }
 
 /** The version that the next attempt must insist on: of whatever stands under this node's name. */
 export function sessionVersion(state: State): Revision | null {
-  const seen = state.mirror.sessions.get(state.self.node);
-  return seen === undefined || seen.value === null ? null : seen.version;
+  const observed = state.mirror.sessions.get(state.self.node);
+  return observed === undefined || observed.value === null ? null : observed.version;
 }
 
 /** When this node may put its session in the store: at once, or when what stands there has run out. */
-export function joinableAt(state: State): State["validUntil"] {
-  const seen = state.mirror.sessions.get(state.self.node);
-  if (seen === undefined || seen.value === null || ownSession(state) !== undefined) return LONG_AGO;
-  return breakableAt(seen, state.self.ttlMs);
+export function joinableAt(state: State): Instant {
+  const observed = state.mirror.sessions.get(state.self.node);
+  if (observed === undefined || observed.value === null || ownSession(state) !== undefined) return LONG_AGO;
+  return breakableAt(observed, state.longestTtlMs);
+}
+
+/**
+ * The lease that the session record publishes, in milliseconds. While the fence of the previous process may still be
+ * open, it is the one that this process published: others shall wait for that.
+ */
+export function publishedTtlMs(state: State, now: Instant): number {
+  return now < state.predecessorUntil ? Math.max(state.self.ttlMs, state.predecessorTtlMs) : state.self.ttlMs;
+}
+
+/** Takes up the session of the previous process, as the first read shows it. */
+export function adoptSession(state: State): void {
+  const ttlMs = ownSession(state)?.value?.ttlMs ?? 0;
+  state.predecessorTtlMs = ttlMs;
+  state.predecessorUntil = later(state.startedAt, ttlMs);
 }
 
 /**
  * Settles attempts of unknown outcome by what the own session record says in a read: the attempt that wrote it was
  * applied, and the lease runs from ITS send; an attempt that insists on another version can no longer be.
  */
-export function settle(state: State, at: Moment): State {
+export function settle(state: State, at: Moment): void {
   const own = ownSession(state);
-  const applied =
-    own?.value && state.inDoubtAttempts.find((attempt) => wrote(state, attempt, own.value as SessionRecord));
-  let next = state;
-  if (own !== undefined && applied) next = credited(state, applied, own.version, at);
-  const current = sessionVersion(next);
-  const inDoubtAttempts = next.inDoubtAttempts.filter(
-    (attempt) => attempt !== applied && attempt.sessionVersion === current,
-  );
-  return inDoubtAttempts.length === next.inDoubtAttempts.length ? next : { ...next, inDoubtAttempts };
+  const record = own?.value;
+  const applied = record && state.inDoubtAttempts.find((attempt) => wrote(state, attempt, record));
+  if (own !== undefined && applied) credit(state, applied, own.version, at);
+  const current = sessionVersion(state);
+  const inDoubt = state.inDoubtAttempts.filter((attempt) => attempt !== applied && attempt.sessionVersion === current);
+  keepInDoubt(state, inDoubt);
+}
+
+/** Only these attempts are of unknown outcome from now on; what the others might have released is judged anew. */
+export function keepInDoubt(state: State, inDoubt: readonly Attempt[]): void {
+  for (const attempt of state.inDoubtAttempts)
+    if (!inDoubt.includes(attempt)) for (const election of attempt.releases) state.dirty.add(election);
+  state.inDoubtAttempts = inDoubt;
 }
 
 /** Credits an attempt that was surely applied at `revision`. */
-export function credited(state: State, attempt: Attempt, revision: Revision, at: Moment): State {
+export function credit(state: State, attempt: Attempt, revision: Revision, at: Moment): void {
   const { identity } = state;
-  if (identity.kind !== "ready" || identity.incarnation !== attempt.incarnation) return { ...state, readWanted: true };
-  const mirror = withWrites(state.mirror, state.keys, attempt.txn.writes, revision, at.now);
-  if (attempt.endsSession) return { ...state, mirror };
+  if (identity.kind !== "ready" || identity.incarnation !== attempt.incarnation) {
+    state.readWanted = "all";
+    return;
+  }
+  state.mirror.applyWrites(attempt.txn.writes, revision, at.now);
+  for (const election of attempt.releases) state.dirty.add(election);
+  for (const election of attempt.reports) state.lossReports.delete(election);
+  if (attempt.endsSession) return;
   const until = validUntil(attempt.sentAt, state.timings);
-  return {
-    ...state,
-    mirror,
-    identity: { ...identity, joined: true },
-    validUntil: until > state.validUntil ? until : state.validUntil,
-    heartbeatSentAt: attempt.sentAt > state.heartbeatSentAt ? attempt.sentAt : state.heartbeatSentAt,
-  };
+  state.identity = { ...identity, joined: true };
+  if (until > state.validUntil) state.validUntil = until;
+  if (attempt.sentAt > state.heartbeatSentAt) state.heartbeatSentAt = attempt.sentAt;
+  if (attempt.number > state.credited.number) state.credited = { number: attempt.number, epoch: state.mirror.epoch };
 }
 
 /** Notices that the session was broken, replaced or lost with the store's data: then everything is given up. */
-export function noticeLoss(state: State): readonly [State, readonly Effect[]] {
+export function noticeLoss(state: State, at: Moment): readonly Effect[] {
   const { identity } = state;
-  if (identity.kind !== "ready" || !state.synced) return [state, []];
+  if (identity.kind !== "ready" || !state.synced) return [];
   const own = ownSession(state);
-  // After its first heartbeat a session is this process' alone. One that heartbeats it all the same has a copy of the claim.
+  // After its first heartbeat a session is this process' alone. Another process that renews it has a copy of the claim.
   if (
     own?.value &&
     own.value.processId !== state.self.processId &&
     identity.joined &&
     state.heartbeatSentAt !== LONG_AGO
   )
-    return lost(state, "another process has taken it up");
-  if (own !== undefined) return [identity.joined ? state : { ...state, identity: { ...identity, joined: true } }, []];
-  return identity.joined ? lost(state, "the session was taken away") : [state, []];
+    return loseSession(state, "another process renews it with a copy of this node's state directory", at);
+  if (own?.value && isPutBack(state, own.value))
+    return loseSession(state, "it was ended by another node, and a delayed request of this one has put it back", at);
+  if (own === undefined) return identity.joined ? sessionGone(state, at) : [];
+  if (!identity.joined) state.identity = { ...identity, joined: true };
+  return [];
+}
+
+/**
+ * Whether the session was ended meanwhile, and a request from before there was one, which insists on there being none,
+ * was applied afterwards. In another epoch older data are the store's doing, and counting begins anew.
+ */
+function isPutBack(state: State, { processId, heartbeat }: SessionRecord): boolean {
+  const { credited, mirror, self } = state;
+  if (processId !== self.processId || heartbeat >= credited.number) return false;
+  if (credited.epoch === mirror.epoch) return true;
+  state.credited = { number: heartbeat, epoch: mirror.epoch };
+  return false;
+}
+
+function sessionGone(state: State, at: Moment): readonly Effect[] {
+  if (state.heartbeatSentAt !== LONG_AGO)
+    return loseSession(state, "it was ended by another node, or lost with the store's data", at);
+  const effects = loseSession(state, "", at).filter(({ type }) => type !== "note");
+  return [{ type: "note", level: "info", text: "the lease of the previous process has ended" }, ...effects];
 }
 
 /** Gives up the session for good and asks for a new incarnation. */
-export function lost(state: State, why: string): readonly [State, readonly Effect[]] {
-  const next: State = {
-    ...state,
-    identity: { kind: "spent" },
-    validUntil: LONG_AGO,
-    inDoubtAttempts: [],
-    readWanted: true,
-  };
-  if (state.stopping) return [next, []];
-  return [next, [{ type: "note", level: "warning", text: `session lost: ${why}` }, { type: "renew-incarnation" }]];
+export function loseSession(state: State, why: string, at: Moment): readonly Effect[] {
+  reportLosses(state, reason("session-lost", why), at);
+  state.identity = { kind: "spent" };
+  state.validUntil = LONG_AGO;
+  keepInDoubt(state, []);
+  state.readWanted = "all";
+  state.readBeforeCommit = true;
+  if (state.stopping) return [];
+  const level = state.holding > 0 ? "warning" : "info";
+  return [{ type: "note", level, text: `session lost: ${why}` }, { type: "renew-incarnation" }];
+}
+
+/** Remembers what is held now as lost unwillingly, to be told in the history once the store can be reached. */
+export function reportLosses(state: State, why: Reason, at: Moment): void {
+  for (const [election, tenure] of state.tenures) if (tenure.phase === "on") reportLoss(state, election, why, at);
+}
+
+/** Remembers one election as lost unwillingly. */
+export function reportLoss(state: State, election: string, why: Reason, at: Moment): void {
+  const seq = state.mirror.elections.get(election)?.value?.seq;
+  if (seq === undefined || state.lossReports.has(election)) return;
+  state.lossReports.set(election, { seq, wallMs: at.wallMs, reason: why });
 }
 
 function wrote(state: State, attempt: Attempt, record: SessionRecord): boolean {

@@ -1,35 +1,27 @@
 // The state of one node's election machine, the events that move it, and the effects it asks for.
+//
+// The state is owned by the machine, which changes it in place: a node may take part in thousands of elections, and a
+// copy for each step would cost more than the step. Everybody else only reads it.
 
+import type { Candidacy } from "../base/candidacy.ts";
+import type { Reason } from "../base/reasons.ts";
 import { type Instant, LONG_AGO } from "../base/time.ts";
+import { Wakeups } from "../base/wakeups.ts";
 import type { Change, Revision, Snapshot, Txn } from "../ports/store.ts";
+import { Keys } from "./keys.ts";
 import { type LeaseTimings, leaseTimings } from "./lease.ts";
-import { emptyMirror, type Mirror } from "./mirror.ts";
-import { Keys } from "./records.ts";
+import { Mirror, type ReadScope } from "./mirror.ts";
 
-/** Who this node is; fixed for the life of the process. */
+/** Who this node is; fixed for the process. */
 export interface Self {
   readonly node: string;
   readonly fleet: string;
   readonly host: string;
-  /** One life of the process: no other process, earlier or later, has the same. */
+  /** No other process, earlier or later, has the same. */
   readonly processId: string;
   readonly ttlMs: number;
-}
-
-/** What a node brings to an election. */
-export interface Candidacy {
-  /** Effective priority, 0 to 255; the greatest acquires first. */
-  readonly priority: number;
-  /** Whether the host could hold it now. */
-  readonly eligible: boolean;
-  /** Why it is not eligible; empty when it is. */
-  readonly reason: string;
-  /** Whether a holder of lower priority shall hand over. */
-  readonly preempt: boolean;
-  readonly preemptDelayMs: number;
-  /** In CIDR form; empty for an election without a VIP. */
-  readonly addresses: readonly string[];
-  readonly interface: string | null;
+  /** The longest lease that this host has known in the fleet, also in earlier processes, in milliseconds. */
+  readonly knownTtlMs: number;
 }
 
 /** The moment of a step. */
@@ -56,8 +48,10 @@ export interface Attempt {
   readonly incarnation: string;
   /** The version of the own session record that the attempt insists on. */
   readonly sessionVersion: Revision | null;
-  /** Elections that it releases away; until it is settled they may be another's. */
+  /** Elections that it releases or hands over; until it is settled they may be another's. */
   readonly releases: ReadonlySet<string>;
+  /** Elections of which it reports a loss. */
+  readonly reports: readonly string[];
   /** Nothing but a heartbeat: its conflict can only mean that the session is lost. */
   readonly heartbeatOnly: boolean;
   /** It ends the session. */
@@ -67,66 +61,119 @@ export interface Attempt {
 /** What the host is doing for an election; no entry: nothing, surely. */
 export type Tenure =
   | { readonly phase: "on"; readonly token: Revision; readonly since: Instant }
-  | { readonly phase: "closing"; readonly reason: string };
+  | { readonly phase: "closing"; readonly reason: Reason };
 
 /** A wish to hand an election over. */
 export interface StepDown {
   readonly to: string | null;
-  readonly reason: string;
+  readonly reason: Reason;
 }
 
-/** An election that the host could not hold lately. */
-export interface Unfit {
-  readonly until: Instant;
-  readonly reason: string;
+/** An election that was lost unwillingly, to be told in its history. */
+export interface LossReport {
+  readonly seq: number;
+  readonly wallMs: number;
+  readonly reason: Reason;
 }
 
-/** Everything an election machine knows. Immutable. */
+/** A time in which no request to the store succeeded. */
+export interface Outage {
+  readonly since: Instant;
+  readonly failures: number;
+  readonly lastError: string;
+}
+
+/** Everything an election machine knows. */
 export interface State {
   readonly self: Self;
   readonly keys: Keys;
   readonly timings: LeaseTimings;
-  readonly identity: Identity;
+  readonly startedAt: Instant;
+  identity: Identity;
   readonly mirror: Mirror;
   /** Whether the first read has come. */
-  readonly synced: boolean;
+  synced: boolean;
   /** What is known up to this revision is of the mirror's own epoch: a read or an own commit has told so. */
-  readonly confirmedRevision: Revision;
-  /** Elections that an earlier process of this claim held, and that this one has neither taken up nor let go: the host may answer for them. */
-  readonly adopted: ReadonlySet<string>;
+  confirmedRevision: Revision;
+  /** Elections that the previous process of this claim held, and that this one has neither taken up nor released: the host may answer for them. */
+  readonly adopted: Set<string>;
+  /** The lease that the previous process published, while its fence may still be open; and until when. */
+  predecessorTtlMs: number;
+  predecessorUntil: Instant;
+  /** The longest lease known in the fleet, in milliseconds. */
+  longestTtlMs: number;
   /** The lease: it surely lasts until here. */
-  readonly validUntil: Instant;
+  validUntil: Instant;
   /** When the last heartbeat that surely counted was sent. */
-  readonly heartbeatSentAt: Instant;
+  heartbeatSentAt: Instant;
+  /** The last attempt that surely counted: its number, and the store's epoch at the time. */
+  credited: { readonly number: number; readonly epoch: string | null };
   /** The number of the last attempt. */
-  readonly attempts: number;
-  readonly inFlight: Attempt | null;
+  attempts: number;
+  inFlight: Attempt | null;
   /** Attempts whose outcome is unknown. */
-  readonly inDoubtAttempts: readonly Attempt[];
-  readonly reading: boolean;
-  readonly readWanted: boolean;
-  readonly lastReadAt: Instant;
-  /** No request to the store before this. */
-  readonly backoffUntil: Instant;
-  readonly conflicts: number;
-  readonly candidacies: ReadonlyMap<string, Candidacy>;
-  readonly tenures: ReadonlyMap<string, Tenure>;
-  readonly stepDowns: ReadonlyMap<string, StepDown>;
+  inDoubtAttempts: readonly Attempt[];
+  /** The read that is under way, and the one that is wanted next. */
+  reading: ReadScope | null;
+  readWanted: ReadScope | null;
+  lastReadAt: Instant;
+  lastFullReadAt: Instant;
+  /** A commit lost against another node's, or its outcome is unknown: nothing but heartbeats before the next read. */
+  readBeforeCommit: boolean;
+  /** The last read showed what the watch had not brought; and how far the watch had come by then. */
+  lagging: boolean;
+  newestChangeAtRead: Revision;
+  /** No read, and no commit, before this. */
+  readBackoffUntil: Instant;
+  commitBackoffUntil: Instant;
+  conflicts: number;
+  readonly candidacies: Map<string, Candidacy>;
+  readonly tenures: Map<string, Tenure>;
+  /** How many of the tenures are "on". */
+  holding: number;
+  readonly stepDowns: Map<string, StepDown>;
   /** Elections that this node stepped down from: it does not ask for them back by pre-emption. */
-  readonly preemptSuppressed: ReadonlySet<string>;
-  readonly unfit: ReadonlyMap<string, Unfit>;
+  readonly preemptSuppressed: Set<string>;
+  readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
-  readonly duplicateNodeHeartbeats: number;
-  readonly stopping: boolean;
-  readonly stopped: boolean;
-  /** What the store said last time that it failed; `null` when it works. */
-  readonly storeError: string | null;
+  duplicateNodeHeartbeats: number;
+  stopping: boolean;
+  stopped: boolean;
+  /** The store does not answer, or not as it should; `null` when it works. */
+  outage: Outage | null;
+  /** When people were last told of the outage. */
+  outageNotedAt: Instant;
+  /** When others were last seen to take a vacant election: while they go on, this node waits for its turn. */
+  readonly lastTakenBy: Map<string, Instant>;
+  /** Nodes whose lease has run out as seen here. */
+  readonly silent: Set<string>;
+  /** What lasts and people should know: by kind of condition. */
+  readonly conditions: Map<string, string>;
+  /** Elections that a watch says are this node's, which is not confirmed yet. */
+  readonly unconfirmed: Set<string>;
+  /** Elections to judge in this step, and what is due to be written for which of them. */
+  readonly dirty: Set<string>;
+  readonly due: DueMutations;
+  /** What was true of all elections at the last step. */
+  covered: boolean;
+  owned: boolean;
+  trusted: boolean;
+  /** Who wants to be woken, and when. */
+  readonly wakeups: Wakeups;
+}
+
+/** Elections for which something is due to be written. */
+export interface DueMutations {
+  readonly release: Set<string>;
+  readonly candidate: Set<string>;
+  readonly claim: Set<string>;
+  readonly take: Set<string>;
 }
 
 /** What happens to the machine. */
 export type Event =
   | { readonly type: "tick" }
-  | { readonly type: "read"; readonly snapshot: Snapshot }
+  | { readonly type: "read"; readonly scope: ReadScope; readonly snapshot: Snapshot }
   | { readonly type: "read-failed"; readonly message: string }
   | { readonly type: "changes"; readonly changes: readonly Change[] }
   | { readonly type: "gap"; readonly reason: string }
@@ -137,68 +184,105 @@ export type Event =
   /** It may have been applied, or may be later. */
   | { readonly type: "unknown"; readonly attempt: number; readonly message: string }
   | { readonly type: "incarnation"; readonly incarnation: string }
-  | { readonly type: "candidacy"; readonly election: string; readonly candidacy: Candidacy | null }
-  /** The host confirms: the fence is closed and the address is gone. */
-  | { readonly type: "let-go"; readonly election: string }
-  /** The host could not hold it, or no longer; a "let-go" follows or came before. */
-  | { readonly type: "unfit"; readonly election: string; readonly reason: string; readonly forMs: number }
-  | { readonly type: "step-down"; readonly election: string; readonly to: string | null }
+  /** What this node brings to these elections from now on; `null`: nothing. */
+  | { readonly type: "candidacies"; readonly changes: ReadonlyMap<string, Candidacy | null> }
+  /** The host confirms: their fences are closed and their addresses are gone. */
+  | { readonly type: "released"; readonly elections: readonly string[] }
+  | { readonly type: "step-down"; readonly election: string; readonly to: string | null; readonly reason: Reason }
+  /** The claim is given up without a word to the store: the session runs out by itself. */
+  | { readonly type: "abandon"; readonly reason: Reason }
   | { readonly type: "stop" };
+
+/** An election that this node may hold from now on. */
+export interface Grant {
+  readonly election: string;
+  readonly token: Revision;
+  /** The token before; `null`: there was none. */
+  readonly previousToken: Revision | null;
+  readonly reason: Reason;
+}
+
+/** An election that this node must not hold any more. */
+export interface Loss {
+  readonly election: string;
+  /** The token under which it was held; `null`: the previous process held it. */
+  readonly token: Revision | null;
+  readonly reason: Reason;
+}
 
 /** What the machine asks of its surroundings, to be done in order. */
 export type Effect =
-  | { readonly type: "read"; readonly timeoutMs: number }
+  | { readonly type: "read"; readonly scope: ReadScope; readonly timeoutMs: number }
+  /** The watch does not bring what the store has: end it, and begin another one after the next read of everything. */
+  | { readonly type: "rewatch" }
   | { readonly type: "commit"; readonly attempt: number; readonly txn: Txn; readonly timeoutMs: number }
-  /** Hold it: the lease lasts until `until`. */
-  | { readonly type: "gain"; readonly election: string; readonly token: Revision; readonly until: Instant }
+  /** Hold these: the lease lasts until `until`. */
+  | { readonly type: "gain"; readonly grants: readonly Grant[]; readonly until: Instant }
   /** All that is held may be held until `until`. */
   | { readonly type: "extend"; readonly until: Instant }
-  /** Stop holding it now; confirm with "let-go". */
-  | { readonly type: "lose"; readonly election: string; readonly reason: string }
+  /** Stop holding these now; confirm with "released". */
+  | { readonly type: "lose"; readonly losses: readonly Loss[] }
   /** Make a new incarnation, durable before it is handed in. */
   | { readonly type: "renew-incarnation" }
+  /** Keep the longest lease of the fleet for later processes, in milliseconds. */
+  | { readonly type: "remember-ttl"; readonly longestTtlMs: number }
   /** Something people should know; `warning` asks for their help. */
   | { readonly type: "note"; readonly level: "info" | "warning"; readonly election?: string; readonly text: string }
   /** The node has left the fleet. */
   | { readonly type: "stopped" };
 
-/** A machine at its start. `adopt`: the incarnation of an earlier process that is surely over, to be taken up again. */
+/** A machine at its start. `adopt`: the incarnation of a previous process that is surely over, to be taken up again. */
 export function initialState(self: Self, incarnation: string, adopt: boolean, now: Instant): State {
+  const keys = new Keys(self.fleet);
   return {
     self,
-    keys: new Keys(self.fleet),
+    keys,
     timings: leaseTimings(self.ttlMs),
+    startedAt: now,
     identity: { kind: "ready", incarnation, joined: adopt },
-    mirror: emptyMirror(now),
+    mirror: new Mirror(keys, now, self.node),
     synced: false,
     confirmedRevision: -1n,
     adopted: new Set(),
+    predecessorTtlMs: 0,
+    predecessorUntil: LONG_AGO,
+    longestTtlMs: Math.max(self.ttlMs, self.knownTtlMs),
     validUntil: LONG_AGO,
     heartbeatSentAt: LONG_AGO,
+    credited: { number: 0, epoch: null },
     attempts: 0,
     inFlight: null,
     inDoubtAttempts: [],
-    reading: false,
-    readWanted: true,
+    reading: null,
+    readWanted: "all",
     lastReadAt: LONG_AGO,
-    backoffUntil: LONG_AGO,
+    lastFullReadAt: LONG_AGO,
+    readBeforeCommit: false,
+    lagging: false,
+    newestChangeAtRead: -1n,
+    readBackoffUntil: LONG_AGO,
+    commitBackoffUntil: LONG_AGO,
     conflicts: 0,
     candidacies: new Map(),
     tenures: new Map(),
+    holding: 0,
     stepDowns: new Map(),
     preemptSuppressed: new Set(),
-    unfit: new Map(),
+    lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,
     stopped: false,
-    storeError: null,
+    outage: null,
+    outageNotedAt: LONG_AGO,
+    lastTakenBy: new Map(),
+    silent: new Set(),
+    conditions: new Map(),
+    unconfirmed: new Set(),
+    dirty: new Set(),
+    due: { release: new Set(), candidate: new Set(), claim: new Set(), take: new Set() },
+    covered: false,
+    owned: false,
+    trusted: false,
+    wakeups: new Wakeups(),
   };
-}
-
-/** A copy of a map with one entry set, or removed when `value` is `undefined`. */
-export function withEntry<V>(map: ReadonlyMap<string, V>, key: string, value: V | undefined): ReadonlyMap<string, V> {
-  const copy = new Map(map);
-  if (value === undefined) copy.delete(key);
-  else copy.set(key, value);
-  return copy;
 }

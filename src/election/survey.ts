@@ -1,10 +1,13 @@
-// The whole fleet as one node, or a passer-by with a snapshot, sees it: for people, in one plain structure.
+// The fleet as one node, or a passer-by with a snapshot, sees it: for people, in one plain structure.
 
+import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
-import type { Mirror, Seen } from "./mirror.ts";
-import type { CandidateRecord, Keys, SessionRecord } from "./records.ts";
-import { isAlive, standingOf } from "./standing.ts";
+import { addressCollisions } from "./address-claims.ts";
+import type { Keys } from "./keys.ts";
+import type { Mirror, Observed } from "./mirror.ts";
+import { isAlive, ownershipOf } from "./ownership.ts";
+import type { CandidateRecord } from "./records.ts";
 
 /** A node of the fleet. */
 export interface SurveyedNode {
@@ -39,8 +42,8 @@ export interface SurveyedElection {
   readonly holder: string | null;
   readonly token: Revision | null;
   readonly sinceWallMs: number | null;
-  /** Why it last changed hands, or why it cannot be told who holds it. */
-  readonly reason: string;
+  /** Why it is held, or free, or why that cannot be told. */
+  readonly reason: Reason;
   readonly candidates: readonly SurveyedCandidate[];
 }
 
@@ -49,74 +52,79 @@ export interface Survey {
   readonly nodes: readonly SurveyedNode[];
   readonly elections: readonly SurveyedElection[];
   readonly unreadable: readonly string[];
+  /** Sentences about addresses that are configured under two names. */
+  readonly collisions: readonly string[];
 }
 
-/** Looks over a mirror at `now`; `ttlMs` is what a session is taken to last that does not parse. */
-export function survey(mirror: Mirror, keys: Keys, ttlMs: number, now: Instant): Survey {
-  const nodes = [...mirror.sessions].flatMap(([node, seen]) => surveyNode(mirror, node, seen, now));
+/** What a survey looks at; `ttlMs` is what a session is taken to last that does not parse. */
+export interface Surveyed {
+  readonly mirror: Mirror;
+  readonly keys: Keys;
+  readonly ttlMs: number;
+}
+
+/**
+ * Looks over everything at `now`. An election that is free, and that no node names any more, is left out; when no node
+ * runs, nobody can say what is configured, and all that was ever held is shown.
+ */
+export function survey(fleet: Surveyed, now: Instant): Survey {
+  const { mirror } = fleet;
+  const nodes = [...mirror.sessions.keys()].flatMap((node) => surveyNode(mirror, node, now) ?? []);
+  const someoneRuns = nodes.some(({ alive }) => alive);
   const names = new Set([...mirror.elections.keys(), ...mirror.candidates.keys()]);
-  const elections = [...names].sort().flatMap((name) => surveyElection(mirror, keys, name, ttlMs, now));
-  return { nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)), elections, unreadable: [...mirror.unreadable] };
+  const elections = [...names].sort().flatMap((name) => surveyElection(fleet, name, now) ?? []);
+  return {
+    nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
+    elections: elections.filter((election) => !someoneRuns || isNamed(election)),
+    unreadable: [...mirror.unreadable],
+    collisions: addressCollisions(mirror, now),
+  };
 }
 
-function surveyNode(mirror: Mirror, node: string, seen: Seen<SessionRecord>, now: Instant): readonly SurveyedNode[] {
-  const { value } = seen;
-  if (value == null) return [];
-  const alive = isAlive(mirror, node, now);
-  return [
-    {
-      node,
-      host: value.host,
-      alive,
-      ttlMs: value.ttlMs,
-      seenAgoMs: elapsedMs(seen.seenAt, now),
-      heartbeatWallMs: value.wallMs,
-      version: seen.version,
-    },
-  ];
+/** Whether somebody holds it or wants it, or nobody can tell. */
+function isNamed({ holder, candidates, reason: { code } }: SurveyedElection): boolean {
+  return holder !== null || candidates.length > 0 || code === "unreadable";
 }
 
-function surveyElection(
-  mirror: Mirror,
-  keys: Keys,
-  name: string,
-  ttlMs: number,
-  now: Instant,
-): readonly SurveyedElection[] {
+/** One node; `undefined` when it has no session that can be read. */
+export function surveyNode(mirror: Mirror, node: string, now: Instant): SurveyedNode | undefined {
+  const observed = mirror.sessions.get(node);
+  if (observed?.value == null) return undefined;
+  const { host, ttlMs, wallMs } = observed.value;
+  const seenAgoMs = elapsedMs(observed.seenAt, now);
+  const { version } = observed;
+  return { node, host, alive: isAlive(mirror, node, now), ttlMs, seenAgoMs, heartbeatWallMs: wallMs, version };
+}
+
+/** One election; `undefined` when nobody ever held it and nobody wants it. */
+export function surveyElection(fleet: Surveyed, name: string, now: Instant): SurveyedElection | undefined {
+  const { mirror, keys, ttlMs } = fleet;
   const candidates = [...(mirror.candidates.get(name) ?? [])]
-    .flatMap(([node, seen]) => surveyCandidate(mirror, node, seen, now))
+    .flatMap(([node, observed]) => surveyCandidate(mirror, node, observed, now))
     .sort((a, b) => b.priority - a.priority || (a.node < b.node ? -1 : 1));
-  const record = mirror.elections.get(name);
-  if (record?.value == null && record?.value !== undefined && candidates.length === 0) return [];
-  const standing = standingOf(mirror, keys, name, ttlMs);
-  const held = standing.kind === "held";
-  const reason =
-    standing.kind === "unreadable"
-      ? "its record does not parse"
-      : held
-        ? (record?.value?.reason ?? "")
-        : standing.reason;
-  return [
-    {
-      name,
-      holder: held ? standing.holder : null,
-      token: held ? standing.token : null,
-      sinceWallMs: record?.value?.sinceWallMs ?? null,
-      reason,
-      candidates,
-    },
-  ];
+  const record = mirror.elections.get(name)?.value;
+  const sinceWallMs = record?.sinceWallMs ?? null;
+  const found = ownershipOf(mirror, keys, name, ttlMs);
+  if (found.kind === "held") {
+    const { holder, token } = found;
+    return { name, holder, token, sinceWallMs, reason: record?.reason ?? reason("first-holder"), candidates };
+  }
+  if (found.kind === "unreadable") {
+    return { name, holder: null, token: null, sinceWallMs: null, reason: reason("unreadable"), candidates };
+  }
+  if (candidates.length === 0 && record == null) return undefined;
+  const why = found.last === null ? (record?.reason ?? found.reason) : found.reason;
+  return { name, holder: null, token: null, sinceWallMs, reason: why, candidates };
 }
 
 function surveyCandidate(
   mirror: Mirror,
   node: string,
-  seen: Seen<CandidateRecord>,
+  { value }: Observed<CandidateRecord>,
   now: Instant,
 ): readonly SurveyedCandidate[] {
-  const { value } = seen;
   if (value == null) return [];
-  const { priority, eligible, reason, addresses } = value;
+  const { priority, eligible, reason: why, addresses } = value;
   const alive = isAlive(mirror, node, now) && mirror.sessions.get(node)?.value?.incarnation === value.incarnation;
-  return [{ node, priority, eligible, reason, alive, addresses, interface: value.interface }];
+  return [{ node, priority, eligible, reason: why, alive, addresses, interface: value.interface }];
 }

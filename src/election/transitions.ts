@@ -1,64 +1,64 @@
-// When the host starts and stops holding an election: a table, each row with a reason for people.
+// When the host starts and stops holding an election: two tables, each row with its reason.
 
+import { type Reason, reason } from "../base/reasons.ts";
 import type { Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
-import { ownSession } from "./session.ts";
+import { claimAddresses } from "./address-claims.ts";
+import { ineligibleReason, isInDoubt, isOutdated, ownToken } from "./questions.ts";
 import type { State } from "./state.ts";
-import { inDoubt, leaseCovers, ineligibleReason, outdated, ownToken, trusted } from "./tenure.ts";
 
-/** One reason to stop holding, in the order in which they are asked. */
-interface Loss {
-  readonly when: (state: State, election: string, token: Revision, now: Instant) => boolean;
-  readonly reason: (state: State, election: string, now: Instant) => string;
-}
+/** One reason to stop holding; the rows are asked in their order. */
+type Loss = (state: State, election: string, token: Revision) => Reason | undefined;
 
 const LOSSES: readonly Loss[] = [
-  { when: (state) => ownSession(state) === undefined, reason: () => "the session was lost" },
-  {
-    when: (state, _election, _token, now) => !leaseCovers(state, now),
-    reason: () => "the lease ran out: no heartbeat was confirmed in time",
-  },
-  {
-    when: (state, election, token) => ownToken(state, election) !== token,
-    reason: () => "the store names another holder",
-  },
-  {
-    when: (state, election, _token, now) => ineligibleReason(state, election, now) !== undefined,
-    reason: (state, election, now) => ineligibleReason(state, election, now) ?? "",
-  },
+  (state) => (state.owned ? undefined : reason("session-lost", "the store has no session of this node any more")),
+  (state) => (state.covered ? undefined : reason("lease-expired", state.outage?.lastError ?? "")),
+  (state, election, token) => (ownToken(state, election) === token ? undefined : reason("other-holder")),
+  (state, election) => ineligibleReason(state, election),
 ];
 
 /** Why the host must stop holding an election that it holds under `token`; `undefined`: it may go on. */
-export function lossOf(state: State, election: string, token: Revision, now: Instant): string | undefined {
-  return LOSSES.find((row) => row.when(state, election, token, now))?.reason(state, election, now);
+export function lossOf(state: State, election: string, token: Revision): Reason | undefined {
+  for (const row of LOSSES) {
+    const found = row(state, election, token);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
-/** A token that no store has given out. */
-const NOT_YET: Revision = -1n;
-
 /** One condition of starting to hold; all must be met. */
-type Condition = (state: State, election: string, now: Instant) => boolean;
+type Condition = (state: State, election: string, token: Revision, now: Instant) => boolean;
 
 const GAINS: readonly Condition[] = [
   /** The host is surely not holding it under an earlier token. */
   (state, election) => !state.tenures.has(election),
-  /** The store named this node, under the session that it has now. */
-  (state, election) => ownToken(state, election) !== undefined,
-  /** A read or an own commit said so, which know of which epoch of the store they speak. */
-  (state, election) => (ownToken(state, election) ?? NOT_YET) <= state.confirmedRevision,
-  /** The token is greater than any that was given out before. */
-  (state, election) => !outdated(state, ownToken(state, election) ?? NOT_YET),
-  /** No request is under way that may give it to somebody else. */
-  (state, election) => !inDoubt(state, election),
   /** The lease, counted from before the heartbeat was sent, still runs. */
-  (state, _election, now) => leaseCovers(state, now),
-  /** The store did not just lose its memory. */
-  (state) => trusted(state),
+  (state) => state.covered,
+  /** The fleet has settled on the store's epoch. */
+  (state) => state.trusted,
+  /** A read or an own commit said so, which know of which epoch of the store they speak. */
+  (state, _election, token) => token <= state.confirmedRevision,
+  /** The token is greater than any that was given out before. */
+  (state, _election, token) => !isOutdated(state, token),
+  /** No request is under way that may give it to somebody else. */
+  (state, election) => !isInDoubt(state, election),
   /** Nothing speaks against it: configured, eligible, not stepping down, not stopping. */
-  (state, election, now) => ineligibleReason(state, election, now) === undefined,
+  (state, election) => ineligibleReason(state, election) === undefined,
+  /** Its addresses are no other election's. */
+  (state, election, _token, now) => hasItsAddresses(state, election, now),
 ];
 
 /** The token under which the host shall start to hold an election; `undefined`: it shall not. */
 export function gainOf(state: State, election: string, now: Instant): Revision | undefined {
-  return GAINS.every((condition) => condition(state, election, now)) ? ownToken(state, election) : undefined;
+  const token = ownToken(state, election);
+  if (token === undefined) return undefined;
+  return GAINS.every((condition) => condition(state, election, token, now)) ? token : undefined;
+}
+
+/** Whether the store says that all addresses of an election are its own. */
+export function hasItsAddresses(state: State, election: string, now: Instant): boolean {
+  const addresses = state.candidacies.get(election)?.addresses ?? [];
+  if (addresses.length === 0) return true;
+  const claim = claimAddresses(state, election, addresses, now);
+  return claim.kind === "free" && claim.writes.length === 0;
 }

@@ -12,7 +12,7 @@ export interface CampaignDeps {
   /** It wants the election no more: the candidacy goes. */
   readonly withdraw: () => void;
   /** The work has settled: the election may be another's. */
-  readonly letGo: () => void;
+  readonly release: () => void;
 }
 
 /** A campaign that is under way. */
@@ -73,11 +73,11 @@ export class Campaign<T> {
     this.term = undefined;
     const lost = term.signal.aborted;
     term.end("its work has settled");
-    if (lost && !this.over && this.again) this.deps.letGo();
+    if (lost && !this.over && this.again) this.deps.release();
     else {
       const verdict = lost ? () => this.settle.reject(term.signal.reason) : conclude;
       this.finish(verdict);
-      this.deps.letGo();
+      this.deps.release();
     }
   }
 

@@ -8,6 +8,7 @@ import { giveUpAt } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Store } from "../ports/store.ts";
 import { type HostEffect, Participant } from "../runtime/participant.ts";
+import { storeCalls } from "../runtime/store-calls.ts";
 import { procClock, systemEntropy, systemTimers } from "../runtime/timers.ts";
 import { Campaign, cancelled, type Work } from "./campaign.ts";
 import { Term } from "./leadership.ts";
@@ -21,7 +22,7 @@ import {
   type FleetOptions,
   type LeadOptions,
 } from "./options.ts";
-import { openStore } from "./stores.ts";
+import { openStore } from "../stores/index.ts";
 import { sweepRegularly } from "./sweeping.ts";
 
 /** Leaving gives the store this long to take note, in milliseconds, once the work of all terms has settled. */
@@ -81,13 +82,13 @@ export class FleetMember implements AsyncDisposable {
       host: hostname(),
       processId: systemEntropy.uniqueId(),
       ttlMs: options.ttlMs,
+      knownTtlMs: options.ttlMs,
     };
     this.participant = new Participant(
       { self, incarnation: systemEntropy.uniqueId(), adopt: false },
       {
-        store: this.store,
+        calls: storeCalls(this.store, timers),
         timers,
-        entropy: systemEntropy,
         perform: (effect) => this.perform(effect),
         onChange: () => this.changed(),
       },
@@ -114,13 +115,13 @@ export class FleetMember implements AsyncDisposable {
       throw new VipdError("config", `this member campaigns for ${election} already`, { election });
     if (signal?.aborted === true) throw cancelled(election, "aborted by the caller");
     const campaign = new Campaign(work, again, {
-      withdraw: () => this.post({ type: "candidacy", election, candidacy: null }),
-      letGo: () => this.post({ type: "let-go", election }),
+      withdraw: () => this.post({ type: "candidacies", changes: new Map([[election, null]]) }),
+      release: () => this.post({ type: "released", elections: [election] }),
     });
     this.campaigns.set(election, campaign as Campaign<unknown>);
     const onAbort = (): void => campaign.cancel(cancelled(election, "aborted by the caller"));
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.post({ type: "candidacy", election, candidacy });
+    this.post({ type: "candidacies", changes: new Map([[election, candidacy]]) });
     try {
       return await campaign.result;
     } finally {
@@ -173,7 +174,7 @@ export class FleetMember implements AsyncDisposable {
     this.post({ type: "stop" });
     await Promise.all(campaigns.map(([, campaign]) => campaign.result.then(nothing, nothing)));
     const cancel = this.timers.at(later(this.timers.now(), LEAVE_MS), () => {
-      this.warn("the store did not take note of our leaving in time: others wait for the lease to end");
+      this.warn("the store did not confirm our release in time: others wait for the lease to end");
       this.stopped.resolve();
     });
     await this.stopped.promise;
@@ -188,25 +189,33 @@ export class FleetMember implements AsyncDisposable {
 
   private perform(effect: HostEffect): void {
     switch (effect.type) {
-      case "gain": {
-        const campaign = this.campaigns.get(effect.election);
-        assert(campaign !== undefined, "only who campaigns can win");
-        return campaign.begin(new Term(effect.election, effect.token, this.deadline(effect.until), this.timers));
-      }
+      case "gain":
+        for (const { election, token } of effect.grants) {
+          const campaign = this.campaigns.get(election);
+          assert(campaign !== undefined, "only who campaigns can win");
+          campaign.begin(new Term(election, token, this.deadline(effect.until), this.timers));
+        }
+        return;
       case "extend":
         for (const campaign of this.campaigns.values()) campaign.prolong(this.deadline(effect.until));
         return;
-      case "lose": {
-        const mayGo = this.campaigns.get(effect.election)?.end(effect.reason) ?? true;
-        return mayGo ? this.post({ type: "let-go", election: effect.election }) : undefined;
-      }
+      case "lose":
+        for (const { election, reason } of effect.losses) this.lose(election, reason.text);
+        return;
       case "renew-incarnation":
         return this.post({ type: "incarnation", incarnation: systemEntropy.uniqueId() });
+      case "remember-ttl":
+        return;
       case "note":
         return this.log?.[effect.level === "warning" ? "warn" : "info"]({ election: effect.election }, effect.text);
       case "stopped":
         return this.stopped.resolve();
     }
+  }
+
+  private lose(election: string, why: string): void {
+    const mayRelease = this.campaigns.get(election)?.end(why) ?? true;
+    if (mayRelease) this.post({ type: "released", elections: [election] });
   }
 
   /** The leader has stopped before the lease ends: by the same margin as the daemon. */

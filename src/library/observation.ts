@@ -2,7 +2,7 @@
 
 import type { Instant } from "../base/time.ts";
 import type { State } from "../election/state.ts";
-import { survey } from "../election/survey.ts";
+import { surveyElection, surveyNode } from "../election/survey.ts";
 import type { Revision } from "../ports/store.ts";
 
 /** An election at one moment. */
@@ -22,10 +22,10 @@ export interface Observation {
 /** The election as a member's state has it; `undefined` before the store was read once. */
 export function observationOf(state: State, election: string, now: Instant): Observation | undefined {
   if (!state.synced) return undefined;
-  const { elections, nodes } = survey(state.mirror, state.keys, state.self.ttlMs, now);
-  const found = elections.find(({ name }) => name === election);
+  const { mirror, keys, self } = state;
+  const found = surveyElection({ mirror, keys, ttlMs: self.ttlMs }, election, now);
   const holder = found?.holder ?? null;
-  const session = holder === null ? undefined : nodes.find(({ node }) => node === holder);
+  const session = holder === null ? undefined : surveyNode(mirror, holder, now);
   const { alive = false, seenAgoMs = null } = session ?? {};
   return { holder, token: found?.token ?? null, alive, seenAgoMs, self: holder === state.self.node };
 }

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { VipdError } from "../base/errors.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
-import type { Candidacy } from "../election/state.ts";
+import type { Candidacy } from "../base/candidacy.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Store } from "../ports/store.ts";
 import { systemEntropy } from "../runtime/timers.ts";
@@ -70,8 +70,7 @@ export function candidacyWith(priority = DEFAULT_PRIORITY): Candidacy {
     throw new VipdError("config", `priority is ${priority}: use a whole number from 0 to 255`, { key: "priority" });
   return {
     priority,
-    eligible: true,
-    reason: "",
+    ineligible: null,
     preempt: false,
     preemptDelayMs: 0,
     addresses: [],

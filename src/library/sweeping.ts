@@ -1,21 +1,18 @@
 // What dead processes leave in the store. Their ids are mostly random and never come back, so that nobody else would take
 // their records away. Hosts of a VIP are left alone: that they are dead is what people want to see.
 
-import { MAX_TXN_OPERATIONS } from "../base/bounds.ts";
+import { MAX_TXN_WRITES } from "../base/bounds.ts";
 import { messageOf } from "../base/errors.ts";
 import { elapsedMs, type Instant, later } from "../base/time.ts";
 import { observerWaitMs } from "../election/lease.ts";
-import type { CandidateRecord } from "../election/records.ts";
-import type { Seen } from "../election/mirror.ts";
+import type { Observed } from "../election/mirror.ts";
+import { type CandidateRecord, type ChangedRecord, encodeValue } from "../election/records.ts";
 import type { State } from "../election/state.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Store, Txn } from "../ports/store.ts";
 
 /** Silent for this many leases: long after others could have broken its session. */
 const FORGOTTEN_LEASES = 5;
-
-/** One guard beside them. */
-const MAX_WRITES = MAX_TXN_OPERATIONS - 1;
 
 /** Most dead processes that one sweep takes away. */
 const MAX_SWEPT = 16;
@@ -54,11 +51,9 @@ export function sweepRegularly(
 function sweepings(state: State, now: Instant): readonly Txn[] {
   if (!state.synced) return [];
   const { mirror, self } = state;
-  const nodes = new Set([...mirror.sessions].flatMap(([node, { value }]) => (value === null ? [] : [node])));
-  for (const candidates of mirror.candidates.values())
-    for (const [node, { value }] of candidates) if (value !== null) nodes.add(node);
+  const nodes = new Set([...mirror.sessions.keys(), ...mirror.wantedBy.keys()]);
   nodes.delete(self.node);
-  for (const { value } of mirror.elections.values()) if (value?.holder != null) nodes.delete(value.holder);
+  for (const node of mirror.heldBy.keys()) nodes.delete(node);
   const found: Txn[] = [];
   for (const node of nodes) {
     if (found.length === MAX_SWEPT) break;
@@ -72,24 +67,24 @@ function sweeping(state: State, node: string, now: Instant): Txn | undefined {
   const { mirror, keys } = state;
   const session = mirror.sessions.get(node);
   const candidacies = candidaciesOf(state, node);
-  if (session !== undefined && session.value === undefined) return undefined;
+  if (session?.value === undefined && session !== undefined) return undefined;
   if (candidacies.some(([, { value }]) => value === undefined || (value?.addresses.length ?? 0) > 0)) return undefined;
   const seen = [...(session === undefined ? [] : [session.seenAt]), ...candidacies.map(([, { seenAt }]) => seenAt)];
   const silentMs = Math.min(...seen.map((at) => elapsedMs(at, now)));
-  const ttlMs = Math.max(state.self.ttlMs, session?.value?.ttlMs ?? 0);
+  const ttlMs = Math.max(state.longestTtlMs, session?.value?.ttlMs ?? 0);
   if (silentMs < FORGOTTEN_LEASES * observerWaitMs(ttlMs)) return undefined;
   const key = keys.session(node);
+  const gone = [key, ...candidacies.map(([election]) => keys.candidate(election, node))].slice(0, MAX_TXN_WRITES - 1);
+  const marker = { key: keys.changed, value: encodeValue<ChangedRecord>({}) };
   return {
     guards: [{ key, version: session?.value == null ? null : session.version }],
-    writes: [key, ...candidacies.map(([election]) => keys.candidate(election, node))]
-      .slice(0, MAX_WRITES)
-      .map((gone) => ({ key: gone, value: null })),
+    writes: [...gone.map((each) => ({ key: each, value: null })), ...(candidacies.length === 0 ? [] : [marker])],
   };
 }
 
-function candidaciesOf({ mirror }: State, node: string): readonly (readonly [string, Seen<CandidateRecord>])[] {
-  return [...mirror.candidates].flatMap(([election, candidates]) => {
-    const seen = candidates.get(node);
+function candidaciesOf({ mirror }: State, node: string): readonly (readonly [string, Observed<CandidateRecord>])[] {
+  return [...(mirror.wantedBy.get(node) ?? [])].flatMap((election) => {
+    const seen = mirror.candidates.get(election)?.get(node);
     return seen === undefined || seen.value === null ? [] : [[election, seen] as const];
   });
 }

@@ -1,88 +1,75 @@
-// One daemon: it takes part in the elections of its VIPs, and does on the host what they decide.
+// One daemon: its electors decide which VIPs this node holds, its host does it. It stands between them, and tells
+// both what the other needs to know.
 
+import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
+import { VipdError } from "../base/errors.ts";
+import { type Reason, reason } from "../base/reasons.ts";
+import { later, NEVER } from "../base/time.ts";
 import type { Config, VipConfig } from "../config/types.ts";
-import type { Effect, State } from "../election/state.ts";
-import { ownToken } from "../election/tenure.ts";
-import type { Entropy, Timers } from "../ports/clock.ts";
-import type { AddressTable, Fence, HostEvent, HostMonitor, Link, PacketLink } from "../ports/host.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { Elector, ElectorHost, Grant, Loss, Validity } from "../ports/elector.ts";
+import type { AddressTable, Fence, HostEvent, HostMonitor, PacketLink } from "../ports/host.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { Store } from "../ports/store.ts";
-import { type HostEffect, Participant } from "../runtime/participant.ts";
-import { VipdError } from "../base/errors.ts";
-import { later } from "../base/time.ts";
-import type { VipPlan, VipState } from "../vip/state.ts";
-import { candidacyOf } from "./eligibility.ts";
+import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
+import { candidacyOf } from "./candidacy.ts";
+import { Eligibility } from "./eligibility.ts";
+import { HoldBackoff } from "./hold-backoff.ts";
+import { Links } from "./links.ts";
+import { logGains, logLosses } from "./ownership-log.ts";
 import { VipHolder } from "./vip-holder.ts";
 
-/** A daemon that stops gives the store this long to take note, in milliseconds. */
+/** A daemon that stops gives its electors this long to tell others, in milliseconds. */
 const STOP_MS = 800;
 
-/** A host that could not hold a VIP leaves it to others for this many leases. */
-const UNFIT_LEASES = 2;
+/** Makes an elector for a host. */
+export type MakeElector = (host: ElectorHost) => Elector;
 
 /** The parts that a daemon works with. */
 export interface DaemonDeps {
-  readonly store: Store;
   readonly timers: Timers;
-  readonly entropy: Entropy;
   readonly identity: IdentityKeeper;
   readonly addresses: AddressTable;
   readonly fence: Fence;
+  /** A number for the first deadline of the fence that no former process had: 32 bits. */
+  readonly firstDeadline: number;
   readonly packets: PacketLink;
   readonly monitor: (onEvent: (event: HostEvent) => void) => HostMonitor;
   readonly log: Logger;
-  /** The name of this host, for people. */
-  readonly hostName: string;
+  readonly makeElector: MakeElector;
 }
 
 /** A running daemon. */
 export class Daemon {
+  readonly elector: Elector;
+  readonly eligibility = new Eligibility();
   private config: Config;
   private readonly deps: DaemonDeps;
-  private readonly participant: Participant;
   private readonly vips: VipHolder;
+  private readonly links: Links;
+  private readonly backoff: HoldBackoff;
+  private readonly candidacies = new Map<string, Candidacy>();
   private readonly listeners = new Set<() => void>();
-  private readonly whenStopped: Promise<void>;
-  private stopped: () => void = () => {};
   private monitor: HostMonitor | undefined;
-  private links: readonly Link[] = [];
-  private settled = false;
+  private adoptionFinished = false;
+  private onStopped: (() => void) | undefined;
+  private cancelExpiry: () => void = () => {};
+  private cancelAdoption: () => void = () => {};
 
   constructor(config: Config, deps: DaemonDeps) {
     this.config = config;
     this.deps = deps;
-    const { store, timers, entropy, identity, addresses, fence, packets, log, hostName } = deps;
-    this.whenStopped = new Promise((resolve) => (this.stopped = resolve));
-    this.vips = new VipHolder({
+    const { timers, addresses, fence, packets, log } = deps;
+    this.backoff = new HoldBackoff(config.ttlMs);
+    const listener = this.vipListener();
+    this.vips = new VipHolder({ timers, addresses, fence, packets, log, firstDeadline: deps.firstDeadline, listener });
+    this.links = new Links({
       timers,
       addresses,
-      fence,
-      packets,
-      log,
-      listener: {
-        held: (vip) => log.info({ vip, token: this.tokenOf(vip) }, "holding: answers for the VIP"),
-        released: (election) => this.participant.post({ type: "let-go", election }),
-        unfit: (election, reason) =>
-          this.participant.post({ type: "unfit", election, reason, forMs: UNFIT_LEASES * config.ttlMs }),
-      },
+      protect: () => this.vips.protect(),
+      changed: (links) => this.updateEligibility(this.config.vips.filter((vip) => isOn(vip, links))),
     });
-    const self = {
-      node: config.node,
-      fleet: config.fleet,
-      host: hostName,
-      processId: entropy.uniqueId(),
-      ttlMs: config.ttlMs,
-    };
-    this.participant = new Participant(
-      { self, incarnation: identity.incarnation, adopt: identity.adopt },
-      { store, timers, entropy, perform: (effect) => this.perform(effect), onChange: () => this.changed() },
-    );
-  }
-
-  /** The election's state, for status. */
-  get election(): State {
-    return this.participant.state;
+    this.elector = deps.makeElector(this.electorHost());
   }
 
   /** The host's state, for status. */
@@ -90,24 +77,29 @@ export class Daemon {
     return this.vips.state;
   }
 
+  /** The configuration that is in force. */
+  get running(): Config {
+    return this.config;
+  }
+
   /** Puts up the fence, removes what is not ours, and joins the fleet. Throws what the kernel refuses. */
   start(): void {
+    const { identity, monitor, timers } = this.deps;
     const stuck = this.vips.plan(this.config.vips.map(planOf));
     if (stuck.length > 0)
       throw new VipdError(
         "kernel",
-        "addresses of an earlier process that are not configured any more cannot be removed",
+        "addresses that a former vipd bound, and that are not configured any more, cannot be removed",
         {
           ips: stuck.map(({ ip }) => ip),
         },
       );
-    this.vips.sweep(this.deps.identity.adopt);
-    this.links = this.deps.addresses.links();
-    this.monitor = this.deps.monitor((event) => this.hear(event));
-    for (const vip of this.config.vips) this.stand(vip);
-    this.participant.start();
-    const { timers } = this.deps;
-    timers.at(later(timers.now(), this.config.ttlMs), () => this.settle());
+    this.vips.sweep(identity.adopt);
+    this.links.refresh();
+    this.monitor = monitor((event) => this.onHostEvent(event));
+    this.updateEligibility(this.config.vips);
+    this.elector.start();
+    this.cancelAdoption = timers.at(later(timers.now(), this.config.ttlMs), () => this.finishAdoption());
   }
 
   /** Calls `listener` after each change of anything that status shows; the result ends it. */
@@ -118,121 +110,178 @@ export class Daemon {
 
   /** Hands an election over; the answer says why not, or nothing. */
   stepDown(election: string, to: string | null): string | undefined {
-    if (this.participant.state.tenures.get(election)?.phase !== "on") return `this node does not hold ${election}`;
-    this.participant.post({ type: "step-down", election, to });
-    const { stepDowns, tenures } = this.participant.state;
-    if (stepDowns.has(election) || tenures.get(election)?.phase !== "on") return undefined;
-    return to === null ? "no other eligible candidate is alive" : `${to} is no eligible candidate that is alive`;
+    return this.elector.stepDown(election, to, reason("step-down"));
   }
 
-  /** Adopts a new configuration; only VIPs that are gone or have other addresses are let go. */
+  /** Adopts a new configuration. VIPs that are gone are released; the others change in place. Throws when the fence cannot follow: then nothing has changed. */
   reload(config: Config): void {
-    const kept = new Map(config.vips.map((vip) => [vip.name, vip]));
-    for (const vip of this.config.vips) {
-      const next = kept.get(vip.name);
-      if (next === undefined || addressKey(next) !== addressKey(vip))
-        this.participant.post({ type: "candidacy", election: vip.name, candidacy: null });
-    }
-    this.config = config;
     this.vips.plan(config.vips.map(planOf));
-    for (const vip of config.vips) this.stand(vip);
-    this.deps.log.info({ vips: config.vips.map((vip) => vip.name) }, "configuration adopted");
+    const kept = new Set(config.vips.map(({ name }) => name));
+    const gone = this.config.vips.filter(({ name }) => !kept.has(name));
+    this.config = config;
+    this.eligibility.keepOnly(kept);
+    this.withdraw(gone);
+    this.updateEligibility(config.vips);
+    this.deps.log.info({ vips: config.vips.length }, "configuration adopted");
   }
 
-  /** Lets go of everything, hands over, leaves the fleet: within STOP_MS, whatever the store does. */
-  async stop(): Promise<void> {
+  /** Releases everything, hands over, leaves the fleet, and calls back: within STOP_MS, whatever the store does. */
+  stop(onStopped: () => void): void {
     const { timers, log } = this.deps;
-    this.participant.post({ type: "stop" });
     const cancel = timers.at(later(timers.now(), STOP_MS), () => {
-      log.warn({}, "the store did not take note of our leaving in time: others wait for the lease to end");
-      this.stopped();
+      log.warn({}, "the store did not confirm our release in time: others wait for the lease to end");
+      this.onStopped?.();
     });
-    await this.whenStopped;
-    cancel();
-    this.close();
+    this.onStopped = () => {
+      this.onStopped = undefined;
+      cancel();
+      this.close();
+      onStopped();
+    };
+    this.elector.stop();
   }
 
-  /** What is still bound keeps its fence for others' sake; a host that let go of all leaves no trace. */
+  /** What is still bound keeps its fence for others' sake; a host that has released all leaves no trace. */
   private close(): void {
     const { fence, packets, identity, log } = this.deps;
     this.monitor?.close();
-    this.participant.close();
+    this.cancelExpiry();
+    this.cancelAdoption();
+    this.links.close();
+    this.elector.close();
     const left = this.vips.retire();
     packets.close();
-    if (left.length > 0) log.warn({ ips: left.map(({ ip }) => ip) }, "could not let go of all: the fence stays");
+    if (left.length > 0)
+      log.warn({ ips: left.map(({ ip }) => ip) }, "could not release all addresses: the fence stays");
     fence.release();
     identity.release();
   }
 
-  private perform(effect: HostEffect): void {
-    const { log, identity } = this.deps;
-    switch (effect.type) {
-      case "gain":
-        log.info({ vip: effect.election, token: String(effect.token) }, "won: the store names this node the holder");
-        return this.vips.post({ type: "gain", vip: effect.election, until: effect.until });
-      case "extend":
-        return this.vips.post({ type: "extend", until: effect.until });
-      case "lose":
-        this.vips.post({ type: "lose", vip: effect.election, reason: effect.reason });
-        return log.info({ vip: effect.election, reason: effect.reason }, "let go");
-      case "renew-incarnation":
-        return this.participant.post({ type: "incarnation", incarnation: identity.renew() });
-      case "note":
-        return this.note(effect);
-      case "stopped":
-        return this.stopped();
+  private electorHost(): ElectorHost {
+    const { log } = this.deps;
+    return {
+      gain: (grants, validity) => this.gain(grants, validity),
+      extend: (validity) => this.vips.post({ type: "extend", ...validity }),
+      lose: (losses) => this.lose(losses),
+      note: (level, election, text) =>
+        log[level === "warning" ? "warn" : "info"](election === null ? {} : { vip: election }, text),
+      changed: () => this.changed(),
+      stopped: () => this.onStopped?.(),
+    };
+  }
+
+  private gain(grants: readonly Grant[], validity: Validity): void {
+    const vips = grants.map(({ election }) => election);
+    logGains(this.deps.log, grants);
+    this.vips.post({ type: "gain", vips, ...validity });
+  }
+
+  private lose(losses: readonly Loss[]): void {
+    this.vips.post({
+      type: "lose",
+      losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),
+    });
+    logLosses(this.deps.log, losses);
+  }
+
+  private vipListener(): ConstructorParameters<typeof VipHolder>[0]["listener"] {
+    const { log, timers } = this.deps;
+    return {
+      held: (vips) => {
+        const now = timers.now();
+        for (const vip of vips) this.backoff.held(vip, now);
+        for (const vip of vips)
+          log.info({ vip, token: String(this.elector.tokenOf(vip) ?? "") }, "answers for the VIP");
+      },
+      released: (losses) => this.released(losses),
+      holdFailed: (vip, why) => this.holdFailed(vip, why),
+      conflict: () => this.changed(),
+    };
+  }
+
+  private released(losses: readonly VipLoss[]): void {
+    this.elector.released(losses.map(({ vip }) => vip));
+    const released = new Set(losses.map(({ vip }) => vip));
+    // Addresses that were still on the host are published no longer.
+    this.updateCandidacies(this.config.vips.filter(({ name }) => released.delete(name)));
+    // What is not configured any more needs no guard once it is gone.
+    if (released.size > 0) this.vips.protect();
+  }
+
+  private holdFailed(vip: string, why: Reason): void {
+    const now = this.deps.timers.now();
+    const until = this.backoff.failed(vip, now);
+    if (this.eligibility.set(vip, "hold-backoff", { reason: why, until }, now)) this.eligibilityChanged([vip]);
+  }
+
+  private onHostEvent(event: HostEvent): void {
+    this.vips.onHostEvent(event);
+    if (event.kind !== "address-added" && event.kind !== "address-removed") this.links.onHostEvent(event);
+  }
+
+  /** Asks the sources of eligibility again, and tells the elector what is news. */
+  private updateEligibility(vips: readonly VipConfig[]): void {
+    const now = this.deps.timers.now();
+    for (const vip of vips) {
+      const trouble = this.links.troubleOf(vip);
+      const objection = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
+      this.eligibility.set(vip.name, "link", objection, now);
     }
+    this.updateCandidacies(vips);
+    this.scheduleExpiry();
   }
 
-  private note(effect: Extract<Effect, { type: "note" }>): void {
-    const fields = effect.election === undefined ? {} : { vip: effect.election };
-    this.deps.log[effect.level === "warning" ? "warn" : "info"](fields, effect.text);
+  private eligibilityChanged(vips: readonly string[]): void {
+    const changed = new Set(vips);
+    this.updateCandidacies(this.config.vips.filter(({ name }) => changed.has(name)));
+    this.scheduleExpiry();
   }
 
-  private hear(event: HostEvent): void {
-    this.vips.hear(event);
-    if (event.kind !== "address-added" && event.kind !== "address-removed") {
-      this.links = this.deps.addresses.links();
-      for (const vip of this.config.vips) this.stand(vip);
+  private scheduleExpiry(): void {
+    const { timers } = this.deps;
+    this.cancelExpiry();
+    const at = this.eligibility.nextExpiry();
+    this.cancelExpiry =
+      at === NEVER ? () => {} : timers.at(at, () => this.eligibilityChanged(this.eligibility.expire(timers.now())));
+  }
+
+  /** Tells the elector what this host brings to its elections, where that is news. */
+  private updateCandidacies(vips: readonly VipConfig[]): void {
+    const changes = new Map<string, Candidacy>();
+    for (const vip of vips) {
+      const candidacy = candidacyOf(vip, this.eligibility.reasonFor(vip.name), this.vips.addressesLeft(vip.name));
+      const known = this.candidacies.get(vip.name);
+      if (known !== undefined && sameCandidacy(known, candidacy)) continue;
+      this.candidacies.set(vip.name, candidacy);
+      changes.set(vip.name, candidacy);
     }
+    if (changes.size > 0) this.elector.updateCandidacies(changes);
   }
 
-  /** Tells the election what this host brings to it, when that is news. */
-  private stand(vip: VipConfig): void {
-    const candidacy = candidacyOf(vip, this.links);
-    const known = this.participant.state.candidacies.get(vip.name);
-    if (JSON.stringify(known) !== JSON.stringify(candidacy))
-      this.participant.post({ type: "candidacy", election: vip.name, candidacy });
+  private withdraw(vips: readonly VipConfig[]): void {
+    if (vips.length === 0) return;
+    for (const { name } of vips) this.candidacies.delete(name);
+    this.elector.updateCandidacies(new Map(vips.map(({ name }) => [name, null])));
   }
 
   private changed(): void {
-    const { synced, identity, mirror } = this.participant.state;
-    if (synced && (identity.kind === "spent" || mirror.sessions.has(this.config.node))) this.settle();
+    if (!this.adoptionFinished && this.elector.knowsFormer) this.finishAdoption();
     for (const listener of this.listeners) listener();
   }
 
-  /** Once it is known which VIPs an earlier process holds still, or that its lease is over, the others are removed. */
-  private settle(): void {
-    if (this.settled) return;
-    const { state } = this.participant;
-    const undecided = this.config.vips.some(
-      (vip) => ownToken(state, vip.name) !== undefined && !state.tenures.has(vip.name),
-    );
-    if (undecided && state.synced) return;
-    this.settled = true;
+  /** Once it is known which VIPs a former process holds still, or that its lease is over, the others are removed. */
+  private finishAdoption(): void {
+    if (this.adoptionFinished) return;
+    if (this.config.vips.some(({ name }) => this.elector.isUndecided(name))) return;
+    this.adoptionFinished = true;
     this.vips.sweep(false);
   }
-
-  private tokenOf(vip: string): string | undefined {
-    const tenure = this.participant.state.tenures.get(vip);
-    return tenure?.phase === "on" ? String(tenure.token) : undefined;
-  }
 }
 
-function planOf(vip: VipConfig): VipPlan {
-  return { name: vip.name, addresses: vip.addresses, announce: vip.announce };
+function planOf({ name, addresses, announce }: VipConfig): VipPlan {
+  return { name, addresses, announce };
 }
 
-function addressKey(vip: VipConfig): string {
-  return JSON.stringify(vip.addresses);
+function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
+  return vip.addresses.some((address) => links.has(address.interface));
 }

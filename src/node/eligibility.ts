@@ -1,28 +1,82 @@
-// Whether this host could hold a VIP now, by what it knows of itself.
+// Whether this host may hold a VIP: one place where every source has its say (link, back-off after a failed hold, checks,
+// maintenance). A VIP is eligible when nobody objects.
 
-import type { Candidacy } from "../election/state.ts";
-import type { VipConfig } from "../config/types.ts";
-import type { Link } from "../ports/host.ts";
+import type { Reason } from "../base/reasons.ts";
+import { type Instant, NEVER } from "../base/time.ts";
 
-/** What this node brings to the election of a VIP, given its links. */
-export function candidacyOf(vip: VipConfig, links: readonly Link[]): Candidacy {
-  const reason = linkTrouble(vip, links);
-  return {
-    priority: vip.priority,
-    eligible: reason === "",
-    reason,
-    preempt: vip.preempt,
-    preemptDelayMs: vip.preemptDelayMs,
-    addresses: vip.addresses.map((address) => `${address.ip}/${address.prefix}`),
-    interface: vip.addresses[0]?.interface ?? null,
-  };
+/** Who may object. */
+export type EligibilitySource = "link" | "hold-backoff" | "check" | "maintenance" | "startup" | "address";
+
+/** One source's objection. */
+export interface Objection {
+  readonly source: EligibilitySource;
+  readonly reason: Reason;
+  readonly since: Instant;
+  /** When it ends by itself; `NEVER`: when its source says so. */
+  readonly until: Instant;
 }
 
-function linkTrouble(vip: VipConfig, links: readonly Link[]): string {
-  for (const { interface: name } of vip.addresses) {
-    const link = links.find((other) => other.name === name);
-    if (link === undefined) return `${name} is missing`;
-    if (!link.up) return `${name} is down`;
+/** The objections of all sources, by VIP. */
+export class Eligibility {
+  private readonly objections = new Map<string, Map<EligibilitySource, Objection>>();
+
+  /** Sets what a source says of a VIP; `null`: nothing against it. True when that is news. */
+  set(
+    vip: string,
+    source: EligibilitySource,
+    objection: Omit<Objection, "source" | "since"> | null,
+    now: Instant,
+  ): boolean {
+    const known = this.objections.get(vip)?.get(source);
+    if (objection === null) {
+      if (known === undefined) return false;
+      this.remove(vip, source);
+      return true;
+    }
+    const { reason, until } = objection;
+    if (known?.reason.text === reason.text && known.reason.code === reason.code && known.until === until) return false;
+    const of = this.objections.get(vip) ?? new Map<EligibilitySource, Objection>();
+    this.objections.set(vip, of.set(source, { source, reason, since: known?.since ?? now, until }));
+    return true;
   }
-  return "";
+
+  /** All objections to a VIP, the oldest first. */
+  of(vip: string): readonly Objection[] {
+    return [...(this.objections.get(vip)?.values() ?? [])].sort((a, b) => a.since - b.since);
+  }
+
+  /** Why the VIP is not eligible; `null`: it is. */
+  reasonFor(vip: string): Reason | null {
+    return this.of(vip)[0]?.reason ?? null;
+  }
+
+  /** Ends the objections whose time is over; the result: the VIPs that they were about. */
+  expire(now: Instant): readonly string[] {
+    const freed: string[] = [];
+    for (const [vip, of] of [...this.objections])
+      for (const { source, until } of [...of.values()])
+        if (until <= now) {
+          this.remove(vip, source);
+          freed.push(vip);
+        }
+    return freed;
+  }
+
+  /** When the next objection ends by itself. */
+  nextExpiry(): Instant {
+    let next = NEVER;
+    for (const of of this.objections.values()) for (const { until } of of.values()) if (until < next) next = until;
+    return next;
+  }
+
+  /** Forgets VIPs that are not configured any more. */
+  keepOnly(vips: ReadonlySet<string>): void {
+    for (const vip of [...this.objections.keys()]) if (!vips.has(vip)) this.objections.delete(vip);
+  }
+
+  private remove(vip: string, source: EligibilitySource): void {
+    const of = this.objections.get(vip);
+    of?.delete(source);
+    if (of?.size === 0) this.objections.delete(vip);
+  }
 }

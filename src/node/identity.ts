@@ -1,15 +1,35 @@
-// The incarnation on disk. A daemon that starts finds the one of its predecessor, and takes up its lease, but only
-// when the predecessor is surely dead (the kernel has freed its lock) and the host has not booted since.
+// The claim on disk. A daemon that starts finds the one of the previous process, and takes up its lease, but only when
+// that process is surely dead (the kernel has freed its lock), and only where it can have left its addresses: on the same
+// boot, in the same network namespace, with this very state directory and not a copy of it.
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { parseJson } from "../base/json.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Entropy } from "../ports/clock.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 
+/** A lock that is held. */
+export interface HeldLock {
+  /** Tells the lock file from a copy of it. */
+  readonly fileId: string;
+  release(): void;
+}
+
 /** Takes an exclusive lock that the kernel frees when the process dies; "busy": another living process has it. */
-export type LockFile = (path: string) => { release(): void } | "busy";
+export type LockFile = (path: string) => HeldLock | "busy";
 
 /** Where and whose. */
 export interface IdentityOptions {
@@ -18,72 +38,141 @@ export interface IdentityOptions {
   readonly fleet: string;
 }
 
+/** What an identity works with. */
+export interface IdentityDeps {
+  readonly entropy: Entropy;
+  readonly lockFile: LockFile;
+  /** Names the boot of the host. */
+  readonly bootId: string;
+  /** Names the network namespace of this process. */
+  readonly networkNamespace: string;
+  /** The user that this process runs as. */
+  readonly uid: number;
+  /** The claim could not be written: a restart will wait for the lease to end. */
+  readonly onTrouble: (message: string) => void;
+}
+
 const schema = z.object({
   incarnation: z.string().min(1).max(64),
   bootId: z.string(),
+  networkNamespace: z.string(),
+  lockFile: z.string(),
   node: z.string(),
   fleet: z.string(),
+  knownTtlMs: z.number().nonnegative(),
 });
 type Claim = z.infer<typeof schema>;
 
+/** A claim is a few hundred bytes. */
+const MAX_CLAIM_BYTES = 16 * 1024;
+
 /** Opens the claim in the state directory, which is made when it is missing. */
-export function openIdentity(
-  options: IdentityOptions,
-  deps: { entropy: Entropy; lockFile: LockFile; bootId: string },
-): IdentityKeeper {
-  makeDirectory(options.stateDir);
-  const lock = deps.lockFile(join(options.stateDir, "vipd.lock"));
+export function openIdentity(options: IdentityOptions, deps: IdentityDeps): IdentityKeeper {
+  const { stateDir, node, fleet } = options;
+  makeDirectory(stateDir);
+  checkDirectory(stateDir, deps.uid);
+  const lock = deps.lockFile(join(stateDir, "vipd.lock"));
   if (lock === "busy")
     throw new VipdError(
       "already-running",
-      `another vipd lives with the state directory ${options.stateDir}; stop it first, or give this one its own stateDir`,
-      { stateDir: options.stateDir },
+      `another vipd uses the state directory ${stateDir}; stop it first, or give this one its own stateDir`,
+      { stateDir },
     );
-  const path = join(options.stateDir, "incarnation.json");
+  const path = join(stateDir, "incarnation.json");
+  const { bootId, networkNamespace } = deps;
+  const place = { bootId, networkNamespace, lockFile: lock.fileId, node, fleet };
   const found = readClaim(path);
-  const { node, fleet } = options;
-  const adopt = found !== undefined && found.bootId === deps.bootId && found.node === node && found.fleet === fleet;
-  const renew = (): string => {
-    const incarnation = deps.entropy.uniqueId();
-    writeClaim(path, { incarnation, bootId: deps.bootId, node, fleet });
-    return incarnation;
+  const adopt = found !== undefined && isSamePlace(found, place);
+  let claim: Claim = {
+    ...place,
+    incarnation: adopt ? found.incarnation : deps.entropy.uniqueId(),
+    knownTtlMs: found?.fleet === fleet ? found.knownTtlMs : 0,
   };
-  return { incarnation: adopt ? found.incarnation : renew(), adopt, renew, release: () => lock.release() };
+  const keep = (next: Claim): void => {
+    claim = next;
+    try {
+      writeClaim(path, next);
+    } catch (error) {
+      deps.onTrouble(
+        `${path} cannot be written (${messageOf(error)}): a restart will not take up the lease, but wait for its end`,
+      );
+    }
+  };
+  if (!adopt) keep(claim);
+  return {
+    incarnation: claim.incarnation,
+    adopt,
+    knownTtlMs: claim.knownTtlMs,
+    rememberTtl: (knownTtlMs) => keep({ ...claim, knownTtlMs }),
+    renew: () => {
+      keep({ ...claim, incarnation: deps.entropy.uniqueId() });
+      return claim.incarnation;
+    },
+    release: () => lock.release(),
+  };
+}
+
+function isSamePlace(claim: Claim, place: Omit<Claim, "incarnation" | "knownTtlMs">): boolean {
+  return (
+    claim.bootId === place.bootId &&
+    claim.networkNamespace === place.networkNamespace &&
+    claim.lockFile === place.lockFile &&
+    claim.node === place.node &&
+    claim.fleet === place.fleet
+  );
 }
 
 function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o750 });
   } catch (error) {
-    throw new VipdError(
-      "config",
-      `cannot make the state directory ${path}: ${messageOf(error)}; make it writable for vipd or set stateDir`,
-      { path },
-      error,
-    );
+    const problem = `cannot make the state directory ${path}: ${messageOf(error)}`;
+    throw new VipdError("config", `${problem}; make it writable for vipd or set stateDir`, { path }, error);
   }
 }
 
-/** A claim that is missing or does not parse is no claim: the node begins anew and waits out its old lease. */
+/** Who may write to the directory may have this process overwrite files, or believe a claim that is not its own. */
+function checkDirectory(path: string, uid: number): void {
+  const found = lstatSync(path);
+  const refuse = (problem: string, fix: string): never => {
+    throw new VipdError("config", `stateDir: ${path} ${problem}; ${fix}`, { path });
+  };
+  if (!found.isDirectory()) refuse("is not a directory (or is a symbolic link)", "give the directory itself");
+  if (found.uid !== uid && found.uid !== 0) refuse(`belongs to user ${found.uid}`, `chown it to user ${uid}`);
+  if ((found.mode & 0o022) !== 0)
+    refuse(`may be written to by others (mode ${(found.mode & 0o7777).toString(8)})`, "chmod 0750");
+}
+
+/** A claim that is missing or does not parse is no claim: the node begins anew and waits for its old lease to end. */
 function readClaim(path: string): Claim | undefined {
   try {
-    const result = schema.safeParse(JSON.parse(readFileSync(path, "utf8")));
+    const text = readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW });
+    const result = schema.safeParse(text.length > MAX_CLAIM_BYTES ? undefined : parseJson(text));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** Follows no link, and overwrites nothing: a new file takes the place of the old one. */
 function writeClaim(path: string, claim: Claim): void {
+  const draft = `${path}.new`;
+  removeDraft(draft);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
-    writeFileSync(`${path}.new`, `${JSON.stringify(claim)}\n`, { mode: 0o640, flush: true });
-    renameSync(`${path}.new`, path);
+    writeSync(fd, `${JSON.stringify(claim)}\n`);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(draft, path);
+}
+
+function removeDraft(path: string): void {
+  try {
+    unlinkSync(path);
   } catch (error) {
-    throw new VipdError(
-      "config",
-      `cannot write ${path}: ${messageOf(error)}; make the state directory writable for vipd`,
-      { path },
-      error,
-    );
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }

@@ -1,18 +1,19 @@
 // What a daemon shows of itself and its fleet.
 
 import { fleetParts, historyViews } from "../admin/fleet-view.ts";
-import type { ElectionView, SessionView, StatusView, StoreView } from "../admin/views.ts";
-import { parseHistory } from "../election/records.ts";
-import { redactUrl } from "../config/store-url.ts";
-import { elapsedMs, type Instant } from "../base/time.ts";
+import type { ElectionView, ObjectionView, SessionView, StatusView, StoreView } from "../admin/views.ts";
+import { redactUrl } from "../base/store-url.ts";
+import { elapsedMs, type Instant, NEVER } from "../base/time.ts";
+import { warnings } from "../election/conditions.ts";
 import { giveUpAt } from "../election/lease.ts";
-import { warnings } from "../election/notices.ts";
+import { deadlines } from "../election/machine.ts";
+import { effectiveCandidacy, leaseCovers } from "../election/questions.ts";
 import { ownSession } from "../election/session.ts";
 import type { State } from "../election/state.ts";
-import { effectiveCandidacy, leaseCovers } from "../election/tenure.ts";
 import type { FenceInfo } from "../ports/host.ts";
 import type { Store } from "../ports/store.ts";
 import type { VipState } from "../vip/state.ts";
+import type { Eligibility } from "./eligibility.ts";
 
 /** What status is made of. */
 export interface StatusParts {
@@ -22,25 +23,35 @@ export interface StatusParts {
   readonly fence: FenceInfo;
   readonly election: State;
   readonly holdings: VipState;
+  readonly eligibility: Eligibility;
   readonly now: Instant;
+  /** Whether wake-ups are shown. */
+  readonly debug: boolean;
 }
+
+/** So many wake-ups are shown. */
+const MAX_WAKEUPS = 50;
 
 /** The whole status. */
 export function statusView(parts: StatusParts): StatusView {
   const { election: state, now } = parts;
-  const fleet = fleetParts(state.mirror, state.keys, state.self.ttlMs, now, { kind: "watcher" });
+  const { mirror, keys, self, identity } = state;
+  const fleet = fleetParts({ mirror, keys, ttlMs: self.ttlMs }, now, { kind: "watcher" });
   return {
     version: parts.version,
-    node: state.self.node,
-    fleet: state.self.fleet,
-    incarnation: state.identity.kind === "ready" ? state.identity.incarnation : "",
+    node: self.node,
+    fleet: self.fleet,
+    incarnation: identity.kind === "ready" ? identity.incarnation : "",
     session: sessionView(state, now),
     store: storeView(parts),
     fence: parts.fence,
-    ttlMs: state.self.ttlMs,
+    ttlMs: self.ttlMs,
     elections: fleet.elections.map((election) => ({ ...election, ...ownPart(parts, election.name) })),
     nodes: fleet.nodes,
-    warnings: [...warnings(state), ...fleet.warnings, ...conflicts(parts.holdings)],
+    warnings: [...new Set([...warnings(state), ...fleet.warnings, ...conflicts(parts.holdings)])],
+    wakeups: parts.debug
+      ? deadlines(state, now, MAX_WAKEUPS).map(({ name, at }) => ({ name, inMs: elapsedMs(now, at) }))
+      : [],
   };
 }
 
@@ -53,7 +64,7 @@ export async function electionWithHistory(
   const view = statusView(parts).elections.find((election) => election.name === name);
   if (view === undefined) return null;
   const snapshot = await parts.store.read(parts.election.keys.historyOf(name), { timeoutMs });
-  return { ...view, history: historyViews(snapshot.records.flatMap((record) => parseHistory(record.value) ?? [])) };
+  return { ...view, history: historyViews(snapshot.records) };
 }
 
 function sessionView(state: State, now: Instant): SessionView {
@@ -64,7 +75,7 @@ function sessionView(state: State, now: Instant): SessionView {
 
 function storeView({ store, storeUrl, election }: StatusParts): StoreView {
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
-  const lastError = election.storeError;
+  const lastError = election.outage?.lastError ?? null;
   return {
     url: redactUrl(storeUrl),
     ok: lastError === null,
@@ -73,19 +84,30 @@ function storeView({ store, storeUrl, election }: StatusParts): StoreView {
   };
 }
 
-type OwnPart = Pick<ElectionView, "role" | "validForMs" | "priority" | "eligible" | "conflict">;
+type OwnPart = Pick<
+  ElectionView,
+  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "elector" | "objections"
+>;
 
-function ownPart({ election: state, holdings, now }: StatusParts, name: string): OwnPart {
-  const candidacy = effectiveCandidacy(state, name, now);
+function ownPart({ election: state, holdings, eligibility, now }: StatusParts, name: string): OwnPart {
+  const candidacy = effectiveCandidacy(state, name);
   const tenure = state.tenures.get(name);
   const holding = holdings.holdings.get(name);
   const holds = tenure?.phase === "on";
   return {
-    role: holds ? "holder" : candidacy?.eligible === true ? "candidate" : "idle",
+    role: holds ? "holder" : candidacy?.ineligible === null ? "candidate" : "idle",
     validForMs: holds ? sessionView(state, now).validForMs : null,
     priority: candidacy?.priority ?? null,
-    eligible: candidacy?.eligible ?? null,
+    eligible: candidacy === undefined ? null : candidacy.ineligible === null,
     conflict: holding?.phase === "on" ? holding.conflict : null,
+    elector: candidacy === undefined ? null : "lease",
+    objections: eligibility.of(name).map(({ source, reason, since, until }): ObjectionView => ({
+      source,
+      reasonCode: reason.code,
+      reason: reason.text,
+      sinceMs: elapsedMs(since, now),
+      forMs: until === NEVER ? null : Math.max(0, elapsedMs(now, until)),
+    })),
   };
 }
 

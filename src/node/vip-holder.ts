@@ -1,27 +1,28 @@
 // Performs the VIP machine's effects on the host's kernel, each at once, and tells how they went.
 
 import { messageOf } from "../base/errors.ts";
+import type { Reason } from "../base/reasons.ts";
 import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { AddressTable, Fence, HostEvent, PacketLink } from "../ports/host.ts";
+import type { AddressFailure, AddressPlace, AddressTable, Fence, HostEvent, PacketLink } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
-import { initialVips, nextVipWakeup, stepVips } from "../vip/machine.ts";
-import type { VipEffect, VipEvent, VipPlan, VipState } from "../vip/state.ts";
+import { nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
+import { Prober } from "./prober.ts";
 
-/** How long a probe for other answerers listens, in milliseconds. */
-const PROBE_MS = 60;
-
-/** An address that the fence guards: of a plan, or found in the kernel. */
-export type GuardedAddress = Pick<VipAddress, "family" | "ip" | "prefix" | "interface">;
-
-/** What the election is told. */
+/** What the daemon is told, when the host is at rest. */
 export interface VipListener {
-  held(vip: string): void;
-  released(vip: string, reason: string): void;
-  unfit(vip: string, reason: string): void;
+  /** They answer now. */
+  held(vips: readonly string[]): void;
+  /** They surely do not answer any more. */
+  released(losses: readonly VipLoss[]): void;
+  /** The host cannot hold it for now; a "released" follows or came before. */
+  holdFailed(vip: string, reason: Reason): void;
+  /** Another station answers for it, or does not any more (`null`). */
+  conflict(vip: string, others: string | null): void;
 }
 
 /** The parts of the host, and whom to tell. */
@@ -31,87 +32,115 @@ export interface VipDeps {
   readonly fence: Fence;
   readonly packets: PacketLink;
   readonly log: Logger;
+  /** A number for the first deadline of the fence that no former process had: 32 bits. */
+  readonly firstDeadline: number;
   readonly listener: VipListener;
 }
 
+type Report = Extract<VipEffect, { type: "held" | "released" | "hold-failed" | "conflict" }>;
+
 /** All VIPs of this host. */
 export class VipHolder {
+  readonly state: VipState;
   private readonly deps: VipDeps;
-  private readonly driver: Driver<VipState, VipEvent, VipEffect>;
-  private readonly ending = new AbortController();
-  /** What the election is to be told. */
-  private readonly outbox: Extract<VipEffect, { type: "held" | "released" | "unfit" }>[] = [];
+  private readonly driver: Driver<VipEvent, VipEffect>;
+  private readonly prober: Prober;
+  /** What the daemon is to be told. */
+  private readonly outbox: Report[] = [];
   /** Addresses of earlier plans that the kernel would not remove. */
-  private leftovers: readonly GuardedAddress[] = [];
+  private leftovers: readonly AddressPlace[] = [];
 
   constructor(deps: VipDeps) {
     this.deps = deps;
+    this.state = initialVips(deps.firstDeadline);
+    const { timers, packets, log } = deps;
     const machine = {
-      step: stepVips,
-      nextWakeup: (state: VipState): Instant => nextVipWakeup(state),
+      step: (event: VipEvent, now: Instant) => stepVips(this.state, event, now),
+      nextWakeup: () => nextVipWakeup(this.state),
       tick: { type: "tick" } as const,
     };
-    this.driver = new Driver<VipState, VipEvent, VipEffect>(machine, initialVips(), {
-      timers: deps.timers,
+    this.driver = new Driver<VipEvent, VipEffect>(machine, {
+      timers,
       perform: (effect) => this.perform(effect),
       onRest: () => this.tell(),
     });
+    this.prober = new Prober({
+      packets,
+      log,
+      addressesOf: (vip) => this.addressesOf(vip),
+      probed: (vip, others) => this.post({ type: "probed", vip, others }),
+    });
   }
 
-  get state(): VipState {
-    return this.driver.state;
-  }
-
-  /** Hands in an event of the election. */
+  /** Hands in an event of an election. */
   post(event: VipEvent): void {
     this.driver.post(event);
   }
 
   /**
    * Sets the VIPs of this host, and puts the fence around them. What vipd bound once and nobody plans any more goes
-   * before its guard does; the answer is what the kernel would not remove: it stays guarded.
+   * before its guard does; the answer is what the kernel would not remove: it stays guarded. Throws when the fence
+   * cannot be put up; then nothing has changed.
    */
-  plan(plans: readonly VipPlan[]): readonly GuardedAddress[] {
+  plan(plans: readonly VipPlan[]): readonly AddressPlace[] {
+    const planned = plans.flatMap(({ addresses }) => addresses);
+    const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
+    this.deps.fence.protect(unique([...planned, ...this.guarded(), ...marked]));
     this.post({ type: "plan", plans });
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
     const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
-    this.leftovers = strays.filter((address) => !this.removed(address, "is not planned any more: removed"));
-    this.deps.fence.protect(this.guarded());
+    this.leftovers = this.remove(strays, "is not configured any more: removed");
+    this.protect();
     return this.leftovers;
   }
 
+  /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and mends it or gives the VIPs up. */
+  protect(): void {
+    try {
+      this.deps.fence.protect(this.guarded());
+    } catch (error) {
+      this.deps.log.warn({ error: messageOf(error) }, `the fence could not be brought up to date: ${messageOf(error)}`);
+    }
+  }
+
   /** Ends it, and takes the fence down, unless a guarded address cannot be removed: that is the answer, and stays guarded. */
-  retire(): readonly GuardedAddress[] {
+  retire(): readonly AddressPlace[] {
     this.close();
     const guarded = new Set(this.guarded().map(placeOf));
     const bound = this.deps.addresses.addresses().filter((address) => guarded.has(placeOf(address)));
-    const left = bound.filter((address) => !this.removed(address, "was still bound: removed"));
-    if (left.length === 0) this.deps.fence.remove();
+    const left = this.remove(bound, "was still bound: removed");
+    if (left.length > 0) return left;
+    try {
+      this.deps.fence.remove();
+    } catch (error) {
+      this.deps.log.warn({}, `the fence could not be taken down: ${messageOf(error)}; it stays, closed`);
+    }
     return left;
   }
 
   /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
   sweep(foreignOnly: boolean): void {
-    const bound = this.deps.addresses.addresses();
-    for (const [vip, plan] of this.state.plans) {
-      const stray = plan.addresses.some((address) =>
-        bound.some(
-          (other) => other.ip === address.ip && other.interface === address.interface && !(foreignOnly && other.ours),
-        ),
-      );
-      if (stray && !this.state.holdings.has(vip)) this.perform({ type: "sweep", vip });
+    const bound = new Map(this.deps.addresses.addresses().map((address) => [placeOf(address), address]));
+    for (const [vip, { addresses }] of this.state.plans) {
+      const isStray = (address: VipAddress): boolean => {
+        const found = bound.get(placeOf(address));
+        return found !== undefined && !(foreignOnly && found.ours);
+      };
+      if (!this.state.holdings.has(vip) && addresses.some(isStray)) this.perform({ type: "sweep", vip });
     }
   }
 
-  /** Takes in news from the kernel. */
-  hear(event: HostEvent): void {
+  /** Takes in news from the kernel, except of links, which bear on more than VIPs. */
+  onHostEvent(event: HostEvent): void {
     switch (event.kind) {
       case "address-added":
+        // A refreshed lifetime of an own address is no news.
+        if (event.address.ours && this.state.holdings.has(this.vipAt(event.address) ?? "")) return;
+        return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
-        this.deps.fence.protect(this.guarded());
         return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
       case "link-removed":
         return;
@@ -120,124 +149,176 @@ export class VipHolder {
     }
   }
 
+  /** Addresses that are bound or open here although no plan names them for this VIP: others must not have them yet. */
+  addressesLeft(vip: string): readonly VipAddress[] {
+    const holding = this.state.holdings.get(vip);
+    return holding?.phase === "closing" ? holding.addresses : [];
+  }
+
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
-    this.ending.abort();
+    this.prober.close();
     this.driver.close();
   }
 
   private perform(effect: VipEffect): void {
-    const { log } = this.deps;
     switch (effect.type) {
       case "bind":
-        return this.attempt(effect.vip, () => this.bind(effect.vip, effect.lifetimeMs));
+        return this.bind(effect.vips, effect.lifetimeMs, true);
+      case "refresh":
+        return this.bind(effect.vips, effect.lifetimeMs, false);
       case "open":
-        return this.open(effect.vips, effect.until);
+        return this.open(effect);
       case "announce":
-        return this.attempt(effect.vip, () => this.announce(effect.vip));
+        return this.announce(effect.vips);
       case "probe":
-        return void this.probe(effect.vip);
+        return this.prober.probe(effect.vips);
       case "close":
-        return this.attempt(effect.vip, () => this.closeVip(effect.vip));
+        return this.closeVips(effect.vips);
+      case "drop":
+        return this.drop(effect.vip, effect.addresses);
       case "sweep":
-        return this.attempt(effect.vip, () => this.sweepVip(effect.vip));
+        return this.sweepVip(effect.vip);
       case "held":
       case "released":
-      case "unfit":
+      case "hold-failed":
+      case "conflict":
         this.outbox.push(effect);
         return;
       case "note":
-        return log[effect.level === "warning" ? "warn" : "info"]({ vip: effect.vip }, effect.text);
+        return this.deps.log[effect.level === "warning" ? "warn" : "info"]({ vip: effect.vip }, effect.text);
     }
   }
 
-  /** Only at rest: what the election then decides is done at once, and not queued behind a fence that is about to open. */
+  /** Only at rest: what an election then decides is done at once, and not queued behind a fence that is about to open. */
   private tell(): void {
     const { listener } = this.deps;
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
-      if (next.type === "held") listener.held(next.vip);
-      else listener[next.type](next.vip, next.reason);
+      if (next.type === "held") listener.held(next.vips);
+      else if (next.type === "released") listener.released(next.losses);
+      else if (next.type === "hold-failed") listener.holdFailed(next.vip, next.reason);
+      else listener.conflict(next.vip, next.others);
     }
   }
 
-  /** Does one step; what the kernel refuses becomes an event. */
-  private attempt(vip: string, run: () => void): void {
+  private bind(vips: readonly string[], lifetimeMs: number, isNew: boolean): void {
+    const owners = new Map<string, string>();
+    const wanted: VipAddress[] = [];
+    for (const vip of vips)
+      for (const address of this.addressesOf(vip)) {
+        owners.set(placeOf(address), vip);
+        wanted.push(address);
+      }
+    const failed = this.failuresOf(() => this.deps.addresses.bind(wanted, lifetimeMs), owners, vips);
+    for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
+    if (isNew) this.post({ type: "bound", vips: vips.filter((vip) => !failed.has(vip)) });
+  }
+
+  /** By VIP, what the kernel refused; when it refused the whole batch, that is each VIP's failure. */
+  private failuresOf(
+    run: () => readonly AddressFailure[],
+    owners: ReadonlyMap<string, string>,
+    vips: readonly string[],
+  ): ReadonlyMap<string, string> {
     try {
-      run();
+      return new Map(run().map(({ address, message }) => [owners.get(placeOf(address)) ?? "", message]));
     } catch (error) {
-      this.post({ type: "failed", vip, message: messageOf(error) });
+      return new Map(vips.map((vip) => [vip, messageOf(error)]));
     }
   }
 
-  private bind(vip: string, lifetimeMs: number): void {
-    for (const address of this.addressesOf(vip)) this.deps.addresses.bind(address, lifetimeMs);
-  }
-
-  private open(vips: readonly string[], until: Instant): void {
+  private open({ vips, deadline, number, until }: Extract<VipEffect, { type: "open" }>): void {
     const { fence } = this.deps;
     try {
       if (!fence.intact()) fence.protect(this.guarded());
-      const result = fence.hold(
-        vips.flatMap((vip) => this.addressesOf(vip)),
-        fenceUntil(until),
-      );
-      this.post(result.kind === "open" ? { type: "opened", vips, until } : { type: "too-late", vips, until });
+      const addresses = vips.flatMap((vip) => this.addressesOf(vip));
+      const { kind } = fence.open(addresses, number, fenceUntil(until));
+      this.post({ type: kind === "open" ? "opened" : "too-late", vips, deadline, until });
     } catch (error) {
-      for (const vip of vips) this.post({ type: "failed", vip, message: messageOf(error) });
+      const message = messageOf(error);
+      if (vips.length === 0) this.post({ type: "extend-failed", deadline, message });
+      for (const vip of vips) this.post({ type: "failed", vip, message });
     }
   }
 
-  private announce(vip: string): void {
-    for (const address of this.addressesOf(vip))
-      if (!this.deps.packets.announce(address))
-        this.deps.log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
+  private announce(vips: readonly string[]): void {
+    const { packets, log } = this.deps;
+    for (const vip of vips)
+      for (const address of this.addressesOf(vip))
+        try {
+          if (!packets.announce(address))
+            log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
+        } catch (error) {
+          this.post({ type: "failed", vip, message: messageOf(error) });
+        }
   }
 
-  private async probe(vip: string): Promise<void> {
+  private closeVips(vips: readonly string[]): void {
+    const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map((address) => [placeOf(address), vip])));
+    const addresses = vips.flatMap((vip) => this.addressesOf(vip));
+    if (!this.closeFence(vips, addresses)) return;
+    const failed = this.failuresOf(() => this.deps.addresses.unbind(addresses).failures, owners, vips);
+    for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
+    this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
+  }
+
+  private drop(vip: string, addresses: readonly VipAddress[]): void {
+    if (!this.closeFence([vip], addresses)) return;
+    const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
+    const failed = this.failuresOf(() => this.deps.addresses.unbind(addresses).failures, owners, [vip]);
+    for (const [, message] of failed) this.post({ type: "failed", vip, message });
+    if (failed.size === 0) this.post({ type: "dropped", vip, addresses });
+  }
+
+  private closeFence(vips: readonly string[], addresses: readonly AddressPlace[]): boolean {
     try {
-      const answers = await Promise.all(
-        this.addressesOf(vip).map((address) => this.deps.packets.probe(address, PROBE_MS, this.ending.signal)),
-      );
-      const others = [...new Set(answers.flat().map((answer) => answer.mac))].sort();
-      this.post({ type: "probed", vip, others });
-    } catch (error) {
-      if (!this.ending.signal.aborted)
-        this.deps.log.warn({ vip, error: messageOf(error) }, "the wire could not be asked who else answers");
-    }
-  }
-
-  private closeVip(vip: string): void {
-    this.deps.fence.close(this.addressesOf(vip));
-    this.unbind(vip, undefined);
-    this.post({ type: "closed", vip });
-  }
-
-  /** What is not held may have been opened by an earlier processId: it is closed too. */
-  private sweepVip(vip: string): void {
-    this.deps.fence.close(this.addressesOf(vip));
-    this.unbind(vip, "was bound here but is not ours to hold: removed");
-  }
-
-  /** Removes the VIP's addresses; `remark` is logged for each that was there. */
-  private unbind(vip: string, remark: string | undefined): void {
-    const { addresses, log } = this.deps;
-    for (const address of this.addressesOf(vip))
-      if (addresses.unbind(address) && remark !== undefined)
-        log.warn({ vip, ip: address.ip, interface: address.interface }, `${address.ip} ${remark}`);
-  }
-
-  /** Removes one address; false when the kernel would not. */
-  private removed(address: GuardedAddress, remark: string): boolean {
-    const { addresses, fence, log } = this.deps;
-    const { ip, interface: link } = address;
-    try {
-      fence.close([address]);
-      if (addresses.unbind(address)) log.warn({ ip, interface: link }, `${ip} ${remark}`);
+      this.deps.fence.close(addresses);
       return true;
     } catch (error) {
-      log.warn({ ip, interface: link, error: messageOf(error) }, `${ip} cannot be removed: it stays behind the fence`);
+      for (const vip of vips) this.post({ type: "failed", vip, message: messageOf(error), isOpen: true });
       return false;
     }
+  }
+
+  /** What is not held may have been opened by a former process: it is closed too. */
+  private sweepVip(vip: string): void {
+    const addresses = this.addressesOf(vip);
+    const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
+    const remark = "was bound here although this node does not hold it: removed";
+    for (const [, message] of this.failuresOf(() => this.unbind(addresses, remark), owners, [vip]))
+      this.post({ type: "failed", vip, message });
+  }
+
+  /** Closes the fence, then removes the addresses; `remark` is logged for each that was there. */
+  private unbind(addresses: readonly AddressPlace[], remark: string | undefined): readonly AddressFailure[] {
+    const { fence, log } = this.deps;
+    fence.close(addresses);
+    const { removed, failures } = this.deps.addresses.unbind(addresses);
+    if (remark !== undefined)
+      for (const { ip, interface: link } of removed) log.warn({ ip, interface: link }, `${ip} ${remark}`);
+    return failures;
+  }
+
+  /** Removes addresses; the result: those that the kernel would not. */
+  private remove(addresses: readonly AddressPlace[], remark: string): readonly AddressPlace[] {
+    if (addresses.length === 0) return [];
+    const { log } = this.deps;
+    try {
+      const failures = this.unbind(addresses, remark);
+      for (const { address, message } of failures)
+        log.warn(
+          { ip: address.ip, interface: address.interface, error: message },
+          `${address.ip} cannot be removed: it stays behind the fence`,
+        );
+      return failures.map(({ address }) => address);
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, "addresses cannot be removed: they stay behind the fence");
+      return addresses;
+    }
+  }
+
+  private vipAt({ ip, interface: link }: AddressPlace): string | undefined {
+    return this.state.byPlace.get(`${ip} ${link}`);
   }
 
   private addressesOf(vip: string): readonly VipAddress[] {
@@ -245,19 +326,23 @@ export class VipHolder {
     return holdings.get(vip)?.addresses ?? plans.get(vip)?.addresses ?? [];
   }
 
-  private guarded(): readonly GuardedAddress[] {
+  private guarded(): readonly AddressPlace[] {
     const { holdings, plans } = this.state;
     const all = [...plans.values(), ...holdings.values()].flatMap(
-      ({ addresses }): readonly GuardedAddress[] => addresses,
+      ({ addresses }): readonly AddressPlace[] => addresses,
     );
-    return [...new Map([...all, ...this.leftovers].map((address) => [placeOf(address), address])).values()];
+    return unique([...all, ...this.leftovers]);
   }
 }
 
-function cidrOf(address: GuardedAddress): string {
+function unique(addresses: readonly AddressPlace[]): readonly AddressPlace[] {
+  return [...new Map(addresses.map((address) => [placeOf(address), address])).values()];
+}
+
+function cidrOf(address: AddressPlace): string {
   return `${placeOf(address)} ${address.prefix}`;
 }
 
-function placeOf({ ip, interface: link }: GuardedAddress): string {
+function placeOf({ ip, interface: link }: AddressPlace): string {
   return `${ip} ${link}`;
 }

@@ -16,6 +16,8 @@ export interface Link {
   readonly loopback: boolean;
   /** Hardware address, lower case with colons; empty when there is none. */
   readonly mac: string;
+  /** What kind of port it is (`bridge`, `bond`, `team`, `vrf`); empty when it is none: a port is fenced with its master. */
+  readonly port: string;
 }
 
 /** An address in the kernel. */
@@ -26,14 +28,33 @@ export interface BoundAddress {
   readonly interface: string;
   /** Whether it carries vipd's IFA_PROTO mark. */
   readonly ours: boolean;
+  /** Whether it has no lifetime: vipd's own addresses all have one. */
+  readonly permanent: boolean;
+  /** Whether another address of the same subnet on the interface is the primary one (IPv4). */
+  readonly secondary: boolean;
 }
+
+/** An address that could not be bound or removed, and why. */
+export interface AddressFailure {
+  readonly address: AddressPlace;
+  readonly message: string;
+}
+
+/** Where an address is bound. */
+export type AddressPlace = Pick<VipAddress, "family" | "ip" | "prefix" | "interface">;
 
 /** Addresses and links of this host (rtnetlink). */
 export interface AddressTable {
-  /** Adds the address with vipd's mark, or refreshes its lifetime (whole seconds, rounded up; at least 1). IPv6 without DAD. */
-  bind(address: VipAddress, lifetimeMs: number): void;
-  /** Removes the address; false when it was not there. */
-  unbind(address: Pick<VipAddress, "family" | "ip" | "prefix" | "interface">): boolean;
+  /**
+   * Adds the addresses with vipd's mark, or refreshes their lifetime (whole seconds, rounded up; at least 1). IPv6
+   * without DAD. Each for itself: the result has those that the kernel refused.
+   */
+  bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[];
+  /** Removes the addresses; what was not there is no failure. `removed` has those that were. */
+  unbind(addresses: readonly AddressPlace[]): {
+    readonly removed: readonly AddressPlace[];
+    readonly failures: readonly AddressFailure[];
+  };
   /** All addresses of the host. */
   addresses(): readonly BoundAddress[];
   links(): readonly Link[];
@@ -64,15 +85,20 @@ export interface FenceInfo {
 }
 
 /** The result of opening or extending a fence. */
-export type HoldResult =
+export type OpenResult =
   /** Open; the kernel closes it by itself at `until` or up to `armMs` before it. */
   | { readonly kind: "open" }
   /** Too little of the lease is left, or the process was frozen between the check and the write: unchanged. */
   | { readonly kind: "too-late" };
 
 /**
- * The kernel rule that keeps this host from answering for addresses it does not hold now. It outlives
- * the process: without a hold it is closed, whoever is frozen or dead.
+ * The kernel rule that keeps this host from answering for addresses it does not hold now. It outlives the process:
+ * without an extension it is closed, whoever is frozen or dead.
+ *
+ * A guarded address answers while it is open under a deadline, and that deadline has not passed. All addresses of one
+ * lease share a deadline: extending it costs the same for one address and for thousands. Deadlines are numbered by
+ * the process, which begins with a number that no former process had; what a former process left open ends by the
+ * deadline of that process.
  */
 export interface Fence {
   readonly info: FenceInfo;
@@ -80,23 +106,24 @@ export interface Fence {
    * Makes the guarded addresses exactly these on every Ethernet interface of the host (idempotent, also after
    * interfaces came and went). Newly guarded addresses start closed; open ones stay open.
    */
-  protect(addresses: readonly VipAddress[]): void;
+  protect(addresses: readonly AddressPlace[]): void;
   /**
-   * Opens, or extends, all these addresses in one kernel transaction, so that the kernel closes them at `until`
-   * at the latest whatever happens to this process at whatever instruction. First arms: an element with a
-   * timeout of armMs; then reads the clock; then one transaction deletes the armed element (failing as a whole when it has
-   * expired) and sets each address open with a timeout of `until - now - armMs`.
+   * Opens these addresses under deadline number `deadline`, and sets that deadline to `until` for all that is open
+   * under it, in one kernel transaction, so that the kernel closes them at `until` at the latest whatever happens to
+   * this process at whatever instruction. First arms: an element with a timeout of armMs; then reads the clock; then
+   * one transaction deletes the armed element (failing as a whole when it has expired) and sets the rest with a
+   * timeout of `until - now - armMs`. Without addresses it only extends.
    */
-  hold(addresses: readonly VipAddress[], until: Instant): HoldResult;
+  open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult;
   /** Closes these addresses now; closing what is closed is no error. */
-  close(addresses: readonly VipAddress[]): void;
+  close(addresses: readonly AddressPlace[]): void;
   /** The addresses (canonical text) open at this moment. */
-  open(): readonly string[];
-  /** Whether the kernel still has the fence as protect() left it; false means: protect again. */
+  openAddresses(): readonly string[];
+  /** Whether the kernel still has the fence as protect() left it; false means: protect again. Cheap while nobody has changed any rule. */
   intact(): boolean;
   /** Takes the whole fence down: only when no VIP of this host is configured any more. */
   remove(): void;
-  /** Gives up the socket that owns the fence; a persistent fence stays in force, closed when holds run out. */
+  /** Gives up the socket that owns the fence; a persistent fence stays in force, closed when its deadlines have passed. */
   release(): void;
 }
 

@@ -6,6 +6,10 @@ export interface IdentityKeeper {
   readonly incarnation: string;
   /** Whether it is of an earlier process on this boot that is surely over, so that its lease may be taken up again. */
   readonly adopt: boolean;
+  /** The longest lease of the fleet that this host has known, in milliseconds; 0: none. */
+  readonly knownTtlMs: number;
+  /** Keeps the longest lease of the fleet for later processes. Throws what the file system refuses. */
+  rememberTtl(longestTtlMs: number): void;
   /** Makes a new incarnation; it is durable on return. */
   renew(): string;
   /** Lets the next daemon on this host have it. */

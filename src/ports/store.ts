@@ -9,7 +9,10 @@
 // - a commit that was sent before a new epoch began is never applied in it;
 // - a commit that may have been applied, or may be applied later, throws "outcome-unknown", never
 //   "store-unavailable", which promises that it was not and will not be applied;
-// - a watch may drop, repeat or reorder, but tells with a gap when changes are missing for good.
+// - a watch brings every change after its beginning, in the order of revisions, at least once, however late; when it
+//   cannot, it says so with a gap and ends;
+// - a record longer than MAX_VALUE_BYTES, and a read of more than MAX_RECORDS or MAX_READ_BYTES, costs neither memory nor
+//   time: the value is left out ("" in its place), and the read fails with "store-corrupt".
 
 /** The store's logical time: one more for each commit. The version of a record is the revision that wrote it. */
 export type Revision = bigint;
@@ -41,7 +44,7 @@ export interface Write {
   readonly value: string | null;
 }
 
-/** Guards and writes, all or nothing. At most MAX_TXN_OPERATIONS together; each key is written at most once. */
+/** Guards and writes, all or nothing. At most MAX_TXN_GUARDS and MAX_TXN_WRITES; each key is written at most once. */
 export interface Txn {
   readonly guards: readonly Guard[];
   readonly writes: readonly Write[];
@@ -74,7 +77,7 @@ export interface CallLimits {
 
 /** What a store promises, shown by vipctl and the docs; nothing is assumed. */
 export interface StoreGuarantees {
-  /** The adapter, for people: `sqlite`, `memory`. */
+  /** The adapter, for people: `sqlite`, `etcd`. */
   readonly name: string;
   /** Shortest lease that makes sense on this store, in milliseconds. */
   readonly minTtlMs: number;

@@ -1,16 +1,16 @@
-// Drives any pure machine: one event at a time, effects in order, one timer. The daemon, the library and the
-// simulator run this same driver; only what performs the effects differs.
+// Drives any machine: one event at a time, effects in order, one timer. The daemon, the library and the simulator run
+// this same driver; only what performs the effects differs.
 
 import { assert } from "../base/assert.ts";
 import { MAX_QUEUED_EVENTS } from "../base/bounds.ts";
 import { type Instant, later, NEVER } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
 
-/** A pure state machine. */
-export interface Machine<S, E, F> {
-  step(state: S, event: E, now: Instant): readonly [S, readonly F[]];
+/** A state machine that knows no clock: what it does follows from its events and their times alone. */
+export interface Machine<E, F> {
+  step(event: E, now: Instant): readonly F[];
   /** When a tick is wanted at the latest. */
-  nextWakeup(state: S, now: Instant): Instant;
+  nextWakeup(now: Instant): Instant;
   /** The event that only tells that time has passed. */
   readonly tick: E;
 }
@@ -27,29 +27,22 @@ export interface DriverDeps<F> {
 const LEAST_PAUSE_MS = 0.5;
 
 /** Runs a machine until it is closed. */
-export class Driver<S, E, F> {
-  private readonly machine: Machine<S, E, F>;
+export class Driver<E, F> {
+  private readonly machine: Machine<E, F>;
   private readonly timers: Timers;
   private readonly perform: (effect: F) => void;
   private readonly onRest: (() => void) | undefined;
   private readonly queue: E[] = [];
-  private current: S;
   private running = false;
   private closed = false;
   private wakeAt: Instant = NEVER;
   private cancelWake: () => void = () => {};
 
-  constructor(machine: Machine<S, E, F>, initial: S, deps: DriverDeps<F>) {
+  constructor(machine: Machine<E, F>, deps: DriverDeps<F>) {
     this.machine = machine;
-    this.current = initial;
     this.timers = deps.timers;
     this.perform = deps.perform;
     this.onRest = deps.onRest;
-  }
-
-  /** The state after the last event that was wholly dealt with. */
-  get state(): S {
-    return this.current;
   }
 
   /** Hands in an event. Events that effects cause while they are performed wait for their turn. */
@@ -60,7 +53,7 @@ export class Driver<S, E, F> {
     if (this.running) return;
     this.running = true;
     try {
-      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.dealWith(next);
+      for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) this.handle(next);
     } finally {
       this.running = false;
     }
@@ -75,16 +68,14 @@ export class Driver<S, E, F> {
     this.cancelWake();
   }
 
-  private dealWith(event: E): void {
-    const [state, effects] = this.machine.step(this.current, event, this.timers.now());
-    this.current = state;
-    for (const effect of effects) if (!this.closed) this.perform(effect);
+  private handle(event: E): void {
+    for (const effect of this.machine.step(event, this.timers.now())) if (!this.closed) this.perform(effect);
   }
 
   private schedule(): void {
     if (this.closed) return;
     const now = this.timers.now();
-    const wanted = this.machine.nextWakeup(this.current, now);
+    const wanted = this.machine.nextWakeup(now);
     if (wanted === this.wakeAt && wanted > now) return;
     this.cancelWake();
     this.wakeAt = wanted;

@@ -14,6 +14,8 @@ export interface LogOptions {
 /** A logger whose level can change while it runs. */
 export interface AdjustableLogger extends Logger {
   setLevel(level: Level): void;
+  /** Whether lines of level debug are written. */
+  isDebug(): boolean;
 }
 
 /** Makes the daemon's logger. Lines are written before a call returns: a crash loses none. */
@@ -36,6 +38,7 @@ export async function createLogger(options: LogOptions): Promise<AdjustableLogge
     info: (fields, message) => log.info(fields, message),
     warn: (fields, message) => log.warn(fields, message),
     error: (fields, message) => log.error(fields, message),
+    isDebug: () => log.isLevelEnabled("debug"),
     setLevel: (level) => {
       log.level = level;
     },

@@ -1,257 +1,454 @@
-// The order of steps to gain, keep and lose a VIP. No clock, no I/O.
+// The order of steps to gain, keep and lose VIPs. No clock, no I/O.
 //
 //   gain:  bind -> open the fence -> announce -> probe for a second answerer
-//   keep:  extend the fence -> refresh the addresses' lifetime; put back what somebody removed; announce
+//   keep:  extend the deadline; now and then refresh the addresses' lifetimes; put back what somebody removed; announce
 //   lose:  close the fence -> unbind -> only then "released"
 //
-// Whatever goes wrong on the way ends in "lose". The fence is the safety: it opens only for the rest of a
-// confirmed lease, and the kernel closes it without us. The address's own lifetime is the second layer.
+// Whatever goes wrong on the way ends in "lose". The fence is the safety: it opens only for the rest of a confirmed
+// lease, and the kernel closes it without us. The address's own lifetime is the second layer.
+//
+// All that is gained or lost at once is one batch for the kernel; what costs time for each VIP (announcements, refreshed
+// lifetimes) comes in slices, so that a heartbeat never waits for thousands of them.
 
 import { unreachable } from "../base/assert.ts";
-import { earliest, type Instant, later, NEVER } from "../base/time.ts";
+import { type Reason, reason } from "../base/reasons.ts";
+import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
+import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
-import type { Holding, VipEffect, VipEvent, VipPlan, VipState } from "./state.ts";
+import type { Holding, VipEffect, VipEvent, VipLoss, VipPlan, VipState } from "./state.ts";
 
-/** An address outlives its fence by this much, in milliseconds: whole seconds are all that the kernel takes. */
-const LIFETIME_SLACK_MS = 1_000;
+/** An address outlives its fence by this much at most, and half of it at least, in milliseconds. */
+const LIFETIME_SLACK_MS = 10_000;
 
-/** A fence that could not be set in time is tried again this often: a stall of the machine is no reason to move. */
+/** The lifetimes of addresses are refreshed this often, in milliseconds. */
+const REFRESH_EVERY_MS = LIFETIME_SLACK_MS / 2;
+
+/** A fence that could not be set in time is tried again so often: a stall of the machine is no reason to move. */
 const OPEN_TRIES = 3;
 
 /** Pause before the kernel is asked again to close, in milliseconds. */
 const CLOSE_RETRY_MS = 100;
 
-type Step = readonly [VipState, readonly VipEffect[]];
+/** So many VIPs are announced, and so many are refreshed, in one go. */
+const SLICE = 128;
 
-/** A host without VIPs. */
-export function initialVips(): VipState {
-  return { plans: new Map(), holdings: new Map() };
-}
+/** Pause between two slices of refreshing, in milliseconds. */
+const SLICE_PAUSE_MS = 20;
+
+type Effects = VipEffect[];
 
 /** Moves the VIPs by one event. */
-export function stepVips(state: VipState, event: VipEvent, now: Instant): Step {
+export function stepVips(state: VipState, event: VipEvent, now: Instant): readonly VipEffect[] {
+  const effects: Effects = [];
+  move(state, event, now, effects);
+  return effects;
+}
+
+/** When a "tick" is wanted at the latest. */
+export function nextVipWakeup(state: VipState): Instant {
+  return state.wakeups.next();
+}
+
+function move(state: VipState, event: VipEvent, now: Instant, effects: Effects): void {
   switch (event.type) {
     case "tick":
-      return ticked(state, now);
+      return onTick(state, now, effects);
     case "plan":
-      return planned(state, event.plans);
+      return onPlan(state, event.plans, now, effects);
     case "gain":
-      return gained(state, event.vip, event.until, now);
+      return onGain(state, event, now, effects);
     case "extend":
-      return extended(state, event.until);
+      return onExtend(state, event, effects);
     case "lose":
-      return lost(state, event.vip, event.reason);
+      return lose(state, event.losses, effects);
+    case "bound":
+      return onBound(state, event.vips, effects);
     case "opened":
-      return each(state, event.vips, (next, vip) => opened(next, vip, event.until, now));
+      return onOpened(state, event, now, effects);
     case "too-late":
-      return each(state, event.vips, (next, vip) => tooLate(next, vip, event.until));
+      return onTooLate(state, event, effects);
     case "closed":
-      return closed(state, event.vip);
+      return onClosed(state, event.vips, now, effects);
+    case "dropped":
+      return onDropped(state, event, now, effects);
     case "failed":
-      return failed(state, event.vip, event.message, now);
+      return onFailed(state, event, now, effects);
+    case "extend-failed":
+      return loseAllUnder(state, event.deadline, reason("hold-failed", event.message), effects);
     case "address-added":
-      return addressAdded(state, event.ip, event.interface);
     case "address-removed":
-      return addressRemoved(state, event.ip, event.interface, now);
+      return onAddress(state, event, now, effects);
     case "link-up":
-      return each(state, heldOn(state, event.interface), (next, vip) => rescheduled(next, vip, now));
+      return onLinkUp(state, event.interface, now, effects);
     case "resync":
-      return each(state, [...state.plans.keys()], (next, vip) => compared(next, vip, now));
+      return onResync(state, now, effects);
     case "probed":
-      return probed(state, event.vip, event.others);
+      return onProbed(state, event.vip, event.others, effects);
     default:
       return unreachable(event);
   }
 }
 
-/** When a "tick" is wanted at the latest. */
-export function nextVipWakeup(state: VipState): Instant {
-  const times = [...state.holdings.values()].map((holding) => {
-    if (holding.phase === "on") return holding.schedule[0] ?? NEVER;
-    return holding.phase === "closing" ? holding.retryAt : NEVER;
-  });
-  return earliest(...times);
+function onTick(state: VipState, now: Instant, effects: Effects): void {
+  const announced: string[] = [];
+  const closing: string[] = [];
+  for (const name of state.wakeups.takeDue(now, SLICE)) {
+    const [what = "", vip = ""] = name.split(" ");
+    if (what === "announce") announced.push(vip);
+    else if (what === "close") closing.push(vip);
+    else refreshSlice(state, now, effects);
+  }
+  announce(state, announced, now, effects);
+  for (const vip of closing) closeAgain(state, vip, now, effects);
 }
 
-function ticked(state: VipState, now: Instant): Step {
-  return each(state, [...state.holdings.keys()], (next, vip) => {
-    const holding = next.holdings.get(vip);
-    if (holding?.phase === "on" && (holding.schedule[0] ?? NEVER) <= now) return announced(next, vip, holding, now);
-    if (holding?.phase === "closing" && holding.retryAt <= now) return closeAgain(next, vip, holding, now);
-    return [next, []];
-  });
+/** Announces what is due, and probes for other answerers with the slow refresh. */
+function announce(state: VipState, vips: readonly string[], now: Instant, effects: Effects): void {
+  const due: string[] = [];
+  const probed: string[] = [];
+  for (const vip of vips) {
+    const holding = state.holdings.get(vip);
+    const policy = state.plans.get(vip)?.announce;
+    if (holding?.phase !== "on" || policy === undefined) continue;
+    if (holding.schedule.length === 1) probed.push(vip);
+    setHolding(state, vip, { ...holding, schedule: afterAnnouncing(holding.schedule, policy, now) });
+    due.push(vip);
+  }
+  if (due.length > 0) effects.push({ type: "announce", vips: due });
+  if (probed.length > 0) effects.push({ type: "probe", vips: probed });
 }
 
-function announced(state: VipState, vip: string, holding: Extract<Holding, { phase: "on" }>, now: Instant): Step {
-  const policy = planOf(state, vip)?.announce;
-  if (policy === undefined) return [state, []];
-  const schedule = afterAnnouncing(holding.schedule, policy, now);
-  const refresh: readonly VipEffect[] = holding.schedule.length === 1 ? [{ type: "probe", vip }] : [];
-  return [withHolding(state, vip, { ...holding, schedule }), [{ type: "announce", vip }, ...refresh]];
+function refreshSlice(state: VipState, now: Instant, effects: Effects): void {
+  const byDeadline = new Map<number, string[]>();
+  for (const vip of state.refreshing.splice(0, SLICE)) {
+    const holding = state.holdings.get(vip);
+    if (holding?.phase !== "on") continue;
+    const vips = byDeadline.get(holding.deadline) ?? [];
+    byDeadline.set(holding.deadline, vips);
+    vips.push(vip);
+  }
+  for (const [deadline, vips] of byDeadline)
+    effects.push({ type: "refresh", vips, lifetimeMs: lifetimeMs(state, deadline, now) });
+  state.wakeups.set("refresh", state.refreshing.length === 0 ? NEVER : later(now, SLICE_PAUSE_MS));
 }
 
-function closeAgain(state: VipState, vip: string, holding: Extract<Holding, { phase: "closing" }>, now: Instant): Step {
-  if (now <= later(holding.until, LIFETIME_SLACK_MS * 2))
-    return [withHolding(state, vip, { ...holding, retryAt: NEVER }), [{ type: "close", vip }]];
-  const text = "the kernel would not let go of it; its own timeouts have closed it";
-  return [
-    withHolding(state, vip, undefined),
-    [
-      { type: "note", vip, level: "warning", text },
-      { type: "released", vip, reason: holding.reason },
-    ],
-  ];
-}
-
-/** Plans that changed are adopted at once; addresses that are no longer planned were let go before. */
-function planned(state: VipState, plans: readonly VipPlan[]): Step {
-  const next = { ...state, plans: new Map(plans.map((plan) => [plan.name, plan])) };
-  return [next, []];
-}
-
-function gained(state: VipState, vip: string, until: Instant, now: Instant): Step {
-  const plan = planOf(state, vip);
-  if (plan === undefined || state.holdings.has(vip)) return [state, []];
-  const lifetimeMs = until - now + LIFETIME_SLACK_MS;
-  return [
-    withHolding(state, vip, { phase: "opening", addresses: plan.addresses, until, tries: 1 }),
-    [
-      { type: "bind", vip, lifetimeMs },
-      { type: "open", vips: [vip], until },
-    ],
-  ];
-}
-
-function extended(state: VipState, until: Instant): Step {
-  const vips = [...state.holdings].filter(([, holding]) => holding.phase === "on").map(([vip]) => vip);
-  return [state, vips.length === 0 ? [] : [{ type: "open", vips, until }]];
-}
-
-function opened(state: VipState, vip: string, until: Instant, now: Instant): Step {
+function closeAgain(state: VipState, vip: string, now: Instant, effects: Effects): void {
   const holding = state.holdings.get(vip);
-  const plan = planOf(state, vip);
-  if (plan === undefined || holding === undefined || holding.phase === "closing") return [state, []];
-  const lifetimeMs = until - now + LIFETIME_SLACK_MS;
-  if (holding.phase === "on")
-    return [withHolding(state, vip, { ...holding, until, tries: 1 }), [{ type: "bind", vip, lifetimeMs }]];
-  const schedule = afterAnnouncing(arrivalSchedule(plan.announce, now), plan.announce, now);
-  return [
-    withHolding(state, vip, { phase: "on", addresses: holding.addresses, until, tries: 1, schedule, conflict: null }),
-    [
-      { type: "announce", vip },
-      { type: "held", vip },
-      { type: "probe", vip },
-    ],
-  ];
+  if (holding?.phase !== "closing") return;
+  if (now <= later(holding.until, LIFETIME_SLACK_MS + 2_000)) {
+    effects.push({ type: "close", vips: [vip] });
+    return;
+  }
+  const text = "the kernel would not release it; its own timeouts have closed it";
+  effects.push({ type: "note", vip, level: "warning", text });
+  setHolding(state, vip, undefined);
+  effects.push({ type: "released", losses: [{ vip, reason: holding.reason }] });
+}
+
+/** A VIP that is held changes in place: what its plan has lost goes, then what it has gained is bound and opened. */
+function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effects: Effects): void {
+  state.plans.clear();
+  state.byPlace.clear();
+  state.byLink.clear();
+  for (const plan of plans) {
+    state.plans.set(plan.name, plan);
+    for (const { ip, interface: link } of plan.addresses) {
+      state.byPlace.set(`${ip} ${link}`, plan.name);
+      const vips = state.byLink.get(link) ?? new Set();
+      state.byLink.set(link, vips.add(plan.name));
+    }
+  }
+  // An address may move from one VIP to another: so everything goes before anything comes.
+  const grown: string[] = [];
+  for (const [vip, holding] of state.holdings) {
+    const plan = state.plans.get(vip);
+    if (plan === undefined || holding.phase !== "on") continue;
+    const gone = without(holding.addresses, plan.addresses);
+    if (gone.length > 0) effects.push({ type: "drop", vip, addresses: gone });
+    else grown.push(vip);
+  }
+  for (const vip of grown) bindNew(state, vip, now, effects);
+}
+
+function onDropped(state: VipState, { vip, addresses }: Dropped, now: Instant, effects: Effects): void {
+  const holding = state.holdings.get(vip);
+  if (holding?.phase !== "on") return;
+  setHolding(state, vip, { ...holding, addresses: without(holding.addresses, addresses) });
+  bindNew(state, vip, now, effects);
+}
+
+/** Binds and opens what a VIP's plan has and its holding has not. */
+function bindNew(state: VipState, vip: string, now: Instant, effects: Effects): void {
+  const holding = state.holdings.get(vip);
+  const planned = state.plans.get(vip)?.addresses ?? [];
+  if (holding?.phase !== "on" || without(planned, holding.addresses).length === 0) return;
+  setHolding(state, vip, { ...holding, addresses: planned });
+  openAgain(state, vip, holding.deadline, now, effects);
+}
+
+function openAgain(state: VipState, vip: string, deadline: number, now: Instant, effects: Effects): void {
+  effects.push({ type: "refresh", vips: [vip], lifetimeMs: lifetimeMs(state, deadline, now) });
+  open(state, [vip], deadline, effects);
+}
+
+function without(addresses: readonly VipAddress[], others: readonly VipAddress[]): readonly VipAddress[] {
+  const keys = new Set(others.map(addressKey));
+  return addresses.filter((address) => !keys.has(addressKey(address)));
+}
+
+type Dropped = Extract<VipEvent, { type: "dropped" }>;
+type Gain = Extract<VipEvent, { type: "gain" }>;
+
+function onGain(state: VipState, { vips, deadline, until }: Gain, now: Instant, effects: Effects): void {
+  const gained = vips.filter((vip) => state.plans.has(vip) && !state.holdings.has(vip));
+  if (gained.length === 0) return;
+  if (!state.deadlines.has(deadline)) {
+    const refreshAt = later(now, REFRESH_EVERY_MS);
+    state.deadlines.set(deadline, { number: takeNumber(state), isTainted: false, until, failures: 0, refreshAt });
+  }
+  for (const vip of gained) {
+    const addresses = state.plans.get(vip)?.addresses ?? [];
+    setHolding(state, vip, { phase: "opening", addresses, deadline });
+  }
+  effects.push({ type: "bind", vips: gained, lifetimeMs: elapsedMs(now, until) + LIFETIME_SLACK_MS });
+  const known = state.deadlines.get(deadline);
+  if (known !== undefined && known.until < until) state.deadlines.set(deadline, { ...known, until });
+}
+
+/** What the kernel has bound is opened in one transaction for each deadline. */
+function onBound(state: VipState, vips: readonly string[], effects: Effects): void {
+  const byDeadline = new Map<number, string[]>();
+  for (const vip of vips) {
+    const holding = state.holdings.get(vip);
+    if (holding?.phase !== "opening") continue;
+    const batch = byDeadline.get(holding.deadline) ?? [];
+    byDeadline.set(holding.deadline, batch);
+    batch.push(vip);
+  }
+  for (const [deadline, batch] of byDeadline) open(state, batch, deadline, effects);
+}
+
+function open(state: VipState, vips: readonly string[], deadline: number, effects: Effects): void {
+  const known = state.deadlines.get(deadline);
+  if (known !== undefined) openUntil(state, vips, deadline, known.until, effects);
+}
+
+function onExtend(state: VipState, { deadline, until }: Extract<VipEvent, { type: "extend" }>, effects: Effects): void {
+  openUntil(state, [], deadline, until, effects);
+}
+
+/** Opens these and extends the deadline; where its number is tainted, all that is held moves to another one. */
+function openUntil(state: VipState, vips: readonly string[], deadline: number, until: Instant, effects: Effects): void {
+  const known = state.deadlines.get(deadline);
+  if (known === undefined) return;
+  if (!known.isTainted) {
+    effects.push({ type: "open", vips, deadline, number: known.number, until });
+    return;
+  }
+  const number = takeNumber(state);
+  state.deadlines.set(deadline, { ...known, number, isTainted: false });
+  effects.push({ type: "open", vips: heldUnder(state, deadline), deadline, number, until });
+}
+
+function takeNumber(state: VipState): number {
+  const number = state.nextNumber;
+  state.nextNumber = (number + 1) >>> 0;
+  return number;
+}
+
+function heldUnder(state: VipState, deadline: number): readonly string[] {
+  return [...state.holdings].flatMap(([vip, holding]) =>
+    holding.phase !== "closing" && holding.deadline === deadline ? [vip] : [],
+  );
+}
+
+type Opened = Extract<VipEvent, { type: "opened" | "too-late" }>;
+
+function onOpened(state: VipState, { vips, deadline, until }: Opened, now: Instant, effects: Effects): void {
+  const known = state.deadlines.get(deadline);
+  if (known === undefined) return;
+  const refresh = known.refreshAt <= now;
+  const refreshAt = refresh ? later(now, REFRESH_EVERY_MS) : known.refreshAt;
+  state.deadlines.set(deadline, { ...known, until, failures: 0, refreshAt });
+  if (refresh) startRefresh(state, deadline, now);
+  const held: string[] = [];
+  for (const vip of vips) {
+    const holding = state.holdings.get(vip);
+    const policy = state.plans.get(vip)?.announce;
+    if (policy === undefined || holding === undefined || holding.phase === "closing") continue;
+    const { addresses } = holding;
+    const conflict = holding.phase === "on" ? holding.conflict : null;
+    if (holding.phase === "opening") held.push(vip);
+    setHolding(state, vip, { phase: "on", addresses, deadline, schedule: arrivalSchedule(policy, now), conflict });
+  }
+  // The first slice at once; for the others it is due now.
+  announce(state, vips.slice(0, SLICE), now, effects);
+  if (held.length > 0) effects.push({ type: "held", vips: held }, { type: "probe", vips: held });
+}
+
+/** The round of another deadline may not be over yet: then these come after it. */
+function startRefresh(state: VipState, deadline: number, now: Instant): void {
+  const waiting = new Set(state.refreshing);
+  for (const [vip, holding] of state.holdings)
+    if (holding.phase === "on" && holding.deadline === deadline && !waiting.has(vip)) state.refreshing.push(vip);
+  if (waiting.size === 0 && state.refreshing.length > 0) state.wakeups.set("refresh", now);
 }
 
 /** The process was held up between arming and opening. What was open is open still, for the rest of its time. */
-function tooLate(state: VipState, vip: string, until: Instant): Step {
+function onTooLate(state: VipState, { vips, deadline, until }: Opened, effects: Effects): void {
+  const known = state.deadlines.get(deadline);
+  if (known === undefined) return;
+  const failures = known.failures + 1;
+  state.deadlines.set(deadline, { ...known, failures });
+  if (failures < OPEN_TRIES) effects.push({ type: "open", vips, deadline, number: known.number, until });
+  else loseAllUnder(state, deadline, reason("too-slow"), effects);
+}
+
+function loseAllUnder(state: VipState, deadline: number, why: Reason, effects: Effects): void {
+  const vips = heldUnder(state, deadline);
+  lose(
+    state,
+    vips.map((vip) => ({ vip, reason: why })),
+    effects,
+  );
+  for (const vip of vips) effects.push({ type: "hold-failed", vip, reason: why });
+}
+
+/** What is lost without having been held is what a former process left: nobody here knows when that ends by itself. */
+function lose(state: VipState, losses: readonly VipLoss[], effects: Effects): void {
+  const closing: string[] = [];
+  for (const { vip, reason: why } of losses) {
+    const holding = state.holdings.get(vip);
+    if (holding?.phase === "closing") continue;
+    const addresses = holding?.addresses ?? state.plans.get(vip)?.addresses ?? [];
+    const until = holding === undefined ? NEVER : untilOf(state, holding.deadline);
+    const deadline = holding?.deadline ?? null;
+    setHolding(state, vip, { phase: "closing", addresses, until, reason: why, deadline });
+    closing.push(vip);
+  }
+  if (closing.length > 0) effects.push({ type: "close", vips: closing });
+}
+
+function onClosed(state: VipState, vips: readonly string[], now: Instant, effects: Effects): void {
+  const losses: VipLoss[] = [];
+  const closed: VipAddress[] = [];
+  for (const vip of vips) {
+    const holding = state.holdings.get(vip);
+    if (holding?.phase !== "closing") continue;
+    losses.push({ vip, reason: holding.reason });
+    closed.push(...holding.addresses);
+    setHolding(state, vip, undefined);
+  }
+  openMoved(state, closed, now, effects);
+  if (losses.length > 0) effects.push({ type: "released", losses });
+  if (state.holdings.size === 0) state.deadlines.clear();
+}
+
+/** What was closed may be another VIP's by a new configuration, and held: that is opened again. */
+function openMoved(state: VipState, closed: readonly VipAddress[], now: Instant, effects: Effects): void {
+  const moved = new Set(closed.flatMap(({ ip, interface: link }) => state.byPlace.get(`${ip} ${link}`) ?? []));
+  for (const vip of moved) {
+    const holding = state.holdings.get(vip);
+    if (holding?.phase === "on") openAgain(state, vip, holding.deadline, now, effects);
+  }
+}
+
+type Failed = Extract<VipEvent, { type: "failed" }>;
+
+function onFailed(state: VipState, { vip, message, isOpen = false }: Failed, now: Instant, effects: Effects): void {
   const holding = state.holdings.get(vip);
-  if (holding === undefined || holding.phase === "closing") return [state, []];
-  if (holding.tries < OPEN_TRIES)
-    return [withHolding(state, vip, { ...holding, tries: holding.tries + 1 }), [{ type: "open", vips: [vip], until }]];
-  const reason = "this host was too slow to hold it within the lease";
-  return chain(lost(state, vip, reason), (next) => [next, [{ type: "unfit", vip, reason }]]);
+  if (isOpen && holding?.deadline != null) taint(state, holding.deadline);
+  if (holding === undefined || holding.phase === "closing") {
+    effects.push({ type: "note", vip, level: "warning", text: message });
+    if (holding !== undefined) state.wakeups.set(`close ${vip}`, later(now, CLOSE_RETRY_MS));
+    return;
+  }
+  const why = reason("hold-failed", message);
+  lose(state, [{ vip, reason: why }], effects);
+  effects.push({ type: "hold-failed", vip, reason: why });
 }
 
-/** What is lost without having been held is what an earlier process left: nobody here knows when that ends by itself. */
-function lost(state: VipState, vip: string, reason: string): Step {
+/** What could not be closed is open under this number for as long as it is extended: so it is extended no more. */
+function taint(state: VipState, deadline: number): void {
+  const known = state.deadlines.get(deadline);
+  if (known !== undefined) state.deadlines.set(deadline, { ...known, isTainted: true });
+}
+
+type AddressEvent = Extract<VipEvent, { type: "address-added" | "address-removed" }>;
+
+/** Somebody bound the VIP by hand, or it came back: it goes, unless we hold it. Somebody removed it: it comes back. */
+function onAddress(state: VipState, { type, ip, interface: link }: AddressEvent, now: Instant, effects: Effects): void {
+  const vip = state.byPlace.get(`${ip} ${link}`);
+  if (vip === undefined) return;
   const holding = state.holdings.get(vip);
-  if (holding?.phase === "closing") return [state, []];
-  const addresses = holding?.addresses ?? planOf(state, vip)?.addresses ?? [];
-  const closing: Holding = { phase: "closing", addresses, until: holding?.until ?? NEVER, reason, retryAt: NEVER };
-  return [withHolding(state, vip, closing), [{ type: "close", vip }]];
-}
-
-function closed(state: VipState, vip: string): Step {
-  const holding = state.holdings.get(vip);
-  const reason = holding?.phase === "closing" ? holding.reason : "it was not held";
-  return [withHolding(state, vip, undefined), [{ type: "released", vip, reason }]];
-}
-
-function failed(state: VipState, vip: string, message: string, now: Instant): Step {
-  const holding = state.holdings.get(vip);
-  if (holding === undefined) return [state, [{ type: "note", vip, level: "warning", text: message }]];
-  if (holding.phase === "closing")
-    return [
-      withHolding(state, vip, { ...holding, retryAt: later(now, CLOSE_RETRY_MS) }),
-      [{ type: "note", vip, level: "warning", text: message }],
-    ];
-  return chain(lost(state, vip, message), (next) => [next, [{ type: "unfit", vip, reason: message }]]);
-}
-
-/** Somebody bound the VIP by hand, or it came back: it goes, unless we hold it. */
-function addressAdded(state: VipState, ip: string, link: string): Step {
-  const vip = vipWith(state, ip, link);
-  return vip === undefined || state.holdings.has(vip) ? [state, []] : [state, [{ type: "sweep", vip }]];
-}
-
-function addressRemoved(state: VipState, ip: string, link: string, now: Instant): Step {
-  const vip = vipWith(state, ip, link);
-  const holding = vip === undefined ? undefined : state.holdings.get(vip);
-  if (vip === undefined || holding?.phase !== "on") return [state, []];
-  const back: VipEffect[] = [
+  if (type === "address-added") {
+    if (holding === undefined) effects.push({ type: "sweep", vip });
+    return;
+  }
+  if (holding?.phase !== "on") return;
+  effects.push(
     { type: "note", vip, level: "warning", text: `somebody removed ${ip} from ${link}: put back` },
-    { type: "bind", vip, lifetimeMs: holding.until - now + LIFETIME_SLACK_MS },
-  ];
-  return chain([state, back], (next) => rescheduled(next, vip, now));
+    { type: "refresh", vips: [vip], lifetimeMs: lifetimeMs(state, holding.deadline, now) },
+  );
+  announceAnew(state, vip, now);
+  announce(state, [vip], now, effects);
 }
 
-function compared(state: VipState, vip: string, now: Instant): Step {
-  const holding = state.holdings.get(vip);
-  if (holding === undefined) return [state, [{ type: "sweep", vip }]];
-  if (holding.phase !== "on") return [state, []];
-  return [state, [{ type: "bind", vip, lifetimeMs: holding.until - now + LIFETIME_SLACK_MS }]];
+function onLinkUp(state: VipState, link: string, now: Instant, effects: Effects): void {
+  const vips = [...(state.byLink.get(link) ?? [])].filter((vip) => state.holdings.get(vip)?.phase === "on");
+  for (const vip of vips) announceAnew(state, vip, now);
+  announce(state, vips.slice(0, SLICE), now, effects);
 }
 
-function rescheduled(state: VipState, vip: string, now: Instant): Step {
+function announceAnew(state: VipState, vip: string, now: Instant): void {
   const holding = state.holdings.get(vip);
-  const plan = planOf(state, vip);
-  if (holding?.phase !== "on" || plan === undefined) return [state, []];
-  const schedule = afterAnnouncing(arrivalSchedule(plan.announce, now), plan.announce, now);
-  return [withHolding(state, vip, { ...holding, schedule }), [{ type: "announce", vip }]];
+  const policy = state.plans.get(vip)?.announce;
+  if (holding?.phase === "on" && policy !== undefined)
+    setHolding(state, vip, { ...holding, schedule: arrivalSchedule(policy, now) });
 }
 
-function probed(state: VipState, vip: string, others: readonly string[]): Step {
+function onResync(state: VipState, now: Instant, effects: Effects): void {
+  for (const vip of state.plans.keys()) if (!state.holdings.has(vip)) effects.push({ type: "sweep", vip });
+  state.refreshing.length = 0;
+  for (const [vip, holding] of state.holdings) if (holding.phase === "on") state.refreshing.push(vip);
+  refreshSlice(state, now, effects);
+}
+
+function onProbed(state: VipState, vip: string, others: readonly string[], effects: Effects): void {
   const holding = state.holdings.get(vip);
-  if (holding?.phase !== "on") return [state, []];
-  const conflict = others.length === 0 ? null : others.join(", ");
-  if (conflict === holding.conflict) return [state, []];
-  const next = withHolding(state, vip, { ...holding, conflict });
+  if (holding?.phase !== "on") return;
+  const conflict = others.length === 0 ? null : listOf(others);
+  if (conflict === holding.conflict) return;
+  setHolding(state, vip, { ...holding, conflict });
+  effects.push({ type: "conflict", vip, others: conflict });
   if (conflict === null)
-    return [next, [{ type: "note", vip, level: "info", text: "nobody else answers for it any more" }]];
-  return [next, [{ type: "note", vip, level: "warning", text: `somebody else answers for it: ${conflict}` }]];
+    effects.push({ type: "note", vip, level: "info", text: "nobody else answers for it any more" });
+  else effects.push({ type: "note", vip, level: "warning", text: `somebody else answers for it: ${conflict}` });
 }
 
-function planOf(state: VipState, vip: string): VipPlan | undefined {
-  return state.plans.get(vip);
+/** So many hardware addresses are told. */
+const MAX_STATIONS = 4;
+
+function listOf(others: readonly string[]): string {
+  const more = others.length > MAX_STATIONS ? ` and ${others.length - MAX_STATIONS} more` : "";
+  return others.slice(0, MAX_STATIONS).join(", ") + more;
 }
 
-function vipWith(state: VipState, ip: string, link: string): string | undefined {
-  for (const plan of state.plans.values())
-    if (plan.addresses.some((address) => address.ip === ip && address.interface === link)) return plan.name;
-  return undefined;
+function setHolding(state: VipState, vip: string, holding: Holding | undefined): void {
+  if (holding === undefined) state.holdings.delete(vip);
+  else state.holdings.set(vip, holding);
+  state.wakeups.set(`announce ${vip}`, holding?.phase === "on" ? (holding.schedule[0] ?? NEVER) : NEVER);
+  state.wakeups.set(`close ${vip}`, NEVER);
 }
 
-function heldOn(state: VipState, link: string): readonly string[] {
-  return [...state.plans.values()]
-    .filter((plan) => plan.addresses.some((address) => address.interface === link))
-    .map((plan) => plan.name);
+function untilOf(state: VipState, deadline: number): Instant {
+  return state.deadlines.get(deadline)?.until ?? NEVER;
 }
 
-function withHolding(state: VipState, vip: string, holding: Holding | undefined): VipState {
-  const holdings = new Map(state.holdings);
-  if (holding === undefined) holdings.delete(vip);
-  else holdings.set(vip, holding);
-  return { ...state, holdings };
+function lifetimeMs(state: VipState, deadline: number, now: Instant): number {
+  return Math.max(0, elapsedMs(now, untilOf(state, deadline))) + LIFETIME_SLACK_MS;
 }
 
-function each(state: VipState, vips: readonly string[], move: (state: VipState, vip: string) => Step): Step {
-  return vips.reduce<Step>((sum, vip) => chain(sum, (next) => move(next, vip)), [state, []]);
-}
-
-function chain([state, effects]: Step, move: (state: VipState) => Step): Step {
-  const [next, more] = move(state);
-  return [next, [...effects, ...more]];
+function addressKey({ ip, prefix, interface: link, label = "" }: VipAddress): string {
+  return `${ip}/${prefix} ${link} ${label}`;
 }

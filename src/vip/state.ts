@@ -1,7 +1,11 @@
 // What a host does for its VIPs: the state, the events that move it, and the effects it asks of the kernel.
+//
+// The state is owned by the machine, which changes it in place: a host may hold thousands of VIPs.
 
-import type { VipAddress } from "../base/vip.ts";
+import type { Reason } from "../base/reasons.ts";
 import type { Instant } from "../base/time.ts";
+import type { VipAddress } from "../base/vip.ts";
+import { Wakeups } from "../base/wakeups.ts";
 import type { AnnouncePolicy, Schedule } from "./announcing.ts";
 
 /** A VIP as this host would hold it. */
@@ -13,57 +17,81 @@ export interface VipPlan {
 
 /**
  * What the host does for one VIP; no entry: the fence is closed and no address of it is bound. `addresses` are those
- * that it began with: a new plan may have others, but what was opened is what must be closed.
+ * that were bound and opened: a new plan may have others, but what was opened is what must be closed.
  */
 export type Holding =
-  /** Bound; the fence is about to open. */
-  | {
-      readonly phase: "opening";
-      readonly addresses: readonly VipAddress[];
-      readonly until: Instant;
-      readonly tries: number;
-    }
-  /** Bound, open until `until`, announced. */
+  /** About to be bound, or bound and about to be opened. */
+  | { readonly phase: "opening"; readonly addresses: readonly VipAddress[]; readonly deadline: number }
+  /** Bound, open, announced. */
   | {
       readonly phase: "on";
       readonly addresses: readonly VipAddress[];
-      readonly until: Instant;
-      readonly tries: number;
+      readonly deadline: number;
       readonly schedule: Schedule;
+      /** Hardware addresses of others that answer for it; `null`: none was heard. */
       readonly conflict: string | null;
     }
-  /** Closing, or the kernel refused that; tried again at `retryAt`. The kernel closes by itself at `until`. */
+  /** Closing, or the kernel refused that and is asked again. The kernel closes by itself at `until`. */
   | {
       readonly phase: "closing";
       readonly addresses: readonly VipAddress[];
       readonly until: Instant;
-      readonly reason: string;
-      readonly retryAt: Instant;
+      readonly reason: Reason;
+      /** Under which deadline it may be open still; `null`: under one of a former process. */
+      readonly deadline: number | null;
     };
 
-/** All VIPs of the host. Immutable. */
+/** A deadline that the VIPs of one lease share, by the number that their elector has for it. */
+export interface Deadline {
+  /** The fence's own number. An address that the kernel would not close stays open under it: so it is extended no more, and another one takes its place. */
+  readonly number: number;
+  readonly isTainted: boolean;
+  /** The fence is open until then for all that is open under it. */
+  readonly until: Instant;
+  /** How often in a row it could not be extended in time. */
+  readonly failures: number;
+  /** When the lifetimes of its addresses are refreshed. */
+  readonly refreshAt: Instant;
+}
+
+/** All VIPs of the host. */
 export interface VipState {
-  readonly plans: ReadonlyMap<string, VipPlan>;
-  readonly holdings: ReadonlyMap<string, Holding>;
+  readonly plans: Map<string, VipPlan>;
+  readonly holdings: Map<string, Holding>;
+  readonly deadlines: Map<number, Deadline>;
+  /** The fence's number of the next deadline: no former process had it. */
+  nextNumber: number;
+  /** By address and interface: the VIP that has it; by interface: the VIPs that live there. */
+  readonly byPlace: Map<string, string>;
+  readonly byLink: Map<string, Set<string>>;
+  /** VIPs whose lifetimes are still to be refreshed in this round. */
+  readonly refreshing: string[];
+  readonly wakeups: Wakeups;
 }
 
 /** What happens to VIPs. */
 export type VipEvent =
   | { readonly type: "tick" }
-  /** These are the VIPs of this host from now on; what is held and not among them must have been lost before. */
+  /** These are the VIPs of this host from now on; what is held and not among them stays held until it is lost. */
   | { readonly type: "plan"; readonly plans: readonly VipPlan[] }
-  | { readonly type: "gain"; readonly vip: string; readonly until: Instant }
-  /** The lease grew: all that is held may be held until then. */
-  | { readonly type: "extend"; readonly until: Instant }
-  | { readonly type: "lose"; readonly vip: string; readonly reason: string }
-  /** The fence is open for these until `until`. */
-  | { readonly type: "opened"; readonly vips: readonly string[]; readonly until: Instant }
+  | { readonly type: "gain"; readonly vips: readonly string[]; readonly deadline: number; readonly until: Instant }
+  /** The lease grew: all that is held under the deadline may be held until then. */
+  | { readonly type: "extend"; readonly deadline: number; readonly until: Instant }
+  | { readonly type: "lose"; readonly losses: readonly VipLoss[] }
+  /** Their addresses are bound. */
+  | { readonly type: "bound"; readonly vips: readonly string[] }
+  /** The deadline is `until`, and these are open under it. */
+  | { readonly type: "opened"; readonly vips: readonly string[]; readonly deadline: number; readonly until: Instant }
   /** The fence could not be opened or extended in time; it is as before. */
-  | { readonly type: "too-late"; readonly vips: readonly string[]; readonly until: Instant }
-  /** The fence is closed and no address is bound. */
-  | { readonly type: "closed"; readonly vip: string }
-  /** The kernel refused a step. */
-  | { readonly type: "failed"; readonly vip: string; readonly message: string }
+  | { readonly type: "too-late"; readonly vips: readonly string[]; readonly deadline: number; readonly until: Instant }
+  /** Their fences are closed and no address of theirs is bound. */
+  | { readonly type: "closed"; readonly vips: readonly string[] }
+  /** Addresses of a VIP that is held on are closed, and not bound any more. */
+  | { readonly type: "dropped"; readonly vip: string; readonly addresses: readonly VipAddress[] }
+  /** The kernel refused a step. `isOpen`: it refused to close the fence. */
+  | { readonly type: "failed"; readonly vip: string; readonly message: string; readonly isOpen?: boolean }
+  /** The kernel refused to set a deadline. */
+  | { readonly type: "extend-failed"; readonly deadline: number; readonly message: string }
   | { readonly type: "address-added"; readonly ip: string; readonly interface: string }
   | { readonly type: "address-removed"; readonly ip: string; readonly interface: string }
   | { readonly type: "link-up"; readonly interface: string }
@@ -72,22 +100,54 @@ export type VipEvent =
   /** Hardware addresses of others that answered for the VIP. */
   | { readonly type: "probed"; readonly vip: string; readonly others: readonly string[] };
 
-/** What is asked of the kernel, in order; each is answered by an event before the next external one. */
+/** A VIP that must not be held any more. */
+export interface VipLoss {
+  readonly vip: string;
+  readonly reason: Reason;
+}
+
+/** What is asked of the kernel, in order; each is answered by events before the next external one. */
 export type VipEffect =
-  /** Add these addresses, or refresh their lifetime. */
-  | { readonly type: "bind"; readonly vip: string; readonly lifetimeMs: number }
-  /** Open or extend the fence for all of these at once: "opened", "too-late" or "failed". */
-  | { readonly type: "open"; readonly vips: readonly string[]; readonly until: Instant }
-  | { readonly type: "announce"; readonly vip: string }
-  | { readonly type: "probe"; readonly vip: string }
-  /** Close the fence, then unbind: "closed" or "failed". */
-  | { readonly type: "close"; readonly vip: string }
-  /** Unbind what is not ours to hold. */
+  /** Add their addresses, or refresh their lifetimes: "bound", and "failed" for each that the kernel refused. */
+  | { readonly type: "bind"; readonly vips: readonly string[]; readonly lifetimeMs: number }
+  /** Refresh lifetimes: only failures are answered. */
+  | { readonly type: "refresh"; readonly vips: readonly string[]; readonly lifetimeMs: number }
+  /** Open these under the fence's deadline `number`, and extend it: "opened", "too-late", "failed" or "extend-failed". */
+  | {
+      readonly type: "open";
+      readonly vips: readonly string[];
+      readonly deadline: number;
+      readonly number: number;
+      readonly until: Instant;
+    }
+  | { readonly type: "announce"; readonly vips: readonly string[] }
+  | { readonly type: "probe"; readonly vips: readonly string[] }
+  /** Close the fence, then unbind: "closed", and "failed" for each that the kernel refused. */
+  | { readonly type: "close"; readonly vips: readonly string[] }
+  /** Close and unbind some addresses of a VIP that is held on: "dropped", or "failed" when the kernel refuses. */
+  | { readonly type: "drop"; readonly vip: string; readonly addresses: readonly VipAddress[] }
+  /** Close and unbind what is not ours to hold. */
   | { readonly type: "sweep"; readonly vip: string }
-  /** It answers now. */
-  | { readonly type: "held"; readonly vip: string }
-  /** It surely does not answer any more. */
-  | { readonly type: "released"; readonly vip: string; readonly reason: string }
+  /** They answer now. */
+  | { readonly type: "held"; readonly vips: readonly string[] }
+  /** They surely do not answer any more. */
+  | { readonly type: "released"; readonly losses: readonly VipLoss[] }
   /** The host cannot hold it for now. */
-  | { readonly type: "unfit"; readonly vip: string; readonly reason: string }
+  | { readonly type: "hold-failed"; readonly vip: string; readonly reason: Reason }
+  /** Another station answers for it, or does not any more (`null`). */
+  | { readonly type: "conflict"; readonly vip: string; readonly others: string | null }
   | { readonly type: "note"; readonly vip: string; readonly level: "info" | "warning"; readonly text: string };
+
+/** A host without VIPs. `firstNumber`: a number for the fence's first deadline that no former process had, 32 bits. */
+export function initialVips(firstNumber: number): VipState {
+  return {
+    plans: new Map(),
+    holdings: new Map(),
+    deadlines: new Map(),
+    nextNumber: firstNumber >>> 0,
+    byPlace: new Map(),
+    byLink: new Map(),
+    refreshing: [],
+    wakeups: new Wakeups(),
+  };
+}

@@ -3,7 +3,7 @@
 
 import { be16, be32, be64, cString, concatBytes, needBytes, readCString, viewOf } from "./bytes.ts";
 import { attributeMap, encodeAttribute, encodeNested, listAttributes } from "./netlink.ts";
-import { joinExpressions } from "./nft-expressions.ts";
+import { joinExpressions, jumpData, jumpTarget } from "./nft-expressions.ts";
 import type { Expression } from "./nft-expressions.ts";
 
 /** Families of tables. */
@@ -29,9 +29,12 @@ export const NFT_MSG_NEWRULE = SUBSYSTEM | 6;
 export const NFT_MSG_GETRULE = SUBSYSTEM | 7;
 export const NFT_MSG_NEWSET = SUBSYSTEM | 9;
 export const NFT_MSG_GETSET = SUBSYSTEM | 10;
+export const NFT_MSG_DELSET = SUBSYSTEM | 11;
 export const NFT_MSG_NEWSETELEM = SUBSYSTEM | 12;
 export const NFT_MSG_GETSETELEM = SUBSYSTEM | 13;
 export const NFT_MSG_DELSETELEM = SUBSYSTEM | 14;
+export const NFT_MSG_NEWGEN = SUBSYSTEM | 15;
+export const NFT_MSG_GETGEN = SUBSYSTEM | 16;
 
 /** Table flags: deletable by its owner's socket only; outlives that socket. */
 export const NFT_TABLE_F_OWNER = 0x2;
@@ -42,6 +45,7 @@ export const NF_NETDEV_INGRESS = 0;
 export const NF_NETDEV_EGRESS = 1;
 export const NF_INET_PRE_ROUTING = 0;
 export const NF_INET_LOCAL_OUT = 3;
+export const NF_INET_POST_ROUTING = 4;
 export const NF_ARP_OUT = 1;
 
 /** A table's place: family and name. */
@@ -140,6 +144,8 @@ export interface ChainRecord {
   /** Number of rules in it. */
   readonly use: number;
   readonly hookNumber?: number;
+  /** "filter", "nat", "route"; base chains only. */
+  readonly type?: string;
   readonly devices: readonly string[];
 }
 
@@ -149,12 +155,14 @@ export function decodeChain(payload: Uint8Array): ChainRecord {
   const hook = attributes.get(4);
   const hooked = hook === undefined ? new Map<number, Uint8Array>() : attributeMap(hook);
   const number = hooked.get(1);
+  const type = attributes.get(7);
   return {
     table: readCString(attributes.get(1) ?? new Uint8Array()),
     name: readCString(attributes.get(3) ?? new Uint8Array()),
     handle: readBe64(attributes.get(2), "chain handle"),
     use: readBe32(attributes.get(6), "chain use"),
     ...(number === undefined ? {} : { hookNumber: readBe32(number, "chain hook") }),
+    ...(type === undefined ? {} : { type: readCString(type) }),
     devices: devicesOf(hooked),
   };
 }
@@ -185,13 +193,9 @@ export function encodeRule(
   );
 }
 
-/** Payload of NFT_MSG_GETRULE (dump) and DELRULE (all): the rules of one chain. */
-export function encodeRulesOf({ family, table }: TableName, chain: string): Uint8Array {
-  return concatBytes(nfgenmsg(family), encodeAttribute(1, cString(table)), encodeAttribute(2, cString(chain)));
-}
-
 /** A rule as the kernel shows it. */
 export interface RuleRecord {
+  readonly table: string;
   readonly chain: string;
   readonly handle: bigint;
   /** Empty when there is none. */
@@ -202,6 +206,7 @@ export interface RuleRecord {
 export function decodeRule(payload: Uint8Array): RuleRecord {
   const attributes = attributesOf(payload);
   return {
+    table: readCString(attributes.get(1) ?? new Uint8Array()),
     chain: readCString(attributes.get(2) ?? new Uint8Array()),
     handle: readBe64(attributes.get(3), "rule handle"),
     comment: commentOf(attributes.get(7)),
@@ -213,62 +218,107 @@ function commentOf(userdata: Uint8Array | undefined): string {
   return readCString(userdata.subarray(2, 2 + (userdata[1] ?? 0)));
 }
 
-// Set: TABLE 1, NAME 2, FLAGS 3 (be32), KEY_TYPE 4 (be32, for people's tools), KEY_LEN 5 (be32), ID 10 (be32, within the batch).
+// Generation: ID 1 (be32): one more for each transaction of anybody in the network namespace.
 
-/** Key types as nft names them: ipv4_addr, ipv6_addr, mark. */
+/** Payload of NFT_MSG_GETGEN, or of GETCHAIN for all families. */
+export function encodeAnyFamily(): Uint8Array {
+  return nfgenmsg(0);
+}
+
+/** Reads NFT_MSG_NEWGEN. */
+export function decodeGeneration(payload: Uint8Array): number {
+  return readBe32(attributesOf(payload).get(1), "generation");
+}
+
+// Set: TABLE 1, NAME 2, FLAGS 3 (be32), KEY_TYPE 4 (be32, for people's tools), KEY_LEN 5 (be32), DATA_TYPE 6 (be32),
+// DATA_LEN 7 (be32), ID 10 (be32, within the batch).
+
+/** Key types as nft names them: ipv4_addr, ipv6_addr, ether_type, mark. */
 export const KEY_IPV4 = { type: 7, length: 4 } as const;
 export const KEY_IPV6 = { type: 8, length: 16 } as const;
+export const KEY_ETHERTYPE = { type: 10, length: 2 } as const;
 export const KEY_MARK = { type: 19, length: 4 } as const;
 
-const NFT_SET_TIMEOUT = 0x10;
+/** What a set has: keys, keys that end by themselves, or a verdict for each key. */
+export type SetKind = "keys" | "timeouts" | "verdicts";
+
+const SET_FLAGS: Readonly<Record<SetKind, number>> = { keys: 0, timeouts: 0x10, verdicts: 0x8 };
+const NFT_DATA_VERDICT = 0xffffff00;
 
 /** What a new set is. */
 export interface SetShape {
   readonly name: string;
   readonly key: { readonly type: number; readonly length: number };
-  readonly timeouts: boolean;
+  readonly kind: SetKind;
 }
 
-/** Payload of NFT_MSG_NEWSET; `id` differs from those of other sets in the batch. */
-export function encodeNewSet({ family, table }: TableName, set: SetShape, id: number): Uint8Array {
+/** Payload of NFT_MSG_NEWSET; `id` differs from those of other sets of the table in the batch. */
+export function encodeNewSet(table: TableName, { name, key, kind }: SetShape, id: number): Uint8Array {
   return concatBytes(
-    nfgenmsg(family),
-    encodeAttribute(1, cString(table)),
-    encodeAttribute(2, cString(set.name)),
-    encodeAttribute(3, be32(set.timeouts ? NFT_SET_TIMEOUT : 0)),
-    encodeAttribute(4, be32(set.key.type)),
-    encodeAttribute(5, be32(set.key.length)),
+    encodeSetName(table, name),
+    encodeAttribute(3, be32(SET_FLAGS[kind])),
+    encodeAttribute(4, be32(key.type)),
+    encodeAttribute(5, be32(key.length)),
+    ...(kind === "verdicts" ? [encodeAttribute(6, be32(NFT_DATA_VERDICT))] : []),
     encodeAttribute(10, be32(id)),
   );
 }
 
-/** Payload of NFT_MSG_GETSET. */
+/** Payload of NFT_MSG_GETSET and DELSET. */
 export function encodeSetName({ family, table }: TableName, set: string): Uint8Array {
   return concatBytes(nfgenmsg(family), encodeAttribute(1, cString(table)), encodeAttribute(2, cString(set)));
 }
 
-// Elements: TABLE 1, SET 2, ELEMENTS 3 (nested list of KEY 1 (nested: VALUE 1), TIMEOUT 4 (be64 ms), EXPIRATION 5 (be64 ms)).
+/** What NFT_MSG_GETSET tells of a set. */
+export interface SetRecord {
+  readonly name: string;
+  /** Undefined when it is none of those that vipd makes. */
+  readonly kind?: SetKind;
+}
+
+/** Reads NFT_MSG_NEWSET. */
+export function decodeSet(payload: Uint8Array): SetRecord {
+  const attributes = attributesOf(payload);
+  const flags = attributes.get(3);
+  const bits = flags === undefined ? 0 : readBe32(flags, "set flags");
+  const kind = (["keys", "timeouts", "verdicts"] as const).find((each) => SET_FLAGS[each] === bits);
+  return { name: readCString(attributes.get(2) ?? new Uint8Array()), ...(kind === undefined ? {} : { kind }) };
+}
+
+// Elements: TABLE 1, SET 2, ELEMENTS 3 (nested list of KEY 1 (nested: VALUE 1), DATA 2 (nested), TIMEOUT 4 (be64 ms),
+// EXPIRATION 5 (be64 ms)).
+
+/** What elements get besides their keys: a timeout, or, in a verdict map, a chain to jump to. */
+export interface ElementExtras {
+  readonly timeoutMs?: number;
+  readonly chain?: string;
+}
 
 /** Payload of NFT_MSG_NEWSETELEM and DELSETELEM. The list's own length is 16 bits: see MAX_ELEMENTS. */
 export function encodeElements(
-  { family, table }: TableName,
+  table: TableName,
   set: string,
   keys: readonly Uint8Array[],
-  timeoutMs?: number,
+  { timeoutMs, chain }: ElementExtras = {},
 ): Uint8Array {
-  const timeout = timeoutMs === undefined ? [] : [encodeAttribute(4, be64(timeoutMs))];
-  const elements = keys.map((key) => encodeNested(1, encodeNested(1, encodeAttribute(1, key)), ...timeout));
-  return concatBytes(encodeSetName({ family, table }, set), encodeNested(3, ...elements));
+  const extras = [
+    ...(chain === undefined ? [] : [encodeNested(2, jumpData(chain))]),
+    ...(timeoutMs === undefined ? [] : [encodeAttribute(4, be64(timeoutMs))]),
+  ];
+  const elements = keys.map((key) => encodeNested(1, encodeNested(1, encodeAttribute(1, key)), ...extras));
+  return concatBytes(encodeSetName(table, set), encodeNested(3, ...elements));
 }
 
-/** Most elements of one message: each takes up to 40 bytes of 65535. */
-export const MAX_ELEMENTS = 1000;
+/** Most elements of one message: each takes up to 84 bytes of 65535. */
+export const MAX_ELEMENTS = 700;
 
 /** An element as the kernel shows it. */
 export interface ElementRecord {
   readonly key: Uint8Array;
   /** Milliseconds left; undefined where the set has no timeouts. */
   readonly expiresMs?: number;
+  /** The chain to jump to, in a verdict map. */
+  readonly chain?: string;
 }
 
 /** Reads NFT_MSG_NEWSETELEM. */
@@ -281,6 +331,7 @@ export function decodeElements(payload: Uint8Array): ElementRecord[] {
     if (key === undefined) throw new RangeError("set element: no key");
     const expiration = attributes.get(5);
     const expiresMs = expiration === undefined ? {} : { expiresMs: Number(readBe64(expiration, "element expiration")) };
-    return { key: key.slice(), ...expiresMs };
+    const chain = jumpTarget(attributes.get(2) ?? new Uint8Array());
+    return { key: key.slice(), ...expiresMs, ...(chain === undefined ? {} : { chain }) };
   });
 }

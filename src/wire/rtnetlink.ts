@@ -31,6 +31,7 @@ const IFA_LABEL = 3;
 const IFA_CACHEINFO = 6;
 const IFA_FLAGS = 8;
 const IFA_PROTO = 11;
+const IFA_F_SECONDARY = 0x01;
 const IFA_F_NODAD = 0x02;
 
 const IFLA_ADDRESS = 1;
@@ -74,6 +75,8 @@ export interface AddressRecord {
   readonly label?: string;
   /** Remaining lifetime in whole seconds; undefined is for ever. */
   readonly validS?: number;
+  /** Whether another IPv4 address of its subnet is the primary one. */
+  readonly secondary: boolean;
 }
 
 /** What to put on an interface. */
@@ -163,6 +166,8 @@ export function decodeAddress(payload: Uint8Array): AddressRecord | undefined {
     mark: attributes.get(IFA_PROTO)?.[0] ?? 0,
     ...(label === undefined ? {} : { label: readCString(label) }),
     ...(validS === undefined ? {} : { validS }),
+    // For IPv6 the same bit says that the address is a temporary one.
+    secondary: family === 4 && ((payload[2] ?? 0) & IFA_F_SECONDARY) !== 0,
   };
 }
 

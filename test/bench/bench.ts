@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
+import { vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
 import { print, type Row } from "./table.ts";
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   leader,
   stale,
   many,
+  vips: () => vips(),
   steady,
   growth,
 };

@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { openSqliteStore, parseSqliteUrl } from "../../adapters/sqlite/index.ts";
+import { openStore } from "../../src/stores/index.ts";
 import { KeepalivedPair } from "./keepalived.ts";
 import { pause, Stage } from "./stage.ts";
 import { median, type Row, spread } from "./table.ts";
@@ -28,7 +28,7 @@ function rssMb(pids: readonly number[]): number {
 }
 
 /** Percent of one core, over WATCH_MS. */
-async function cpuPercent(pids: readonly number[]): Promise<number> {
+export async function cpuPercent(pids: readonly number[]): Promise<number> {
   const before = ticks(pids);
   const from = performance.now();
   await pause(WATCH_MS);
@@ -121,7 +121,7 @@ async function commitRate(vips: number): Promise<number> {
     ).join("");
     await stage.start({ ttl: "3s", vips: list });
     await pause(3_000);
-    const store = await openSqliteStore({ path: parseSqliteUrl(stage.fleet.store), readOnly: true });
+    const store = await openStore(stage.fleet.store, { readOnly: true });
     const before = await store.read("/", { timeoutMs: 2_000 });
     const from = performance.now();
     await pause(WATCH_MS);

@@ -20,6 +20,24 @@ export function checkKeepalived(): void {
   if (status !== 0) throw new Error("the peer is missing: apt install keepalived");
 }
 
+/** Virtual router ids on one interface. */
+const IDS = 255;
+
+function instance(name: string, device: string, id: number, priority: number, address: string): string {
+  return `vrrp_instance ${name} {
+ state BACKUP
+ interface ${device}
+ virtual_router_id ${id}
+ priority ${priority}
+ advert_int 1
+ nopreempt
+ virtual_ipaddress {
+ ${address}
+ }
+}
+`;
+}
+
 /** A running pair of keepalived. */
 export class KeepalivedPair {
   readonly lan = new Lan(["a", "b"]);
@@ -48,11 +66,36 @@ export class KeepalivedPair {
   }
 
   startOn(host: Station, priority: number): void {
-    const file = join(this.directory, `${host.name}.conf`);
-    writeFileSync(
-      file,
-      `global_defs {\n vrrp_skip_check_adv_addr\n}\nvrrp_instance web {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority ${priority}\n advert_int 1\n nopreempt\n virtual_ipaddress {\n ${VIP}/24\n }\n}\n`,
+    this.startWith(host, instance("web", "eth0", 51, priority, `${VIP}/24`));
+  }
+
+  /** One host that is master of so many instances; an id is good for one of them on an interface. */
+  async startMany(count: number): Promise<void> {
+    checkKeepalived();
+    const [host] = this.lan.hosts;
+    if (host === undefined) throw new Error("no host");
+    for (let i = 0; i < Math.ceil(count / IDS); i += 1) {
+      const [name, far] = [`lan${i}`, `far${i}`];
+      host.namespace.exec("ip", "link", "add", name, "type", "veth", "peer", "name", far);
+      host.namespace.exec("ip", "link", "set", far, "up");
+      host.namespace.exec("ip", "address", "add", `10.80.${i}.1/24`, "dev", name);
+      host.namespace.exec("ip", "link", "set", name, "up");
+    }
+    const text = Array.from({ length: count }, (_, i) =>
+      instance(`v${i}`, `lan${Math.floor(i / IDS)}`, (i % IDS) + 1, 100, `10.79.${i >> 8}.${i & 255}/32`),
     );
+    this.startWith(host, text.join(""));
+    const bound = (): number => host.namespace.exec("ip", "-o", "-4", "address").split("10.79.").length - 1;
+    for (let i = 0; bound() < count; i += 1) {
+      if (i > 600) throw new Error(`keepalived did not become master of ${count} within a minute`);
+      await pause(100);
+    }
+    await pause(3_000);
+  }
+
+  private startWith(host: Station, instances: string): void {
+    const file = join(this.directory, `${host.name}.conf`);
+    writeFileSync(file, `global_defs {\n vrrp_skip_check_adv_addr\n}\n${instances}`);
     const pid = join(this.directory, host.name);
     const args = [
       "netns",

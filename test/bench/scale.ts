@@ -1,7 +1,7 @@
 // What grows: etcd's database under heartbeats, and a fleet with a thousand elections.
 
 import { bootTimeMs } from "../../adapters/linux/native.ts";
-import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
+import { openStore } from "../../src/stores/index.ts";
 import { startEtcd } from "../hosts/harness/stores.ts";
 import { EtcdCluster } from "../servers/etcd.ts";
 import type { DaemonProcess } from "../hosts/harness/fleet.ts";
@@ -35,7 +35,7 @@ export async function growth(): Promise<readonly Row[]> {
 async function sizes(options: string): Promise<readonly number[]> {
   const etcd = await EtcdCluster.start(1);
   try {
-    const store = await openEtcdStore(parseEtcdUrl(etcd.urlOf(etcd.members, options)));
+    const store = await openStore(etcd.urlOf(etcd.members, options));
     const heartbeats = setInterval(() => {
       // A heartbeat that is late is no matter here.
       store

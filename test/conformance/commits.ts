@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { AssertionError } from "../../src/base/assert.ts";
-import { MAX_KEY_BYTES, MAX_TXN_OPERATIONS, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
+import { MAX_KEY_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
 import { VipdError } from "../../src/base/errors.ts";
 import type { Revision, Store, Txn } from "../../src/ports/store.ts";
 import { committed, contents, type Harness, PATIENT, put, thrownBy } from "./harness.ts";
@@ -58,10 +58,8 @@ const GUARDS: readonly GuardCase[] = [
 ];
 
 const BEYOND_BOUNDS: Readonly<Record<string, Txn>> = {
-  "too many operations": {
-    guards: many(1, (key) => ({ key, version: null })),
-    writes: many(MAX_TXN_OPERATIONS, (key) => ({ key, value: "" })),
-  },
+  "too many guards": { guards: many(MAX_TXN_GUARDS + 1, (key) => ({ key, version: null })), writes: [] },
+  "too many writes": { guards: [], writes: many(MAX_TXN_WRITES + 1, (key) => ({ key, value: "" })) },
   "a key that is too long": { guards: [], writes: [{ key: "k".repeat(MAX_KEY_BYTES + 1), value: "" }] },
   "a key that is too long in bytes": { guards: [], writes: [{ key: "ü".repeat(MAX_KEY_BYTES / 2 + 1), value: "" }] },
   "a value that is too long": { guards: [], writes: [{ key: "k", value: "x".repeat(MAX_VALUE_BYTES + 1) }] },
@@ -121,14 +119,14 @@ export function describeCommits(current: () => Harness): void {
       expect((await store.read("", PATIENT)).records).toEqual([{ key: "a", value: "1", version }]);
     });
 
-    test("all writes of one commit have its one revision", async () => {
+    test("a commit may have the greatest number of guards and writes, and all its writes have one revision", async () => {
       const store = await current().open();
       const revision = await committed(store, {
-        guards: [],
-        writes: many(MAX_TXN_OPERATIONS, (key) => ({ key, value: "1" })),
+        guards: many(MAX_TXN_GUARDS, (key) => ({ key, version: null })),
+        writes: many(MAX_TXN_WRITES, (key) => ({ key, value: "1" })),
       });
       const { records } = await store.read("", PATIENT);
-      expect(records).toHaveLength(MAX_TXN_OPERATIONS);
+      expect(records).toHaveLength(MAX_TXN_WRITES);
       expect(new Set(records.map(({ version }) => version))).toEqual(new Set([revision]));
     });
 

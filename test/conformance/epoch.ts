@@ -2,12 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import { isVipdError } from "../../src/base/errors.ts";
-import { committed, contents, type Harness, PATIENT, put } from "./harness.ts";
+import type { Store } from "../../src/ports/store.ts";
+import { committed, contents, type DelayedStore, type Harness, PATIENT, put, testWith } from "./harness.ts";
 import { Follower } from "./follower.ts";
 import type { Traits } from "./suite.ts";
 
 /** Describes restarts and losses. */
-export function describeTimeline(current: () => Harness, traits: Traits): void {
+export function describeEpochs(current: () => Harness, traits: Traits): void {
   describe("the epoch", () => {
     test(`over restarts of everything, data ${traits.restartKeepsData ? "stay" : "are gone"}, and revisions grow`, async () => {
       let store = await current().open();
@@ -89,6 +90,28 @@ export function describeTimeline(current: () => Harness, traits: Traits): void {
         expect(contents(await other.read("", PATIENT))["k"]).not.toBe("lost");
       });
 
+      testWith(traits.delayedLosses.includes(loss))(
+        "a commit that was on its way when the new epoch began is not applied in it",
+        async () => {
+          const { store, hold, holds, release } = await openDelayed(current());
+          await put(store, "k", "1");
+          const before = await store.read("", PATIENT);
+          await hold();
+          const txn = { guards: [{ key: "late", version: null }], writes: [{ key: "late", value: "1" }] };
+          const outcome = store.commit(txn, PATIENT).catch((error: unknown) => error);
+          await holds();
+          await lose(current(), loss);
+          const other = await current().open();
+          expect((await other.read("", PATIENT)).epoch).not.toBe(before.epoch);
+          await release();
+          expect(await outcome).not.toMatchObject({ kind: "committed" });
+          // What is sent after it on the same way arrives after it.
+          const readAgain = (): Promise<string | undefined> => epochSeenBy(store);
+          await expect.poll(readAgain, { timeout: 5_000 }).not.toBeOneOf([before.epoch, undefined]);
+          expect(contents(await other.read("", PATIENT))).not.toHaveProperty("late");
+        },
+      );
+
       test("a watch tells a gap and ends", async () => {
         const store = await current().open();
         const follower = new Follower(store, "", await put(store, "k", "1"));
@@ -102,6 +125,19 @@ export function describeTimeline(current: () => Harness, traits: Traits): void {
       });
     });
   });
+}
+
+function openDelayed(harness: Harness): Promise<DelayedStore> {
+  if (harness.openDelayed === undefined) throw new Error("the harness cannot keep requests on their way");
+  return harness.openDelayed();
+}
+
+/** The epoch that a read tells; `undefined` when it fails. */
+function epochSeenBy(store: Store): Promise<string | undefined> {
+  return store.read("", PATIENT).then(
+    ({ epoch }) => epoch,
+    () => undefined,
+  );
 }
 
 async function lose(harness: Harness, loss: string): Promise<void> {

@@ -1,9 +1,8 @@
 // What etcd and its client do to a store in real life: leaders die, members hang, tokens end, disks fill, secrets leak.
 
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { isBelowFloor } from "../../adapters/etcd/examine.ts";
-import { openEtcdStore, parseEtcdUrl } from "../../adapters/etcd/index.ts";
-import { parseEtcdUrl as parseWith } from "../../adapters/etcd/url.ts";
+import { openStore } from "../../src/stores/index.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
 import { EtcdCluster } from "../servers/etcd.ts";
 import { PATIENT, put } from "./harness.ts";
@@ -26,8 +25,8 @@ async function begin(size: number, tls = false): Promise<{ cluster: EtcdCluster;
   return { cluster: made, store: await open(made.url) };
 }
 
-async function open(url: string): Promise<Store> {
-  const store = await openEtcdStore(parseEtcdUrl(url));
+async function open(url: string, readOnly = false): Promise<Store> {
+  const store = await openStore(url, { readOnly });
   stores.push(store);
   return store;
 }
@@ -135,10 +134,19 @@ describe("one member", () => {
     expect(store.guarantees.caveats.join("\n")).not.toContain("compacted:");
   });
 
+  test("a store that is opened for reading takes no commit", async () => {
+    const { cluster: made, store } = await begin(1);
+    const version = await put(store, "k", "1");
+    const looking = await open(made.url, true);
+    await expect(looking.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k", value: "1", version }] });
+    await expect(put(looking, "k", "2")).rejects.toMatchObject({ code: "store-unavailable" });
+    await expect(store.read("k", PATIENT)).resolves.toMatchObject({ records: [{ version }] });
+  });
+
   test("looking changes nothing, and says when there is nothing to look at", async () => {
     const { cluster: made } = await begin(1);
     made.ctl("del", "/vipd-epoch");
-    const looking = openEtcdStore(parseEtcdUrl(made.url), { readOnly: true });
+    const looking = openStore(made.url, { readOnly: true });
     await expect(looking).rejects.toMatchObject({
       code: "store-unavailable",
       message: expect.stringContaining("no fleet"),
@@ -172,6 +180,30 @@ describe("a backup is put back", () => {
   });
 });
 
+describe("a commit by who has not noticed that a backup was put back", () => {
+  test.each([
+    ["in place", undefined],
+    ["as another cluster", "another-cluster"],
+  ])("%s: is never confirmed at a revision that was given out before", async (_what, token) => {
+    const { cluster: made, store } = await begin(1);
+    await put(store, "k", "kept");
+    const file = made.backup();
+    for (let i = 0; i < 5; i += 1) await put(store, "k", `lost ${i}`);
+    const last = await put(store, "k", "lost");
+    await made.restore(file, token);
+    const confirmed: bigint[] = [];
+    const attempt = async (): Promise<number> => {
+      const result = await store
+        .commit({ guards: [], writes: [{ key: "other", value: "1" }] }, BRISK)
+        .catch(() => null);
+      if (result?.kind === "committed") confirmed.push(result.revision);
+      return confirmed.length;
+    };
+    await expect.poll(attempt, { timeout: 10_000 }).toBe(3);
+    expect(confirmed.filter((revision) => revision <= last)).toEqual([]);
+  });
+});
+
 describe("TLS and authentication", () => {
   test("a client certificate and a password let in; after a restart of etcd the store signs in anew", async () => {
     const { cluster: made } = await begin(1, true);
@@ -198,53 +230,5 @@ describe("TLS and authentication", () => {
       `etcds://127.0.0.1:${made.members[0]?.client ?? 0}?ca=${made.certificates?.ca ?? ""}&compact=off`,
     );
     await expect(store.read("", BRISK)).rejects.toMatchObject({ code: "store-unavailable" });
-  });
-});
-
-describe("URLs", () => {
-  const files: Readonly<Record<string, string>> = { "/pw": "from-file\n", "/ca": "CA" };
-  let env: Record<string, string> = {};
-  const parse = (url: string): ReturnType<typeof parseWith> =>
-    parseWith(url, {
-      readFile: (path) => {
-        const text = files[path];
-        if (text === undefined) throw Object.assign(new Error("no such file"), { code: "ENOENT" });
-        return new TextEncoder().encode(text);
-      },
-      env,
-    });
-
-  beforeEach(() => {
-    env = {};
-  });
-
-  test.each([
-    ["etcd://h", ["h:2379"]],
-    ["etcd://h1:1,h2:2,[2001:db8::1]:3/", ["h1:1", "h2:2", "[2001:db8::1]:3"]],
-  ])("%s names its endpoints", (url, endpoints) => {
-    expect(parse(url)).toMatchObject({ endpoints, tls: null, auth: null, compact: "auto" });
-  });
-
-  test("secrets come from the URL, a file or the environment", () => {
-    expect(parse("etcd://u:a%40b@h").auth).toEqual({ username: "u", password: "a@b" });
-    expect(parse("etcd://u@h?passwordFile=/pw").auth).toEqual({ username: "u", password: "from-file" });
-    env = { VIPD_STORE_PASSWORD: "from-env" };
-    expect(parse("etcd://u@h").auth).toEqual({ username: "u", password: "from-env" });
-    expect(parse("etcds://h?ca=/ca").tls).toEqual({ ca: new TextEncoder().encode("CA") });
-  });
-
-  test.each([
-    ["etcd://", /etcd:\/\/10/u],
-    ["etcd://h:x", /h:x/u],
-    ["etcd://h?compakt=off", /compakt.*compact/u],
-    ["etcd://h?compact=maybe", /auto nor off/u],
-    ["etcd://u@h", /VIPD_STORE_PASSWORD/u],
-    ["etcd://u:50%@h", /%25/u],
-    ["etcds://h?cert=/ca", /cert and key/u],
-    ["etcds://h?ca=/none", /\/none \(ENOENT\)/u],
-  ])("%s is refused with what would be right", (url, message) => {
-    expect(() => parse(url)).toThrow(
-      expect.objectContaining({ code: "store-url", message: expect.stringMatching(message) }),
-    );
   });
 });

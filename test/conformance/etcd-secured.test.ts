@@ -1,3 +1,5 @@
+// An etcd that lets in only who has a certificate and a password, under the conformance suite.
+
 import { EtcdCluster } from "../servers/etcd.ts";
 import { etcdConformance } from "./etcd-harness.ts";
 

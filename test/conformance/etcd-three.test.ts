@@ -1,3 +1,5 @@
+// A cluster of three etcds under the conformance suite.
+
 import { EtcdCluster } from "../servers/etcd.ts";
 import { etcdConformance } from "./etcd-harness.ts";
 

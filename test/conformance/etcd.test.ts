@@ -1,3 +1,5 @@
+// One etcd under the conformance suite.
+
 import { EtcdCluster } from "../servers/etcd.ts";
 import { etcdConformance } from "./etcd-harness.ts";
 

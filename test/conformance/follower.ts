@@ -26,9 +26,9 @@ export class Follower {
     return this.events.flatMap((event) => (event.kind === "gap" ? event.reason : []));
   }
 
-  /** Settles as soon as `done` holds; fails after 5 s, saying what has been told so far. */
-  async until(done: (follower: Follower) => boolean): Promise<void> {
-    const deadline = performance.now() + PATIENCE_MS;
+  /** Settles as soon as `done` holds; fails after `withinMs`, saying what has been told so far. */
+  async until(done: (follower: Follower) => boolean, withinMs = PATIENCE_MS): Promise<void> {
+    const deadline = performance.now() + withinMs;
     while (!done(this)) {
       const restMs = deadline - performance.now();
       if (restMs <= 0) throw new Error(`the watch told only ${this.events.length} events: ${describe(this.events)}`);

@@ -3,12 +3,13 @@
 import { randomBytes } from "node:crypto";
 import { test } from "vitest";
 import type { CallLimits, CommitResult, Revision, Snapshot, Store, Txn } from "../../src/ports/store.ts";
+import type { Proxy } from "../servers/proxy.ts";
 
 /** One real store, empty at first, with everything that the suite may do to it. What it cannot do it leaves out. */
 export interface Harness {
   /** Opens another Store on the same data, in this process. */
   open(): Promise<Store>;
-  /** Where other processes find the same data (see open-by-url.ts); `undefined`: only this process has it. */
+  /** Where other processes find the same data; `undefined`: only this process has it. */
   readonly url: string | undefined;
   /** Ends every Store and the service behind them, and begins anew on the same data. */
   restart(): Promise<void>;
@@ -16,6 +17,10 @@ export interface Harness {
   readonly block?: { readonly reads: boolean; start(): Promise<() => Promise<void>> };
   /** Makes the store unreachable, and reachable again. */
   readonly outage?: { begin(): Promise<void>; end(): Promise<void> };
+  /** Writes a record past every vipd and its bounds, in a commit of its own, as a program might that knows the store. */
+  foreignPut(key: string, value: string): Promise<void>;
+  /** A Store whose requests can be kept on their way to the data. */
+  readonly openDelayed?: () => Promise<DelayedStore>;
   /** Ways in which data are lost or replaced, by name. */
   readonly losses: Readonly<Record<string, (harness: Harness) => Promise<void>>>;
   /** How many commits it takes until a watch cannot begin before them. */
@@ -24,6 +29,26 @@ export interface Harness {
   readonly forgetHistory?: () => Promise<void>;
   /** Closes and removes everything. */
   cleanUp(): Promise<void>;
+}
+
+/** A Store, and the way to its data. */
+export interface DelayedStore {
+  readonly store: Store;
+  /** Keeps what is sent from now on. */
+  hold(): Promise<void>;
+  /** Settles when something is kept on its way. */
+  holds(): Promise<void>;
+  release(): Promise<void>;
+}
+
+/** A Store whose way to its server leads through a proxy. */
+export function proxied(store: Store, proxy: Proxy): DelayedStore {
+  return {
+    store,
+    hold: () => Promise.resolve(proxy.hold()),
+    holds: () => proxy.holds(),
+    release: () => Promise.resolve(proxy.release()),
+  };
 }
 
 /** Generous limits for calls whose deadline is not what is tested. */

@@ -1,3 +1,5 @@
+// A Redis Cluster under the conformance suite.
+
 import { startRedisCluster } from "../servers/redis-groups.ts";
 import { redisConformance } from "./redis-harness.ts";
 

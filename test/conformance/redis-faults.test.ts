@@ -2,9 +2,8 @@
 // forgotten, replicas that are missing, secrets that must not leak.
 
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openRedisStore, parseRedisUrl } from "../../adapters/redis/index.ts";
-import { parseRedisUrl as parseWith } from "../../adapters/redis/url.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { openStore } from "../../src/stores/index.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
 import { makeCertificates } from "../servers/certificates.ts";
 import { PATIENT, put } from "./harness.ts";
@@ -29,8 +28,8 @@ async function start(...args: readonly string[]): Promise<RedisServer> {
   return server;
 }
 
-async function open(url: string): Promise<Store> {
-  const store = await openRedisStore(parseRedisUrl(url));
+async function open(url: string, readOnly = false): Promise<Store> {
+  const store = await openStore(url, { readOnly });
   stores.push(store);
   return store;
 }
@@ -156,10 +155,20 @@ test("calls during an outage leave no listeners behind", async () => {
   }
 });
 
+test("a store that is opened for reading takes no commit", async () => {
+  const server = await start();
+  const store = await open(server.url);
+  const version = await put(store, "k", "1");
+  const looking = await open(server.url, true);
+  await expect(looking.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k", value: "1", version }] });
+  await expect(put(looking, "k", "2")).rejects.toMatchObject({ code: "store-unavailable" });
+  await expect(store.read("k", PATIENT)).resolves.toMatchObject({ records: [{ version }] });
+});
+
 test("looking changes nothing, and says when there is nothing to look at", async () => {
   const server = await start();
   await server.command("FLUSHALL");
-  const looking = openRedisStore(parseRedisUrl(server.url), { readOnly: true });
+  const looking = openStore(server.url, { readOnly: true });
   await expect(looking).rejects.toMatchObject({
     code: "store-unavailable",
     message: expect.stringContaining("no fleet"),
@@ -181,6 +190,20 @@ test("a hostile record or publication is told as such, and ends nothing else", a
     message: expect.stringContaining("bad"),
   });
   await expect(store.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k" }] });
+});
+
+test("an entry that is longer than any commit, and one that is no commit, end a watch with a gap", async () => {
+  const server = await start();
+  const store = await open(server.url);
+  const since = await put(store, "k", "1");
+  const entry = { revision: String(since + 1n), epoch: "e", changes: [["k", "x".repeat(20 * 2 ** 20)]] };
+  for (const text of [JSON.stringify(entry), JSON.stringify({ ...entry, changes: "none" })]) {
+    const events = store.watch("", since, AbortSignal.timeout(5_000))[Symbol.asyncIterator]();
+    const next = events.next();
+    await expect.poll(() => server.command("PUBLISH", "{vipd}:changes", text), { timeout: 5_000 }).toBe(1);
+    await expect(next).resolves.toMatchObject({ value: { kind: "gap" } });
+    await expect(events.next()).resolves.toMatchObject({ done: true });
+  }
 });
 
 test("a Cluster whose slot has moved: the store finds the other master, in another epoch, above all revisions", async () => {
@@ -283,81 +306,5 @@ describe("being let in", () => {
       );
     const tls = await open(`rediss://127.0.0.1:${server.port + 1}?ca=${ca}&cert=${cert}&key=${key}`);
     await expect(tls.read("k", PATIENT)).resolves.toMatchObject({ records: [{ key: "k" }] });
-  });
-});
-
-describe("URLs", () => {
-  let env: Record<string, string> = {};
-  const parse = (url: string): ReturnType<typeof parseWith> =>
-    parseWith(url, {
-      readFile: (path) => {
-        if (path !== "/pw") throw Object.assign(new Error("no such file"), { code: "ENOENT" });
-        return new TextEncoder().encode("from-file\n");
-      },
-      env,
-    });
-
-  beforeEach(() => {
-    env = {};
-  });
-
-  test.each([
-    ["redis://h", { where: { kind: "host", host: "h", port: 6379 }, tls: null }],
-    ["rediss://[2001:db8::1]:7", { where: { kind: "host", host: "2001:db8::1", port: 7 }, tls: {} }],
-    ["redis+unix:/run/redis.sock", { where: { kind: "unix", path: "/run/redis.sock" } }],
-    [
-      "redis+sentinel://a,b:5/web",
-      {
-        where: {
-          kind: "sentinel",
-          name: "web",
-          sentinels: [
-            { host: "a", port: 26379 },
-            { host: "b", port: 5 },
-          ],
-        },
-      },
-    ],
-    [
-      "rediss+sentinel://a/web?sentinelPasswordFile=/pw",
-      { where: { kind: "sentinel", name: "web", password: "from-file" }, tls: {} },
-    ],
-    [
-      "redis+cluster://a,b:5",
-      {
-        where: {
-          kind: "cluster",
-          nodes: [
-            { host: "a", port: 6379 },
-            { host: "b", port: 5 },
-          ],
-        },
-      },
-    ],
-    ["redis://h?minReplicas=2", { minReplicas: 2 }],
-    ["redis://u:a%40b@h", { username: "u", password: "a@b" }],
-    ["redis://u@h?passwordFile=/pw", { username: "u", password: "from-file" }],
-  ])("%s", (url, expected) => {
-    expect(parse(url)).toMatchObject(expected);
-  });
-
-  test("the password may come from the environment", () => {
-    env = { VIPD_STORE_PASSWORD: "from-env" };
-    expect(parse("redis://h").password).toBe("from-env");
-  });
-
-  test.each([
-    ["redis://", /redis:\/\/10/u],
-    ["redis://h/3", /database/u],
-    ["redis://u:50%@h", /%25/u],
-    ["redis+sentinel://a,b", /names no master/u],
-    ["redis+cluster://a,b/2", /database/u],
-    ["redis://h?minReplica=1", /minReplica.*minReplicas/u],
-    ["redis://h?minReplicas=x", /0 to 100/u],
-    ["redis://u@h?passwordFile=/none", /\/none \(ENOENT\)/u],
-  ])("%s is refused with what would be right", (url, message) => {
-    expect(() => parse(url)).toThrow(
-      expect.objectContaining({ code: "store-url", message: expect.stringMatching(message) }),
-    );
   });
 });

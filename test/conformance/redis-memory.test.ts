@@ -1,3 +1,5 @@
-import { redisConformance, startAlone } from "./redis-harness.ts";
+// One Redis that forgets everything when it ends, under the conformance suite.
 
-redisConformance("redis (nothing on disk)", () => startAlone(["--appendonly", "no"]), { restartKeepsData: false });
+import { singleRedisConformance } from "./redis-harness.ts";
+
+singleRedisConformance("redis (nothing on disk)", ["--appendonly", "no"], { restartKeepsData: false });

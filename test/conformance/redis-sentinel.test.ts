@@ -1,3 +1,5 @@
+// A Redis with replicas and Sentinels under the conformance suite.
+
 import { startSentinelGroup } from "../servers/redis-groups.ts";
 import { redisConformance } from "./redis-harness.ts";
 

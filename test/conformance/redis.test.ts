@@ -1,4 +1,6 @@
-import { DURABLE } from "../servers/redis.ts";
-import { redisConformance, startAlone } from "./redis-harness.ts";
+// One Redis that writes everything down, under the conformance suite.
 
-redisConformance("redis", () => startAlone(DURABLE));
+import { DURABLE } from "../servers/redis.ts";
+import { singleRedisConformance } from "./redis-harness.ts";
+
+singleRedisConformance("redis", DURABLE);

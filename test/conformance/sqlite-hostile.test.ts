@@ -41,6 +41,11 @@ function alter(sql: string): void {
   connection.close();
 }
 
+async function makeOfFormat(format: number): Promise<void> {
+  await (await openSqliteStore({ path })).close();
+  alter(`PRAGMA user_version = ${format}`);
+}
+
 /** A process that is in the middle of a transaction, and stays there. */
 async function startHolder(): Promise<ChildProcess> {
   const program = `
@@ -72,10 +77,8 @@ describe("a file that is no store of ours is refused, and left as it is", () => 
   const cases: Readonly<Record<string, () => Promise<void> | void>> = {
     text: () => writeFile(path, "this is no database, but a text of some length ".repeat(50)),
     "another program's database": () => alter("CREATE TABLE t (x)"),
-    "a newer format": async () => {
-      await (await openSqliteStore({ path })).close();
-      alter("PRAGMA user_version = 2");
-    },
+    "an older format": () => makeOfFormat(1),
+    "a newer format": () => makeOfFormat(99),
   };
   test.each(Object.entries(cases))("%s", async (_name, make) => {
     await make();

@@ -1,13 +1,23 @@
+// SQLite under the conformance suite.
+
 import { copyFile, mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { openSqliteStore } from "../../adapters/sqlite/index.ts";
 import type { Store } from "../../src/ports/store.ts";
-import { type Harness, put, uniqueName } from "./harness.ts";
+import { type DelayedStore, type Harness, put, uniqueName } from "./harness.ts";
 import { storeConformance } from "./suite.ts";
 
-const LOSSES = ["the file is removed", "an older copy takes the place of the file"];
+const TRAITS = {
+  processes: true,
+  block: true,
+  outage: true,
+  losses: ["the file is removed", "an older copy takes the place of the file"],
+  delayedLosses: ["the file is removed"],
+  restartKeepsEpoch: true,
+  restartKeepsData: true,
+};
 
 async function beginSqlite(): Promise<Harness> {
   const directory = await mkdtemp(join(tmpdir(), uniqueName()));
@@ -27,6 +37,8 @@ async function beginSqlite(): Promise<Harness> {
     restart: closeAll,
     block: { reads: false, start: () => lockFile(path) },
     outage: { begin: () => rename(path, `${path}.away`), end: () => rename(`${path}.away`, path) },
+    foreignPut: (key, value) => foreignPut(path, key, value),
+    openDelayed: async () => delayed(await open(), path),
     losses: {
       "the file is removed": () => removeFile(path),
       "an older copy takes the place of the file": (harness) => replaceFile(harness, path),
@@ -49,6 +61,29 @@ async function lockFile(path: string): Promise<() => Promise<void>> {
   };
 }
 
+/** What is kept on its way is what waits for the lock. */
+function delayed(store: Store, path: string): DelayedStore {
+  let unlock = (): Promise<void> => Promise.resolve();
+  return {
+    store,
+    hold: async () => {
+      unlock = await lockFile(path);
+    },
+    holds: () => Promise.resolve(),
+    release: () => unlock(),
+  };
+}
+
+async function foreignPut(path: string, key: string, value: string): Promise<void> {
+  const connection = new DatabaseSync(path);
+  connection.exec("BEGIN IMMEDIATE; UPDATE epoch SET revision = revision + 1");
+  const version = "(SELECT revision FROM epoch)";
+  connection.prepare(`INSERT OR REPLACE INTO records (key, value, version) VALUES (?, ?, ${version})`).run(key, value);
+  connection.prepare(`INSERT INTO changes (key, value, revision) VALUES (?, ?, ${version})`).run(key, value);
+  connection.exec("COMMIT");
+  connection.close();
+}
+
 async function removeFile(path: string): Promise<void> {
   for (const suffix of ["", "-wal", "-shm"]) await rm(path + suffix, { force: true });
 }
@@ -65,8 +100,4 @@ async function replaceFile({ open }: Harness, path: string): Promise<void> {
   await rename(`${path}.old`, path);
 }
 
-storeConformance(
-  "sqlite",
-  { processes: true, block: true, outage: true, losses: LOSSES, restartKeepsEpoch: true, restartKeepsData: true },
-  beginSqlite,
-);
+storeConformance("sqlite", TRAITS, beginSqlite);

@@ -1,13 +1,14 @@
 // The conformance suite: what every adapter must do before the election may rest on it. A harness tells what a store
-// can be made to suffer; the tests that need more than it offers are skipped by name, never silently passed.
+// can be made to suffer; its traits say in advance what that is.
 
 import { afterEach, beforeEach, describe } from "vitest";
+import { describeBounds } from "./bounds.ts";
 import { describeCommits } from "./commits.ts";
 import { describeContention } from "./contention.ts";
 import type { Harness } from "./harness.ts";
+import { describeEpochs } from "./epoch.ts";
 import { describeLimits } from "./limits.ts";
 import { describeReads } from "./reads.ts";
-import { describeTimeline } from "./epoch.ts";
 import { describeWatches } from "./watches.ts";
 
 /** Runs the suite; `begin` makes a new, empty store for each test. `traits` says what its harness offers. */
@@ -27,8 +28,9 @@ export function storeConformance(name: string, traits: Traits, begin: () => Prom
     });
     describeReads(current);
     describeCommits(current);
-    describeTimeline(current, traits);
+    describeEpochs(current, traits);
     describeWatches(current);
+    describeBounds(current);
     describeLimits(current, traits);
     describeContention(current, traits);
   });
@@ -46,4 +48,6 @@ export interface Traits {
   readonly restartKeepsData: boolean;
   /** The names of `Harness.losses`. */
   readonly losses: readonly string[];
+  /** Those of them during which a commit can be kept on its way (`Harness.openDelayed`). */
+  readonly delayedLosses: readonly string[];
 }

@@ -1,7 +1,7 @@
 // A process of its own with one open Store, told by its parent what to do.
 
 import { contend, type Operation } from "./contender.ts";
-import { openByUrl } from "./open-by-url.ts";
+import { openStore } from "../../src/stores/index.ts";
 import type { CommitResult, Snapshot, Store, Txn } from "../../src/ports/store.ts";
 
 /** What a parent asks. */
@@ -31,7 +31,7 @@ function answer(message: Answer): void {
 }
 
 async function serve(url: string): Promise<void> {
-  const store = await openByUrl(url);
+  const store = await openStore(url);
   process.on("message", (order: Order) => {
     obey(store, order).then(
       (result) => answer({ result }),

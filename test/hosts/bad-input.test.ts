@@ -1,7 +1,7 @@
 // What a daemon says, and how it exits, when it cannot start.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -72,7 +72,7 @@ test("without privileges: exit 77, naming the capability", async () => {
   const host = bench().host("a");
   const stateDir = join(fleet.directory, "state-nobody");
   mkdirSync(stateDir);
-  chmodSync(stateDir, 0o777);
+  chownSync(stateDir, 65_534, 65_534);
   chmodSync(fleet.directory, 0o777);
   const file = fleet.configure(host, { vips: VIPS, stateDir });
   const result = await fleet.vipd(

@@ -14,7 +14,7 @@ test("a second daemon with the same state directory does not start", async () =>
   const from = now();
   const second = fleet.restart(host);
   await expect(second.ended).resolves.toEqual({ code: 75, signal: null });
-  expect(second.log()).toContain("another vipd lives with the state directory");
+  expect(second.log()).toContain("another vipd uses the state directory");
   await recorder.answered(VIP, (name) => name === "a", now());
   expect(recorder.hands(VIP, from)).toEqual(["a"]);
 });

@@ -24,7 +24,7 @@ test("ready, what is held, alive again and again, reloading, stopping", async ()
     Object.assign(fleet.env, { NOTIFY_SOCKET: path, WATCHDOG_USEC: "300000" });
     const a = fleet.start(bench().host("a"), { vips: oneVip(100) });
     await a.holds();
-    await expect.poll(listen, { timeout: 5_000 }).toContain("STATUS=holds 1 of 1: web");
+    await expect.poll(listen, { timeout: 5_000 }).toContain("STATUS=holds 1 of 1 VIPs: web");
     expect(heard[0]).toBe("READY=1");
     await expect
       .poll(() => listen().filter((text) => text === "WATCHDOG=1").length, { timeout: 5_000 })

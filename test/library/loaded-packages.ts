@@ -12,7 +12,7 @@ registerHooks({
   },
 });
 
-const { openStore } = await import("../../src/library/stores.ts");
+const { openStore } = await import("../../src/stores/index.ts");
 const store = await openStore(process.argv[2] ?? "");
 await store.close();
 process.stdout.write(JSON.stringify([...packages]));

@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { MemoryBackend, openMemoryStore } from "../../adapters/memory/index.ts";
-import { type CandidateRecord, encodeValue, Keys, type SessionRecord } from "../../src/election/records.ts";
+import { Follower } from "../conformance/follower.ts";
+import { MemoryBackend, openMemoryStore } from "../servers/memory/index.ts";
+import { Keys } from "../../src/election/keys.ts";
+import { type CandidateRecord, encodeValue, type SessionRecord } from "../../src/election/records.ts";
 import {
   type FleetMember,
   type FleetOptions,
+  type Change,
   joinFleet,
   type Observation,
   openStore,
@@ -168,19 +171,30 @@ test("a member whose signal aborts leaves; one that aborts while it joins does n
 
 test("what dead processes left is swept away; the living, and hosts of a VIP, are not", async () => {
   const store = await openStore(`sqlite:${directory}/fleet.db`);
+  const { revision } = await store.read("", { timeoutMs: 2_000 });
+  const follower = new Follower(store, new Keys("test").live, revision);
   const a = await enter({ ttlMs: 500, node: "a" });
   await enter({ ttlMs: 500, node: "b" });
   const leading = a.lead("job", ({ signal }) => untilAborted(signal));
   const refused = expect(leading).rejects.toMatchObject({ code: "aborted" });
   await leaveBehind(store, "dead", []);
   await leaveBehind(store, "host", ["192.0.2.1/24"]);
-  const sessions = ["sessions/a", "sessions/b", "sessions/host"];
-  await expect.poll(() => keysOf(store, "sessions/"), { timeout: 12_000 }).toEqual(sessions);
+  const sessions = ["fleet/sessions/a", "fleet/sessions/b", "fleet/sessions/host"];
+  await expect.poll(() => keysOf(store, "fleet/sessions/"), { timeout: 12_000 }).toEqual(sessions);
   expect(await keysOf(store, "candidates/")).toEqual(["candidates/job/a", "candidates/job/host"]);
   expect(a.look("job")).toMatchObject({ holder: "a", alive: true });
+  expect(sweptWithMarker(follower.changes, "dead")).toBe(true);
   await Promise.all([refused, a.resign("job")]);
+  await follower.stop();
   await store.close();
 });
+
+/** Whether the commit that deleted a candidacy also wrote the marker by which nodes know that there is something to read. */
+function sweptWithMarker(changes: readonly Change[], node: string): boolean {
+  const keys = new Keys("test");
+  const gone = changes.find(({ key, value }) => key === keys.candidate("job", node) && value === null);
+  return changes.some(({ key, version }) => key === keys.changed && version === gone?.version);
+}
 
 /** The keys of the fleet's records that begin with `prefix`, in order. */
 async function keysOf(store: Store, prefix: string): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Keys } from "../../src/election/records.ts";
+import { Keys } from "../../src/election/keys.ts";
 import { openStore } from "../../src/index.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 

@@ -2,13 +2,13 @@
 
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import { bootClock } from "../../adapters/linux/clock.ts";
-import type { FenceDeps, FenceOptions } from "../../adapters/linux/fence.ts";
-import { createFence } from "../../adapters/linux/fence.ts";
+import type { FenceDeps, FenceOptions } from "../../adapters/linux/fence/fence.ts";
+import { createFence } from "../../adapters/linux/fence/fence.ts";
 import { dumpLinks } from "../../adapters/linux/links.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "../../adapters/linux/netlink.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import { later } from "../../src/base/time.ts";
-import type { Fence, FenceInfo, HoldResult } from "../../src/ports/host.ts";
+import type { Fence, FenceInfo, OpenResult } from "../../src/ports/host.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
 import type { Namespace, Wire } from "./namespaces.ts";
 import type { Stream } from "./traffic.ts";
@@ -54,16 +54,22 @@ export function openFence(
 /** Puts the addresses on the host, with echo servers on them. */
 export function bindAll(wire: Wire, vips: readonly VipAddress[] = VIPS): void {
   const addresses = wire.host.inside(() => new KernelAddresses());
-  for (const vip of vips) {
-    addresses.bind(vip, 60_000);
-    echo(wire, wire.host, vip.ip);
-  }
+  addresses.bind(vips, 60_000);
+  for (const { ip } of vips) echo(wire, wire.host, ip);
   addresses.close();
 }
 
+/** The deadline under which the tests open, unless they need two. */
+export const DEADLINE = 1;
+
 /** Opens for `ms` from now. */
-export function holdFor(fence: Fence, ms: number, vips: readonly VipAddress[] = VIPS): HoldResult {
-  return fence.hold(vips, later(clock.now(), ms));
+export function openFor(
+  fence: Fence,
+  ms: number,
+  vips: readonly VipAddress[] = VIPS,
+  deadline: number = DEADLINE,
+): OpenResult {
+  return fence.open(vips, deadline, later(clock.now(), ms));
 }
 
 /**

@@ -1,11 +1,11 @@
 // The fence outlives its process, frozen or dead, and is nobody else's to change.
 
 import { describe, expect, it } from "vitest";
-import { ARM_MS } from "../../adapters/linux/fence.ts";
+import { ARM_MS } from "../../adapters/linux/fence/fence.ts";
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { run } from "./namespaces.ts";
 import { eventually, useWire } from "./namespaces.ts";
-import { askAll, bindAll, holdFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
+import { askAll, bindAll, openFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
 import { startHolder } from "./process.ts";
 import { lastAnswered, untilAnswered, whoAnswers } from "./traffic.ts";
 
@@ -51,7 +51,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     const successor = openFence(wire(), { mode });
     successor.protect(VIPS);
     expect(successor.intact()).toBe(true);
-    expect(successor.open()).toEqual(VIPS.map(({ ip }) => ip));
+    expect(successor.openAddresses()).toEqual(VIPS.map(({ ip }) => ip));
     await eventually("the end of the hold", () => bootTimeMs() > until + 40);
     for (const [i, { questions, name }] of streams.entries()) {
       const inTime = questions.slice(before[i]).filter(({ at }) => at < until - ARM_MS - 60);
@@ -64,7 +64,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
         name,
       ).toEqual([]);
     }
-    expect(holdFor(successor, 60_000)).toEqual({ kind: "open" });
+    expect(openFor(successor, 60_000)).toEqual({ kind: "open" });
     await untilAnswered(streams);
   });
 
@@ -88,7 +88,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     expect(() => nft("add", "element", family, "vipd", "open4", `{ ${VIP4.ip} timeout 1h }`)).toThrow(
       /Operation not permitted/u,
     );
-    expect(fence.open()).toEqual([]);
+    expect(fence.openAddresses()).toEqual([]);
   });
 
   it("belongs to one living process at a time", async () => {
@@ -118,7 +118,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     two.protect([VIP6]);
     bindAll(wire());
     const streams = askAll(wire());
-    holdFor(one, 60_000, [VIP4]);
+    openFor(one, 60_000, [VIP4]);
     await untilAnswered(streams.filter(({ name }) => name.includes(VIP4.ip)));
     expect(await whoAnswers(streams)).toEqual([`ARP ${VIP4.ip}`, `UDP ${VIP4.ip}`]);
     one.remove();
@@ -146,7 +146,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     fence.protect(VIPS);
     bindAll(wire());
     const streams = askAll(wire());
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     await untilAnswered(streams);
     const before = streams.map(({ questions }) => questions.length);
     for (let i = 0; i < 10; i++) {
@@ -169,17 +169,17 @@ describe("interfaces that come and go under the netdev fence", () => {
     bindAll(wire());
     const streams = askAll(wire());
     expect(await whoAnswers(streams)).toEqual([]);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     await untilAnswered(streams);
   });
 
   it("the address stays open through it", () => {
     const fence = openFence(wire(), { mode: "netdev" });
     fence.protect(VIPS);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     wire().host.exec("ip", "link", "delete", "eth0");
     fence.protect(VIPS);
-    expect(fence.open()).toEqual(VIPS.map(({ ip }) => ip));
+    expect(fence.openAddresses()).toEqual(VIPS.map(({ ip }) => ip));
     expect(fence.intact()).toBe(true);
   });
 
@@ -192,7 +192,7 @@ describe("interfaces that come and go under the netdev fence", () => {
     fence.protect(VIPS);
     expect(fence.intact()).toBe(true);
     expect(await whoAnswers(streams)).toEqual([]);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     await untilAnswered(streams);
   });
 
@@ -200,11 +200,11 @@ describe("interfaces that come and go under the netdev fence", () => {
     const fence = openFence(wire(), { mode: "netdev" });
     wire().host.exec("ip", "link", "add", "extra0", "type", "bridge");
     fence.protect(VIPS);
-    expect(chains()).toEqual(["in-eth0", "in-extra0", "out-eth0", "out-extra0"]);
+    expect(chains()).toEqual(["in-eth0", "in-extra0", "na-eth0", "na-extra0", "out-eth0", "out-extra0"]);
     wire().host.exec("ip", "link", "delete", "extra0");
     wire().host.exec("ip", "link", "add", "late0", "type", "bridge");
     fence.protect(VIPS);
-    expect(chains()).toEqual(["in-eth0", "in-late0", "out-eth0", "out-late0"]);
+    expect(chains()).toEqual(["in-eth0", "in-late0", "na-eth0", "na-late0", "out-eth0", "out-late0"]);
     expect(fence.intact()).toBe(true);
   });
 
@@ -216,16 +216,23 @@ describe("interfaces that come and go under the netdev fence", () => {
     wire().host.exec("ip", "tuntap", "add", "tun0", "mode", "tun");
     wire().host.exec("ip", "tuntap", "add", "tun1", "mode", "tun");
     fence.protect([VIP4, { ...VIP4, ip: "10.77.0.101", interface: "tun1" }]);
-    expect(chains()).toEqual([
-      "in-br0",
-      "in-eth0",
-      "in-port1",
-      "in-tun1",
-      "out-br0",
-      "out-eth0",
-      "out-port1",
-      "out-tun1",
-    ]);
+    const names = ["br0", "eth0", "port1", "tun1"];
+    expect(chains()).toEqual(["in", "na", "out"].flatMap((hook) => names.map((name) => `${hook}-${name}`)));
+  });
+
+  it("one that becomes a bridge port loses its chains, and one that is none any more gets them again", () => {
+    const fence = openFence(wire(), { mode: "netdev" });
+    wire().host.exec("ip", "link", "add", "br0", "type", "bridge");
+    wire().host.exec("ip", "link", "add", "port0", "type", "veth", "peer", "name", "port1");
+    const fenced = (): boolean => chains().includes("in-port0");
+    fence.protect(VIPS);
+    expect(fenced()).toBe(true);
+    wire().host.exec("ip", "link", "set", "port0", "master", "br0");
+    fence.protect(VIPS);
+    expect(fenced()).toBe(false);
+    wire().host.exec("ip", "link", "set", "port0", "nomaster");
+    fence.protect(VIPS);
+    expect(fenced()).toBe(true);
   });
 
   it("one that goes between the look and the change does not keep the others from being fenced", async () => {
@@ -248,13 +255,13 @@ describe.each(KINDS)("the %s fence of kernels without owned tables", (mode) => {
     bindAll(wire());
     const streams = askAll(wire());
     expect(await whoAnswers(streams)).toEqual([]);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     await untilAnswered(streams);
     expect(fence.intact()).toBe(true);
 
     nft("flush", "ruleset");
     expect(fence.intact()).toBe(false);
-    expect(() => holdFor(fence, 60_000)).toThrow(expect.objectContaining({ code: "fence" }));
+    expect(() => openFor(fence, 60_000)).toThrow(expect.objectContaining({ code: "fence" }));
     fence.close(VIPS);
     fence.protect(VIPS);
     expect(fence.intact()).toBe(true);
@@ -263,6 +270,7 @@ describe.each(KINDS)("the %s fence of kernels without owned tables", (mode) => {
 
   it.each([
     ["a rule was taken out", "flush", "chain", "TABLE", mode === "netdev" ? "out-eth0" : "out"],
+    ["the rules of all interfaces were taken out", "flush", "chain", "TABLE", "to4"],
     ["a chain was taken out", "delete", "chain", "TABLE", mode === "netdev" ? "in-eth0" : "in"],
     ["a guard was taken out", "flush", "set", "TABLE", "guarded4"],
     ["the table was made anew", "replace", "table", "TABLE", ""],
@@ -299,14 +307,18 @@ describe("what nft shows of the netdev fence", () => {
   it("is a ruleset that people can read", () => {
     const fence = openFence(wire(), { mode: "netdev" });
     fence.protect(VIPS);
-    holdFor(fence, 60_000, [VIP4]);
+    openFor(fence, 60_000, [VIP4]);
     const text = nft("list", "table", "netdev", "vipd");
     expect(text).toMatch(/flags owner,persist|flags 0x00000006|flags owner/u);
     expect(text).toMatch(/set guarded4 \{\s+type ipv4_addr\s+elements = \{ 10\.77\.0\.100 \}/u);
-    expect(text).toMatch(
-      /set open4 \{\s+type ipv4_addr\s+flags timeout\s+elements = \{ 10\.77\.0\.100 timeout 59s\d+ms expires 59s\d+ms \}/u,
-    );
     expect(text).toMatch(/set guarded6 \{\s+type ipv6_addr\s+elements = \{ 2001:db8:77::100 \}/u);
+    expect(text).toMatch(
+      /map open4 \{\s+type ipv4_addr : verdict\s+elements = \{ 10\.77\.0\.100 : jump deadline-1 \}/u,
+    );
+    expect(text).toMatch(
+      /set deadline-1 \{\s+type ether_type\s+flags timeout\s+elements = \{ (?:(?:ip6?|arp) timeout 59s\d+ms expires 59s\d+ms,?\s+){3}\}/u,
+    );
+    expect(text).toMatch(/chain deadline-1 \{\s+meta protocol @deadline-1 accept comment "vipd\/2 open"\s+\}/u);
     expect(text).toMatch(
       /chain in-eth0 \{\s+type filter hook ingress device "eth0" priority (?:-500|filter - 500); policy accept;/u,
     );
@@ -314,16 +326,21 @@ describe("what nft shows of the netdev fence", () => {
       /chain out-eth0 \{\s+type filter hook egress device "eth0" priority (?:-500|filter - 500); policy accept;/u,
     );
     expect(text).toMatch(
-      /ip daddr @guarded4 ip daddr != @open4 fib daddr type local drop comment "vipd\/1 ipv4 destination local"/u,
+      /chain to4 \{\s+ip daddr != @guarded4 return .*\s+ip daddr vmap @open4 .*\s+meta protocol ip fib daddr type local drop/u,
     );
-    expect(text).toMatch(/ip6 saddr @guarded6 .*@open6 fib saddr type local drop/u);
-    expect(text).toMatch(/arp saddr ip @guarded4 .*@open4 drop comment "vipd\/1 arp sender"/u);
+    expect(text).toMatch(
+      /chain from6 \{\s+ip6 saddr != @guarded6 return .*\s+ip6 saddr vmap @open6 .*\s+meta protocol ip6 fib saddr type local drop/u,
+    );
+    expect(text).toMatch(
+      /chain arp \{\s+arp saddr ip != @guarded4 return .*\s+arp saddr ip vmap @open4 .*\s+.* drop comment "vipd\/2 arp closed"/u,
+    );
     expect(run("nft", "--version")).toMatch(/nftables/u);
   });
 });
 
+/** The chains that are hooked in. */
 function chains(): string[] {
-  return [...nft("list", "table", "netdev", "vipd").matchAll(/chain (\S+) \{/gu)]
+  return [...nft("list", "table", "netdev", "vipd").matchAll(/chain (\S+) \{\s+type filter/gu)]
     .map(([, name = ""]) => name)
     .toSorted();
 }

@@ -14,7 +14,7 @@ import {
   SOCK_DGRAM,
   SOCK_RAW,
 } from "../../adapters/linux/native.ts";
-import { ARM_MS } from "../../adapters/linux/fence.ts";
+import { ARM_MS } from "../../adapters/linux/fence/fence.ts";
 import { later } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import { concatBytes } from "../../src/wire/bytes.ts";
@@ -29,7 +29,7 @@ import {
   unsolicitedAdvertisement,
 } from "../../src/wire/ndp.ts";
 import { host32 } from "../../src/wire/netlink.ts";
-import { askAll, bindAll, clock, holdFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
+import { askAll, bindAll, clock, DEADLINE, openFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
 import { eventually, useWire } from "./namespaces.ts";
 import {
   askArp,
@@ -59,15 +59,15 @@ describe.each(KINDS)("the %s fence", (mode) => {
     bindAll(wire());
     const streams = askAll(wire());
     expect(await whoAnswers(streams)).toEqual([]);
-    expect(fence.open()).toEqual([]);
+    expect(fence.openAddresses()).toEqual([]);
 
-    expect(holdFor(fence, 60_000)).toEqual({ kind: "open" });
+    expect(openFor(fence, 60_000)).toEqual({ kind: "open" });
     await untilAnswered(streams);
-    expect(fence.open()).toEqual(VIPS.map(({ ip }) => ip));
+    expect(fence.openAddresses()).toEqual(VIPS.map(({ ip }) => ip));
 
     fence.close(VIPS);
     fence.close(VIPS);
-    expect(fence.open()).toEqual([]);
+    expect(fence.openAddresses()).toEqual([]);
     expect(await whoAnswers(streams)).toEqual([]);
   });
 
@@ -97,7 +97,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
       const heard = (): boolean => receive(listener, new Uint8Array(16)) !== undefined;
       for (let i = 0; i < 5; i++) sendUdp(speaker, to, 7002);
       expect(heard()).toBe(false);
-      holdFor(fence, 60_000, [ip === VIP4.ip ? VIP4 : VIP6]);
+      openFor(fence, 60_000, [ip === VIP4.ip ? VIP4 : VIP6]);
       await eventually(`the peer hears ${ip}`, () => {
         sendUdp(speaker, to, 7002);
         return heard();
@@ -128,7 +128,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
         return other.heard();
       });
       expect(heard()).toBe(false);
-      holdFor(fence, 60_000, [vip]);
+      openFor(fence, 60_000, [vip]);
       await eventually(`a datagram to ${vip.ip}`, () => {
         sendUdp(speaker, vip.ip, 7001);
         return heard();
@@ -177,7 +177,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
       return heard("2001:db8:77::101");
     });
     expect(heard(VIP6.ip)).toBe(false);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     await eventually("the advertisement of the address", () => {
       advertise(VIP6.ip);
       return heard(VIP6.ip);
@@ -201,7 +201,11 @@ describe.each(KINDS)("the %s fence", (mode) => {
     await untilAnswered([askArp(wire(), "10.77.0.1"), askUdp(wire(), "10.77.0.1"), askUdp(wire(), "2001:db8:77::1")]);
   });
 
-  it("carries a neighbour's traffic to the real holder while this host routes", async () => {
+  it.each([
+    ["", ""],
+    [", and translates addresses of others", "add chain ip others post { type nat hook postrouting priority srcnat; }"],
+  ])("carries a neighbour's traffic to the real holder while this host routes%s", async (_, translation) => {
+    wire().host.exec("nft", `add table ip others; ${translation}`);
     wire().host.exec("ip", "address", "add", "10.78.0.1/24", "dev", "eth0");
     wire().host.exec("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.eth0.send_redirects=0");
     wire().peer.exec("ip", "address", "add", "10.78.0.9/32", "dev", "lo");
@@ -257,14 +261,14 @@ describe.each(KINDS)("the %s fence", (mode) => {
     bindAll(wire());
     const streams = askAll(wire());
     const until = later(clock.now(), 400);
-    expect(fence.hold(VIPS, until)).toEqual({ kind: "open" });
+    expect(fence.open(VIPS, DEADLINE, until)).toEqual({ kind: "open" });
     await eventually("the end of the hold", () => bootTimeMs() > until + 60);
     for (const stream of streams) {
       expect(lastAnswered(stream), stream.name).toBeLessThanOrEqual(until);
       expect(lastAnswered(stream), stream.name).toBeGreaterThan(until - ARM_MS - 60);
       expect(stream.questions.filter(({ at }) => at > until).length, stream.name).toBeGreaterThan(3);
     }
-    expect(fence.open()).toEqual([]);
+    expect(fence.openAddresses()).toEqual([]);
   });
 
   it("stays open without a gap while it is extended, and ends with the last extension", async () => {
@@ -272,14 +276,14 @@ describe.each(KINDS)("the %s fence", (mode) => {
     fence.protect(VIPS);
     bindAll(wire());
     const streams = askAll(wire());
-    holdFor(fence, 300);
+    openFor(fence, 300);
     await untilAnswered(streams);
     const before = streams.map(({ questions }) => questions.length);
     let until = clock.now();
     for (let i = 0; i < 20; i++) {
       await nextQuestions(streams, 4);
       until = later(clock.now(), 300);
-      expect(fence.hold(VIPS, until)).toEqual({ kind: "open" });
+      expect(fence.open(VIPS, DEADLINE, until)).toEqual({ kind: "open" });
     }
     const asked = streams.map(({ questions }, i) => questions.slice(before[i], -1));
     expect(asked.flatMap((questions) => questions.filter(({ answered }) => !answered))).toEqual([]);
@@ -290,21 +294,21 @@ describe.each(KINDS)("the %s fence", (mode) => {
   it("shortens a hold as well", () => {
     const fence = openFence(wire(), { mode });
     fence.protect(VIPS);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     const until = later(clock.now(), ARM_MS + 60);
-    expect(fence.hold(VIPS, until)).toEqual({ kind: "open" });
-    return eventually("closed", () => fence.open().length === 0, 400);
+    expect(fence.open(VIPS, DEADLINE, until)).toEqual({ kind: "open" });
+    return eventually("closed", () => fence.openAddresses().length === 0, 400);
   });
 
   it("opens nothing for a lease that is over or nearly so, and changes nothing", () => {
     const fence = openFence(wire(), { mode });
     fence.protect(VIPS);
-    expect(holdFor(fence, -1)).toEqual({ kind: "too-late" });
-    expect(holdFor(fence, ARM_MS)).toEqual({ kind: "too-late" });
-    expect(fence.open()).toEqual([]);
-    holdFor(fence, 60_000, [VIP4]);
-    expect(holdFor(fence, ARM_MS)).toEqual({ kind: "too-late" });
-    expect(fence.open()).toEqual([VIP4.ip]);
+    expect(openFor(fence, -1)).toEqual({ kind: "too-late" });
+    expect(openFor(fence, ARM_MS)).toEqual({ kind: "too-late" });
+    expect(fence.openAddresses()).toEqual([]);
+    openFor(fence, 60_000, [VIP4]);
+    expect(openFor(fence, ARM_MS)).toEqual({ kind: "too-late" });
+    expect(fence.openAddresses()).toEqual([VIP4.ip]);
   });
 
   it.each(["armed", "clock-read"] as const)("opens nothing when the process was frozen behind the step %s", (step) => {
@@ -315,10 +319,10 @@ describe.each(KINDS)("the %s fence", (mode) => {
     const fence = openFence(wire(), { mode, pause });
     fence.protect(VIPS);
     frozenMs = 120;
-    expect(holdFor(fence, 60_000)).toEqual({ kind: "too-late" });
-    expect(fence.open()).toEqual([]);
+    expect(openFor(fence, 60_000)).toEqual({ kind: "too-late" });
+    expect(fence.openAddresses()).toEqual([]);
     frozenMs = 20;
-    expect(holdFor(fence, 60_000)).toEqual({ kind: "open" });
+    expect(openFor(fence, 60_000)).toEqual({ kind: "open" });
   });
 
   it("holds thousands of addresses in one transaction", async () => {
@@ -332,13 +336,13 @@ describe.each(KINDS)("the %s fence", (mode) => {
     fence.protect(many);
     // On a busy machine so large a transaction may be too late: then nothing of it is open.
     await eventually("an open hold", () => {
-      const { kind } = holdFor(fence, 60_000, many);
-      expect(fence.open()).toHaveLength(kind === "open" ? many.length : 0);
+      const { kind } = openFor(fence, 60_000, many);
+      expect(fence.openAddresses()).toHaveLength(kind === "open" ? many.length : 0);
       return kind === "open";
     });
     expect(fence.intact()).toBe(true);
     fence.close(many);
-    expect(fence.open()).toEqual([]);
+    expect(fence.openAddresses()).toEqual([]);
   });
 
   it("holds one address of two without opening the other", async () => {
@@ -346,7 +350,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     fence.protect(VIPS);
     bindAll(wire());
     const streams = askAll(wire());
-    holdFor(fence, 60_000, [VIP6]);
+    openFor(fence, 60_000, [VIP6]);
     await untilAnswered(streams.filter(({ name }) => name.includes(VIP6.ip)));
     expect(await whoAnswers(streams)).toEqual([`NS ${VIP6.ip}`, `UDP ${VIP6.ip}`]);
   });
@@ -356,7 +360,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
     fence.protect([VIP4]);
     bindAll(wire());
     const streams = askAll(wire());
-    holdFor(fence, 60_000, [VIP4]);
+    openFor(fence, 60_000, [VIP4]);
     await untilAnswered(streams);
     const arp = streams.slice(0, 1);
     const before = arp[0]?.questions.length ?? 0;
@@ -367,7 +371,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
 
     fence.protect([VIP6]);
     await untilAnswered(streams.slice(0, 2));
-    expect(fence.open()).toEqual([]);
+    expect(fence.openAddresses()).toEqual([]);
 
     // An address that was free for a while was open in nobody's name: it begins closed again.
     fence.protect(VIPS);

@@ -20,15 +20,15 @@ type Host = ReturnType<typeof open>;
 
 /** Binds, and opens for so many milliseconds. */
 function hold({ clock, addresses: table, fence }: Host, ms: number): unknown {
-  for (const address of addresses) table.bind(address, 60_000);
+  table.bind(addresses, 60_000);
   const until = later(clock.now(), ms);
-  return { ...fence.hold(addresses, until), until };
+  return { ...fence.open(addresses, 1, until), until };
 }
 
 function answer(host: Host, command: string): unknown {
   const [verb, ms = "0"] = command.split(" ");
   if (verb === "hold") return hold(host, Number(ms));
-  if (verb === "open") return host.fence.open();
+  if (verb === "open") return host.fence.openAddresses();
   throw new Error(`no such command: ${command}`);
 }
 

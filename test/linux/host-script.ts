@@ -25,16 +25,16 @@ async function useHost(): Promise<unknown> {
   const host = createLinuxHost();
   try {
     host.fence.protect(VIPS);
-    for (const vip of VIPS) host.addresses.bind(vip, 30_000);
+    host.addresses.bind(VIPS, 30_000);
     const bound = host.addresses.addresses().filter(({ ours }) => ours);
     const closed = VIPS.map((vip) => host.packets.announce(vip));
-    const hold = host.fence.hold(VIPS, later(host.clock.now(), 10_000));
+    const opened = host.fence.open(VIPS, 1, later(host.clock.now(), 10_000));
     const open = VIPS.map((vip) => host.packets.announce(vip));
     const monitor = host.monitor(() => undefined);
     monitor.close();
     const [first] = VIPS;
     const answers = first === undefined ? [] : await host.packets.probe(first, 30, new AbortController().signal);
-    return { kind: host.fence.info.kind, bound: bound.map(({ ip }) => ip), closed, hold: hold.kind, open, answers };
+    return { kind: host.fence.info.kind, bound: bound.map(({ ip }) => ip), closed, opened: opened.kind, open, answers };
   } finally {
     host.close();
   }

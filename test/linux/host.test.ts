@@ -16,7 +16,7 @@ const DONE = {
   kind: "netdev",
   bound: ["10.88.0.100", "2001:db8:88::100"],
   closed: [false, false],
-  hold: "open",
+  opened: "open",
   open: [true, true],
   answers: [],
 };
@@ -72,7 +72,7 @@ describe("a host", () => {
     expect(await told(inside(...able), "probe")).toEqual([]);
   });
 
-  it("that finds the fence taken leaves no socket open and says who has it", () => {
+  it("that finds the fence taken leaves no socket open and says what has it", () => {
     const first = wire().host.inside(() => createLinuxHost());
     wire().onClose(() => first.close());
     first.fence.protect(VIPS);
@@ -80,7 +80,7 @@ describe("a host", () => {
     const before = sockets();
     for (let i = 0; i < 5; i++) {
       expect(() => wire().host.inside(() => createLinuxHost())).toThrow(
-        /another process owns the fence \(netlink port \d+\)/u,
+        /another vipd already runs in this network namespace/u,
       );
     }
     expect(sockets()).toBe(before);
@@ -104,7 +104,7 @@ describe("a host", () => {
     wire().onClose(() => host.close());
     host.fence.protect(VIPS);
     expect(VIPS.map((vip) => host.packets.announce(vip))).toEqual([false, false]);
-    expect(host.fence.hold(VIPS, clock.now())).toEqual({ kind: "too-late" });
+    expect(host.fence.open(VIPS, 1, clock.now())).toEqual({ kind: "too-late" });
   });
 });
 

@@ -27,7 +27,7 @@ import {
 } from "../../src/wire/ethernet.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { decodeNdp, encodeNdp, NEIGHBOR_ADVERTISEMENT, unsolicitedAdvertisement } from "../../src/wire/ndp.ts";
-import { bindAll, clock, holdFor, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
+import { bindAll, clock, openFor, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
 import { eventually, useWire } from "./namespaces.ts";
 
 const wire = useWire();
@@ -146,7 +146,7 @@ describe("announcing", () => {
     const ofVip = (): Uint8Array[] => frames().filter((frame) => toHex(frame).includes(toHex(ipBytes(vip.ip))));
     expect(packets.announce(vip)).toBe(false);
     expect(ofVip()).toEqual([]);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     expect(packets.announce(vip)).toBe(true);
     await eventually("the announcement", () => ofVip().length > 0);
   });
@@ -214,7 +214,7 @@ describe("probing", () => {
     bindAll(wire(), [vip]);
     const ask = () => wire().peer.inside(() => probeAddress(vip, 60, NEVER_ABORTED));
     expect(await ask()).toEqual([]);
-    holdFor(fence, 60_000);
+    openFor(fence, 60_000);
     expect(macs(await ask())).toEqual([wire().hostLink().mac]);
   });
 

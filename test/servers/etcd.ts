@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "./certificates.ts";
-import { freePorts, HERE, killed, type Place, spawnAt, waitFor } from "./place.ts";
+import { freePorts, HERE, killed, type Place, spawnAt, stopped, waitFor } from "./place.ts";
 
 /** What etcdctl tells of a member. */
 interface Status {
@@ -139,8 +139,10 @@ export class EtcdCluster {
       tls === null
         ? []
         : ["--cert-file", tls.cert, "--key-file", tls.key, "--client-cert-auth", "--trusted-ca-file", tls.ca];
+    // Passwords that cost little to check: many clients sign in at once.
+    const auth = ["--bcrypt-cost", "4"];
     const peer = ["--listen-peer-urls", own(member.peer), "--initial-advertise-peer-urls", own(member.peer)];
-    const all = [...args, ...client, ...files, ...peer, "--initial-cluster", cluster, ...this.args];
+    const all = [...args, ...client, ...files, ...auth, ...peer, "--initial-cluster", cluster, ...this.args];
     member.child = spawnAt(member.place, "etcd", all);
   }
 
@@ -154,6 +156,11 @@ export class EtcdCluster {
         return false;
       }
     });
+  }
+
+  /** Stops all members, until they get SIGCONT. */
+  async stop(): Promise<void> {
+    await Promise.all(this.members.map(({ child }) => stopped(child)));
   }
 
   signal(name: NodeJS.Signals, members: readonly Member[] = this.members): void {

@@ -1,6 +1,7 @@
 // Where a server of a test runs: on the loopback interface of this network namespace, or on a host of its own.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Namespace } from "../linux/namespaces.ts";
 
@@ -18,6 +19,15 @@ export const HERE: Place = { ip: "127.0.0.1" };
 export function spawnAt({ namespace }: Place, command: string, args: readonly string[]): ChildProcess {
   if (namespace === undefined) return spawn(command, args, { stdio: "ignore" });
   return spawn("ip", ["netns", "exec", namespace.name, command, ...args], { stdio: "ignore" });
+}
+
+/** Stops a program with SIGSTOP, and waits until none of its threads runs any more; SIGCONT lets it go on. */
+export async function stopped(child: ChildProcess | undefined): Promise<void> {
+  const pid = child?.pid;
+  if (pid === undefined || !child?.kill("SIGSTOP")) throw new Error("there is no process to stop");
+  const isStopped = (thread: string): boolean =>
+    / T \d/u.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8"));
+  await waitFor(`process ${pid} is stopped`, () => readdirSync(`/proc/${pid}/task`).every(isStopped));
 }
 
 /** Kills it, whatever it does, and waits until it is dead. */

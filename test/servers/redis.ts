@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { freePorts, HERE, killed, type Place, spawnAt, waitFor } from "./place.ts";
+import { freePorts, HERE, killed, type Place, spawnAt, stopped, waitFor } from "./place.ts";
 
 /** Options under which a confirmed commit outlives every crash. */
 export const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -51,6 +51,11 @@ export class RedisServer {
         ? /^(?:\+PONG|-NOAUTH)/u.test(await ping(this.port))
         : /^(?:PONG|NOAUTH)/u.test(String(await this.command("PING").catch(() => ""))),
     );
+  }
+
+  /** Stops it, until it gets SIGCONT. */
+  stop(): Promise<void> {
+    return stopped(this.child);
   }
 
   signal(name: NodeJS.Signals): void {

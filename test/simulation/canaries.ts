@@ -2,11 +2,15 @@
 // simulation must notice every one of them, or its silence about the real code means nothing.
 
 import { type Instant, later } from "../../src/base/time.ts";
+import type { Random } from "../../src/base/random.ts";
 import { observerWaitMs } from "../../src/election/lease.ts";
-import { emptyMirror } from "../../src/election/mirror.ts";
 import type { Event, State } from "../../src/election/state.ts";
+import type { Elector, ElectorHost } from "../../src/ports/elector.ts";
+import type { Change, StoredRecord } from "../../src/ports/store.ts";
+import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import type { FenceFlaw } from "./kernel.ts";
 import type { Trouble } from "./scenario.ts";
+import type { Process, World } from "./world.ts";
 
 /** A way to be wrong. */
 export interface Canary {
@@ -15,8 +19,8 @@ export interface Canary {
   readonly breaks: readonly number[];
   /** What brings it to light: such troubles strike more often. */
   readonly trouble?: Trouble["kind"];
-  /** Changes what the election machine is told, or what it believes. */
-  readonly perturb?: (state: State, event: Event, now: Instant) => readonly [State, Event];
+  /** Changes what the election machine believes, or what it is told. */
+  readonly perturb?: (state: State, event: Event, now: Instant) => Event;
   readonly fenceFlaw?: FenceFlaw;
   /** Tells the election that the VIP is gone before it is. */
   readonly releasesFirst?: boolean;
@@ -26,7 +30,7 @@ export interface Canary {
   readonly sight?: number;
   /** The store's logical time falls with its data. */
   readonly store?: "revisions-fall";
-  /** A daemon starts, and adopts, while its frozen predecessor lives. */
+  /** A daemon starts, and adopts, while its frozen predecessor is alive. */
   readonly ignoresLock?: boolean;
 }
 
@@ -35,7 +39,7 @@ export const CANARIES: readonly Canary[] = [
   { name: "validity from the answer instead of the send", breaks: [3], perturb: fromTheAnswer },
   { name: "an unknown outcome taken for success", breaks: [2, 3], perturb: unknownIsSuccess },
   { name: "a new epoch not noticed in an answer", breaks: [1, 6], trouble: "restore", perturb: epochBlind },
-  { name: "a token of before the store was put back", breaks: [4], trouble: "restore", perturb: oldTokens },
+  { name: "a token of before the store was restored", breaks: [4], trouble: "restore", perturb: oldTokens },
   { name: "release before the address is gone", breaks: [1, 2], releasesFirst: true },
   { name: "a fence without a timeout", breaks: [3], fenceFlaw: "no-timeout" },
   {
@@ -52,53 +56,88 @@ export const CANARIES: readonly Canary[] = [
   { name: "a store whose revisions fall", breaks: [4, 6], trouble: "restore", store: "revisions-fall" },
 ];
 
-/** Session records as the canary sees them. */
-export function sightOf<T extends { readonly value: string | null }>(
+/** The host as a broken daemon shows it to its elector. */
+export function brokenHost(
   canary: Canary | null,
-  records: readonly T[],
-): readonly T[] {
-  const { sight } = canary ?? {};
-  if (sight === undefined) return records;
-  return records.map((record) => ({
-    ...record,
-    value: record.value?.replace(/"ttlMs":(\d+)/u, (_, ms: string) => `"ttlMs":${Number(ms) * sight}`) ?? null,
-  }));
+  host: ElectorHost,
+  elector: () => Elector | undefined,
+  { world, process }: { readonly world: World; readonly process: Process },
+): ElectorHost {
+  if (canary?.releasesFirst !== true) return host;
+  return {
+    ...host,
+    lose: (losses) => {
+      world.at(world.now + 20, () => host.lose(losses), process);
+      elector()?.released(losses.map(({ election }) => election));
+    },
+  };
 }
 
-function fromTheAnswer(state: State, event: Event, now: Instant): readonly [State, Event] {
-  if (event.type !== "committed" || state.inFlight === null) return [state, event];
-  return [{ ...state, inFlight: { ...state.inFlight, sentAt: now } }, event];
+/** The store as a broken daemon sees it. */
+export function brokenStore(canary: Canary | null, calls: StoreCalls, random: Random): StoreCalls {
+  const { sight, forgetsReads } = canary ?? {};
+  if (sight === undefined && forgetsReads !== true) return calls;
+  const shortened = <T extends Change | StoredRecord>(records: readonly T[]): readonly T[] =>
+    sight === undefined ? records : records.map((record) => ({ ...record, value: shorten(record.value, sight) }));
+  return {
+    read: (prefix, timeoutMs, done) => {
+      if (forgetsReads === true && random.chance(0.01)) return;
+      calls.read(prefix, timeoutMs, (result) =>
+        done(
+          result.kind === "failed"
+            ? result
+            : { kind: "read", snapshot: { ...result.snapshot, records: shortened(result.snapshot.records) } },
+        ),
+      );
+    },
+    commit: (txn, timeoutMs, done) => calls.commit(txn, timeoutMs, done),
+    watch: (prefix, since, tell) =>
+      calls.watch(prefix, since, (news) =>
+        tell(news.kind === "ended" ? news : { kind: "changes", changes: shortened(news.changes) }),
+      ),
+    close: () => calls.close(),
+  };
 }
 
-function unknownIsSuccess(state: State, event: Event): readonly [State, Event] {
-  if (event.type !== "unknown") return [state, event];
-  const { revision, epoch } = state.mirror;
-  return [state, { type: "committed", attempt: event.attempt, revision: revision + 1n, epoch: epoch ?? "" }];
+function shorten<V extends string | null>(value: V, sight: number): V {
+  return (value?.replace(/"ttlMs":(\d+)/u, (_, ms: string) => `"ttlMs":${Number(ms) * sight}`) ?? null) as V;
 }
 
-function epochBlind(state: State, event: Event): readonly [State, Event] {
-  return [
-    state,
-    event.type === "committed" && state.mirror.epoch !== null ? { ...event, epoch: state.mirror.epoch } : event,
-  ];
+function fromTheAnswer(state: State, event: Event, now: Instant): Event {
+  if (event.type === "committed" && state.inFlight !== null) state.inFlight = { ...state.inFlight, sentAt: now };
+  return event;
 }
 
-function oldTokens(state: State, event: Event): readonly [State, Event] {
-  const { fleet } = state.mirror;
-  return [fleet === null ? state : { ...state, mirror: { ...state.mirror, fleet: { ...fleet, version: -1n } } }, event];
+function unknownIsSuccess({ mirror }: State, event: Event): Event {
+  if (event.type !== "unknown") return event;
+  const revision = (mirror.fleetRevision > mirror.newestChange ? mirror.fleetRevision : mirror.newestChange) + 1n;
+  return { type: "committed", attempt: event.attempt, revision, epoch: mirror.epoch ?? "" };
 }
 
-function staleReads(state: State, event: Event, now: Instant): readonly [State, Event] {
-  if (event.type !== "read") return [state, event];
-  return [
-    { ...state, mirror: { ...emptyMirror(now), epoch: state.mirror.epoch, epochSeenAt: state.mirror.epochSeenAt } },
-    event,
-  ];
+function epochBlind({ mirror }: State, event: Event): Event {
+  return event.type === "committed" && mirror.epoch !== null ? { ...event, epoch: mirror.epoch } : event;
 }
 
-function trusting(state: State, event: Event): readonly [State, Event] {
-  const epochSeenAt = later(state.mirror.epochSeenAt, -observerWaitMs(state.self.ttlMs));
-  return event.type === "read" && event.snapshot.epoch !== state.mirror.epoch
-    ? [state, event]
-    : [state.mirror.epoch === null ? state : { ...state, mirror: { ...state.mirror, epochSeenAt } }, event];
+function oldTokens({ mirror }: State, event: Event): Event {
+  if (mirror.settledEpoch !== null) mirror.settledEpoch = { ...mirror.settledEpoch, version: -1n };
+  return event;
+}
+
+function staleReads({ mirror }: State, event: Event): Event {
+  if (event.type !== "read") return event;
+  mirror.revision = -1n;
+  mirror.fleetRevision = -1n;
+  mirror.settledEpoch = null;
+  for (const part of [mirror.sessions, mirror.elections, mirror.candidates, mirror.heldBy, mirror.wantedBy])
+    part.clear();
+  mirror.touched.everything = true;
+  return event;
+}
+
+function trusting(state: State, event: Event): Event {
+  const { mirror } = state;
+  const changes = event.type === "read" && event.snapshot.epoch !== mirror.epoch;
+  if (mirror.epoch !== null && !changes)
+    mirror.epochSeenAt = later(mirror.epochSeenAt, -observerWaitMs(state.longestTtlMs));
+  return event;
 }

@@ -28,7 +28,7 @@ export interface Violation {
   readonly text: string;
 }
 
-/** A ownership change. */
+/** An ownership change. */
 export interface Grant {
   readonly holder: string | null;
   readonly token: bigint;
@@ -100,7 +100,7 @@ export class Checker {
     const author = authorOf(txn);
     if (author === undefined) return;
     for (const { key, value } of txn.writes) {
-      const [folder, name] = (key.split("/live/")[1] ?? "").split("/");
+      const [folder, name] = (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
       if (folder === "sessions" && name === author && value !== null)
         this.heartbeat(author, JSON.parse(value) as SessionValue);
       if (folder === "sessions" && name === author && value === null) this.left(author);
@@ -171,7 +171,7 @@ export class Checker {
 
   private checkGrant(daemon: SimDaemon, election: string): void {
     const { node } = daemon.options;
-    const tenure = daemon.election.state.tenures.get(election);
+    const tenure = daemon.election.tenures.get(election);
     if (tenure?.phase !== "on") return this.say(2, `${node} opens ${election} without a grant`);
     if (!this.granted.has(`${election}/${node}/${tenure.token}`))
       this.say(2, `${node} opens ${election} with token ${tenure.token}, which it was never given`);
@@ -185,7 +185,7 @@ export class Checker {
 /** Whose commit it is: every commit writes the session of its author. */
 function authorOf(txn: Txn): string | undefined {
   const sessions = txn.writes.flatMap(({ key, value }) => {
-    const [folder, node] = (key.split("/live/")[1] ?? "").split("/");
+    const [folder, node] = (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
     return folder === "sessions" && node !== undefined ? [{ node, value }] : [];
   });
   return (sessions.find(({ value }) => value !== null) ?? sessions[0])?.node;

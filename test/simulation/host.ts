@@ -2,7 +2,9 @@
 
 import type { State } from "../../src/election/state.ts";
 import type { Canary } from "./canaries.ts";
-import { SimDaemon, type VipSetup } from "./daemon.ts";
+import type { VipConfig } from "../../src/config/types.ts";
+import type { IdentityKeeper } from "../../src/ports/identity.ts";
+import { SimDaemon } from "./daemon.ts";
 import { HostClock } from "./host-clock.ts";
 import { Kernel } from "./kernel.ts";
 import { type Network, StoreLink } from "./network.ts";
@@ -28,6 +30,7 @@ const RESTART_MS = 200;
 interface Claim {
   readonly incarnation: string;
   readonly boot: number;
+  readonly knownTtlMs: number;
 }
 
 /** A host over all its boots, and over all processes of its daemon. */
@@ -35,7 +38,7 @@ export class SimHost {
   readonly setup: HostSetup;
   kernel: Kernel;
   daemon: SimDaemon | null = null;
-  config: readonly VipSetup[];
+  config: readonly VipConfig[];
   /** A daemon will be started. */
   private awaited = false;
   private claim: Claim | null = null;
@@ -56,7 +59,7 @@ export class SimHost {
   }
 
   /** Starts a daemon after `ms`, unless one runs or is awaited already. */
-  startIn(ms: number | null, config: readonly VipSetup[] | null): void {
+  startIn(ms: number | null, config: readonly VipConfig[] | null): void {
     const { world } = this.deps;
     if (ms === null || this.awaited) return;
     this.awaited = true;
@@ -99,28 +102,45 @@ export class SimHost {
     const { world, network, canary, ttlMs, onStep, onSend } = this.deps;
     const { kernel, name } = this;
     const process = new Process(name, world, () => this.gone(process));
-    const adopt = this.claim !== null && this.claim.boot === this.boots;
-    const incarnation = adopt && this.claim !== null ? this.claim.incarnation : this.renew();
-    const processId = `${name}-life-${++this.serial}`;
-    world.say(
-      name,
-      () =>
-        `starts, ${adopt ? "adopting" : "anew"}, with ${JSON.stringify(this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]))}`,
-    );
+    const processId = `${name}-process-${++this.serial}`;
+    const identity = this.openIdentity();
+    const vips = this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]);
+    world.say(name, () => `starts, ${identity.adopt ? "adopting" : "anew"}, with ${JSON.stringify(vips)}`);
     const link = new StoreLink(network, process, name, kernel.clock);
-    const options = { node: name, host: name, processId, ttlMs, incarnation, adopt, canary };
+    const options = { node: name, host: name, processId, ttlMs, canary };
     const daemon = new SimDaemon(options, this.config, {
       world,
       process,
       kernel,
       link,
+      identity,
       onStep,
       onSend,
-      renewIncarnation: () => this.renew(),
       onExit: () => this.exited(process),
     });
     this.daemon = daemon;
     world.at(world.now, () => daemon.start(), process);
+  }
+
+  private openIdentity(): IdentityKeeper {
+    const found = this.claim;
+    const adopt = found !== null && found.boot === this.boots;
+    const knownTtlMs = found?.knownTtlMs ?? 0;
+    const renew = (): string => {
+      const incarnation = `${this.name}-claim-${++this.serial}`;
+      this.claim = { incarnation, boot: this.boots, knownTtlMs: this.claim?.knownTtlMs ?? knownTtlMs };
+      return incarnation;
+    };
+    return {
+      incarnation: adopt ? found.incarnation : renew(),
+      adopt,
+      knownTtlMs,
+      rememberTtl: (ttlMs) => {
+        if (this.claim !== null) this.claim = { ...this.claim, knownTtlMs: ttlMs };
+      },
+      renew,
+      release: () => {},
+    };
   }
 
   /** It left, or could not start: then systemd tries again. */
@@ -128,12 +148,6 @@ export class SimHost {
     const started = this.daemon?.steps !== 0;
     process.kill();
     if (!started) this.startIn(RESTART_MS, null);
-  }
-
-  private renew(): string {
-    const incarnation = `${this.name}-claim-${++this.serial}`;
-    this.claim = { incarnation, boot: this.boots };
-    return incarnation;
   }
 
   private gone(process: Process): void {

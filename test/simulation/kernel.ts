@@ -1,16 +1,18 @@
-// A host's kernel: addresses with lifetimes, and the fence, both on the host's clock and both indifferent to
-// what becomes of our process. A host answers for an address while it is bound, and open or not guarded.
+// A host's kernel: addresses with lifetimes, and the fence, both on the host's clock and both indifferent to what becomes
+// of our process. A host answers for an address while it is bound, and open or not guarded.
 
 import { VipdError } from "../../src/base/errors.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type {
+  AddressFailure,
+  AddressPlace,
   AddressTable,
   BoundAddress,
   Fence,
-  HoldResult,
   HostEvent,
   Link,
+  OpenResult,
   PacketLink,
 } from "../../src/ports/host.ts";
 import type { HostClock } from "./host-clock.ts";
@@ -23,7 +25,7 @@ const ARM_MS = 100;
 export const INTERFACE = "eth0";
 
 /** What the kernel refuses for the time being. */
-export type Refusal = "bind" | "unbind" | "close" | "hold";
+export type Refusal = "bind" | "unbind" | "close" | "open" | "protect";
 
 /** A host's kernel during one boot. */
 export class Kernel {
@@ -39,7 +41,9 @@ export class Kernel {
   /** The daemon that listens, if any; it hears at once and deals with it later. */
   listener: ((event: HostEvent) => void) | null = null;
   private readonly bound = new Map<string, { readonly address: BoundAddress; readonly until: TrueTime }>();
-  private readonly openUntil = new Map<string, TrueTime>();
+  /** By address: the deadline under which it is open. */
+  private readonly openUnder = new Map<string, number>();
+  private readonly deadlines = new Map<number, TrueTime>();
   private guarded = new Set<string>();
 
   constructor(host: string, world: World, clock: HostClock) {
@@ -51,7 +55,7 @@ export class Kernel {
   /** Until when the host answers for an address if nothing is done; the past when it does not. */
   answersUntil(ip: string): TrueTime {
     const bound = this.bound.get(ip)?.until ?? -1;
-    return this.guarded.has(ip) ? Math.min(bound, this.openUntil.get(ip) ?? -1) : bound;
+    return this.guarded.has(ip) ? Math.min(bound, this.openUntil(ip)) : bound;
   }
 
   /** Every address that is bound here. */
@@ -64,17 +68,17 @@ export class Kernel {
     return !this.guarded.has(ip) && this.bound.get(ip)?.address.ours === false;
   }
 
-  /** What of an address' holding is left: bound with our mark, or open. */
+  /** What of an address' holding is left: bound with our mark and not fenced, or open. */
   isLeft(ip: string): boolean {
+    const { now } = this.world;
     const bound = this.bound.get(ip);
-    return (
-      (bound?.address.ours === true && bound.until > this.world.now) || (this.openUntil.get(ip) ?? -1) > this.world.now
-    );
+    const answers = bound?.address.ours === true && bound.until > now;
+    return answers || this.openUntil(ip) > now;
   }
 
   /** Somebody with an `ip` command. */
   bindByHand(ip: string): void {
-    const address: BoundAddress = { family: 4, ip, prefix: 24, interface: INTERFACE, ours: false };
+    const address = record(ip, 24, false);
     this.change(() => this.bound.set(ip, { address, until: Number.POSITIVE_INFINITY }));
     this.tell({ kind: "address-added", address });
   }
@@ -89,25 +93,27 @@ export class Kernel {
   }
 
   link(): Link {
-    return { index: 2, name: INTERFACE, up: this.linkUp, ethernet: true, loopback: false, mac: "02:00:00:00:00:01" };
+    const { linkUp: up } = this;
+    return { index: 2, name: INTERFACE, up, ethernet: true, loopback: false, mac: "02:00:00:00:00:01", port: "" };
   }
 
-  bind(address: VipAddress, lifetimeMs: number): void {
-    this.refuse("bind");
+  bind({ ip, prefix }: VipAddress, lifetimeMs: number): void {
     const seconds = Math.max(1, Math.ceil(lifetimeMs / 1_000));
     const until = this.world.now + this.clock.stretch(seconds * 1_000);
-    const { family, ip, prefix } = address;
-    const record: BoundAddress = { family, ip, prefix, interface: INTERFACE, ours: true };
-    this.change(() => this.bound.set(ip, { address: record, until }));
+    const address = record(ip, prefix, true);
+    this.change(() => this.bound.set(ip, { address, until }));
     this.world.at(until, () => {
       if (this.bound.get(ip)?.until === until) this.remove(ip);
     });
-    this.tell({ kind: "address-added", address: record });
+    this.tell({ kind: "address-added", address });
   }
 
-  unbind(ip: string): boolean {
-    this.refuse("unbind");
-    return this.remove(ip);
+  remove(ip: string): boolean {
+    const known = this.bound.get(ip);
+    if (known === undefined) return false;
+    this.change(() => this.bound.delete(ip));
+    this.tell({ kind: "address-removed", address: known.address });
+    return true;
   }
 
   addresses(): readonly BoundAddress[] {
@@ -115,10 +121,11 @@ export class Kernel {
   }
 
   protect(ips: readonly string[]): void {
+    this.refuse("protect");
     this.change(() => {
       const wanted = new Set(ips);
-      for (const ip of [...this.openUntil.keys()])
-        if (!this.guarded.has(ip) || !wanted.has(ip)) this.openUntil.delete(ip);
+      for (const ip of [...this.openUnder.keys()])
+        if (!this.guarded.has(ip) || !wanted.has(ip)) this.openUnder.delete(ip);
       this.guarded = wanted;
     });
   }
@@ -140,37 +147,42 @@ export class Kernel {
 
   /** Arms: the result tells whether the armed element is still there. */
   arm(): () => boolean {
-    this.refuse("hold");
+    this.refuse("open");
     const until = this.world.now + this.clock.stretch(ARM_MS);
     return () => this.world.now < until;
   }
 
-  /** Sets the timeouts of these elements. */
-  open(ips: readonly string[], timeoutMs: number): void {
+  /** Opens these under a deadline, and sets it. */
+  open(ips: readonly string[], deadline: number, timeoutMs: number): void {
     const until = this.world.now + this.clock.stretch(timeoutMs);
     this.change(() => {
-      for (const ip of ips) this.openUntil.set(ip, until);
+      for (const ip of ips) this.openUnder.set(ip, deadline);
+      this.deadlines.set(deadline, until);
     });
-    this.onOpen(ips, until);
+    this.onOpen(
+      [...this.openUnder].filter(([, under]) => under === deadline).map(([ip]) => ip),
+      until,
+    );
   }
 
   close(ips: readonly string[]): void {
     this.refuse("close");
     this.change(() => {
-      for (const ip of ips) this.openUntil.delete(ip);
+      for (const ip of ips) this.openUnder.delete(ip);
     });
   }
 
   opened(): readonly string[] {
-    return [...this.openUntil].filter(([, until]) => until > this.world.now).map(([ip]) => ip);
+    return [...this.openUnder.keys()].filter((ip) => this.openUntil(ip) > this.world.now);
   }
 
-  private remove(ip: string): boolean {
-    const known = this.bound.get(ip);
-    if (known === undefined) return false;
-    this.change(() => this.bound.delete(ip));
-    this.tell({ kind: "address-removed", address: known.address });
-    return true;
+  refuse(what: Refusal): void {
+    if (this.refused.has(what)) throw new VipdError("kernel", `the kernel refuses to ${what}`);
+  }
+
+  private openUntil(ip: string): TrueTime {
+    const under = this.openUnder.get(ip);
+    return under === undefined ? -1 : (this.deadlines.get(under) ?? -1);
   }
 
   private change(run: () => void): void {
@@ -181,10 +193,10 @@ export class Kernel {
   private tell(event: HostEvent): void {
     this.listener?.(event);
   }
+}
 
-  private refuse(what: Refusal): void {
-    if (this.refused.has(what)) throw new VipdError("kernel", `the kernel refuses to ${what}`);
-  }
+function record(ip: string, prefix: number, ours: boolean): BoundAddress {
+  return { family: 4, ip, prefix, interface: INTERFACE, ours, permanent: !ours, secondary: true };
 }
 
 /** How a canary builds its fence wrongly. */
@@ -204,17 +216,16 @@ export class HostPorts implements AddressTable {
     this.packets = { announce: () => this.announce(), probe: () => new Promise(() => {}), close: () => {} };
   }
 
-  bind(address: VipAddress, lifetimeMs: number): void {
-    this.process.point();
-    this.kernel.bind(address, lifetimeMs);
-    this.process.point();
+  bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {
+    return this.each(addresses, "bind", (address) => this.kernel.bind(address, lifetimeMs));
   }
 
-  unbind(address: Pick<VipAddress, "ip">): boolean {
-    this.process.point();
-    const was = this.kernel.unbind(address.ip);
-    this.process.point();
-    return was;
+  unbind(addresses: readonly AddressPlace[]): ReturnType<AddressTable["unbind"]> {
+    const removed: AddressPlace[] = [];
+    const failures = this.each(addresses, "unbind", (address) => {
+      if (this.kernel.remove(address.ip)) removed.push(address);
+    });
+    return { removed, failures };
   }
 
   addresses(): readonly BoundAddress[] {
@@ -224,6 +235,21 @@ export class HostPorts implements AddressTable {
 
   links(): readonly Link[] {
     return [this.kernel.link()];
+  }
+
+  private each<T extends AddressPlace>(
+    addresses: readonly T[],
+    what: "bind" | "unbind",
+    run: (address: T) => void,
+  ): readonly AddressFailure[] {
+    const failures: AddressFailure[] = [];
+    for (const address of addresses) {
+      this.process.point();
+      if (this.kernel.refused.has(what)) failures.push({ address, message: `the kernel refuses to ${what}` });
+      else run(address);
+      this.process.point();
+    }
+    return failures;
   }
 
   private announce(): boolean {
@@ -245,12 +271,12 @@ class FencePort implements Fence {
     this.flaw = flaw;
   }
 
-  protect(addresses: readonly VipAddress[]): void {
+  protect(addresses: readonly AddressPlace[]): void {
     this.process.point();
     this.kernel.protect(addresses.map(({ ip }) => ip));
   }
 
-  hold(addresses: readonly VipAddress[], until: Instant): HoldResult {
+  open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult {
     const { kernel, process } = this;
     process.point();
     const armed = kernel.arm();
@@ -261,19 +287,20 @@ class FencePort implements Fence {
     if (this.flaw !== "unarmed" && !armed()) return { kind: "too-late" };
     kernel.open(
       addresses.map(({ ip }) => ip),
+      deadline,
       this.flaw === "no-timeout" ? 1e9 : timeoutMs,
     );
     process.point();
     return { kind: "open" };
   }
 
-  close(addresses: readonly VipAddress[]): void {
+  close(addresses: readonly AddressPlace[]): void {
     this.process.point();
     this.kernel.close(addresses.map(({ ip }) => ip));
     this.process.point();
   }
 
-  open(): readonly string[] {
+  openAddresses(): readonly string[] {
     return this.kernel.opened();
   }
 

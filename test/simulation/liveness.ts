@@ -35,11 +35,13 @@ export function steadyMs({ ttlMs }: Scenario): number {
 export function restartOne(fleet: Fleet): void {
   const { world, scenario, checker } = fleet;
   const held = (host: SimHost): readonly string[] =>
-    scenario.vips.filter((vip) => host.daemon?.election.state.tenures.get(vip)?.phase === "on");
+    scenario.vips.filter((vip) => host.daemon?.election.tenures.get(vip)?.phase === "on");
   const host = [...fleet.hosts.values()].find((other) => held(other).length > 0);
   if (host === undefined) return;
   const before = new Map(held(host).map((vip) => [vip, checker.grantOf(vip)]));
   const restored = fleet.store.epoch !== FIRST_EPOCH;
+  // A reload that failed has left another file behind.
+  host.config = host.daemon?.daemon.running.vips ?? host.config;
   host.whenGone = () => host.startIn(RESTART_MS, null);
   host.daemon?.process.kill();
   const look = (): void => {
@@ -47,7 +49,10 @@ export function restartOne(fleet: Fleet): void {
       const now = checker.grantOf(vip);
       // A token from before the store was put back is renewed: that moves nothing.
       if (now?.holder !== grant?.holder || (now?.token !== grant?.token && !restored))
-        checker.say(7, `${vip} moved when the daemon of ${host.name} was restarted`);
+        checker.say(
+          7,
+          `${vip} moved when the daemon of ${host.name} was restarted (${JSON.stringify([grant?.holder, String(grant?.token), now?.holder, String(now?.token)])})`,
+        );
       if (!holds(host, vip, world.now))
         checker.say(7, `${vip} fell silent when the daemon of ${host.name} was restarted`);
     }
@@ -79,18 +84,20 @@ function checkHeld(fleet: Fleet, trouble: string): void {
   }
 }
 
-function couldHold({ daemon, kernel, config }: SimHost, vip: string): boolean {
-  return daemon !== null && !daemon.election.state.stopping && kernel.linkUp && config.some(({ name }) => name === vip);
+function couldHold({ daemon, kernel }: SimHost, vip: string): boolean {
+  if (daemon === null || daemon.election.stopping || !kernel.linkUp) return false;
+  return daemon.daemon.running.vips.some(({ name }) => name === vip);
 }
 
-function holds({ kernel, config }: SimHost, vip: string, now: number): boolean {
-  const addresses = config.find(({ name }) => name === vip)?.addresses ?? [];
+function holds({ kernel, daemon, config }: SimHost, vip: string, now: number): boolean {
+  const vips = daemon?.daemon.running.vips ?? config;
+  const addresses = vips.find(({ name }) => name === vip)?.addresses ?? [];
   return addresses.every(({ ip }) => kernel.answersUntil(ip) > now);
 }
 
 function checkAlive({ checker, scenario }: Fleet, daemon: SimDaemon): void {
   const { node } = daemon.options;
-  const { state } = daemon.election;
+  const state = daemon.election;
   if (state.stopping) return;
   if (ownSession(state) === undefined) checker.say(6, `${node} has no session: ${summary(daemon)}`);
   if (state.inDoubtAttempts.length > 0) checker.say(6, `${node} still does not know what became of its requests`);
@@ -105,7 +112,7 @@ function daemons(fleet: Fleet): readonly SimDaemon[] {
   return [...fleet.hosts.values()].flatMap(({ daemon }) => daemon ?? []);
 }
 
-function summary({ election: { state }, vips }: SimDaemon): string {
+function summary({ election: state, daemon }: SimDaemon): string {
   const { identity, synced, reading, readWanted, inFlight, inDoubtAttempts, tenures, mirror } = state;
   return JSON.stringify({
     identity,
@@ -115,8 +122,8 @@ function summary({ election: { state }, vips }: SimDaemon): string {
     inFlight: inFlight?.number,
     inDoubtAttempts: inDoubtAttempts.length,
     epoch: mirror.epoch,
-    settledOn: mirror.fleet?.value?.epoch,
+    settledOn: mirror.settledEpoch?.value?.epoch,
     tenures: [...tenures].map(([name, { phase }]) => `${name} ${phase}`),
-    holdings: [...vips.state.holdings].map(([name, { phase }]) => `${name} ${phase}`),
+    holdings: [...daemon.holdings.holdings].map(([name, { phase }]) => `${name} ${phase}`),
   });
 }

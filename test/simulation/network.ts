@@ -1,10 +1,11 @@
-// The way between one process and the store: requests and answers are late or lost, a commit may be applied
-// long after its sender has given up on it, and a watch drops, repeats and reorders.
+// The way between one process and the store: requests and answers are late or lost, a commit may be applied long after
+// its sender has given up on it, and a watch repeats, lags, falls silent, or ends.
 
-import type { Change, Revision, Snapshot, Txn } from "../../src/ports/store.ts";
+import type { Change, Revision, Txn } from "../../src/ports/store.ts";
+import type { CommitOutcome, ReadResult, StoreCalls, WatchNews } from "../../src/runtime/store-calls.ts";
+import type { HostClock } from "./host-clock.ts";
 import type { StoreModel } from "./store-model.ts";
 import type { Process, TrueTime, World } from "./world.ts";
-import type { HostClock } from "./host-clock.ts";
 
 /** How bad a way is; chances per message. */
 export interface Weather {
@@ -14,21 +15,11 @@ export interface Weather {
   readonly lateChance: number;
   readonly lateMs: number;
   readonly refuseChance: number;
-  /** Watch events dropped, repeated, and told as gaps. */
-  readonly dropChance: number;
+  /** Watches that fall silent, whose changes come twice, and that end with a gap. */
+  readonly silenceChance: number;
   readonly repeatChance: number;
   readonly gapChance: number;
 }
-
-/** How a commit or a read ended. */
-export type Answer<T> =
-  | { readonly kind: "done"; readonly value: T }
-  | { readonly kind: "refused" }
-  | { readonly kind: "unknown" };
-
-type CommitValue = ReturnType<StoreModel["commit"]>;
-
-const CONFLICT: CommitValue = { kind: "conflict" };
 
 /** The state of the ways to the store, shared by all, changed by faults. */
 export class Network {
@@ -63,11 +54,12 @@ export class Network {
 }
 
 /** One process' connection. Each call is answered exactly once, by its time limit at the latest. */
-export class StoreLink {
+export class StoreLink implements StoreCalls {
   private readonly network: Network;
   private readonly process: Process;
   private readonly host: string;
   private readonly clock: HostClock;
+  private closed = false;
 
   constructor(network: Network, process: Process, host: string, clock: HostClock) {
     this.network = network;
@@ -76,61 +68,89 @@ export class StoreLink {
     this.clock = clock;
   }
 
-  read(prefix: string, timeoutMs: number, onAnswer: (answer: Answer<Snapshot>) => void): void {
-    this.call(timeoutMs, () => this.network.store.read(prefix), onAnswer);
+  read(prefix: string, timeoutMs: number, done: (result: ReadResult) => void): void {
+    this.call<ReadResult>(
+      timeoutMs,
+      () => ({ kind: "read", snapshot: this.network.store.read(prefix) }),
+      (trouble) => ({ kind: "failed", message: trouble }),
+      done,
+    );
   }
 
-  commit(txn: Txn, timeoutMs: number, onAnswer: (answer: Answer<CommitValue>) => void): void {
+  commit(txn: Txn, timeoutMs: number, done: (outcome: CommitOutcome) => void): void {
     const { store } = this.network;
     const { epoch } = store;
-    // The contract: what was sent before a new epoch began is not applied in it.
-    this.call(timeoutMs, () => (store.epoch === epoch ? store.commit(txn) : CONFLICT), onAnswer);
+    this.call<CommitOutcome>(
+      timeoutMs,
+      // The contract: what was sent before a new epoch began is not applied in it.
+      () => (store.epoch === epoch ? store.commit(txn) : { kind: "conflict" }),
+      (kind) => ({ kind, message: kind }),
+      done,
+    );
   }
 
-  /** Follows changes until the process dies; `null` is a gap. The result ends it. */
-  watch(prefix: string, since: Revision, onNews: (changes: readonly Change[] | null) => void): () => void {
+  /** In order and complete, unless it is silent from some change on, or ends. */
+  watch(prefix: string, since: Revision, tell: (news: WatchNews) => void): () => void {
     const { network } = this;
     const { world } = network;
     let latest = 0;
-    let ended = false;
-    const tell = (news: readonly Change[] | null): void => {
-      if (!ended) onNews(news);
+    let over = false;
+    let silent = false;
+    const deliver = (at: number, news: readonly Change[] | null): void => {
+      world.at(
+        at,
+        () => {
+          if (over || this.closed) return;
+          if (news === null) over = true;
+          tell(news === null ? { kind: "ended", reason: "changes are missing" } : { kind: "changes", changes: news });
+        },
+        this.process,
+      );
     };
-    const unfollow = network.store.follow(prefix, since, (changes) => {
-      if (this.process.dead) return stop();
+    let unfollow = (): void => {};
+    unfollow = network.store.follow(prefix, since, (changes) => {
+      if (this.process.dead || over) return unfollow();
       const { weather } = network;
       const at = network.outage === "none" ? network.travel(this.host, "answers") : null;
-      if (at === null || world.random.chance(weather.dropChance)) return;
-      const news = world.random.chance(weather.gapChance) ? null : changes;
-      // Without reordering a watch is a stream: nothing arrives before what was sent earlier.
-      latest = world.random.chance(weather.repeatChance) ? at : Math.max(at, latest);
-      world.at(latest, () => tell(news), this.process);
-      if (world.random.chance(weather.repeatChance))
-        world.at(latest + 1 + world.random.next() * 50, () => tell(news), this.process);
+      // What is lost on a stream is sent again, and meanwhile nothing else comes.
+      if (at === null || world.random.chance(weather.silenceChance)) silent = true;
+      if (silent && changes !== null) return;
+      const ends = changes === null || world.random.chance(weather.gapChance);
+      latest = Math.max(at ?? world.now + 1, latest);
+      deliver(latest, ends ? null : changes);
+      if (!ends && world.random.chance(weather.repeatChance)) deliver(latest + world.random.next() * 50, changes);
     });
-    const stop = (): void => {
-      ended = true;
+    return () => {
+      over = true;
       unfollow();
     };
-    return stop;
   }
 
-  private call<T>(timeoutMs: number, run: () => T, onAnswer: (answer: Answer<T>) => void): void {
+  close(): void {
+    this.closed = true;
+  }
+
+  private call<T>(
+    timeoutMs: number,
+    run: () => T,
+    fail: (how: "refused" | "unknown") => T,
+    done: (value: T) => void,
+  ): void {
     const { world } = this.network;
     let settled = false;
-    const settle = (answer: Answer<T>): void => {
-      if (settled) return;
+    const settle = (value: T): void => {
+      if (settled || this.closed) return;
       settled = true;
       cancelLimit();
-      onAnswer(answer);
+      done(value);
     };
     const cancelLimit = world.at(
       world.now + this.clock.stretch(timeoutMs),
-      () => settle({ kind: "unknown" }),
+      () => settle(fail("unknown")),
       this.process,
     );
     if (world.random.chance(this.network.weather.refuseChance) || this.network.outage === "refuses") {
-      world.at(world.now + 0.3, () => settle({ kind: "refused" }), this.process);
+      world.at(world.now + 0.3, () => settle(fail("refused")), this.process);
       return;
     }
     const arrives = this.network.travel(this.host, "requests");
@@ -139,7 +159,7 @@ export class StoreLink {
       if (this.network.outage !== "none") return;
       const value = run();
       const back = this.network.travel(this.host, "answers");
-      if (back !== null) world.at(back, () => settle({ kind: "done", value }), this.process);
+      if (back !== null) world.at(back, () => settle(value), this.process);
     });
   }
 }

@@ -169,7 +169,7 @@ function strikeDaemon(fleet: Fleet, host: SimHost, fault: DaemonFault, canary: C
       world.at(world.now, () => daemon.stop(), process);
       return;
     case "step-down":
-      world.at(world.now, () => daemon.post({ type: "step-down", election: fault.election, to: fault.to }), process);
+      world.at(world.now, () => daemon.daemon.stepDown(fault.election, fault.to), process);
       return;
     case "reload":
       host.config = fault.config;

@@ -4,7 +4,7 @@
 import type { Random } from "../../src/base/random.ts";
 import { DRIFT } from "../../src/election/lease.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
-import type { VipSetup } from "./daemon.ts";
+import type { VipConfig } from "../../src/config/types.ts";
 import { INTERFACE, type Refusal } from "./kernel.ts";
 import type { Weather } from "./network.ts";
 import type { TrueTime } from "./world.ts";
@@ -16,7 +16,7 @@ export interface HostSetup {
   readonly rate: number;
   readonly bootMs: number;
   readonly startAt: TrueTime;
-  readonly config: readonly VipSetup[];
+  readonly config: readonly VipConfig[];
 }
 
 /** What goes wrong, or what people do. `after`: at that many points of code from then on; 0: between two steps. */
@@ -28,9 +28,9 @@ export type Trouble =
       readonly after: number;
       readonly backMs: number | null;
       readonly keepsState: boolean;
-      readonly config: readonly VipSetup[] | null;
+      readonly config: readonly VipConfig[] | null;
     }
-  | { readonly kind: "stop"; readonly backMs: number | null; readonly config: readonly VipSetup[] | null }
+  | { readonly kind: "stop"; readonly backMs: number | null; readonly config: readonly VipConfig[] | null }
   | { readonly kind: "reboot"; readonly backMs: number }
   | { readonly kind: "link-down"; readonly forMs: number }
   | { readonly kind: "cut"; readonly direction: "requests" | "answers" | "both"; readonly forMs: number }
@@ -39,7 +39,7 @@ export type Trouble =
   | { readonly kind: "address-bound"; readonly ip: string }
   | { readonly kind: "overrun"; readonly forMs: number }
   | { readonly kind: "step-down"; readonly election: string; readonly to: string | null }
-  | { readonly kind: "reload"; readonly config: readonly VipSetup[] }
+  | { readonly kind: "reload"; readonly config: readonly VipConfig[] }
   | { readonly kind: "outage"; readonly how: "refuses" | "silent"; readonly forMs: number }
   | { readonly kind: "storm"; readonly weather: Weather; readonly forMs: number }
   /** `following`: not at once, but so long after the next ownership change: that is what a restore must not undo. */
@@ -67,10 +67,12 @@ export const FAIR: Weather = {
   lateChance: 0,
   lateMs: 0,
   refuseChance: 0,
-  dropChance: 0,
+  silenceChance: 0,
   repeatChance: 0,
   gapChance: 0,
 };
+
+const ANNOUNCE = { burst: 2, repeatAfterMs: 0, refreshMs: 10_000 };
 
 /** Addresses that a VIP may have; the second is one that a new configuration may bring. */
 const ADDRESSES_PER_VIP = 3;
@@ -103,13 +105,14 @@ function drawHost(random: Random, name: string, vips: readonly string[], ttlMs: 
   };
 }
 
-function drawConfig(random: Random, vips: readonly string[], ttlMs: number, changed: boolean): readonly VipSetup[] {
+function drawConfig(random: Random, vips: readonly string[], ttlMs: number, changed: boolean): readonly VipConfig[] {
   return vips
     .filter(() => random.chance(changed ? 0.8 : 0.95))
     .map((name) => ({
       name,
       addresses: drawAddresses(random, vips.indexOf(name), changed),
       priority: random.pick([100, 100, 101, 150, 200]),
+      announce: ANNOUNCE,
       preempt: random.chance(0.5),
       preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
     }));
@@ -138,7 +141,7 @@ function drawWeather(random: Random, ttlMs: number, badness: number): Weather {
     lateChance: some(0.5),
     lateMs: random.next() * ttlMs * 2.5,
     refuseChance: some(0.3),
-    dropChance: some(0.8),
+    silenceChance: some(0.05),
     repeatChance: some(0.8),
     gapChance: some(0.1),
   };
@@ -192,7 +195,7 @@ const TROUBLES: readonly (readonly [kind: Trouble["kind"], weight: number, draw:
     2,
     (random, ttlMs) => ({
       kind: "refusal",
-      what: random.pick(["bind", "unbind", "close", "hold"]),
+      what: random.pick(["bind", "unbind", "close", "open", "protect"]),
       forMs: drawSpan(random, ttlMs),
     }),
   ],
@@ -253,7 +256,7 @@ function drawBack(random: Random, ttlMs: number): number | null {
   return random.chance(0.15) ? null : random.pick([2, 20, random.next() * ttlMs, random.next() * 3 * ttlMs]);
 }
 
-function drawNewConfig(random: Random, ttlMs: number, vips: readonly string[]): readonly VipSetup[] | null {
+function drawNewConfig(random: Random, ttlMs: number, vips: readonly string[]): readonly VipConfig[] | null {
   return random.chance(0.3) ? drawConfig(random, vips, ttlMs, true) : null;
 }
 

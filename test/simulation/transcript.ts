@@ -2,6 +2,7 @@
 
 import type { Effect } from "../../src/election/state.ts";
 import type { Txn } from "../../src/ports/store.ts";
+import type { CommitOutcome } from "../../src/runtime/store-calls.ts";
 
 /** One effect of an election machine in one line. */
 export function describe(effect: Effect): string {
@@ -9,16 +10,21 @@ export function describe(effect: Effect): string {
     case "commit":
       return `commit ${effect.attempt}: ${describeTxn(effect.txn)}`;
     case "gain":
-      return `gain ${effect.election}, token ${effect.token}, until ${effect.until.toFixed(1)}`;
+      return `gain ${effect.grants.map(({ election, token }) => `${election} ${token}`).join(", ")}, until ${effect.until.toFixed(1)}`;
     case "extend":
       return `extend until ${effect.until.toFixed(1)}`;
     case "lose":
-      return `lose ${effect.election}: ${effect.reason}`;
+      return `lose ${effect.losses.map(({ election, reason }) => `${election}: ${reason.text}`).join(", ")}`;
     case "note":
       return `note: ${effect.text}`;
     default:
       return effect.type;
   }
+}
+
+/** How a commit ended. */
+export function describeOutcome(outcome: CommitOutcome): string {
+  return `commit: ${outcome.kind}${outcome.kind === "committed" ? ` at ${outcome.revision}` : ""}`;
 }
 
 /** The writes of a commit: last parts of keys, and what matters of the values. */
@@ -31,7 +37,7 @@ export function describeTxn(txn: Txn): string {
 
 function shortly(value: string): string {
   const fields = JSON.parse(value) as Readonly<Record<string, unknown>>;
-  const shown = ["heartbeat", "holder", "eligible", "priority", "epoch", "incarnation", "reason"].filter(
+  const shown = ["heartbeat", "holder", "eligible", "priority", "epoch", "incarnation", "election", "ttlMs"].filter(
     (name) => fields[name] !== undefined,
   );
   return `{${shown.map((name) => `${name}:${JSON.stringify(fields[name])}`).join(",")}}`;

@@ -1,10 +1,11 @@
 // vipctl history: the last ownership changes of a VIP, newest first.
 
+import type { HistoryView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findElection, notFound } from "../find.ts";
 import type { VipctlDeps } from "../deps.ts";
-import { formatTable, escapeControl, styleFor, toJson } from "../render/text.ts";
-import { formatMoment } from "../render/time.ts";
+import { type Cell, escapeControl, formatTable, type Style, styleFor, toJson } from "../render/text.ts";
+import { formatMoment, formatSpan } from "../render/time.ts";
 import { openSource, tellDetour, type WhereOptions } from "../source.ts";
 
 /** The options of history. */
@@ -27,16 +28,29 @@ export async function history(what: string, options: HistoryOptions, deps: Vipct
     if (options.json === true) deps.out.write(`${toJson(changes)}\n`);
     else {
       const style = styleFor(deps.out, deps.env);
-      const rows = changes.map(({ atWallMs, node, reason }) => [
-        { text: formatMoment(atWallMs) },
-        node === null ? { text: "free", style: style.warn } : { text: node, style: style.good },
-        { text: reason },
-      ]);
-      const heading = ["AT", "HOLDER", "WHY"].map((text) => ({ text, style: style.dim }));
-      deps.out.write(`${formatTable([heading, ...rows])}\n`);
+      const rows = changes.flatMap((change) => historyRows(change, style));
+      const heading = ["AT", "FROM", "TO", "TOKEN", "HELD FOR", "FREE FOR", "WHY"];
+      deps.out.write(`${formatTable([heading.map((text) => ({ text, style: style.dim })), ...rows])}\n`);
     }
     return EXIT.ok;
   } finally {
     await source.reader.close();
   }
+}
+
+/** One line for the change, and one more for what the former holder said of its loss. */
+function historyRows(change: HistoryView, style: Style): readonly (readonly Cell[])[] {
+  const { atWallMs, from, to, token, reason, lastedMs, vacantMs, loss } = change;
+  const row: readonly Cell[] = [
+    { text: formatMoment(atWallMs) },
+    { text: from ?? "-" },
+    to === null ? { text: "free", style: style.warn } : { text: to, style: style.good },
+    { text: token },
+    { text: from === null || lastedMs === null ? "-" : formatSpan(lastedMs) },
+    { text: vacantMs === null ? "-" : formatSpan(vacantMs) },
+    { text: reason },
+  ];
+  if (loss === null) return [row];
+  const told = `${from ?? ""} reported at ${formatMoment(loss.atWallMs)}: ${loss.reason}`;
+  return [row, [{ text: "" }, { text: "" }, { text: "" }, { text: "" }, { text: "" }, { text: "" }, { text: told }]];
 }

@@ -87,7 +87,7 @@ async function confirm(owner: Owner, source: Source, deps: VipctlDeps): Promise<
 }
 
 function heartbeatOf(view: FleetView, node: string): string | null {
-  return view.nodes.find((other) => other.node === node)?.heartbeat ?? null;
+  return view.nodes.find((other) => other.node === node)?.sessionVersion ?? null;
 }
 
 async function follow(what: string, source: Source, options: WhoOwnsOptions, deps: VipctlDeps): Promise<ExitCode> {
@@ -123,20 +123,10 @@ function exitCodeFor({ view, election, confirmed, wire }: Owner): ExitCode {
 function show(owner: Owner, options: WhoOwnsOptions, deps: VipctlDeps): void {
   const { view, election, via, confirmed, wire } = owner;
   if (options.json === true) {
-    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs, reason, conflict } =
-      election;
-    const facts = {
-      election: name,
-      addresses,
-      holder,
-      holderAlive,
-      token,
-      sinceWallMs,
-      lastHeartbeatAgeMs,
-      ttlMs,
-      reason,
-      conflict,
-    };
+    const { name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs } = election;
+    const { reasonCode, reason, conflict } = election;
+    const known = { election: name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs };
+    const facts = { ...known, reasonCode, reason, conflict };
     deps.out.write(
       `${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`,
     );

@@ -21,6 +21,8 @@ export interface NodeSettings {
   readonly store?: string;
   readonly stateDir?: string;
   readonly extra?: string;
+  /** "debug" unless told otherwise. */
+  readonly logLevel?: string;
 }
 
 /** The VIP that most tests move. */
@@ -169,7 +171,7 @@ export class Fleet {
       "admin:",
       `  socket: ${this.socketOf(host, node)}`,
       "log:",
-      "  level: debug",
+      `  level: ${settings.logLevel ?? "debug"}`,
       "  format: json",
       settings.extra ?? "",
       "vips:",

@@ -1,3 +1,5 @@
+// The admin server and its client over a real socket: what they say to each other, and what they bear.
+
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";

@@ -1,6 +1,14 @@
 // Views for tests: complete, and easy to vary.
 
-import type { ElectionView, FleetView, NodeView, StatusView, StoreView } from "../../../src/admin/views.ts";
+import type {
+  ElectionView,
+  FleetView,
+  HistoryView,
+  NodeView,
+  ObjectionView,
+  StatusView,
+  StoreView,
+} from "../../../src/admin/views.ts";
 
 const STORE: StoreView = {
   url: "sqlite:/var/lib/vipd/fleet.db",
@@ -25,7 +33,10 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
     validForMs: null,
     priority: null,
     eligible: null,
-    reason: "acquired: it was free",
+    reasonCode: "vacant",
+    reason: "it was free: web2 stepped down",
+    elector: null,
+    objections: [],
     conflict: null,
     candidates: [
       { node: "web1", priority: 150, eligible: true, alive: true, reason: null },
@@ -37,6 +48,33 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
   };
 }
 
+/** web1 took it from web2, which said nothing of its loss. */
+export function historyView(change: Partial<HistoryView> = {}): HistoryView {
+  return {
+    atWallMs: Date.UTC(2026, 10, 21, 10, 9, 8),
+    from: "web2",
+    to: "web1",
+    token: "41",
+    reasonCode: "step-down",
+    reason: "step-down was requested",
+    lastedMs: 133_000,
+    vacantMs: 0,
+    loss: null,
+    ...change,
+  };
+}
+
+export function objectionView(change: Partial<ObjectionView> = {}): ObjectionView {
+  return {
+    source: "link",
+    reasonCode: "link-down",
+    reason: "eth0 is down",
+    sinceMs: 4_000,
+    forMs: null,
+    ...change,
+  };
+}
+
 export function nodeView(change: Partial<NodeView> = {}): NodeView {
   return {
     node: "web1",
@@ -44,7 +82,7 @@ export function nodeView(change: Partial<NodeView> = {}): NodeView {
     lastHeartbeatAgeMs: 400,
     ttlMs: 3000,
     host: "web1.example",
-    heartbeat: "57",
+    sessionVersion: "57",
     ...change,
   };
 }
@@ -62,14 +100,15 @@ export function fleetView(change: Partial<FleetView> = {}): FleetView {
         holderAlive: null,
         token: null,
         lastHeartbeatAgeMs: null,
-        reason: "never held",
+        reasonCode: "first-holder",
+        reason: "nobody had held it before",
         candidates: [],
       }),
     ],
     nodes: [
       nodeView(),
-      nodeView({ node: "web2", host: "web2.example", lastHeartbeatAgeMs: 12, heartbeat: "58" }),
-      nodeView({ node: "web3", host: "web3.example", alive: false, lastHeartbeatAgeMs: 754_000, heartbeat: "9" }),
+      nodeView({ node: "web2", host: "web2.example", lastHeartbeatAgeMs: 12, sessionVersion: "58" }),
+      nodeView({ node: "web3", host: "web3.example", alive: false, lastHeartbeatAgeMs: 754_000, sessionVersion: "9" }),
     ],
     warnings: [],
     ...change,
@@ -87,6 +126,8 @@ export function statusView(change: Partial<StatusView> = {}): StatusView {
       validForMs: view.holder === "web1" ? 2100 : null,
       priority: 150,
       eligible: true,
+      elector: "lease",
+      objections: view.holder === "web1" ? [] : [objectionView()],
     })),
     version: "0.1.0",
     node: "web1",
@@ -94,6 +135,7 @@ export function statusView(change: Partial<StatusView> = {}): StatusView {
     session: { state: "live", validForMs: 2100 },
     fence: { kind: "netdev", flushProof: true, caveats: [] },
     ttlMs: 3000,
+    wakeups: [],
     ...change,
   };
 }

@@ -8,6 +8,7 @@ import type { ExitCode } from "../../../src/cli/exit-codes.ts";
 import type { HostReport, Output, StoreReader, VipctlDeps, WireReport } from "../../../src/cli/deps.ts";
 import type { StoreFinding } from "../../../src/ports/store.ts";
 import { runVipctl } from "../../../src/cli/vipctl.ts";
+import { STORE_ADAPTERS } from "../../../src/stores/index.ts";
 import { fleetView, statusView } from "../admin/views.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
 
@@ -205,7 +206,7 @@ export class Desk {
   get deps(): VipctlDeps {
     const { out, err, timers, env, files, daemons, fleets, host } = this;
     return {
-      ...{ version: "0.1.0", hostName: "lb1", stores: { sqlite: 500 }, out, err, timers, env },
+      ...{ version: "0.1.0", hostName: "lb1", stores: STORE_ADAPTERS, out, err, timers, env },
       signal: this.interrupt.signal,
       readFile: (path) => {
         const text = files.get(path);

@@ -2,15 +2,25 @@
 
 import { expect, test } from "vitest";
 import { VipdError } from "../../../src/base/errors.ts";
-import { electionView, fleetView, nodeView } from "../admin/views.ts";
+import { electionView, fleetView, historyView, nodeView, objectionView } from "../admin/views.ts";
 import { CONFIG, Desk, STORE } from "./desk.ts";
 
 /** Clears the screen, sets the title, rings, turns writing around, forges a line. */
 const EVIL = "x\u001b[2J\u001b]0;owned\u0007\u009b31m\u202e\u2028\r\nweb is held by mallory";
 
 const candidate = { node: EVIL, priority: 1, eligible: false, alive: true, reason: EVIL };
-const election = electionView({ holder: EVIL, reason: EVIL, conflict: EVIL, token: "1", candidates: [candidate] });
-const free = electionView({ name: "db", addresses: [], holder: null, reason: EVIL, candidates: [candidate] });
+const change = { atWallMs: Number.NaN, from: EVIL, to: EVIL, token: EVIL, reasonCode: EVIL, reason: EVIL };
+const why = { reasonCode: EVIL, reason: EVIL };
+const election = electionView({
+  ...why,
+  holder: EVIL,
+  conflict: EVIL,
+  token: "1",
+  elector: EVIL,
+  objections: [objectionView({ ...why, source: EVIL })],
+  candidates: [candidate],
+});
+const free = electionView({ ...why, name: "db", addresses: [], holder: null, candidates: [candidate] });
 
 function hostileDesk(): Desk {
   const desk = new Desk();
@@ -19,11 +29,14 @@ function hostileDesk(): Desk {
     fleet: EVIL,
     store: { ...fleetView().store, ok: false, lastError: EVIL, url: EVIL },
     elections: [election, free, electionView({ name: EVIL, addresses: [EVIL] })],
-    nodes: [nodeView({ node: EVIL, host: EVIL })],
+    nodes: [nodeView({ node: EVIL, host: EVIL, sessionVersion: EVIL })],
     warnings: [EVIL],
   });
   for (const name of ["web", "db"])
-    fleet.changes.set(name, [{ atWallMs: Number.NaN, node: EVIL, token: EVIL, reason: EVIL }]);
+    fleet.changes.set(name, [
+      historyView({ ...change, loss: null }),
+      historyView({ ...change, to: null, loss: { atWallMs: Number.NaN, reasonCode: EVIL, reason: EVIL } }),
+    ]);
   return desk;
 }
 

@@ -1,11 +1,11 @@
 // A fleet read straight from its store: an unused one is empty, a hanging one is out of reach, a watch looks again.
 
 import { expect, test } from "vitest";
-import { openMemoryStore } from "../../../adapters/memory/index.ts";
+import { openMemoryStore } from "../../servers/memory/index.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type { FleetReader } from "../../../src/cli/deps.ts";
 import { storeFleet } from "../../../src/cli/store-fleet.ts";
-import { Keys } from "../../../src/election/records.ts";
+import { Keys } from "../../../src/election/keys.ts";
 import type { Store } from "../../../src/ports/store.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
 
@@ -38,7 +38,9 @@ test("a record that does not parse is told, and left alone", async () => {
   await store.commit({ guards: [], writes: [{ key: new Keys("main").session("web1"), value: "{" }] }, LIMITS);
   const before = await store.read("", LIMITS);
   const { warnings } = await reader.read(new AbortController().signal);
-  expect(warnings).toEqual(["the record /vipd/main/live/sessions/web1 in the store does not parse: it is left alone"]);
+  expect(warnings).toEqual([
+    "the record /vipd/main/live/fleet/sessions/web1 in the store cannot be read: it is left alone",
+  ]);
   expect((await store.read("", LIMITS)).records).toEqual(before.records);
 });
 

@@ -6,11 +6,17 @@ import { electionView, fleetView, nodeView, statusView } from "../admin/views.ts
 import { Desk, type FakeFleet, STORE } from "./desk.ts";
 
 /** The fleet with web as `change` says. */
-function withWeb(change: Partial<ElectionView>, heartbeat = "57"): FleetView {
-  return fleetView({ elections: [electionView(change)], nodes: [nodeView({ heartbeat })] });
+function withWeb(change: Partial<ElectionView>, sessionVersion = "57"): FleetView {
+  return fleetView({ elections: [electionView(change)], nodes: [nodeView({ sessionVersion })] });
 }
 
-const FREE: Partial<ElectionView> = { holder: null, holderAlive: null, token: "41", reason: "web1 stepped down" };
+const FREE: Partial<ElectionView> = {
+  holder: null,
+  holderAlive: null,
+  token: "41",
+  reasonCode: "vacant",
+  reason: "it was free: step-down was requested",
+};
 const OUT_OF_REACH = { ...fleetView().store, ok: false, lastError: "connection refused" };
 
 function atStore(view?: FleetView): { desk: Desk; fleet: FakeFleet; ask: (...more: string[]) => Promise<number> } {
@@ -55,7 +61,8 @@ test("--json is one line with everything, and the store's state", async () => {
     sinceWallMs: 999_999_867_000,
     lastHeartbeatAgeMs: 400,
     ttlMs: 3000,
-    reason: "acquired: it was free",
+    reasonCode: "vacant",
+    reason: "it was free: web2 stepped down",
     conflict: null,
     fleet: "main",
     via: "store",

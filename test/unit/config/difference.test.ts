@@ -1,10 +1,13 @@
+// What differs between two configurations, and what of it needs a restart.
+
 import { expect, test } from "vitest";
 import { describeDifference } from "../../../src/config/difference.ts";
 import { parseConfig } from "../../../src/config/parse.ts";
 import type { Config } from "../../../src/config/types.ts";
+import { STORE_ADAPTERS } from "../../../src/stores/index.ts";
 
 function parse(top: string, vips: readonly string[]): Config {
-  const result = parseConfig(`${top}\nvips: {${vips.join(", ")}}`, "f", { hostName: "h", stores: { sqlite: 500 } });
+  const result = parseConfig(`${top}\nvips: {${vips.join(", ")}}`, "f", { hostName: "h", stores: STORE_ADAPTERS });
   if (result.kind === "issues") throw new Error(JSON.stringify(result.issues));
   return result.config;
 }

@@ -1,8 +1,10 @@
+// The schema of the configuration file, and the words that its mistakes are told in.
+
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { formatDuration, parseDuration } from "../../../src/config/duration.ts";
 import { jsonSchema, knownKeys } from "../../../src/config/schema.ts";
-import { redactUrl } from "../../../src/config/store-url.ts";
+import { redactUrl } from "../../../src/base/store-url.ts";
 import { nearest } from "../../../src/config/suggest.ts";
 
 test("docs/config.schema.json is the schema of this code (vipd --print-schema writes it)", () => {

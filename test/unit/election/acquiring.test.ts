@@ -1,6 +1,10 @@
+// How a node comes to hold an election that is free.
+
 import { describe, expect, test } from "vitest";
-import { observerWaitMs, leaseTimings } from "../../../src/election/lease.ts";
-import { candidacy, ELECTION, ELECTION_KEY, Fleet, TTL_MS } from "./fleet.ts";
+import { reason } from "../../../src/base/reasons.ts";
+import { leaseTimings, observerWaitMs } from "../../../src/election/lease.ts";
+import { Fleet } from "./fleet.ts";
+import { candidacy, ELECTION, ELECTION_KEY, electionValue, ineligible, KEYS, TTL_MS } from "./samples.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
 const { staggerMs } = leaseTimings(TTL_MS);
@@ -9,8 +13,32 @@ test("a lone candidate holds at once, under the version of the record that names
   const fleet = new Fleet();
   const a = fleet.start("a");
   fleet.advance(1);
-  expect(fleet.record).toMatchObject({ holder: "a", seq: 1, reason: "never held" });
-  expect(a.tokens).toEqual([fleet.record?.version]);
+  expect(fleet.record).toMatchObject({ holder: "a", seq: 1, reason: reason("first-holder"), previousToken: null });
+  expect(a.grants).toEqual([
+    { election: ELECTION, token: fleet.record?.version, previousToken: null, reason: reason("first-holder") },
+  ]);
+});
+
+test("a commit that takes a free election writes the session, the record, its history and the marker, and nothing else", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a");
+  fleet.advance(1);
+  const take = a.commits.find(({ writes }) => writes.some(({ key }) => key === ELECTION_KEY));
+  const candidate = KEYS.candidate(ELECTION, "a");
+  const written = [KEYS.session("a"), candidate, ELECTION_KEY, KEYS.history(ELECTION, 1), KEYS.changed];
+  expect(take?.writes.map(({ key }) => key)).toEqual(written);
+  expect(take?.guards.map(({ key }) => key)).toEqual([KEYS.session("a"), ELECTION_KEY]);
+});
+
+test("a grant carries the token before, so that a resource can tell who held it last", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a");
+  fleet.advance(1);
+  const b = fleet.start("b");
+  fleet.advance(TTL_MS);
+  a.post({ type: "stop" });
+  fleet.until(() => b.holds);
+  expect(b.grants[0]).toMatchObject({ previousToken: a.tokens[0], reason: reason("shutdown") });
 });
 
 test("a node without a candidacy joins, and holds nothing", () => {
@@ -22,13 +50,47 @@ test("a node without a candidacy joins, and holds nothing", () => {
   expect(a.tokens).toEqual([]);
 });
 
-test.each<[string, Parameters<typeof candidacy>[0]]>([
-  ["a candidate that is not eligible", { eligible: false, reason: "check failed" }],
-])("%s never takes", (_name, wish) => {
+test("a candidate that is not eligible never takes an election, and the store says why", () => {
   const fleet = new Fleet();
-  fleet.start("a", candidacy(wish));
+  fleet.start("a", ineligible("http"));
   fleet.advance(3 * TTL_MS);
   expect(fleet.record).toBeUndefined();
+  const record = JSON.parse(fleet.stored(KEYS.candidate(ELECTION, "a"))?.value ?? "{}") as unknown;
+  expect(record).toMatchObject({ eligible: false, reason: reason("check-failed", "http").text });
+});
+
+describe("what the watch tells before the answer to the own commit", () => {
+  test("grants nothing until a read or the answer confirms it", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", null);
+    fleet.advance(100);
+    a.answerMs = 200;
+    a.readLink = "lost";
+    a.wish(candidacy());
+    fleet.advance(199);
+    expect(fleet.record?.holder, "the commit is applied").toBe("a");
+    expect(a.state.mirror.elections.get(ELECTION)?.value?.holder, "the watch has told so").toBe("a");
+    expect(a.holds).toBe(false);
+    fleet.advance(2);
+    expect(a.tokens).toEqual([fleet.record?.version]);
+  });
+
+  test("is confirmed by a short read, however long the answer takes", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a");
+    fleet.advance(10);
+    const b = fleet.start("b", candidacy({ priority: 50 }));
+    fleet.advance(TTL_MS + 400);
+    b.answerMs = 400;
+    fleet.untilHeartbeat(b);
+    a.stepDown();
+    const from = fleet.now;
+    fleet.advance(10);
+    expect(b.state.inFlight, "an answer is awaited").not.toBeNull();
+    expect(b.holds).toBe(true);
+    expect(b.scopesSince(from)).toEqual(["fleet"]);
+    expect(b.state.unconfirmed.size).toBe(0);
+  });
 });
 
 describe("at a vacancy", () => {
@@ -36,7 +98,7 @@ describe("at a vacancy", () => {
     { name: "the greatest priority comes first", priorities: { a: 100, b: 150, c: 50 }, winner: "b", rank: 0 },
     { name: "of equal priorities the first name", priorities: { c: 100, b: 100, a: 50 }, winner: "b", rank: 0 },
     {
-      name: "the next one, when the first cannot",
+      name: "the next one takes it after a stagger, when the first cannot",
       priorities: { a: 100, b: 150, c: 50 },
       broken: "b",
       winner: "a",
@@ -49,31 +111,44 @@ describe("at a vacancy", () => {
       fleet.start(name, candidacy({ priority, preempt: false }));
     fleet.advance(TTL_MS);
     const lame = fleet.nodes.find((node) => node.name === broken);
-    if (lame !== undefined) lame.link = "refuses";
-    fleet.put(ELECTION_KEY, { format: 1, holder: null, incarnation: null, seq: 9, sinceWallMs: 1, reason: "by hand" });
-    first.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ eligible: false }) });
+    if (lame !== undefined) lame.link = "refused";
+    fleet.put(ELECTION_KEY, electionValue());
+    first.wish(ineligible());
     const took = fleet.until(() => fleet.record?.holder != null);
     expect(fleet.record?.holder).toBe(winner);
     expect(took).toBeGreaterThanOrEqual(rank * staggerMs);
     expect(took).toBeLessThan(rank * staggerMs + 10);
   });
 
-  test("a record that does not parse is nobody's to take, until it is mended", () => {
+  test("an election that was left with a waiting time is not taken before it has passed since its first sight", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", ineligible());
+    fleet.advance(TTL_MS);
+    fleet.put(ELECTION_KEY, electionValue({ waitMs: 5_000 }));
+    a.wish(candidacy());
+    const took = fleet.until(() => a.holds);
+    expect(took).toBeGreaterThanOrEqual(observerWaitMs(5_000));
+    expect(took).toBeLessThan(observerWaitMs(5_000) + 10);
+    expect(fleet.record?.waitMs, "it holds for one vacancy only").toBe(0);
+  });
+
+  test("a record that does not parse is taken by nobody, until it is repaired", () => {
     const fleet = new Fleet();
     fleet.put(ELECTION_KEY, "garbage");
     const a = fleet.start("a");
     fleet.advance(5 * TTL_MS);
     expect(a.tokens).toEqual([]);
-    expect(a.notes.filter((note) => note.includes("do not parse"))).toHaveLength(1);
+    expect(a.notes.filter((note) => note.includes("cannot be read"))).toHaveLength(1);
     expect(fleet.stored(ELECTION_KEY)?.value).toBe("garbage");
     fleet.put(ELECTION_KEY, null);
     fleet.until(() => a.holds, 100);
+    expect(a.notes).toContain("all records can be read again");
   });
 
-  test("records of others that do not parse harm nothing", () => {
+  test("records of others that do not parse do not keep a node from holding", () => {
     const fleet = new Fleet();
-    for (const key of ["sessions/x", `candidates/${ELECTION}/x`, "elections/other", "else", "sessions/x/y"])
-      fleet.put(`/vipd/f/live/${key}`, "{");
+    const keys = ["fleet/sessions/x", `candidates/${ELECTION}/x`, "elections/other", "else", "fleet/sessions/x/y"];
+    for (const key of [...keys, "addresses/10.0.0.9"]) fleet.put(KEYS.live + key, "{");
     const a = fleet.start("a");
     fleet.advance(1);
     expect(a.holds).toBe(true);
@@ -97,7 +172,7 @@ describe("an epoch that the fleet has not settled on", () => {
     },
   );
 
-  test("a newcomer who finds that the fleet has settled does not wait", () => {
+  test("makes a newcomer wait only until the fleet has settled on it", () => {
     const fleet = new Fleet({ settled: false });
     fleet.start("a", null);
     fleet.advance(2 * WAIT_MS);
@@ -108,15 +183,15 @@ describe("an epoch that the fleet has not settled on", () => {
 
   test.each<{ name: string; from: "nothing" | "before it held"; told: boolean }>([
     { name: "all data are lost", from: "nothing", told: true },
-    { name: "all data are lost without a word", from: "nothing", told: false },
+    { name: "all data are lost, which no watch tells", from: "nothing", told: false },
     { name: "data from before it held come back", from: "before it held", told: true },
-    { name: "data from before it held come back without a word", from: "before it held", told: false },
-  ])("when $name, a holder lets go, and nobody holds for a whole lease", ({ from, told }) => {
+    { name: "data from before it held come back, which no watch tells", from: "before it held", told: false },
+  ])("makes a holder give up when $name, and nobody holds for a whole lease", ({ from, told }) => {
     const fleet = new Fleet();
     const [a, b] = [fleet.start("a", null), fleet.start("b", null)];
     fleet.advance(1_000);
     const early = fleet.backend.read("").records;
-    for (const node of [a, b]) node.post({ type: "candidacy", election: ELECTION, candidacy: candidacy() });
+    for (const node of [a, b]) node.wish(candidacy());
     fleet.advance(10_400);
     expect(fleet.holders).toEqual(["a"]);
     for (const node of [a, b]) node.watching = told;
@@ -131,24 +206,42 @@ describe("an epoch that the fleet has not settled on", () => {
   });
 
   test.each([true, false])(
-    "that has all that a holder rests on is held on in, and a heartbeat counts when a read has shown it (told: %s)",
+    "does not end a tenure whose records it still has, and a heartbeat in it counts once a read shows it (watch tells: %s)",
     (told) => {
       const fleet = new Fleet();
       const [a, b] = [fleet.start("a"), fleet.start("b")];
       fleet.advance(10_400);
       for (const node of [a, b]) node.watching = told;
       fleet.loseData(fleet.backend.read("").records);
-      a.link = "refuses";
-      a.commitLink = "good";
+      a.readLink = "refused";
       const { validUntil } = a.state;
+      const commits = a.commits.length;
       fleet.advance(1_500);
-      expect(a.commits.length).toBeGreaterThan(0);
+      expect(a.commits.length).toBeGreaterThan(commits);
       expect(a.state.validUntil, "a heartbeat in an unknown epoch extends nothing").toBe(validUntil);
-      a.link = "good";
+      a.readLink = undefined;
       fleet.advance(20_000);
       expect(a.reasons).toEqual([]);
       expect(a.state.validUntil).toBeGreaterThan(validUntil);
       expect(b.tokens).toEqual([]);
     },
   );
+
+  test("lets a holder go on under its token; when it begins anew, its token is greater than all of the former epoch", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a");
+    fleet.advance(10_400);
+    const before = fleet.record;
+    fleet.loseData(fleet.backend.read("").records);
+    fleet.advance(2 * WAIT_MS);
+    expect(fleet.record).toEqual(before);
+    a.link = "refused";
+    fleet.until(() => !a.holds);
+    a.link = "good";
+    fleet.until(() => a.holds);
+    expect(fleet.record).toMatchObject({ holder: "a", seq: 2, reason: reason("store-restored") });
+    expect(fleet.record?.version).toBeGreaterThan(fleet.stored(KEYS.epoch)?.version ?? 0n);
+    expect(a.tokens).toEqual([before?.version, fleet.record?.version]);
+    expect(fleet.history().at(-1)).toMatchObject({ from: "a", to: "a", vacantMs: 0 });
+  });
 });

@@ -1,34 +1,30 @@
+// How the lease of a holder that sends no heartbeat any more is broken, and never too early.
+
 import { describe, expect, test } from "vitest";
-import { observerWaitMs, leaseTimings } from "../../../src/election/lease.ts";
-import { candidacy, Fleet, type Link, type Node, TTL_MS } from "./fleet.ts";
+import { reason } from "../../../src/base/reasons.ts";
+import { leaseTimings, observerWaitMs } from "../../../src/election/lease.ts";
+import { Fleet } from "./fleet.ts";
+import type { Link } from "./node.ts";
+import { holderAndCandidate } from "./scenes.ts";
+import { candidacy, KEYS, TTL_MS } from "./samples.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
 const { heartbeatEveryMs } = leaseTimings(TTL_MS);
 
-/** A holder that has just beaten, and one who waits. */
-function pair(): { fleet: Fleet; a: Node; b: Node } {
-  const fleet = new Fleet();
-  const [a, b] = [fleet.start("a"), fleet.start("b")];
-  fleet.advance(10_000);
-  const heartbeats = a.commits.length;
-  fleet.until(() => a.commits.length > heartbeats);
-  return { fleet, a, b };
-}
-
-describe("a holder that falls silent", () => {
-  test("is broken after a whole lease since the receipt of its last heartbeat, never before", () => {
-    const { fleet, a, b } = pair();
+describe("a holder that sends no heartbeat any more", () => {
+  test("is broken a whole lease after its last heartbeat was received, never before", () => {
+    const { fleet, a, b } = holderAndCandidate();
     const [token] = a.tokens;
     fleet.kill(a);
     const took = fleet.until(() => b.holds);
     expect(took).toBeGreaterThanOrEqual(WAIT_MS - 1);
     expect(took).toBeLessThan(WAIT_MS + 10);
-    expect(fleet.record).toMatchObject({ holder: "b", reason: "a was silent for its whole lease" });
+    expect(fleet.record).toMatchObject({ holder: "b", reason: reason("holder-silent", "a") });
     expect(fleet.session("a"), "the session is ended by the same commit").toBeUndefined();
     expect(b.tokens[0]).toBeGreaterThan(token ?? 0n);
   });
 
-  test("is broken by the best of those who wait", () => {
+  test("is succeeded by the candidate of the highest priority", () => {
     const fleet = new Fleet();
     const a = fleet.start("a", candidacy({ priority: 200 }));
     const [b, c] = [fleet.start("b", candidacy({ priority: 10 })), fleet.start("c", candidacy({ priority: 20 }))];
@@ -39,8 +35,8 @@ describe("a holder that falls silent", () => {
     expect(b.tokens).toEqual([]);
   });
 
-  test("is watched anew by one who comes later: the wait counts from its own first sight", () => {
-    const { fleet, a, b } = pair();
+  test("is watched anew by a node that starts later: the wait counts from its own first sight", () => {
+    const { fleet, a, b } = holderAndCandidate();
     fleet.kill(a);
     fleet.kill(b);
     fleet.advance(2_000);
@@ -51,29 +47,27 @@ describe("a holder that falls silent", () => {
   });
 
   test("is not broken when it wakes up in time", () => {
-    const { fleet, a, b } = pair();
-    a.frozen = true;
+    const { fleet, a, b } = holderAndCandidate();
+    a.freeze();
     fleet.advance(TTL_MS * 0.8);
-    a.frozen = false;
-    a.post({ type: "tick" });
+    a.thaw();
     fleet.advance(10_000);
     expect(fleet.holders).toEqual(["a"]);
     expect(b.tokens).toEqual([]);
     expect(a.reasons).toEqual([]);
   });
 
-  test("that wakes up after it was broken lets go in its first step, and comes back as a candidate under a new incarnation", () => {
-    const { fleet, a, b } = pair();
-    const before = a.state.identity;
-    a.frozen = true;
+  test("gives up in its first step when it wakes up after it was broken, and comes back under a new incarnation", () => {
+    const { fleet, a, b } = holderAndCandidate();
+    const before = a.incarnation;
+    a.freeze();
     fleet.until(() => b.holds);
     fleet.advance(500);
-    a.frozen = false;
-    a.post({ type: "tick" });
+    a.thaw();
     expect(a.holds).toBe(false);
     fleet.advance(10_000);
     expect(fleet.holders).toEqual(["b"]);
-    expect(a.state.identity).not.toEqual(before);
+    expect(a.incarnation).not.toBe(before);
     expect(a.notes.some((note) => note.startsWith("session lost"))).toBe(true);
     expect(fleet.session("a")).toBeDefined();
     fleet.kill(b);
@@ -82,33 +76,37 @@ describe("a holder that falls silent", () => {
     expect(tokens).toEqual(tokens.toSorted((x, y) => Number((x ?? 0n) - (y ?? 0n))));
   });
 
-  test.each<Link>(["refuses", "lost", "deaf", "slow"])("because its way %s has let go before another holds", (link) => {
-    const { fleet, a, b } = pair();
-    a.link = link;
-    let overlap = 0;
-    fleet.until(() => {
-      if (a.holds && b.holds) overlap += 1;
-      return b.holds && !a.holds;
-    }, 10 * TTL_MS);
-    expect(overlap).toBe(0);
-    expect(a.times("lose")[0]).toBeLessThan(b.times("gain")[0] ?? 0);
-  });
+  test.each<Link>(["refused", "lost", "unanswered", "late"])(
+    "because its requests are %s has given up before another holds",
+    (link) => {
+      const { fleet, a, b } = holderAndCandidate();
+      a.link = link;
+      let overlap = 0;
+      fleet.until(() => {
+        if (a.holds && b.holds) overlap += 1;
+        return b.holds && !a.holds;
+      }, 10 * TTL_MS);
+      expect(overlap).toBe(0);
+      expect(a.losses).toHaveLength(1);
+      const [lost, gained] = [a.log.find(({ effect }) => effect.type === "lose"), b.log.at(-1)];
+      expect(lost?.at).toBeLessThan(gained?.at ?? 0);
+    },
+  );
 });
 
-test("a heartbeat that was seen restarts the wait, each time", () => {
-  const { fleet, a, b } = pair();
+test("every heartbeat that is seen restarts the wait", () => {
+  const { fleet, a, b } = holderAndCandidate();
   for (let round = 0; round < 5; round += 1) {
-    a.frozen = true;
+    a.freeze();
     fleet.advance(WAIT_MS - heartbeatEveryMs - 50);
-    a.frozen = false;
-    a.post({ type: "tick" });
+    a.thaw();
     fleet.advance(1);
   }
   expect(b.tokens).toEqual([]);
 });
 
-test("a watcher that hears no watch still breaks only after a whole lease since its last read that brought news", () => {
-  const { fleet, a, b } = pair();
+test("an observer without a watch breaks a lease only after a whole lease since the last read that brought news", () => {
+  const { fleet, a, b } = holderAndCandidate();
   b.watching = false;
   fleet.advance(10_000);
   fleet.kill(a);
@@ -117,36 +115,65 @@ test("a watcher that hears no watch still breaks only after a whole lease since 
   expect(took).toBeLessThan(WAIT_MS + TTL_MS + 50);
 });
 
-test("a break that comes to nothing because the holder has beaten meanwhile changes nothing", () => {
-  const { fleet, a, b } = pair();
+test("a break that conflicts because the holder has sent a heartbeat meanwhile changes nothing", () => {
+  const { fleet, a, b } = holderAndCandidate();
   b.watching = false;
   b.link = "lost";
   fleet.advance(3 * TTL_MS);
-  const heartbeats = a.commits.length;
-  fleet.until(() => a.commits.length > heartbeats);
+  fleet.untilHeartbeat(a);
   b.link = "good";
   fleet.advance(10_000);
   expect(fleet.holders).toEqual(["a"]);
   expect(a.reasons).toEqual([]);
 });
 
-test("a session that does not parse is broken after this node's own lease", () => {
-  const { fleet, a, b } = pair();
+test("a session that a delayed request puts back after its end is no session: its node begins anew", () => {
+  const { fleet, a, b } = holderAndCandidate();
+  const early = fleet.session("a")?.value ?? "";
+  const before = a.incarnation;
+  fleet.untilHeartbeat(a);
+  a.freeze();
+  fleet.until(() => b.holds);
+  a.watching = false;
+  fleet.put(KEYS.session("a"), early);
+  a.thaw();
+  fleet.advance(1_000);
+  expect(a.tokens, "what it held is another's by now").toHaveLength(1);
+  expect(a.incarnation).not.toBe(before);
+  fleet.advance(10_000);
+  expect(fleet.holders).toEqual(["b"]);
+});
+
+test("a session that does not parse is broken after the longest lease known", () => {
+  const { fleet, a, b } = holderAndCandidate();
   fleet.kill(a);
-  fleet.put("/vipd/f/live/sessions/a", "garbage");
+  fleet.put(KEYS.session("a"), "garbage");
   const took = fleet.until(() => b.holds);
   expect(took).toBeGreaterThanOrEqual(WAIT_MS - 1);
   expect(took).toBeLessThan(WAIT_MS + 10);
 });
 
-test("each session is judged by the lease that it states", () => {
-  const fleet = new Fleet();
-  const a = fleet.start("a", candidacy(), { ttlMs: 2 * TTL_MS });
-  const b = fleet.start("b");
-  fleet.advance(20_000);
-  const heartbeats = a.commits.length;
-  fleet.until(() => a.commits.length > heartbeats);
-  expect(b.notes.some((note) => note.includes("ttl differs"))).toBe(true);
+test("the end of a session is noticed at once, also of a holder that was no candidate any more", () => {
+  const { fleet, a, b } = holderAndCandidate();
   fleet.kill(a);
-  expect(fleet.until(() => b.holds)).toBeGreaterThanOrEqual(2 * WAIT_MS - 1);
+  fleet.put(KEYS.candidate("web", "a"), null);
+  fleet.advance(10);
+  fleet.put(KEYS.session("a"), null);
+  expect(fleet.until(() => b.holds)).toBeLessThan(5);
+});
+
+test("when all sessions of a dead fleet are broken, every election finds its new holder", () => {
+  const fleet = new Fleet();
+  const elections = Array.from({ length: 5 }, (_, index) => `e${index}`);
+  const dead = elections.map((election) => {
+    const node = fleet.start(`n-${election}`, null);
+    node.wish(candidacy(), election);
+    return node;
+  });
+  fleet.advance(5_000);
+  for (const node of dead) fleet.kill(node);
+  const heir = fleet.start("heir", null);
+  for (const election of elections) heir.wish(candidacy(), election);
+  expect(fleet.until(() => heir.held === elections.length)).toBeLessThan(WAIT_MS + 50);
+  for (const node of dead) expect(fleet.session(node.name)).toBeUndefined();
 });

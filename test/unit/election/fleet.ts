@@ -1,174 +1,76 @@
 // A fleet of election machines on one memory store, in virtual time, with links to the store that a test breaks as it
 // likes. Requests are answered at once unless a link says otherwise, so that a scenario reads as its own timetable.
+// Whatever a test is about, two hosts that could answer for one election, or one address, at a time make it fail.
 
-import { MemoryBackend } from "../../../adapters/memory/index.ts";
+import { MemoryBackend } from "../../servers/memory/index.ts";
+import { assert } from "../../../src/base/assert.ts";
+import type { Candidacy } from "../../../src/base/candidacy.ts";
+import type { Reason } from "../../../src/base/reasons.ts";
 import { type Instant, instant, later, NEVER } from "../../../src/base/time.ts";
-import { nextWakeup, step } from "../../../src/election/machine.ts";
-import { type Candidacy, type Effect, type Event, initialState, type State } from "../../../src/election/state.ts";
-import type { Change, Revision, StoredRecord, Txn } from "../../../src/ports/store.ts";
+import { ipOf } from "../../../src/election/claims.ts";
+import { fenceUntil } from "../../../src/election/lease.ts";
+import {
+  type ElectionRecord,
+  encodeValue,
+  type EpochRecord,
+  type HistoryRecord,
+  type LossRecord,
+  parseHistory,
+  parseLoss,
+  parseValue,
+} from "../../../src/election/records.ts";
+import type { Effect } from "../../../src/election/state.ts";
+import type { Revision, StoredRecord, Txn } from "../../../src/ports/store.ts";
+import { Node, type NodeOptions, type Surroundings } from "./node.ts";
+import { candidacy, ELECTION, KEYS } from "./samples.ts";
 
-export const TTL_MS = 3_000;
-export const FLEET = "f";
-export const ELECTION = "web";
-/** The store's key of `ELECTION`. */
-export const ELECTION_KEY = `/vipd/${FLEET}/live/elections/${ELECTION}`;
-
-/**
- * How a node reaches the store: `good`; `refuses`: fails before the send; `lost`: never arrives, outcome unknown;
- * `deaf`: arrives, but the answer does not; `slow`: arrives only after `arrivesMs`, its answer never.
- */
-export type Link = "good" | "refuses" | "lost" | "deaf" | "slow";
-
-/** How long a commit over a slow link is under way unless a test says otherwise: longer than its caller waits. */
+/** How long a commit over a late link is under way unless a test says otherwise: longer than its caller waits. */
 const ARRIVES_MS = 1_500;
 
-/** What a node brings to the election unless a test says otherwise. */
-export function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
-  return {
-    priority: 100,
-    eligible: true,
-    reason: "",
-    preempt: true,
-    preemptDelayMs: 0,
-    addresses: [],
-    interface: null,
-    ...changes,
-  };
-}
-
-type HostEffect = Exclude<Effect, { type: "read" | "commit" }>;
-
-/** One machine and its surroundings. */
-export class Node {
-  readonly name: string;
-  link: Link = "good";
-  /** How its commits fare, where that differs from its reads. */
-  commitLink: Link | undefined;
-  /** How long a commit over a good link takes to arrive. */
-  lagMs = 0;
-  /** Whether it hears the store's watch. */
-  watching = true;
-  /** A frozen process: no event reaches it, no time passes for it. */
-  frozen = false;
-  /** Whether the host lets go as soon as it is told to. */
-  obliging = true;
-  state: State;
-  /** Every host effect, with the time at which it was asked for. */
-  readonly log: { readonly at: number; readonly effect: HostEffect }[] = [];
-  /** Every commit that was asked for. */
-  readonly commits: Txn[] = [];
-  private readonly fleet: Fleet;
-  private incarnations = 1;
-
-  constructor(
-    fleet: Fleet,
-    name: string,
-    options: { incarnation?: string; adopt?: boolean; processId?: string; ttlMs?: number } = {},
-  ) {
-    const {
-      incarnation = `${name}-1`,
-      adopt = false,
-      processId = `${name}-life${fleet.lives}`,
-      ttlMs = TTL_MS,
-    } = options;
-    this.fleet = fleet;
-    this.name = name;
-    const self = { node: name, fleet: FLEET, host: `host-of-${name}`, processId, ttlMs };
-    this.state = initialState(self, incarnation, adopt, fleet.now);
-  }
-
-  /** Whether the host holds the election now: told to, and not yet told otherwise. */
-  get holds(): boolean {
-    return this.state.tenures.get(ELECTION)?.phase === "on";
-  }
-
-  /** The times of the host effects of one type, after the beginning of the test. */
-  times(type: HostEffect["type"]): readonly number[] {
-    return this.log.flatMap(({ at, effect }) => (effect.type === type ? at : []));
-  }
-
-  /** The reasons for which the host was told to let go. */
-  get reasons(): readonly string[] {
-    return this.log.flatMap(({ effect }) => (effect.type === "lose" ? effect.reason : []));
-  }
-
-  /** The tokens under which the host was told to hold. */
-  get tokens(): readonly Revision[] {
-    return this.log.flatMap(({ effect }) => (effect.type === "gain" ? effect.token : []));
-  }
-
-  get notes(): readonly string[] {
-    return this.log.flatMap(({ effect }) => (effect.type === "note" ? effect.text : []));
-  }
-
-  /** Hands in an event, and performs what comes of it. */
-  post(event: Event): void {
-    if (this.frozen) return;
-    const [state, effects] = step(this.state, event, {
-      now: this.fleet.now,
-      wallMs: 1_800_000_000_000 + this.fleet.now,
-    });
-    this.state = state;
-    for (const effect of effects) this.perform(effect);
-  }
-
-  wakeup(): Instant {
-    return nextWakeup(this.state, this.fleet.now);
-  }
-
-  private perform(effect: Effect): void {
-    if (effect.type === "read") return this.fleet.read(this, effect.timeoutMs);
-    if (effect.type === "commit") {
-      this.commits.push(effect.txn);
-      return this.fleet.commit(this, effect);
-    }
-    this.log.push({ at: this.fleet.elapsedMs, effect });
-    if (effect.type === "lose" && this.obliging)
-      this.fleet.after(0, () => this.post({ type: "let-go", election: effect.election }));
-    if (effect.type === "renew-incarnation") {
-      this.incarnations += 1;
-      const incarnation = `${this.name}-${this.incarnations}-${this.state.self.processId}`;
-      this.fleet.after(0, () => this.post({ type: "incarnation", incarnation }));
-    }
-  }
-}
-
 /** All nodes, their store and their time. */
-export class Fleet {
+export class Fleet implements Surroundings {
   readonly backend = new MemoryBackend({ epoch: "epoch", revision: 100n });
+  /** Those that live. */
   readonly nodes: Node[] = [];
   now: Instant = instant(5_000_000);
   arrivesMs = ARRIVES_MS;
-  private readonly began = this.now;
+  /** Dead ones too: what they held, their kernels may hold still. */
+  private readonly everybody: Node[] = [];
   private due: { readonly at: Instant; readonly run: () => void }[] = [];
+  /** Somebody wrote records without being a node: then nothing is promised. */
+  private tampered = false;
 
   /** `settled`: the fleet has agreed on the store's epoch before; else its quarantine comes first. */
   constructor({ settled = true }: { settled?: boolean } = {}) {
-    if (settled) this.put(`/vipd/${FLEET}/live/fleet`, { format: 1, epoch: this.backend.epoch });
+    if (settled) this.settle();
   }
 
-  get lives(): number {
-    return this.nodes.length + 1;
-  }
-
-  /** Milliseconds since the test began. */
-  get elapsedMs(): number {
-    return this.now - this.began;
+  /** The fleet agrees on the epoch that the store is in. */
+  settle(): void {
+    const value = encodeValue<EpochRecord>({ epoch: this.backend.epoch });
+    this.apply({ guards: [], writes: [{ key: KEYS.epoch, value }] });
   }
 
   /** Starts a node; with a candidacy it competes at once. */
-  start(name: string, wish: Candidacy | null = candidacy(), options: ConstructorParameters<typeof Node>[2] = {}): Node {
-    const node = new Node(this, name, options);
+  start(name: string, wish: Candidacy | null = candidacy(), options: NodeOptions = {}): Node {
+    const node = new Node(this, name, { processId: `${name}-process-${this.everybody.length + 1}`, ...options });
     this.nodes.push(node);
-    if (wish !== null) node.post({ type: "candidacy", election: ELECTION, candidacy: wish });
+    this.everybody.push(node);
+    if (wish !== null) node.wish(wish);
     node.post({ type: "tick" });
     return node;
   }
 
   /** Ends a node where it stands, as SIGKILL does. */
   kill(node: Node): void {
-    node.frozen = true;
+    node.dead = true;
     this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
+  /** Kills a node and starts it again with the incarnation that its state directory keeps. */
+  restart(node: Node, wish: Candidacy | null = candidacy(), options: NodeOptions = {}): Node {
+    this.kill(node);
+    return this.start(node.name, wish, { incarnation: node.incarnation, adopt: true, ...options });
   }
 
   /** The nodes whose host holds the election. */
@@ -177,16 +79,30 @@ export class Fleet {
   }
 
   /** The election's record as the store has it. */
-  get record():
-    | { readonly holder: string | null; readonly seq: number; readonly reason: string; readonly version: Revision }
-    | undefined {
-    const record = this.stored(ELECTION_KEY);
-    return (
-      record && {
-        ...(JSON.parse(record.value) as { holder: string | null; seq: number; reason: string }),
-        version: record.version,
-      }
-    );
+  get record(): (ElectionRecord & { readonly version: Revision }) | undefined {
+    return this.recordOf(ELECTION);
+  }
+
+  recordOf(election: string): (ElectionRecord & { readonly version: Revision }) | undefined {
+    const stored = this.stored(KEYS.election(election));
+    const value = stored && parseValue("election", stored.value);
+    return value && { ...value, version: stored.version };
+  }
+
+  /** The ownership changes of an election, oldest first. */
+  history(election: string = ELECTION): readonly HistoryRecord[] {
+    const { records } = this.backend.read(KEYS.historyOf(election));
+    return records.flatMap(({ value }) => parseHistory(value) ?? []).toSorted((a, b) => a.seq - b.seq);
+  }
+
+  /** What former holders reported of how they lost the election, oldest first. */
+  losses(election: string = ELECTION): readonly LossRecord[] {
+    const { records } = this.backend.read(KEYS.historyOf(election));
+    return records.flatMap(({ value }) => parseLoss(value) ?? []).toSorted((a, b) => a.seq - b.seq);
+  }
+
+  get lastReason(): Reason | undefined {
+    return this.history().at(-1)?.reason;
   }
 
   stored(key: string): StoredRecord | undefined {
@@ -194,13 +110,25 @@ export class Fleet {
   }
 
   session(name: string): StoredRecord | undefined {
-    return this.stored(`/vipd/${FLEET}/live/sessions/${name}`);
+    return this.stored(KEYS.session(name));
+  }
+
+  /** The lease that a node's session publishes, in milliseconds. */
+  publishedTtlMs(name: string): number | undefined {
+    const stored = this.session(name);
+    return stored && parseValue("session", stored.value)?.ttlMs;
   }
 
   /** Writes a record as somebody from outside would. */
-  put(key: string, value: unknown): void {
-    const text = value === null ? null : typeof value === "string" ? value : JSON.stringify(value);
-    this.apply({ guards: [], writes: [{ key, value: text }] });
+  put(key: string, value: string | null): void {
+    this.tampered = true;
+    this.apply({ guards: [], writes: [{ key, value }] });
+  }
+
+  /** Loses the data and keeps only `records`, in a new epoch. */
+  loseData(records: readonly StoredRecord[]): void {
+    this.backend.beginEpoch(records);
+    this.after(0, () => this.deliver());
   }
 
   after(ms: number, run: () => void): void {
@@ -210,10 +138,11 @@ export class Fleet {
   /** Lets time pass: everything that falls due is done in its order. */
   advance(ms: number): void {
     const end = later(this.now, ms);
+    this.deliver();
     for (let rounds = 0; ; rounds += 1) {
       if (rounds > 100_000) throw new Error("the machines do not come to rest");
       const next = this.due.toSorted((a, b) => a.at - b.at)[0];
-      const sleeper = this.nodes.filter((node) => !node.frozen).toSorted((a, b) => a.wakeup() - b.wakeup())[0];
+      const sleeper = this.nodes.filter((node) => node.isAwake).toSorted((a, b) => a.wakeup() - b.wakeup())[0];
       const wakeAt = sleeper?.wakeup() ?? NEVER;
       if (next !== undefined && next.at <= wakeAt && next.at <= end) {
         this.due = this.due.filter((other) => other !== next);
@@ -237,53 +166,76 @@ export class Fleet {
     return this.now - began;
   }
 
-  read(node: Node, timeoutMs: number): void {
-    if (node.link === "refuses") return this.after(0, () => node.post({ type: "read-failed", message: "refused" }));
-    if (node.link !== "good")
-      return this.after(timeoutMs, () => node.post({ type: "read-failed", message: "no answer" }));
-    const snapshot = this.backend.read(node.state.keys.live);
-    this.after(0, () => node.post({ type: "read", snapshot }));
+  /** Lets time pass until a node has sent another commit. */
+  untilHeartbeat(node: Node): void {
+    const before = node.commits.length;
+    this.until(() => node.commits.length > before);
+  }
+
+  read(node: Node, { scope, timeoutMs }: Extract<Effect, { type: "read" }>): void {
+    const link = node.readLink ?? node.link;
+    if (link === "refused") return this.after(0, () => node.post({ type: "read-failed", message: "refused" }));
+    if (link !== "good") return this.after(timeoutMs, () => node.post({ type: "read-failed", message: "no answer" }));
+    const snapshot = this.backend.read(scope === "all" ? KEYS.live : KEYS.fleet);
+    this.after(0, () => {
+      node.post({ type: "read", scope, snapshot });
+      // A watch goes on from where everything is known.
+      if (scope === "all") node.watch ??= { since: snapshot.revision, epoch: snapshot.epoch };
+    });
   }
 
   commit(node: Node, { attempt, txn, timeoutMs }: Extract<Effect, { type: "commit" }>): void {
     const link = node.commitLink ?? node.link;
-    if (link === "refuses") return this.after(0, () => node.post({ type: "refused", attempt, message: "refused" }));
+    if (link === "refused")
+      return this.after(node.answerMs, () => node.post({ type: "refused", attempt, message: "refused" }));
     if (link === "good")
       return node.lagMs === 0
         ? this.arrive(node, attempt, txn)
         : this.after(node.lagMs, () => this.arrive(node, attempt, txn));
-    if (link === "deaf") this.apply(txn);
-    if (link === "slow") this.after(this.arrivesMs, () => this.apply(txn));
+    if (link === "unanswered") this.apply(txn);
+    if (link === "late") this.after(this.arrivesMs, () => this.apply(txn));
     this.after(timeoutMs, () => node.post({ type: "unknown", attempt, message: "no answer" }));
   }
 
-  /** Loses the data and keeps only `records`; whoever watches is told of a gap. */
-  loseData(records: readonly StoredRecord[]): void {
-    this.backend.beginEpoch(records);
-    for (const node of this.nodes)
-      if (node.watching) this.after(0, () => node.post({ type: "gap", reason: "new epoch" }));
+  /** No other host may be able to answer: neither told to, nor still releasing, while its lease runs. */
+  onGain(node: Node): void {
+    if (this.tampered) return;
+    for (const other of this.everybody) {
+      if (other.name === node.name || this.now >= fenceUntil(other.state.validUntil)) continue;
+      const ips = new Set([...other.bound.values()].flat().map(ipOf));
+      for (const [election, addresses] of node.bound) {
+        const shared = other.bound.has(election) ? election : addresses.map(ipOf).find((ip) => ips.has(ip));
+        assert(shared === undefined, `${node.name} gains ${election} while ${other.name} answers for ${shared}`);
+      }
+    }
   }
 
   private arrive(node: Node, attempt: number, txn: Txn): void {
-    const result = this.apply(txn);
-    this.after(0, () =>
+    const result = this.backend.commit(txn);
+    this.after(node.answerMs, () =>
       node.post(result.kind === "conflict" ? { type: "conflict", attempt } : { ...result, type: "committed", attempt }),
     );
+    this.after(0, () => this.deliver());
   }
 
-  private apply(txn: Txn): ReturnType<MemoryBackend["commit"]> {
-    const result = this.backend.commit(txn);
-    if (result.kind === "committed") {
-      const changes = txn.writes.map(({ key, value }) => ({ key, value, version: result.revision }));
-      for (const node of this.nodes) this.tell(node, changes);
+  private apply(txn: Txn): void {
+    this.backend.commit(txn);
+    this.after(0, () => this.deliver());
+  }
+
+  /** The watches bring what they have not brought yet. */
+  private deliver(): void {
+    for (const node of this.nodes) {
+      if (node.watch === null || !node.watching || !node.isAwake || node.link !== "good") continue;
+      const found = this.backend.changesAfter(KEYS.live, node.watch.since, node.watch.epoch);
+      if (found.kind === "gap") {
+        node.watch = null;
+        node.post({ type: "gap", reason: found.reason });
+        continue;
+      }
+      node.watch.since = found.revision;
+      if (found.changes.length > 0) node.post({ type: "changes", changes: found.changes });
     }
-    return result;
-  }
-
-  private tell(node: Node, changes: readonly Change[]): void {
-    const live = changes.filter(({ key }) => key.startsWith(node.state.keys.live));
-    if (live.length === 0 || !node.watching || node.link !== "good") return;
-    this.after(0, () => node.post({ type: "changes", changes: live }));
   }
 
   private moveTo(when: Instant): void {

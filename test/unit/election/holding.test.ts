@@ -1,26 +1,23 @@
+// How a holder keeps its lease by heartbeats, and when it gives up: in time, and for a reason.
+
 import { describe, expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
 import { leaseTimings } from "../../../src/election/lease.ts";
-import { candidacy, ELECTION, ELECTION_KEY, Fleet, type Link, type Node, TTL_MS } from "./fleet.ts";
+import { Fleet } from "./fleet.ts";
+import type { Link, Node } from "./node.ts";
+import { holderAlone } from "./scenes.ts";
+import { candidacy, ELECTION, ELECTION_KEY, electionValue, KEYS, TTL_MS } from "./samples.ts";
 
 const { validityMs, giveUpMarginMs, heartbeatEveryMs, requestTimeoutMs } = leaseTimings(TTL_MS);
-/** From the last heartbeat's send until the daemon lets go. */
+/** From the last heartbeat's send until the daemon gives up. */
 const HOLD_MS = validityMs - giveUpMarginMs;
+const CANDIDATE_KEY = KEYS.candidate(ELECTION, "a");
 
-/** A fleet with one holder that has just beaten. */
-function holding(): { fleet: Fleet; a: Node } {
-  const fleet = new Fleet();
-  const a = fleet.start("a");
-  fleet.advance(10_000);
-  const heartbeats = a.commits.length;
-  fleet.until(() => a.commits.length > heartbeats);
-  return { fleet, a };
-}
-
-function sinceBeat(fleet: Fleet, node: Node): number {
+function sinceHeartbeat(fleet: Fleet, node: Node): number {
   return fleet.now - node.state.heartbeatSentAt;
 }
 
-test("a holder heartbeats three times a lease, each heartbeat insisting on the one before", () => {
+test("a holder sends three heartbeats a lease, each insisting on the version of the one before", () => {
   const fleet = new Fleet();
   const a = fleet.start("a");
   fleet.advance(1);
@@ -34,35 +31,36 @@ test("a holder heartbeats three times a lease, each heartbeat insisting on the o
   }
   expect(a.commits.length - before).toBe(30);
   expect(versions.size).toBe(30);
-  expect(a.times("gain")).toHaveLength(1);
-  expect(a.times("extend").length).toBeGreaterThanOrEqual(30);
+  expect(a.count("gain")).toBe(1);
+  expect(a.count("extend")).toBeGreaterThanOrEqual(30);
 });
 
-describe.each<Link>(["refuses", "lost", "deaf", "slow"])("when the way to the store %s", (link) => {
-  test("the holder lets go in time, counted from before the send of the last heartbeat that counted", () => {
-    const { fleet, a } = holding();
+describe.each<Link>(["refused", "lost", "unanswered", "late"])("while requests are %s", (link) => {
+  test("the holder gives up in time, counted from before the last confirmed heartbeat was sent", () => {
+    const { fleet, a } = holderAlone();
     const sentAt = a.state.heartbeatSentAt;
-    const extended = a.times("extend").length;
+    const extended = a.count("extend");
     a.link = link;
     fleet.until(() => !a.holds);
     expect(fleet.now - sentAt).toBeGreaterThan(HOLD_MS - 1);
     expect(fleet.now - sentAt).toBeLessThanOrEqual(HOLD_MS + 1);
-    expect(a.reasons).toEqual(["the lease ran out: no heartbeat was confirmed in time"]);
-    expect(a.times("extend"), "what is unknown extends nothing").toHaveLength(extended);
+    const error = link === "refused" ? "refused" : "no answer";
+    expect(a.losses.map(({ reason: why }) => why)).toEqual([reason("lease-expired", error)]);
+    expect(a.count("extend"), "an unknown outcome extends nothing").toBe(extended);
   });
 
-  test("a hole shorter than the lease moves nothing", () => {
-    const { fleet, a } = holding();
+  test("an outage shorter than the lease moves nothing", () => {
+    const { fleet, a } = holderAlone();
     a.link = link;
-    fleet.until(() => sinceBeat(fleet, a) > HOLD_MS - 700);
+    fleet.until(() => sinceHeartbeat(fleet, a) > HOLD_MS - 700);
     a.link = "good";
     fleet.advance(10_000);
     expect(a.reasons).toEqual([]);
-    expect(a.times("gain")).toHaveLength(1);
+    expect(a.count("gain")).toBe(1);
   });
 
-  test("after a long hole it holds again, if nobody else took it", () => {
-    const { fleet, a } = holding();
+  test("after a long outage the node holds again, if nobody else took the election", () => {
+    const { fleet, a } = holderAlone();
     a.link = link;
     fleet.advance(5 * TTL_MS);
     expect(a.holds).toBe(false);
@@ -73,106 +71,141 @@ describe.each<Link>(["refuses", "lost", "deaf", "slow"])("when the way to the st
   });
 });
 
-test("a heartbeat whose answer was lost is settled by reading, and counts from its own send", () => {
-  const { fleet, a } = holding();
-  const validUntil = a.state.validUntil;
-  a.link = "deaf";
-  fleet.until(() => a.state.inFlight !== null);
-  const sentAt = a.state.inFlight?.sentAt ?? 0;
-  a.link = "good";
-  expect(a.state.validUntil).toBe(validUntil);
-  fleet.until(() => a.state.inFlight === null && a.state.inDoubtAttempts.length === 0);
-  expect(fleet.now - sentAt).toBeGreaterThanOrEqual(requestTimeoutMs);
-  expect(a.state.validUntil).toBeCloseTo(sentAt + validityMs, 6);
-  fleet.advance(10_000);
-  expect(a.reasons).toEqual([]);
-});
-
-test("a heartbeat that is applied long after its sender gave up on it takes nothing away", () => {
-  const { fleet, a } = holding();
-  a.link = "slow";
-  fleet.until(() => a.state.inDoubtAttempts.length > 0);
-  a.link = "good";
-  fleet.advance(10_000);
-  expect(a.reasons).toEqual([]);
-  expect(a.state.inDoubtAttempts).toEqual([]);
-});
-
-test.each([
-  { watching: true, reads: false },
-  { watching: false, reads: false },
-  { watching: false, reads: true },
-])(
-  "a heartbeat that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)",
-  ({ watching, reads }) => {
-    const { fleet, a } = holding();
-    a.watching = watching;
-    fleet.arrivesMs = requestTimeoutMs + 100;
-    a.commitLink = "slow";
+describe("a heartbeat", () => {
+  test("whose answer was lost is settled by reading, and counts from its own send", () => {
+    const { fleet, a } = holderAlone();
+    const validUntil = a.state.validUntil;
+    a.commitLink = "unanswered";
     fleet.until(() => a.state.inFlight !== null);
+    const sentAt = a.state.inFlight?.sentAt ?? 0;
     a.commitLink = undefined;
-    a.lagMs = 300;
-    fleet.until(() => a.state.inDoubtAttempts.length > 0);
-    expect(a.state.inFlight, "the next heartbeat is under way while the earlier one may arrive").not.toBeNull();
-    fleet.advance(150);
-    if (reads) a.post({ type: "gap", reason: "something was missed" });
+    expect(a.state.validUntil).toBe(validUntil);
+    fleet.until(() => a.state.inFlight === null && a.state.inDoubtAttempts.length === 0);
+    expect(fleet.now - sentAt).toBeGreaterThanOrEqual(requestTimeoutMs);
+    expect(a.state.validUntil).toBeCloseTo(sentAt + validityMs, 6);
     fleet.advance(10_000);
     expect(a.reasons).toEqual([]);
+  });
+
+  test("that was applied settles those of unknown outcome before it: they can come no more", () => {
+    const { fleet, a } = holderAlone();
+    a.commitLink = "lost";
+    fleet.until(() => a.state.inDoubtAttempts.length === 3);
+    a.commitLink = "unanswered";
+    fleet.until(() => a.state.inFlight !== null);
+    const sentAt = a.state.inFlight?.sentAt ?? 0;
+    a.commitLink = "refused";
+    fleet.until(() => a.state.inDoubtAttempts.length === 0, requestTimeoutMs + 50);
+    expect(a.state.validUntil, "by the last one, which a read has shown").toBeCloseTo(sentAt + validityMs, 6);
+  });
+
+  test("that is applied long after its sender gave up on it costs nothing", () => {
+    const { fleet, a } = holderAlone();
+    a.link = "late";
+    fleet.until(() => a.state.inDoubtAttempts.length > 0);
+    a.link = "good";
+    fleet.advance(10_000);
+    expect(a.reasons).toEqual([]);
+    expect(a.state.inDoubtAttempts).toEqual([]);
+  });
+
+  test.each([
+    { watching: true, reads: false },
+    { watching: false, reads: false },
+    { watching: false, reads: true },
+  ])(
+    "that is overtaken by an earlier one of unknown outcome loses nothing (watching: $watching, reads in between: $reads)",
+    ({ watching, reads }) => {
+      const { fleet, a } = holderAlone();
+      a.watching = watching;
+      fleet.arrivesMs = requestTimeoutMs + 100;
+      a.commitLink = "late";
+      fleet.until(() => a.state.inFlight !== null);
+      a.commitLink = undefined;
+      a.lagMs = 300;
+      fleet.until(() => a.state.inDoubtAttempts.length > 0);
+      fleet.until(() => a.state.inFlight !== null, 5);
+      fleet.advance(150);
+      if (reads) a.post({ type: "gap", reason: "something was missed" });
+      fleet.advance(10_000);
+      expect(a.reasons).toEqual([]);
+      expect(a.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
+    },
+  );
+
+  test("that is late carries nothing else", () => {
+    const { fleet, a } = holderAlone();
+    a.commitLink = "refused";
+    fleet.until(() => sinceHeartbeat(fleet, a) > TTL_MS * 0.6);
+    a.wish(candidacy({ priority: 77 }));
+    const before = a.commits.length;
+    a.commitLink = undefined;
+    fleet.advance(300);
+    const sizes = a.commits.slice(before).map(({ writes }) => writes.length);
+    expect(sizes[0]).toBe(1);
+    expect(fleet.stored(CANDIDATE_KEY)?.value, "it follows").toContain('"priority":77');
+  });
+
+  test.each<Link>(["refused", "lost"])("does not wait for a read while reads are %s", (link) => {
+    const { fleet, a } = holderAlone();
+    a.readLink = link;
+    const before = a.commits.length;
+    fleet.advance(60 * heartbeatEveryMs);
+    expect(a.commits.length - before).toBe(60);
+    expect(a.reasons).toEqual([]);
+  });
+
+  test("does not wait for a read that a conflict with another node's commit made due", () => {
+    const { fleet, a } = holderAlone();
+    a.watching = false;
+    a.readLink = "lost";
+    fleet.put(ELECTION_KEY, electionValue({ holder: "x", incarnation: "x" }));
+    a.wish(null);
+    fleet.advance(requestTimeoutMs);
+    expect(a.state.readBeforeCommit, "its release conflicted").toBe(true);
+    const before = a.state.validUntil;
+    fleet.advance(3 * TTL_MS);
+    expect(a.state.validUntil).toBeGreaterThan(before + 2 * TTL_MS);
     expect(a.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
+  });
+});
+
+test.each([true, false])(
+  "a session that was deleted is noticed at once by the watch, else at the next heartbeat (watching: %s)",
+  (watching) => {
+    const { fleet, a } = holderAlone();
+    a.watching = watching;
+    fleet.advance(100);
+    fleet.put(KEYS.session("a"), null);
+    const took = fleet.until(() => a.reasons.length > 0);
+    expect(took).toBeLessThanOrEqual(watching ? 1 : heartbeatEveryMs);
+    expect(a.reasons).toEqual(["session-lost"]);
+    fleet.until(() => a.holds);
+    expect(a.tokens[1]).toBeGreaterThan(a.tokens[0] ?? 0n);
   },
 );
 
-test("a heartbeat that is late carries nothing else", () => {
-  const { fleet, a } = holding();
-  a.commitLink = "refuses";
-  fleet.until(() => sinceBeat(fleet, a) > TTL_MS * 0.6);
-  a.post({ type: "candidacy", election: ELECTION, candidacy: candidacy({ priority: 77 }) });
-  const before = a.commits.length;
-  a.commitLink = undefined;
-  fleet.advance(300);
-  const sizes = a.commits.slice(before).map(({ writes }) => writes.length);
-  expect(sizes[0]).toBe(1);
-  expect(fleet.stored(`/vipd/f/live/candidates/${ELECTION}/a`)?.value, "it follows").toContain('"priority":77');
-});
-
-test("a session that was taken away is noticed at once where the watch tells, at the next heartbeat where it does not", () => {
-  for (const watching of [true, false]) {
-    const { fleet, a } = holding();
-    a.watching = watching;
-    fleet.advance(100);
-    fleet.put("/vipd/f/live/sessions/a", null);
-    const took = fleet.until(() => a.reasons.length > 0);
-    expect(took).toBeLessThanOrEqual(watching ? 1 : heartbeatEveryMs);
-    expect(a.reasons).toEqual(["the session was lost"]);
-    fleet.until(() => a.holds);
-    expect(a.tokens[1]).toBeGreaterThan(a.tokens[0] ?? 0n);
-  }
-});
-
 test("a record that somebody else overwrote ends the holding", () => {
-  const { fleet, a } = holding();
-  fleet.put(ELECTION_KEY, { format: 1, holder: "x", incarnation: "x", seq: 99, sinceWallMs: 1, reason: "by hand" });
+  const { fleet, a } = holderAlone();
+  fleet.put(ELECTION_KEY, electionValue({ holder: "x", incarnation: "x", seq: 99 }));
   fleet.advance(1);
-  expect(a.reasons).toEqual(["the store names another holder"]);
+  expect(a.reasons).toEqual(["other-holder"]);
   fleet.until(() => a.holds);
-  expect(fleet.record).toMatchObject({ holder: "a", seq: 100, reason: "x is gone" });
+  expect(fleet.record).toMatchObject({ holder: "a", seq: 100, reason: reason("holder-left", "x") });
 });
 
-test("without a watch everything is noticed by reading, once a lease", () => {
-  const fleet = new Fleet();
-  const a = fleet.start("a");
-  a.watching = false;
-  fleet.advance(10_000);
-  fleet.put(ELECTION_KEY, { format: 1, holder: null, incarnation: null, seq: 99, sinceWallMs: 1, reason: "by hand" });
-  expect(fleet.until(() => a.reasons.length > 0)).toBeLessThanOrEqual(TTL_MS);
+test("a record whose sequence number is the greatest that JSON carries is counted anew", () => {
+  const { fleet, a } = holderAlone();
+  fleet.put(ELECTION_KEY, electionValue({ seq: Number.MAX_SAFE_INTEGER }));
+  fleet.until(() => a.count("gain") === 2);
+  expect(fleet.record).toMatchObject({ holder: "a", seq: 1 });
 });
 
-test("trouble with the store is told when it begins and when it ends, not over and over", () => {
-  const { fleet, a } = holding();
-  a.link = "refuses";
-  fleet.advance(5 * TTL_MS);
-  a.link = "good";
-  fleet.advance(TTL_MS);
-  expect(a.notes.filter((note) => note === "refused")).toHaveLength(1);
-  expect(a.notes.filter((note) => note === "the store answers again")).toHaveLength(1);
+test("more attempts of unknown outcome than are tracked end the session", () => {
+  const { fleet, a } = holderAlone();
+  a.commitLink = "lost";
+  fleet.until(() => a.notes.some((note) => note.includes("too many requests of unknown outcome")));
+  a.commitLink = undefined;
+  fleet.until(() => a.holds, 3 * TTL_MS);
+  expect(a.state.inDoubtAttempts).toEqual([]);
 });

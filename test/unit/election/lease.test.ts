@@ -1,6 +1,8 @@
+// The arithmetic of a lease: it has ended for its holder before anybody may break it.
+
 import { describe, expect, test } from "vitest";
 import { instant } from "../../../src/base/time.ts";
-import { DRIFT, fenceUntil, giveUpAt, observerWaitMs, leaseTimings, validUntil } from "../../../src/election/lease.ts";
+import { DRIFT, fenceUntil, giveUpAt, leaseTimings, observerWaitMs, validUntil } from "../../../src/election/lease.ts";
 
 const SENT = instant(1_000);
 
@@ -24,5 +26,11 @@ describe.each([200, 500, 1_000, 3_000, 10_000, 60_000, 600_000])("a lease of %i 
     const { heartbeatEveryMs, requestTimeoutMs, retryEveryMs, validityMs, giveUpMarginMs } = timings;
     const failures = ttlMs < 300 ? 1 : 2;
     expect(heartbeatEveryMs + failures * requestTimeoutMs + retryEveryMs).toBeLessThan(validityMs - giveUpMarginMs);
+  });
+
+  test("is read short once a lease, and whole at most once a minute", () => {
+    expect(timings.resyncEveryMs).toBe(ttlMs);
+    expect(timings.fullReadEveryMs).toBeGreaterThanOrEqual(60_000);
+    expect(timings.fullReadEveryMs).toBeGreaterThanOrEqual(20 * ttlMs);
   });
 });

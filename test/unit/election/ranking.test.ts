@@ -1,12 +1,12 @@
-import { describe, expect, test } from "vitest";
-import { type Instant, instant, NEVER } from "../../../src/base/time.ts";
-import { observerWaitMs } from "../../../src/election/lease.ts";
-import { emptyMirror, type Mirror, withChanges, withSnapshot } from "../../../src/election/mirror.ts";
-import { contenders, preemption, rankingChangesAt, rankOf, successor } from "../../../src/election/ranking.ts";
-import { type CandidateRecord, encodeValue, Keys, type SessionRecord } from "../../../src/election/records.ts";
-import { candidacy } from "./fleet.ts";
+// Who comes first at a vacancy, who is handed an election, and when a holder yields.
 
-const keys = new Keys("f");
+import { describe, expect, test } from "vitest";
+import { type Instant, instant } from "../../../src/base/time.ts";
+import { observerWaitMs } from "../../../src/election/lease.ts";
+import { Mirror } from "../../../src/election/mirror.ts";
+import { betterThan, contenders, handoverTarget, preemption } from "../../../src/election/ranking.ts";
+import { candidateValue, KEYS, sessionValue } from "./samples.ts";
+
 const TTL_MS = 1_000;
 
 interface Contestant {
@@ -20,29 +20,32 @@ interface Contestant {
   readonly incarnation?: string;
 }
 
-/** What a node knows that was there before all of them came. */
-function mirrorOf(contestants: readonly Contestant[]): Mirror {
-  const start = withSnapshot(emptyMirror(instant(0)), keys, { revision: 0n, epoch: "e", records: [] }, instant(0));
-  return contestants.reduce((mirror, { node, seenAt = 0, incarnation = node, ...wish }, index) => {
-    const session = encodeValue<SessionRecord>({
-      incarnation: node,
-      processId: "l",
-      heartbeat: 1,
-      ttlMs: TTL_MS,
-      wallMs: 0,
-      host: "h",
-    });
-    const candidate = encodeValue<CandidateRecord>({ ...candidacy(wish), addresses: [], incarnation });
-    const version = BigInt(index + 1);
-    const changes = [
-      { key: keys.session(node), value: session, version },
-      { key: keys.candidate("web", node), value: candidate, version },
-    ];
-    return withChanges(mirror, keys, changes, instant(seenAt));
-  }, start);
+/** What a node knows that was there before all of them came, or, when `late`, after them. */
+function mirrorOf(contestants: readonly Contestant[], late = false): Mirror {
+  const mirror = new Mirror(KEYS, instant(0));
+  const records = contestants.map(({ node, seenAt = 0, incarnation = node, ...wish }, index) => ({
+    seenAt,
+    changes: [
+      {
+        key: KEYS.session(node),
+        value: sessionValue({ incarnation: node, ttlMs: TTL_MS }),
+        version: BigInt(index + 1),
+      },
+      { key: KEYS.candidate("web", node), value: candidateValue({ ...wish, incarnation }), version: BigInt(index + 1) },
+    ],
+  }));
+  const before = late ? records.flatMap(({ changes }) => changes) : [];
+  mirror.applySnapshot({ revision: late ? 100n : 0n, epoch: "e", records: before }, "all", instant(0));
+  for (const { changes, seenAt } of records) mirror.applyChanges(changes, instant(seenAt));
+  return mirror;
 }
 
 const NOW: Instant = instant(100);
+const THREE: readonly Contestant[] = [
+  { node: "a", priority: 9 },
+  { node: "b", priority: 5 },
+  { node: "c", priority: 7 },
+];
 
 describe("contenders", () => {
   test("stand in the order of priority, then of name", () => {
@@ -56,49 +59,71 @@ describe("contenders", () => {
   });
 
   test.each<[string, Partial<Contestant>]>([
-    ["who is not eligible", { eligible: false }],
+    ["that is not eligible", { eligible: false }],
     ["whose session is silent", { seenAt: 100 - observerWaitMs(TTL_MS) }],
     ["whose candidacy is of an earlier process", { incarnation: "earlier" }],
-  ])("%s is none", (_name, change) => {
+  ])("are not those of a node %s", (_name, change) => {
     const mirror = mirrorOf([
       { node: "a", priority: 9, ...change },
       { node: "b", priority: 1 },
     ]);
     expect(contenders(mirror, "web", NOW).map(({ node }) => node)).toEqual(["b"]);
-    expect(rankOf(mirror, "web", "b", 1, NOW)).toBe(0);
+    expect(betterThan(mirror, "web", "b", 1, NOW)).toEqual([]);
   });
 
-  test("rank by those before them, known to the store or not", () => {
+  test("that come before a candidate are counted, whether its own record is in the store or not", () => {
     const mirror = mirrorOf([
       { node: "a", priority: 9 },
       { node: "b", priority: 5 },
       { node: "c", priority: 5 },
     ]);
-    expect(["a", "b", "c"].map((node) => rankOf(mirror, "web", node, node === "a" ? 9 : 5, NOW))).toEqual([0, 1, 2]);
-    expect(rankOf(mirror, "web", "new", 7, NOW)).toBe(1);
+    const rank = (node: string, priority: number): number => betterThan(mirror, "web", node, priority, NOW).length;
+    expect([rank("a", 9), rank("b", 5), rank("c", 5)]).toEqual([0, 1, 2]);
+    expect(rank("new", 7)).toBe(1);
   });
 });
 
-test("a successor is the best other one, or the one who is named, or nobody", () => {
-  const mirror = mirrorOf([
-    { node: "a", priority: 9 },
-    { node: "b", priority: 5 },
-    { node: "c", priority: 7 },
-  ]);
-  const found = [null, "b", "a", "x"].map((wanted) => successor(mirror, "web", "a", wanted, NOW)?.node);
-  expect(found).toEqual(["c", "b", undefined, undefined]);
+describe("an election is handed over", () => {
+  test.each<[string, string | null, string | undefined]>([
+    ["to the best other one", null, "c"],
+    ["to the one that is named", "b", "b"],
+    ["not to the holder itself", "a", undefined],
+    ["not to a node that is not there", "x", undefined],
+  ])("%s", (_name, wanted, expected) => {
+    expect(handoverTarget(mirrorOf(THREE), "web", "a", wanted, NOW)?.node).toBe(expected);
+  });
+
+  test("to no node that has sent no heartbeat since this one began to look", () => {
+    const mirror = mirrorOf(THREE, true);
+    expect(contenders(mirror, "web", NOW)).toHaveLength(3);
+    expect(handoverTarget(mirror, "web", "a", null, NOW)).toBeUndefined();
+    const heartbeat = sessionValue({ incarnation: "b", ttlMs: TTL_MS, heartbeat: 2 });
+    mirror.applyChanges([{ key: KEYS.session("b"), value: heartbeat, version: 101n }], NOW);
+    expect(handoverTarget(mirror, "web", "a", null, NOW)?.node, "not to c, which is better").toBe("b");
+    expect(preemption(mirror, "web", "x", 1, NOW, NOW)?.to).toBe("b");
+  });
 });
 
 test.each<{ name: string; better: Partial<Contestant>; heldSince: number; at: number | undefined }>([
-  { name: "from when both stood", better: { priority: 9, seenAt: 50, preemptDelayMs: 30 }, heldSince: 20, at: 80 },
   {
-    name: "from when the holder began, if later",
+    name: "its delay after both stood",
+    better: { priority: 9, seenAt: 50, preemptDelayMs: 30 },
+    heldSince: 20,
+    at: 80,
+  },
+  {
+    name: "its delay after the holder began, if that is later",
     better: { priority: 9, seenAt: 50, preemptDelayMs: 30 },
     heldSince: 90,
     at: 120,
   },
-  { name: "not by an equal", better: { priority: 5 }, heldSince: 0, at: undefined },
-  { name: "not by one that does not want it", better: { priority: 9, preempt: false }, heldSince: 0, at: undefined },
+  { name: "never for one of equal priority", better: { priority: 5 }, heldSince: 0, at: undefined },
+  {
+    name: "never for one that does not pre-empt",
+    better: { priority: 9, preempt: false },
+    heldSince: 0,
+    at: undefined,
+  },
 ])("pre-emption is due $name", ({ better, heldSince, at }) => {
   const mirror = mirrorOf([
     { node: "a", priority: 5 },
@@ -107,11 +132,12 @@ test.each<{ name: string; better: Partial<Contestant>; heldSince: number; at: nu
   expect(preemption(mirror, "web", "a", 5, instant(heldSince), NOW)?.at).toBe(at);
 });
 
-test("the ranking changes by itself when the next session goes silent", () => {
+test("pre-emption goes to the best that wants it, past a better one that does not", () => {
   const mirror = mirrorOf([
-    { node: "a", priority: 5, seenAt: 40 },
-    { node: "b", priority: 5, seenAt: 30 },
+    { node: "a", priority: 5 },
+    { node: "b", priority: 9, preempt: false },
+    { node: "c", priority: 7 },
+    { node: "d", priority: 8 },
   ]);
-  expect(rankingChangesAt(mirror, "web", NOW)).toBeCloseTo(30 + observerWaitMs(TTL_MS), 6);
-  expect(rankingChangesAt(mirror, "web", instant(10_000))).toBe(NEVER);
+  expect(preemption(mirror, "web", "a", 5, NOW, NOW)?.to).toBe("d");
 });

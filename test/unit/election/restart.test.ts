@@ -1,73 +1,55 @@
+// What becomes of a lease when a daemon starts anew, with or without its predecessor's incarnation, and of two daemons
+// with one node id.
+
 import { describe, expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
 import { LONG_AGO } from "../../../src/base/time.ts";
-import { observerWaitMs, leaseTimings } from "../../../src/election/lease.ts";
-import { candidacy, ELECTION, Fleet, type Node, TTL_MS } from "./fleet.ts";
+import { leaseTimings, observerWaitMs } from "../../../src/election/lease.ts";
+import { Fleet } from "./fleet.ts";
+import { holderAndCandidate } from "./scenes.ts";
+import { candidacy, ELECTION, ineligible, TTL_MS } from "./samples.ts";
 
 const WAIT_MS = observerWaitMs(TTL_MS);
 const { validityMs } = leaseTimings(TTL_MS);
 
-function pair(): { fleet: Fleet; a: Node; b: Node } {
-  const fleet = new Fleet();
-  const [a, b] = [fleet.start("a"), fleet.start("b")];
-  fleet.advance(10_000);
-  const heartbeats = a.commits.length;
-  fleet.until(() => a.commits.length > heartbeats);
-  return { fleet, a, b };
-}
-
-function incarnationOf(node: Node): string {
-  return node.state.identity.kind === "ready" ? node.state.identity.incarnation : "";
-}
-
 describe("a daemon that starts anew with its predecessor's incarnation", () => {
-  test("within the lease takes it up: the same token, and nothing moves", () => {
-    const { fleet, a, b } = pair();
+  test("within the lease adopts it: the same token, and nothing moves", () => {
+    const { fleet, a, b } = holderAndCandidate();
     const before = fleet.record;
     fleet.kill(a);
     fleet.advance(1_500);
-    const successor = fleet.start("a", candidacy(), {
-      incarnation: incarnationOf(a),
-      adopt: true,
-      processId: "second",
-    });
+    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(5);
-    expect(successor.tokens).toEqual(a.tokens);
+    expect(heir.tokens).toEqual(a.tokens);
     fleet.advance(20_000);
     expect(fleet.record).toEqual(before);
     expect(b.tokens).toEqual([]);
   });
 
-  test("holds only for its own heartbeat: nothing that the predecessor sent counts for it", () => {
-    const { fleet, a } = pair();
+  test("holds only by its own heartbeat: nothing that the predecessor sent counts for it", () => {
+    const { fleet, a } = holderAndCandidate();
     fleet.kill(a);
     fleet.advance(1_000);
-    const successor = fleet.start("a", candidacy(), {
-      incarnation: incarnationOf(a),
-      adopt: true,
-      processId: "second",
-    });
+    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     const startedAt = fleet.now;
-    successor.link = "lost";
+    heir.link = "lost";
     fleet.advance(1);
-    expect(successor.tokens).toEqual([]);
-    successor.link = "good";
-    fleet.until(() => successor.holds);
-    expect(successor.state.validUntil).toBeGreaterThan(startedAt + validityMs);
+    expect(heir.tokens).toEqual([]);
+    heir.link = "good";
+    fleet.until(() => heir.holds);
+    expect(heir.state.validUntil).toBeGreaterThan(startedAt + validityMs);
   });
 
   test("after the lease finds it broken, and comes back as a candidate under another incarnation", () => {
-    const { fleet, a, b } = pair();
+    const { fleet, a, b } = holderAndCandidate();
     fleet.kill(a);
     fleet.until(() => b.holds);
-    const successor = fleet.start("a", candidacy(), {
-      incarnation: incarnationOf(a),
-      adopt: true,
-      processId: "second",
-    });
+    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(10_000);
     expect(fleet.holders).toEqual(["b"]);
-    expect(successor.tokens).toEqual([]);
-    expect(incarnationOf(successor)).not.toBe(incarnationOf(a));
+    expect(heir.tokens).toEqual([]);
+    expect(heir.notes).toContain("the lease of the previous process has ended");
+    expect(heir.incarnation).not.toBe(a.incarnation);
     expect(fleet.session("a")).toBeDefined();
   });
 
@@ -76,28 +58,51 @@ describe("a daemon that starts anew with its predecessor's incarnation", () => {
     const a = fleet.start("a");
     fleet.advance(1);
     fleet.kill(a);
-    const successor = fleet.start("a", null, { incarnation: incarnationOf(a), adopt: true, processId: "second" });
-    successor.commitLink = "lost";
-    successor.post({ type: "candidacy", election: ELECTION, candidacy: candidacy() });
-    fleet.until(() => successor.state.attempts > a.state.attempts + 1, 60_000);
-    expect(successor.tokens).toEqual([]);
-    expect(successor.state.validUntil).toBe(LONG_AGO);
-    expect(successor.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
+    const heir = fleet.start("a", null, { incarnation: a.incarnation, adopt: true });
+    heir.commitLink = "lost";
+    heir.wish(candidacy());
+    fleet.until(() => heir.state.attempts > a.state.attempts + 1, 60_000);
+    expect(heir.tokens).toEqual([]);
+    expect(heir.state.validUntil).toBe(LONG_AGO);
+    expect(heir.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
   });
 
-  test("is no successor of attempts that the predecessor left under way", () => {
-    const { fleet, a } = pair();
-    a.link = "slow";
+  test("is not disturbed by attempts that the predecessor left under way", () => {
+    const { fleet, a } = holderAndCandidate();
+    a.link = "late";
     fleet.until(() => a.state.inFlight !== null);
     fleet.kill(a);
-    const successor = fleet.start("a", candidacy(), {
-      incarnation: incarnationOf(a),
-      adopt: true,
-      processId: "second",
-    });
+    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(20_000);
-    expect(successor.holds).toBe(true);
-    expect(successor.reasons).toEqual([]);
+    expect(heir.holds).toBe(true);
+    expect(heir.reasons).toEqual([]);
+  });
+
+  test("and may not hold what the predecessor held tells the host to release it, before it tells the store", () => {
+    const { fleet, a, b } = holderAndCandidate();
+    fleet.kill(a);
+    fleet.advance(500);
+    const heir = fleet.start("a", ineligible("http"), { incarnation: a.incarnation, adopt: true });
+    heir.releasesAtOnce = false;
+    fleet.advance(2 * TTL_MS);
+    expect(heir.losses).toEqual([{ election: ELECTION, token: null, reason: reason("check-failed", "http") }]);
+    expect(fleet.record?.holder, "the host may still answer").toBe("a");
+    heir.released();
+    fleet.until(() => b.holds, 10);
+    expect(fleet.record?.reason).toEqual(reason("check-failed", "http"));
+  });
+
+  test("and finds that another holds what the predecessor held tells the host to release it", () => {
+    const { fleet, a, b } = holderAndCandidate();
+    fleet.kill(a);
+    fleet.advance(500);
+    const heir = fleet.start("a", null, { incarnation: a.incarnation, adopt: true });
+    heir.link = "refused";
+    fleet.until(() => b.holds, 2 * TTL_MS);
+    heir.link = "good";
+    fleet.advance(TTL_MS);
+    expect(heir.tokens).toEqual([]);
+    expect(fleet.holders).toEqual(["b"]);
   });
 });
 
@@ -106,49 +111,51 @@ test("a daemon that lost its incarnation waits out its predecessor's lease", () 
   const a = fleet.start("a");
   fleet.advance(10_000);
   fleet.kill(a);
-  const successor = fleet.start("a", candidacy(), { incarnation: "other", processId: "second" });
-  const took = fleet.until(() => successor.holds);
+  const heir = fleet.start("a", candidacy(), { incarnation: "other" });
+  const took = fleet.until(() => heir.holds);
   expect(took).toBeGreaterThanOrEqual(WAIT_MS);
   expect(took).toBeLessThan(WAIT_MS + 100);
-  expect(successor.tokens[0]).toBeGreaterThan(a.tokens[0] ?? 0n);
+  expect(heir.tokens[0]).toBeGreaterThan(a.tokens[0] ?? 0n);
+  expect(fleet.lastReason).toEqual(reason("holder-restarted", "a"));
 });
 
 describe("two daemons of one id", () => {
-  test("the first keeps everything; the second waits, and says why", () => {
+  test("leave everything with the first; the second waits, and says why", () => {
     const fleet = new Fleet();
     const a = fleet.start("a");
     fleet.advance(5_000);
-    const twin = fleet.start("a", candidacy({ priority: 255 }), { incarnation: "twin", processId: "twin" });
+    const twin = fleet.start("a", candidacy({ priority: 255 }), { incarnation: "twin" });
     fleet.advance(30_000);
     expect(a.holds).toBe(true);
     expect(a.reasons).toEqual([]);
     expect(twin.tokens).toEqual([]);
-    expect(twin.notes.filter((note) => note.includes('another daemon uses the node id "a"'))).toHaveLength(1);
+    const told = 'another daemon uses the node id "a" (on host host-of-a): give each node its own';
+    expect(twin.notes.filter((note) => note === told)).toHaveLength(1);
     a.post({ type: "stop" });
     fleet.until(() => twin.holds);
     expect(twin.notes).toContain("the other daemon with this node id is gone");
   });
 
-  test("with one incarnation, as after a copy of the state directory: the predecessor gives up as soon as it hears of the younger", () => {
+  test("with one incarnation, as after a copy of the state directory: the first gives up as soon as it hears of the other", () => {
     const fleet = new Fleet();
     const a = fleet.start("a");
     fleet.advance(5_400);
-    const twin = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, processId: "twin" });
+    const twin = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(2);
     expect(twin.holds).toBe(true);
     expect(a.holds).toBe(false);
-    expect(a.notes).toContain("session lost: another process has taken it up");
+    expect(a.notes).toContain("session lost: another process renews it with a copy of this node's state directory");
     fleet.advance(30_000);
     expect(twin.reasons).toEqual([]);
     expect(a.holds).toBe(false);
   });
 
-  test("with one incarnation, and no word of each other: the predecessor never sends another heartbeat, so its lease ends", () => {
+  test("with one incarnation, and no word of each other: the first never sends another heartbeat, so its lease ends", () => {
     const fleet = new Fleet();
     const a = fleet.start("a");
     fleet.advance(5_400);
     a.watching = false;
-    const twin = fleet.start("a", candidacy(), { incarnation: incarnationOf(a), adopt: true, processId: "twin" });
+    const twin = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     expect(fleet.until(() => !a.holds)).toBeLessThanOrEqual(TTL_MS);
     fleet.advance(30_000);
     expect(a.holds).toBe(false);

@@ -1,5 +1,7 @@
+// Faults of a network as tests use them: each one alone, and drawn from a seed.
+
 import { afterEach, describe, expect, test } from "vitest";
-import { type Faults, faultyStore, MemoryBackend, NO_FAULTS, openMemoryStore } from "../../../adapters/memory/index.ts";
+import { type Faults, faultyStore, MemoryBackend, NO_FAULTS, openMemoryStore } from "../../servers/memory/index.ts";
 import { isVipdError } from "../../../src/base/errors.ts";
 import { seededRandom } from "../../../src/base/random.ts";
 import type { Store, Txn, WatchEvent } from "../../../src/ports/store.ts";
@@ -20,6 +22,7 @@ function begin(faults: Partial<Faults>, seed = 1): { backend: MemoryBackend; tim
     timers,
     random: seededRandom(seed),
     faults: { ...NO_FAULTS, ...faults },
+    epoch: () => backend.epoch,
   });
   open.push(store);
   return { backend, timers, store };
@@ -159,19 +162,35 @@ describe("watches", () => {
   }
 
   test.each<{ name: string; faults: Partial<Faults>; events: string[] }>([
-    { name: "no faults", faults: {}, events: ["1", "2", "3", "4"] },
-    { name: "dropped", faults: { dropChance: 1 }, events: [] },
-    { name: "dropped, and told", faults: { gapChance: 1 }, events: ["gap", "gap", "gap", "gap"] },
-    { name: "repeated", faults: { repeatChance: 1 }, events: ["1", "1", "2", "2", "3", "3", "4", "4"] },
-    { name: "reordered", faults: { reorderChance: 1 }, events: ["2", "1", "4", "3"] },
-  ])("$name", async ({ faults, events }) => {
+    { name: "without faults brings every change", faults: {}, events: ["1", "2", "3", "4"] },
+    { name: "that stalls brings nothing more", faults: { stallChance: 1 }, events: [] },
+    { name: "that loses a change ends with a gap", faults: { gapChance: 1 }, events: ["gap"] },
+    {
+      name: "may bring a change twice",
+      faults: { repeatChance: 1 },
+      events: ["1", "1", "2", "2", "3", "3", "4", "4"],
+    },
+  ])("a watch $name", async ({ faults, events }) => {
     expect(await told(faults, 4)).toEqual(events);
   });
 
   test("the same seed gives the same faults, another seed others", async () => {
-    const faults = { dropChance: 0.2, gapChance: 0.2, repeatChance: 0.2, reorderChance: 0.2 };
+    const faults = { stallChance: 0.02, gapChance: 0.02, repeatChance: 0.2 };
     const first = await told(faults, 50, 7);
     expect(await told(faults, 50, 7)).toEqual(first);
     expect(await told(faults, 50, 8)).not.toEqual(first);
   });
+});
+
+test.each([
+  ["applied in the epoch that it was sent in", false, "done", true],
+  ["refused when a new epoch began meanwhile", true, "store-unavailable", false],
+])("a commit that is on its way is %s", async (_what, loses, result, applied) => {
+  const { backend, timers, store } = begin({ delayMs: [20, 20] });
+  const outcome = outcomeOf(store.commit(WRITE, LIMITS), timers);
+  await timers.advance(5);
+  if (loses) backend.beginEpoch();
+  await timers.advance(100);
+  expect(outcome.current).toBe(result);
+  expect(backend.read("").records).toHaveLength(applied ? 1 : 0);
 });

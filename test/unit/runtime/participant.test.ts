@@ -1,22 +1,17 @@
+// One node's part in a fleet's elections, joined to stores that keep their word, and to some that do not.
+
 import { afterEach, describe, expect, test } from "vitest";
-import { faultyStore, MemoryBackend, NO_FAULTS, openMemoryStore } from "../../../adapters/memory/index.ts";
+import { faultyStore, NO_FAULTS, openMemoryStore } from "../../servers/memory/index.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import { seededRandom } from "../../../src/base/random.ts";
-import type { Candidacy } from "../../../src/election/state.ts";
+import { later } from "../../../src/base/time.ts";
 import type { Store } from "../../../src/ports/store.ts";
 import { type HostEffect, Participant } from "../../../src/runtime/participant.ts";
+import { storeCalls } from "../../../src/runtime/store-calls.ts";
+import { candidacy, ELECTION, FLEET, TTL_MS } from "../election/samples.ts";
+import { altered, hang, settledBackend } from "./stores.ts";
 import { VirtualTimers } from "./virtual-timers.ts";
 
-const TTL_MS = 3_000;
-const WISH: Candidacy = {
-  priority: 100,
-  eligible: true,
-  reason: "",
-  preempt: true,
-  preemptDelayMs: 0,
-  addresses: [],
-  interface: null,
-};
 const running: Participant[] = [];
 
 afterEach(() => {
@@ -32,47 +27,25 @@ interface Started {
 function start(store: Store, timers: VirtualTimers, node = "a"): Started {
   const effects: HostEffect[] = [];
   let made = 0;
-  const self = { node, fleet: "f", host: "h", processId: `life-${node}`, ttlMs: TTL_MS };
+  const self = { node, fleet: FLEET, host: "h", processId: `process-${node}`, ttlMs: TTL_MS, knownTtlMs: 0 };
   const participant: Participant = new Participant(
     { self, incarnation: `${node}-0`, adopt: false },
     {
-      store,
+      calls: storeCalls(store, timers),
       timers,
-      entropy: { uniqueId: () => `${node}-${(made += 1)}` },
       perform: (effect) => {
         effects.push(effect);
-        if (effect.type === "lose") participant.post({ type: "let-go", election: effect.election });
+        if (effect.type === "lose")
+          participant.post({ type: "released", elections: effect.losses.map(({ election }) => election) });
         if (effect.type === "renew-incarnation")
           participant.post({ type: "incarnation", incarnation: `${node}-${(made += 1)}` });
       },
     },
   );
   running.push(participant);
-  participant.post({ type: "candidacy", election: "web", candidacy: WISH });
+  participant.post({ type: "candidacies", changes: new Map([[ELECTION, candidacy()]]) });
   participant.start();
-  return { participant, effects, holds: () => participant.state.tenures.get("web")?.phase === "on" };
-}
-
-/** A backend whose fleet has settled on its epoch. */
-function settledBackend(): MemoryBackend {
-  const backend = new MemoryBackend({ epoch: "e" });
-  backend.commit({
-    guards: [],
-    writes: [{ key: "/vipd/f/live/fleet", value: JSON.stringify({ format: 1, epoch: "e" }) }],
-  });
-  return backend;
-}
-
-/** A store of which one method does something else. */
-function altered(store: Store, change: Partial<Store>): Store {
-  return {
-    guarantees: store.guarantees,
-    read: (prefix, limits) => store.read(prefix, limits),
-    commit: (txn, limits) => store.commit(txn, limits),
-    watch: (prefix, since, signal) => store.watch(prefix, since, signal),
-    close: () => store.close(),
-    ...change,
-  };
+  return { participant, effects, holds: () => participant.state.tenures.get(ELECTION)?.phase === "on" };
 }
 
 test("a participant acquires, heartbeats, and hands over to the next one when it stops", async () => {
@@ -89,8 +62,6 @@ test("a participant acquires, heartbeats, and hands over to the next one when it
 });
 
 describe("a store that does not keep its word", () => {
-  const hang = (): Promise<never> => new Promise(() => {});
-
   test("a read that never settles is given up, and asked again", async () => {
     const [backend, timers] = [settledBackend(), new VirtualTimers()];
     const store = openMemoryStore(backend);
@@ -119,8 +90,7 @@ describe("a store that does not keep its word", () => {
   test("an answer that comes after it was given up is dropped", async () => {
     const [backend, timers] = [settledBackend(), new VirtualTimers()];
     const store = openMemoryStore(backend);
-    const late = (ms: number): Promise<void> =>
-      new Promise((resolve) => timers.at((timers.now() + ms) as ReturnType<VirtualTimers["now"]>, resolve));
+    const late = (ms: number): Promise<void> => new Promise((resolve) => timers.at(later(timers.now(), ms), resolve));
     const slow = altered(store, {
       commit: async (txn, limits) => {
         const result = await store.commit(txn, limits);
@@ -210,6 +180,69 @@ test.each<[string, Error, boolean]>([
   expect(a.participant.state.inDoubtAttempts.length > 0).toBe(doubtful);
 });
 
+describe("the watch", () => {
+  /** A participant, and the revisions from which its watches began. */
+  function watched(change: (store: Store) => Partial<Store> = () => ({})): {
+    timers: VirtualTimers;
+    started: Started;
+    begun: { readonly since: bigint; readonly atMs: number; readonly signal: AbortSignal }[];
+  } {
+    const [backend, timers] = [settledBackend(), new VirtualTimers()];
+    const plain = openMemoryStore(backend);
+    const store = altered(plain, change(plain));
+    const begun: { since: bigint; atMs: number; signal: AbortSignal }[] = [];
+    const began = timers.now();
+    const started = start(
+      altered(store, {
+        watch: (prefix, since, signal) => {
+          begun.push({ since, atMs: timers.now() - began, signal });
+          return store.watch(prefix, since, signal);
+        },
+      }),
+      timers,
+    );
+    return { timers, started, begun };
+  }
+
+  test("begins where the first read of everything ends, and stays while it works", async () => {
+    const { timers, started, begun } = watched();
+    await timers.advance(60_000);
+    expect(started.holds()).toBe(true);
+    expect(begun.map(({ since, atMs }) => [since, atMs])).toEqual([[1n, 0]]);
+  });
+
+  test("that has ended begins anew behind a read of everything, after a pause", async () => {
+    let ends = 1;
+    const { timers, started, begun } = watched((store) => ({
+      watch: async function* (prefix, since, signal) {
+        if (ends-- > 0) yield { kind: "gap", reason: "compacted" };
+        else yield* store.watch(prefix, since, signal);
+      },
+    }));
+    await timers.advance(10_000);
+    expect(begun.map(({ atMs }) => atMs)).toEqual([0, started.participant.state.timings.retryEveryMs]);
+    expect(begun[1]?.since).toBeGreaterThan(begun[0]?.since ?? 0n);
+  });
+
+  test("that does not bring what a read has shown is ended, and another one begins", async () => {
+    const { timers, started, begun } = watched(() => ({
+      watch: () => ({ [Symbol.asyncIterator]: () => ({ next: hang }) }),
+    }));
+    await timers.advance(10 * TTL_MS);
+    expect(started.holds()).toBe(true);
+    expect(begun.length).toBeGreaterThan(1);
+    expect(begun.length).toBeLessThan(30);
+    expect(begun.slice(0, -1).every(({ signal }) => signal.aborted)).toBe(true);
+  });
+
+  test("ends with the participant", async () => {
+    const { timers, started, begun } = watched();
+    await timers.advance(100);
+    started.participant.close();
+    expect(begun.map(({ signal }) => signal.aborted)).toEqual([true]);
+  });
+});
+
 test("a closed participant sends nothing more, and does nothing more", async () => {
   const [backend, timers] = [settledBackend(), new VirtualTimers()];
   const a = start(openMemoryStore(backend), timers);
@@ -232,10 +265,9 @@ test.each([1, 2, 3, 4, 5])(
       lossChance: 0.1,
       silenceChance: 0.1,
       lateMs: 4_000,
-      dropChance: 0.2,
+      stallChance: 0.02,
       gapChance: 0.05,
       repeatChance: 0.1,
-      reorderChance: 0.2,
     };
     const faults = { ...NO_FAULTS, ...bad };
     const fleet = ["a", "b"].map((node) =>

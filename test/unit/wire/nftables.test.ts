@@ -3,24 +3,41 @@ import { fromHex, readCString, toHex } from "../../../src/wire/bytes.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import type { NetlinkMessage } from "../../../src/wire/netlink.ts";
 import { attributeMap, decodeMessages, listAttributes, LITTLE_ENDIAN } from "../../../src/wire/netlink.ts";
-import { drop, etherTypeIs, inSetButNotIn, isLocal } from "../../../src/wire/nft-expressions.ts";
+import {
+  accept,
+  drop,
+  etherTypeIs,
+  etherTypeIsIn,
+  isLocal,
+  isNotIn,
+  jumpTo,
+  loadNetworkHeader,
+  returnBack,
+  verdictOf,
+} from "../../../src/wire/nft-expressions.ts";
+import type { SetShape } from "../../../src/wire/nftables.ts";
 import {
   decodeChain,
   decodeElements,
+  decodeGeneration,
   decodeRule,
+  decodeSet,
   decodeTable,
   encodeBatchMark,
   encodeChain,
   encodeElements,
+  encodeAnyFamily,
   encodeNewSet,
   encodeRule,
   encodeTable,
+  KEY_ETHERTYPE,
   KEY_IPV4,
   NF_NETDEV_INGRESS,
   NFNL_MSG_BATCH_BEGIN,
   NFNL_MSG_BATCH_END,
   NFPROTO_NETDEV,
   NFT_MSG_NEWCHAIN,
+  NFT_MSG_NEWGEN,
   NFT_MSG_NEWRULE,
   NFT_MSG_NEWSET,
   NFT_MSG_NEWSETELEM,
@@ -93,54 +110,69 @@ describe.runIf(LITTLE_ENDIAN)("what we ask of nftables is what nft asks", () => 
 
   it("for sets, but for nft's own findings", () => {
     const USERDATA = 13;
-    const guarded = { name: "guarded4", key: KEY_IPV4, timeouts: false };
-    const open = { name: "open4", key: KEY_IPV4, timeouts: true };
-    for (const [nth, shape] of [guarded, open].entries()) {
+    const shapes: readonly SetShape[] = [
+      { name: "guarded4", key: KEY_IPV4, kind: "keys" },
+      { name: "deadline-1", key: KEY_ETHERTYPE, kind: "timeouts" },
+      { name: "open4", key: KEY_IPV4, kind: "verdicts" },
+    ];
+    for (const [nth, shape] of shapes.entries()) {
       const theirs = readable(sent(NFT_MSG_NEWSET, nth), [USERDATA]);
       expect(theirs).toMatchObject(readable(encodeNewSet(TABLE, shape, nth + 1)));
     }
   });
 
-  it("for elements with and without a timeout", () => {
+  it("for elements: plain ones, with a timeout, and with a chain to jump to", () => {
     const SET_ID = 4;
-    const plain = encodeElements(TABLE, "guarded4", [ipBytes("10.9.8.7")]);
-    const timed = encodeElements(TABLE, "open4", [ipBytes("10.9.8.7")], 30_000);
-    const keyOf = (payload: Uint8Array): string => toHex(decodeElements(payload)[0]?.key ?? new Uint8Array());
-    for (const [ours, theirs] of [
-      [plain, sent(NFT_MSG_NEWSETELEM)],
-      [timed, sent(NFT_MSG_NEWSETELEM, 1)],
-    ] as const) {
-      expect(readable(ours, [3])).toEqual(readable(theirs, [3, SET_ID]));
-      expect(keyOf(ours)).toBe(keyOf(theirs));
-      expect(elementAttributes(ours)).toEqual(elementAttributes(theirs));
+    const address = ipBytes("10.9.8.7");
+    const ours = [
+      encodeElements(TABLE, "guarded4", [address]),
+      encodeElements(TABLE, "deadline-1", [Uint8Array.of(8, 0)], { timeoutMs: 30_000 }),
+      encodeElements(TABLE, "open4", [address], { chain: "deadline-1" }),
+    ];
+    for (const [nth, payload] of ours.entries()) {
+      const theirs = sent(NFT_MSG_NEWSETELEM, nth);
+      expect(readable(payload, [3])).toEqual(readable(theirs, [3, SET_ID]));
+      expect(elementAttributes(payload)).toEqual(elementAttributes(theirs));
     }
   });
 
-  it("for a chain on an ingress hook", () => {
-    const POLICY = 5;
+  it("for a chain on an ingress hook, and for one without a hook", () => {
+    const [POLICY, FLAGS] = [5, 10];
     const ours = encodeChain(TABLE, "in-eth0", { number: NF_NETDEV_INGRESS, priority: -500, device: "eth0" });
-    const theirs = sent(NFT_MSG_NEWCHAIN);
-    expect(readable(ours, [4])).toEqual(readable(theirs, [4, POLICY, 8]));
+    const theirs = chainsSent("in-eth0");
+    expect(readable(ours, [4])).toEqual(readable(theirs, [4, POLICY, 8, FLAGS]));
     const hook = (payload: Uint8Array): Record<string, string> => hookAttributes(payload);
     expect(hook(theirs)).toMatchObject(hook(ours));
+    expect(readable(encodeChain(TABLE, "to4"))).toEqual(readable(chainsSent("to4"), [FLAGS]));
   });
 
-  it("for a rule, but for the second load of the same bytes", () => {
-    const rule = [
-      ...etherTypeIs(0x0800),
-      ...inSetButNotIn(16, 4, "guarded4", "open4"),
-      ...isLocal("destination"),
-      drop(),
-    ];
-    const ours = encodeRule(TABLE, "in-eth0", rule, "vipd/1 ipv4 destination local");
-    const theirs = sent(NFT_MSG_NEWRULE);
-    const wanted = expressions(theirs);
-    const second = wanted.findLastIndex((text) => text.startsWith("payload"));
-    expect(wanted.splice(second, 1)).toEqual([wanted.find((text) => text.startsWith("payload"))]);
-    expect(expressions(ours)).toEqual(wanted);
-    expect(readable(ours, [4])).toEqual(readable(theirs, [4]));
+  it.each([
+    ["vipd/2 open", "deadline-1", [...etherTypeIsIn("deadline-1"), accept()]],
+    [
+      "vipd/2 to4 not guarded",
+      "to4",
+      [...etherTypeIs(0x0800), loadNetworkHeader(16, 4), isNotIn("guarded4"), returnBack()],
+    ],
+    ["vipd/2 to4 open", "to4", [...etherTypeIs(0x0800), loadNetworkHeader(16, 4), verdictOf("open4")]],
+    ["vipd/2 to4 closed", "to4", [...etherTypeIs(0x0800), ...isLocal("destination"), drop()]],
+    ["vipd/2 to4", "in-eth0", [...etherTypeIs(0x0800), jumpTo("to4")]],
+  ])("for the rule %s", (comment, chain, rule) => {
+    const theirs = batch.filter(({ type }) => type === NFT_MSG_NEWRULE).map(({ payload }) => payload);
+    const ours = encodeRule(TABLE, chain, rule, comment);
+    const same = theirs.find((payload) => readable(payload)["7"] === readable(ours)["7"]) ?? new Uint8Array(4);
+    expect(expressions(ours)).toEqual(expressions(same));
+    expect(readable(ours, [4])).toEqual(readable(same, [4]));
   });
 });
+
+/** What nft sent to make the chain of this name. */
+function chainsSent(name: string): Uint8Array {
+  const [NAME] = [3];
+  const chains = batch.filter(({ type }) => type === NFT_MSG_NEWCHAIN).map(({ payload }) => payload);
+  const found = chains.find((payload) => readCString(attributeMap(payload.subarray(4)).get(NAME) ?? payload) === name);
+  if (found === undefined) throw new Error(`nft sent no chain ${name}`);
+  return found;
+}
 
 function elementAttributes(payload: Uint8Array): string[] {
   const list = attributeMap(payload.subarray(4)).get(3) ?? new Uint8Array();
@@ -157,29 +189,56 @@ function hookAttributes(payload: Uint8Array): Record<string, string> {
   return Object.fromEntries([...hook].map(([type, value]) => [String(type), toHex(value)]));
 }
 
+/** All that the kernel told of one kind. */
+function allTold<T>(name: string, type: number, decode: (payload: Uint8Array) => T): T[] {
+  return decodeMessages(captured(name))
+    .filter((message) => message.type === type)
+    .map(({ payload }) => decode(payload));
+}
+
 describe.runIf(LITTLE_ENDIAN)("what the kernel tells of nftables", () => {
   it("is read as nft lists it", () => {
     expect(decodeTable(told("table", NFT_MSG_NEWTABLE))).toMatchObject({ name: "t", flags: 0 });
     expect(decodeTable(told("table", NFT_MSG_NEWTABLE))).not.toHaveProperty("owner");
-    expect(decodeChain(told("chain", NFT_MSG_NEWCHAIN))).toMatchObject({
-      table: "t",
-      name: "in-eth0",
-      use: 1,
-      hookNumber: NF_NETDEV_INGRESS,
-      devices: ["eth0"],
-    });
-    expect(decodeRule(told("rule", NFT_MSG_NEWRULE))).toMatchObject({
-      chain: "in-eth0",
-      comment: "vipd/1 ipv4 destination local",
-    });
+    const chains = allTold("chains", NFT_MSG_NEWCHAIN, decodeChain).filter(({ table }) => table === "t");
+    expect(chains.map(({ name, use }) => [name, use])).toEqual([
+      ["deadline-1", 2],
+      ["to4", 4],
+      ["in-eth0", 1],
+    ]);
+    expect(chains[2]).toMatchObject({ hookNumber: NF_NETDEV_INGRESS, devices: ["eth0"] });
+    expect(chains[1]).not.toHaveProperty("hookNumber");
+    const rules = allTold("rules", NFT_MSG_NEWRULE, decodeRule);
+    expect(rules.map(({ table, chain, comment }) => `${table} ${chain}: ${comment}`)).toEqual([
+      "t deadline-1: vipd/2 open",
+      "t to4: vipd/2 to4 not guarded",
+      "t to4: vipd/2 to4 open",
+      "t to4: vipd/2 to4 closed",
+      "t in-eth0: vipd/2 to4",
+    ]);
   });
 
-  it("tells elements, and how long they last", () => {
-    expect(decodeElements(told("guarded-elements", NFT_MSG_NEWSETELEM))).toEqual([{ key: ipBytes("10.9.8.7") }]);
-    const [open] = decodeElements(told("open-elements", NFT_MSG_NEWSETELEM));
-    expect(open?.key).toEqual(ipBytes("10.9.8.7"));
-    expect(open?.expiresMs).toBeGreaterThan(29_000);
-    expect(open?.expiresMs).toBeLessThanOrEqual(30_000);
+  it("tells sets, and of which kind they are", () => {
+    expect(allTold("sets", NFT_MSG_NEWSET, decodeSet)).toEqual([
+      { name: "guarded4", kind: "keys" },
+      { name: "deadline-1", kind: "timeouts" },
+      { name: "open4", kind: "verdicts" },
+    ]);
+  });
+
+  it("tells elements, how long they last, and where they jump to", () => {
+    const elements = (set: string) => decodeElements(told(`${set}-elements`, NFT_MSG_NEWSETELEM));
+    expect(elements("guarded4")).toEqual([{ key: ipBytes("10.9.8.7") }]);
+    expect(elements("open4")).toEqual([{ key: ipBytes("10.9.8.7"), chain: "deadline-1" }]);
+    const [deadline] = elements("deadline-1");
+    expect(deadline?.key).toEqual(Uint8Array.of(8, 0));
+    expect(deadline?.expiresMs).toBeGreaterThan(29_000);
+    expect(deadline?.expiresMs).toBeLessThanOrEqual(30_000);
+  });
+
+  it("tells the generation of the ruleset", () => {
+    expect(decodeGeneration(told("generation", NFT_MSG_NEWGEN))).toBeGreaterThan(0);
+    expect(encodeAnyFamily()).toHaveLength(4);
   });
 
   it("may be empty: a set without elements", () => {
@@ -195,10 +254,13 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells of nftables", () => {
   it("survives hostile bytes", () => {
     const readers: readonly (readonly [Uint8Array, (bytes: Uint8Array) => unknown])[] = [
       [told("table", NFT_MSG_NEWTABLE), decodeTable],
-      [told("chain", NFT_MSG_NEWCHAIN), decodeChain],
-      [told("rule", NFT_MSG_NEWRULE), decodeRule],
-      [told("guarded-elements", NFT_MSG_NEWSETELEM), decodeElements],
-      [told("open-elements", NFT_MSG_NEWSETELEM), decodeElements],
+      [told("chains", NFT_MSG_NEWCHAIN), decodeChain],
+      [told("rules", NFT_MSG_NEWRULE), decodeRule],
+      [told("sets", NFT_MSG_NEWSET), decodeSet],
+      [told("generation", NFT_MSG_NEWGEN), decodeGeneration],
+      [told("guarded4-elements", NFT_MSG_NEWSETELEM), decodeElements],
+      [told("deadline-1-elements", NFT_MSG_NEWSETELEM), decodeElements],
+      [told("open4-elements", NFT_MSG_NEWSETELEM), decodeElements],
     ];
     for (const [bytes, decode] of readers) {
       expect(misbehaviour(decode, [...truncations(bytes), ...mutations(bytes, 500)])).toEqual([]);

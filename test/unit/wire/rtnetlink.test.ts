@@ -76,6 +76,7 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
       prefix: 24,
       index: 3,
       mark: 0,
+      secondary: false,
       label: "eth0:vip",
       validS: 30,
     });
@@ -85,6 +86,7 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
       prefix: 64,
       index: 3,
       mark: 0,
+      secondary: false,
       validS: 30,
     });
   });
@@ -96,6 +98,7 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
       prefix: 24,
       index: 3,
       mark: 0x76,
+      secondary: false,
       label: "eth0:vip",
       validS: 30,
     });
@@ -104,6 +107,12 @@ describe.runIf(LITTLE_ENDIAN)("what the kernel tells", () => {
   it("of lifetimes: all ones is for ever", () => {
     const record = decodeAddress(encodeNewAddress({ ...V6, lifetimeS: 0xffffffff }));
     expect(record).not.toHaveProperty("validS");
+  });
+
+  it("of a secondary IPv4 address; for IPv6 the same bit means a temporary one", () => {
+    const flagged = (payload: Uint8Array): Uint8Array => payload.map((byte, at) => (at === 2 ? byte | 1 : byte));
+    expect(decodeAddress(flagged(encodeNewAddress(V4)))?.secondary).toBe(true);
+    expect(decodeAddress(flagged(encodeNewAddress(V6)))?.secondary).toBe(false);
   });
 
   it("of a point-to-point address: the own end, not the peer's", () => {

@@ -1,1 +1,3 @@
-export const fine = 1;
+import "../base/fine.ts";
+import "../stores/fine.ts";
+import "../../adapters/linux/fine.ts";

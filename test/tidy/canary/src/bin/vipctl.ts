@@ -1,1 +1,1 @@
-import "../cli/cli-knows-its-place.ts";
+import "../cli/layer-cli.ts";

@@ -1,1 +1,1 @@
-import "./stores.ts";
+import "../stores/stores-load-store-adapters-only.ts";

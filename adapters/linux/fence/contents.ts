@@ -1,0 +1,176 @@
+// What stands in the sets of one table of the fence: which addresses are guarded, and which are open under which deadline.
+// Nobody else changes an owned table, so that it need not be asked for again; where tables cannot be owned, somebody
+// may have, and it is read anew when a transaction fails.
+
+import type { Family } from "../../../src/base/vip.ts";
+import type { AddressPlace } from "../../../src/ports/host.ts";
+import { toHex } from "../../../src/wire/bytes.ts";
+import type { Request } from "../netlink.ts";
+import { deadlinePlan, type FenceTable, GUARDED, isDeadline, OPEN } from "./layout.ts";
+import { addElements, deleteChain, deleteElements, deleteSet, keysOf, newChain, newSet } from "./messages.ts";
+import type { Nftables } from "./nftables.ts";
+
+/** The elements of a set, by their keys as text. */
+type Keys = Map<string, Uint8Array>;
+
+/** An address that is open, and the chain of its deadline. */
+interface OpenElement {
+  readonly key: Uint8Array;
+  readonly chain: string;
+}
+
+/** A change of some sets: what to ask the kernel for, and what then stands. */
+export interface Change {
+  readonly requests: readonly Request[];
+  /** To be called when the kernel has taken it. */
+  readonly done: () => void;
+}
+
+/** The sets of one table. */
+export class Contents {
+  private readonly table: FenceTable;
+  private readonly guarded = new Map<Family, Keys>();
+  private readonly open = new Map<Family, Map<string, OpenElement>>();
+  /** Names of the deadlines that have a chain and a set. */
+  private deadlines = new Set<string>();
+  /** Deadlines under which this table surely has open what the first table has. */
+  private readonly caughtUp = new Set<string>();
+
+  constructor(table: FenceTable) {
+    this.table = table;
+    for (const family of table.families) {
+      this.guarded.set(family, new Map());
+      this.open.set(family, new Map());
+    }
+  }
+
+  /** Reads what stands in the kernel. */
+  read(nft: Nftables): void {
+    for (const family of this.table.families) {
+      this.guarded.set(family, read(nft, this.table, GUARDED[family]));
+      const open = nft.elements(this.table.name, OPEN[family]);
+      this.open.set(family, new Map(open.map(({ key, chain = "" }) => [toHex(key), { key, chain }])));
+    }
+    const chains = nft.chains(this.table.name).map(({ name }) => name);
+    this.deadlines = new Set(chains.filter(isDeadline));
+    this.caughtUp.clear();
+  }
+
+  /** Whether the kernel guards what it should: asked where somebody else can change it. */
+  isGuardedAsKnown(nft: Nftables): boolean {
+    return this.table.families.every((family) => {
+      const [known, present] = [of(this.guarded, family), read(nft, this.table, GUARDED[family])];
+      return known.size === present.size && [...known.keys()].every((text) => present.has(text));
+    });
+  }
+
+  /** The table has been made anew. */
+  clear(): void {
+    for (const part of [this.guarded, this.open]) for (const keys of part.values()) keys.clear();
+    this.deadlines.clear();
+    this.caughtUp.clear();
+  }
+
+  /**
+   * Makes the guarded addresses exactly these. What comes in, or goes out, is not open afterwards; what stays, stays as
+   * it is. Deadlines under which nothing is open go.
+   */
+  guard(addresses: readonly AddressPlace[]): Change {
+    const requests: Request[] = [];
+    const steps: (() => void)[] = [];
+    const inUse = new Set<string>();
+    for (const family of this.table.families) {
+      const [present, open] = [of(this.guarded, family), of(this.open, family)];
+      const wanted: Keys = new Map(keysOf(addresses, family).map((key) => [toHex(key), key]));
+      const added = [...wanted].filter(([text]) => !present.has(text));
+      const removed = [...present].filter(([text]) => !wanted.has(text));
+      const closed = [...open].filter(([text]) => !present.has(text) || !wanted.has(text));
+      requests.push(
+        ...deleteElements(
+          this.table.name,
+          OPEN[family],
+          closed.map(([, { key }]) => key),
+        ),
+        ...deleteElements(this.table.name, GUARDED[family], keysIn(removed)),
+        ...addElements(this.table.name, GUARDED[family], keysIn(added)),
+      );
+      const gone = new Set(closed.map(([text]) => text));
+      for (const [text, { chain }] of open) if (!gone.has(text)) inUse.add(chain);
+      steps.push(() => {
+        for (const [text] of removed) present.delete(text);
+        for (const [text, key] of added) present.set(text, key);
+        for (const text of gone) open.delete(text);
+      });
+    }
+    const unused = [...this.deadlines].filter((name) => !inUse.has(name));
+    requests.push(...unused.flatMap((name) => [deleteChain(this.table.name, name), deleteSet(this.table.name, name)]));
+    steps.push(() => unused.forEach((name) => this.deadlines.delete(name)));
+    return { requests, done: () => steps.forEach((step) => step()) };
+  }
+
+  /** Makes the deadline of this name, when it is not there. */
+  ensureDeadline(name: string): Change {
+    if (this.deadlines.has(name)) return { requests: [], done: () => undefined };
+    const { set, chain } = deadlinePlan(name);
+    const requests = [newSet(this.table.name, set, 1), ...newChain(this.table.name, chain)];
+    return { requests, done: () => this.deadlines.add(name) };
+  }
+
+  /**
+   * Opens addresses under a deadline, which is there; those that were open under another one move. What `like` has open
+   * under it is opened here as well: a table that was made later catches up.
+   */
+  openUnder(addresses: readonly AddressPlace[], chain: string, like: Contents): Change {
+    const behind = like !== this && !this.caughtUp.has(chain);
+    const { requests, done } = this.change((family) => {
+      const keys = [...keysOf(addresses, family), ...(behind ? like.keysUnder(family, chain) : [])];
+      return [...new Map(keys.map((key) => [toHex(key), key])).values()];
+    }, chain);
+    return {
+      requests,
+      done: () => {
+        done();
+        this.caughtUp.add(chain);
+      },
+    };
+  }
+
+  close(addresses: readonly AddressPlace[]): Change {
+    return this.change((family) => keysOf(addresses, family), undefined);
+  }
+
+  private keysUnder(family: Family, chain: string): readonly Uint8Array[] {
+    return [...of(this.open, family).values()].filter((each) => each.chain === chain).map(({ key }) => key);
+  }
+
+  /** Takes out what is open otherwise, and puts in what is to be open under `chain`. */
+  private change(keysToChange: (family: Family) => readonly Uint8Array[], chain: string | undefined): Change {
+    const requests: Request[] = [];
+    const steps: (() => void)[] = [];
+    for (const family of this.table.families) {
+      const open = of(this.open, family);
+      const keys = keysToChange(family).filter((key) => chain === undefined || open.get(toHex(key))?.chain !== chain);
+      const present = keys.filter((key) => open.has(toHex(key)));
+      requests.push(...deleteElements(this.table.name, OPEN[family], present));
+      if (chain !== undefined) requests.push(...addElements(this.table.name, OPEN[family], keys, { chain }));
+      steps.push(() => {
+        for (const key of keys)
+          if (chain === undefined) open.delete(toHex(key));
+          else open.set(toHex(key), { key, chain });
+      });
+    }
+    return { requests, done: () => steps.forEach((step) => step()) };
+  }
+}
+
+function of<V>(part: ReadonlyMap<Family, Map<string, V>>, family: Family): Map<string, V> {
+  return part.get(family) ?? new Map<string, V>();
+}
+
+function read(nft: Nftables, table: FenceTable, set: string): Keys {
+  return new Map(nft.elements(table.name, set).map(({ key }) => [toHex(key), key]));
+}
+
+function keysIn(entries: readonly (readonly [string, Uint8Array])[]): readonly Uint8Array[] {
+  return entries.map(([, key]) => key);
+}

@@ -1,0 +1,340 @@
+// The fence over nftables: guarded addresses are dropped unless the kernel itself still counts down for them.
+//
+// Why open() needs two transactions. A timeout is relative: it starts when the kernel takes it, and between our reading
+// of the clock and that moment this process may be frozen for any time. So we first put an element with a short timeout
+// into the set `armed`, then read the clock, then delete that element in the same transaction that sets the deadline.
+// If we were frozen for longer than the short timeout, the element is gone, the deletion fails, and with it the whole
+// transaction. If it succeeds, it began at most ARMED_MS after the element was put there, hence at most ARMED_MS after
+// the clock was read, and the deadline ends at most at now + ARMED_MS + timeout < until.
+//
+// Ownership: the tables belong to our netlink socket (nobody else can change or flush them) and persist when it closes.
+// Where tables cannot be owned, a lock of the network namespace keeps a second daemon out.
+
+import { VipdError } from "../../../src/base/errors.ts";
+import { elapsedMs, type Instant } from "../../../src/base/time.ts";
+import type { Clock } from "../../../src/ports/clock.ts";
+import type { AddressPlace, Fence, FenceInfo, OpenResult } from "../../../src/ports/host.ts";
+import { be32 } from "../../../src/wire/bytes.ts";
+import { formatIp } from "../../../src/wire/ip.ts";
+import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
+import { EBUSY, EEXIST, ENOENT, EPERM, kernelError } from "../errors.ts";
+import { type NamespaceLock, lockNamespace } from "../namespace-lock.ts";
+import type { Request } from "../netlink.ts";
+import { buildTable, inspectTable, type InstalledTable, removal } from "./build.ts";
+import { type Change, Contents } from "./contents.ts";
+import {
+  ARMED,
+  DEADLINE_KEYS,
+  deadlineName,
+  type FenceTable,
+  fenceTables,
+  linksToFence,
+  OPEN,
+  translationTable,
+} from "./layout.ts";
+import { addElements, deleteElements, deleteTable, setTimeoutOf } from "./messages.ts";
+import { Nftables } from "./nftables.ts";
+import { hasLegacyNat, hasNatChain } from "./translation.ts";
+import { describeFence, type FenceKind, OWNED, probeFence } from "./probe.ts";
+
+/** How much before `until` an opening may end, and how long it may take between its two transactions. */
+export const ARM_MS = 100;
+
+/** Timeout of the armed element: less than ARM_MS, so that what the kernel itself needs inside a transaction is paid for. */
+const ARMED_MS = 80;
+
+/** Less open time than this is not worth a transaction. */
+const MIN_OPEN_MS = 20;
+
+/** Longest open time, in milliseconds: far beyond any lease, and well inside the kernel's arithmetic. */
+const MAX_OPEN_MS = 7 * 24 * 3600 * 1000;
+
+/** How often an opening begins anew when what it takes out has gone by itself meanwhile. */
+const OPEN_ATTEMPTS = 3;
+
+/** What the kernel says when its sets are not as they were. */
+const CHANGED_MEANWHILE: readonly number[] = [ENOENT, EEXIST, EBUSY];
+
+/** How often protect() looks at the interfaces when one goes in the middle of it. */
+const PROTECT_ATTEMPTS = 3;
+
+/** How to build a fence. */
+export interface FenceOptions {
+  /** `auto` takes the best that the kernel has. */
+  readonly mode: "auto" | FenceInfo["kind"];
+  /** Name of the nftables tables. */
+  readonly table: string;
+}
+
+/** What a fence needs. */
+export interface FenceDeps {
+  readonly clock: Clock;
+  /** The links of the host, now. */
+  readonly links: () => readonly LinkRecord[];
+  /** For tests: runs between the steps of open(), where a process may be frozen. */
+  readonly pause?: (step: "armed" | "clock-read") => void;
+  /** For tests: false does as on kernels without owned, persistent tables (before 6.9). */
+  readonly ownable?: boolean;
+}
+
+/**
+ * Finds out what this kernel can carry, and makes the fence's object; nothing is in force before protect().
+ * Throws "fence" when another vipd fences this network namespace, "privilege" without CAP_NET_ADMIN.
+ */
+export function createFence(options: FenceOptions, deps: FenceDeps): Fence {
+  const lock = lockNamespace(`vipd/fence/${options.table}`);
+  if (lock === "busy")
+    throw new VipdError(
+      "fence",
+      "another vipd already runs in this network namespace: there can be one in each; stop it first",
+      { table: options.table },
+    );
+  const nft = new Nftables();
+  try {
+    const kind = probeFence(nft, options.mode, options.table, deps.ownable ?? true);
+    const fence = new KernelFence(kind, options.table, nft, lock, deps);
+    fence.refuseForeignOwner();
+    return fence;
+  } catch (error) {
+    nft.close();
+    lock.release();
+    throw error;
+  }
+}
+
+class KernelFence implements Fence {
+  readonly info: FenceInfo;
+  readonly #kind: FenceKind;
+  readonly #base: readonly [FenceTable, ...FenceTable[]];
+  /** For traffic that this host translates, and only where it does. */
+  readonly #translation: FenceTable;
+  /** From the first time that address translation was seen on this host. */
+  #translates = false;
+  /** Tables of the other kind, which another configuration may have left. */
+  readonly #otherKind: readonly FenceTable[];
+  readonly #contents: ReadonlyMap<FenceTable, Contents>;
+  readonly #nft: Nftables;
+  readonly #lock: NamespaceLock;
+  readonly #deps: FenceDeps;
+  #installed: ReadonlyMap<FenceTable, InstalledTable> | undefined;
+  /** The generation of the ruleset at which everything was as it should be. */
+  #generation: number | undefined;
+  /** Key of the next armed element. Begins at the clock, so that it differs from those of a former process. */
+  #nextArm: number;
+
+  constructor(kind: FenceKind, table: string, nft: Nftables, lock: NamespaceLock, deps: FenceDeps) {
+    this.info = describeFence(kind);
+    this.#kind = kind;
+    this.#base = fenceTables(kind.kind, table);
+    this.#translation = translationTable(table);
+    this.#otherKind = fenceTables(kind.kind === "netdev" ? "inet" : "netdev", table);
+    this.#contents = new Map([...this.#base, this.#translation].map((each) => [each, new Contents(each)]));
+    this.#nft = nft;
+    this.#lock = lock;
+    this.#deps = deps;
+    this.#nextArm = Math.floor(deps.clock.now() * 1000) % 0x1_0000_0000;
+  }
+
+  get #tables(): readonly [FenceTable, ...FenceTable[]] {
+    return this.#translates ? [...this.#base, this.#translation] : this.#base;
+  }
+
+  /** Tables that do not belong to this fence as it is now. */
+  get #others(): readonly FenceTable[] {
+    return this.#translates ? this.#otherKind : [...this.#otherKind, this.#translation];
+  }
+
+  /** Throws "fence" when a table belongs to another living process. */
+  refuseForeignOwner(): void {
+    for (const { name } of [...this.#tables, ...this.#others]) {
+      const owner = this.#nft.table(name)?.owner;
+      if (owner === undefined || owner === this.#nft.port) continue;
+      const message = `another program owns the nftables table ${name.table} of this network namespace (netlink port ${owner}, which usually is its process id): stop it first`;
+      throw new VipdError("fence", message, { table: name.table, owner });
+    }
+  }
+
+  protect(addresses: readonly AddressPlace[]): void {
+    this.refuseForeignOwner();
+    this.#translates ||= hasLegacyNat() || hasNatChain(this.#nft);
+    if (!this.#isTrusted()) for (const [, contents] of this.#contents) contents.read(this.#nft);
+    for (let attempt = 1; ; attempt++) {
+      const links = linksToFence(this.#deps.links(), addresses);
+      const { flags } = this.#kind;
+      const builds = this.#tables.map((table) =>
+        buildTable(this.#nft, table, flags, links, addresses, this.#contentsOf(table)),
+      );
+      const outcome = this.#nft.commit([...builds.flatMap(({ requests }) => requests), ...this.#removeOthers()]);
+      if (outcome.done) {
+        for (const { done } of builds) done();
+        this.#inspect();
+        return;
+      }
+      for (const [, contents] of this.#contents) contents.read(this.#nft);
+      // Before 6.16 a chain needs its interface, which may go between the look and the change: look again.
+      if (outcome.errno !== ENOENT || attempt === PROTECT_ATTEMPTS) this.#fail("protect", outcome.errno);
+    }
+  }
+
+  open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult {
+    for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt++) {
+      const result = this.#openOnce(addresses, deadlineName(deadline), until);
+      if (result !== "again") return { kind: result };
+    }
+    throw new VipdError("fence", "elements kept going while the fence was being opened", { attempts: OPEN_ATTEMPTS });
+  }
+
+  close(addresses: readonly AddressPlace[]): void {
+    const close = (): { readonly errno: number } | undefined => {
+      return this.#commit(this.#tables.map((table) => this.#contentsOf(table).close(addresses)));
+    };
+    let refused = close();
+    if (refused?.errno === ENOENT) {
+      // Somebody else has taken elements out: what is left is closed.
+      for (const [, contents] of this.#contents) contents.read(this.#nft);
+      refused = close();
+    }
+    // What is not there is closed for good or not fenced at all: intact() tells.
+    if (refused !== undefined && refused.errno !== ENOENT) this.#fail("close", refused.errno);
+  }
+
+  openAddresses(): readonly string[] {
+    const [table] = this.#tables;
+    const open = table.families.flatMap((family) => this.#nft.elements(table.name, OPEN[family]));
+    const chains = new Set(open.flatMap(({ chain }) => chain ?? []));
+    const running = new Set([...chains].filter((chain) => this.#nft.elements(table.name, chain).length > 0));
+    return open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key));
+  }
+
+  intact(): boolean {
+    if (this.#installed === undefined) return false;
+    if (!this.#translates && hasLegacyNat()) return false;
+    const generation = this.#nft.generation();
+    if (generation === this.#generation) return true;
+    if (!this.#translates && hasNatChain(this.#nft)) return false;
+    const stands = [...this.#installed].every(([table, installed]) => this.#stands(table, installed));
+    if (stands) this.#generation = generation;
+    return stands;
+  }
+
+  remove(): void {
+    this.refuseForeignOwner();
+    const present = this.#tables.filter(({ name }) => this.#nft.table(name) !== undefined);
+    const outcome = this.#nft.commit(present.map(({ name }) => deleteTable(name)));
+    if (!outcome.done && outcome.errno !== ENOENT) this.#fail("remove", outcome.errno);
+    this.#installed = undefined;
+    for (const [, contents] of this.#contents) contents.clear();
+  }
+
+  release(): void {
+    this.#nft.close();
+    this.#lock.release();
+  }
+
+  #openOnce(addresses: readonly AddressPlace[], deadline: string, until: Instant): OpenResult["kind"] | "again" {
+    const [first] = this.#tables;
+    // Between arming and the commit every millisecond counts.
+    const deadlines = this.#tables.map((table) => this.#contentsOf(table).ensureDeadline(deadline));
+    const opened = this.#tables.map((table) =>
+      this.#contentsOf(table).openUnder(addresses, deadline, this.#contentsOf(first)),
+    );
+    const key = this.#arm();
+    this.#deps.pause?.("armed");
+    const timeoutMs = Math.min(Math.floor(elapsedMs(this.#deps.clock.now(), until) - ARM_MS), MAX_OPEN_MS);
+    if (timeoutMs < MIN_OPEN_MS) return "too-late";
+    this.#deps.pause?.("clock-read");
+    const proof: Change = { requests: deleteElements(first.name, ARMED.name, [key]), done: () => undefined };
+    const extended: Change = {
+      requests: this.#tables.flatMap(({ name }) => setTimeoutOf(name, deadline, DEADLINE_KEYS, timeoutMs)),
+      done: () => undefined,
+    };
+    const refused = this.#commit([proof, ...deadlines, extended, ...opened]);
+    if (refused === undefined) return "open";
+    if (refused.at === 0 && refused.errno === ENOENT) return "too-late";
+    if (!CHANGED_MEANWHILE.includes(refused.errno)) return this.#fail("open", refused.errno);
+    for (const [, contents] of this.#contents) contents.read(this.#nft);
+    return "again";
+  }
+
+  #arm(): Uint8Array {
+    const [first] = this.#tables;
+    const key = be32(this.#nextArm);
+    this.#nextArm = (this.#nextArm + 1) % 0x1_0000_0000;
+    const requests = addElements(first.name, ARMED.name, [key], { timeoutMs: ARMED_MS }, true);
+    const refused = this.#commit([{ requests, done: () => undefined }]);
+    if (refused === undefined) return key;
+    // A key of a former process that has not run out yet: few, and gone within ARMED_MS.
+    if (refused.errno === EEXIST) return this.#arm();
+    return this.#fail("arm", refused.errno);
+  }
+
+  /** Commits changes together; what the kernel refused, if it did. */
+  #commit(changes: readonly Change[]): { readonly errno: number; readonly at: number } | undefined {
+    const outcome = this.#nft.commit(changes.flatMap(({ requests }) => requests));
+    if (!outcome.done) return outcome;
+    for (const { done } of changes) done();
+    // Our own transaction counts one; more, and somebody else was at it too.
+    if (this.#generation !== undefined) {
+      const next = (this.#generation + 1) >>> 0;
+      if (this.#nft.generation() === next) this.#generation = next;
+    }
+    return undefined;
+  }
+
+  /** Fences of the other kind, left by another configuration, go as soon as this one stands. */
+  #removeOthers(): readonly Request[] {
+    return this.#others.flatMap((table) => {
+      const found = this.#nft.table(table.name);
+      return found === undefined ? [] : removal(table, found, OWNED);
+    });
+  }
+
+  #inspect(): void {
+    const installed = new Map<FenceTable, InstalledTable>();
+    for (const table of this.#tables) {
+      const found = inspectTable(this.#nft, table);
+      if (found !== undefined) installed.set(table, found);
+    }
+    this.#installed = installed;
+    this.#generation = this.#nft.generation();
+  }
+
+  /** Whether what is remembered of the sets surely is what the kernel has: nobody else can change an owned table. */
+  #isTrusted(): boolean {
+    return this.#installed !== undefined && this.#kind.flags === OWNED && this.#tablesAreOurs();
+  }
+
+  #tablesAreOurs(): boolean {
+    return this.#tables.every((table) => {
+      const found = this.#nft.table(table.name);
+      return found?.owner === this.#nft.port && found.handle === this.#installed?.get(table)?.handle;
+    });
+  }
+
+  /** Nobody else can change what stands in an owned table. */
+  #stands(table: FenceTable, installed: InstalledTable): boolean {
+    const found = this.#nft.table(table.name);
+    if (found?.handle !== installed.handle) return false;
+    if (this.#kind.flags === OWNED) return found.owner === this.#nft.port;
+    const now = inspectTable(this.#nft, table);
+    const same = JSON.stringify(now?.chains.map(describe)) === JSON.stringify(installed.chains.map(describe));
+    return same && this.#contentsOf(table).isGuardedAsKnown(this.#nft);
+  }
+
+  #contentsOf(table: FenceTable): Contents {
+    const contents = this.#contents.get(table);
+    if (contents === undefined) throw new VipdError("fence", `no such table: ${table.name.table}`);
+    return contents;
+  }
+
+  #fail(what: string, errno: number): never {
+    if (errno === EPERM) this.refuseForeignOwner();
+    if (errno === ENOENT)
+      throw new VipdError("fence", `${what}: the fence is gone from the kernel`, { call: what, errno });
+    throw kernelError(`nftables ${what}`, errno);
+  }
+}
+
+function describe({ name, handle, use, devices }: InstalledTable["chains"][number]): string {
+  return `${name} ${handle} ${use} ${devices}`;
+}

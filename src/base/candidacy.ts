@@ -1,0 +1,32 @@
+// What a node brings to an election.
+
+import type { Reason } from "./reasons.ts";
+
+/** A node's wish to hold an election, and how much it is worth. */
+export interface Candidacy {
+  /** Effective priority, 0 to 255; the greatest acquires first. */
+  readonly priority: number;
+  /** Why the node could not hold it now; `null`: it could. */
+  readonly ineligible: Reason | null;
+  /** Whether a holder of lower priority shall hand over. */
+  readonly preempt: boolean;
+  /** How long this node must have been the better one before that, in milliseconds. */
+  readonly preemptDelayMs: number;
+  /** In CIDR form; empty for an election without a VIP. */
+  readonly addresses: readonly string[];
+  readonly interface: string | null;
+}
+
+/** Whether two candidacies say the same. Asked often, for thousands of elections: so no text is made for it. */
+export function sameCandidacy(a: Candidacy, b: Candidacy): boolean {
+  return (
+    a.priority === b.priority &&
+    a.ineligible?.code === b.ineligible?.code &&
+    a.ineligible?.text === b.ineligible?.text &&
+    a.preempt === b.preempt &&
+    a.preemptDelayMs === b.preemptDelayMs &&
+    a.interface === b.interface &&
+    a.addresses.length === b.addresses.length &&
+    a.addresses.every((address, index) => address === b.addresses[index])
+  );
+}

@@ -1,0 +1,10 @@
+// JSON from elsewhere.
+
+/** Reads JSON text; `undefined` when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+// Why an election changed its holder, or has none: every reason that vipd gives, in one table. The code is stable, for
+// programs, metrics and hooks; the text is for people. Records, log lines, status and history carry both.
+
+import { clip } from "./text.ts";
+
+/** The reasons, by code; `detail` is the name, state or error that the text speaks of. */
+const TEXTS = {
+  // Why a node took it.
+  "first-holder": () => "nobody had held it before",
+  vacant: (detail) => `it was free: ${detail}`,
+  "holder-silent": (node) => `${node} sent no heartbeat for its whole lease`,
+  "holder-left": (node) => `the session of ${node} had ended`,
+  "holder-restarted": (node) => `${node} had started a new session`,
+  "store-restored": () => "the store was restored to an older state, so the token was renewed",
+  unreadable: () => "its record in the store cannot be read: vipctl repair shows and resets it",
+  repaired: () => "its record was repaired with vipctl",
+  // Why a holder gave it up, or handed it over.
+  "step-down": () => "step-down was requested",
+  preempted: (node) => `${node} has a higher priority`,
+  spread: (node) => `${node} is its place in the spread group`,
+  shutdown: () => "vipd was stopped",
+  unconfigured: () => "it is no longer configured on this node",
+  maintenance: (detail) => `maintenance: ${detail}`,
+  "link-down": (detail) => detail,
+  "check-failed": (detail) => `check failed: ${detail}`,
+  "hold-failed": (detail) => `the kernel refused: ${detail}`,
+  "address-claimed": (detail) => detail,
+  ineligible: (detail) => detail,
+  // Why a holder lost it.
+  "lease-expired": (detail) =>
+    `the lease expired before a heartbeat was confirmed${detail === "" ? "" : `: ${detail}`}`,
+  "session-lost": (detail) => `the session was lost: ${detail}`,
+  "other-holder": () => "the store names another holder",
+  "too-slow": () => "this host was too slow to extend the fence within the lease",
+  "work-stuck": () => "the leader's work did not settle in time",
+  // VRRP.
+  "master-down": (detail) => `no advertisement of a master arrived in time${detail === "" ? "" : ` (${detail})`}`,
+  "higher-master": (detail) => `a master of higher priority advertises: ${detail}`,
+  "address-owner": () => "this node owns the address (priority 255)",
+  "adverts-late": () => "no advertisement could be sent in time",
+} as const satisfies Readonly<Record<string, (detail: string) => string>>;
+
+/** A stable code; never renamed. */
+export type ReasonCode = keyof typeof TEXTS;
+
+/** Why something happened to an election. A record of another version may carry a code that this one does not know. */
+export interface Reason {
+  readonly code: string;
+  /** For people; at most MAX_REASON_LENGTH characters. */
+  readonly text: string;
+}
+
+/** Longest text of a reason, in UTF-16 code units: what is longer is cut where it is made. */
+export const MAX_REASON_LENGTH = 400;
+
+/** The reason of this code. */
+export function reason(code: ReasonCode, detail = ""): Reason {
+  const text = TEXTS[code](detail);
+  return { code, text: clip(text, MAX_REASON_LENGTH) };
+}
+
+/** Every code, for documents and tests. */
+export const REASON_CODES: readonly ReasonCode[] = Object.keys(TEXTS) as ReasonCode[];

@@ -1,0 +1,130 @@
+// Conditions that last, and that people should know: told when they begin and when they end, never over and over.
+
+import { addressCollisions } from "./address-claims.ts";
+import { elapsedMs } from "../base/time.ts";
+import { ownSession } from "./session.ts";
+import type { Effect, Moment, Outage, State } from "./state.ts";
+
+/** So many names are told in one text. */
+const MAX_NAMES = 8;
+
+interface Condition {
+  readonly name: string;
+  /** What is to be told while it lasts. */
+  readonly text: (state: State, at: Moment) => string | undefined;
+  /** What is to be told when it is over. */
+  readonly over: string | null;
+}
+
+/** Looked at in every step. */
+const ALWAYS: readonly Condition[] = [
+  {
+    name: "duplicate node",
+    text: (state) =>
+      state.duplicateNodeHeartbeats >= 2
+        ? `another daemon uses the node id "${state.self.node}" (on host ${hostOf(state)}): give each node its own`
+        : undefined,
+    over: "the other daemon with this node id is gone",
+  },
+];
+
+/** Depend on the list of nodes and elections, and are looked at when that changes. */
+const OF_THE_ROSTER: readonly Condition[] = [
+  { name: "unreadable", text: (state) => unreadable(state), over: "all records can be read again" },
+  { name: "ttl", text: (state) => ttlMismatch(state), over: "all nodes have the same ttl" },
+  { name: "overflow", text: (state) => overflow(state), over: null },
+  {
+    name: "collision",
+    text: (state, at) => list(addressCollisions(state.mirror, at.now), "; "),
+    over: "no address is configured under two names any more",
+  },
+];
+
+/** While the store does not answer, people are told so again this often, in milliseconds. */
+const OUTAGE_NOTE_MS = 60_000;
+
+/** The conditions that last now, for status. */
+export function warnings(state: State): readonly string[] {
+  return [...state.conditions.values(), ...(state.outage === null ? [] : [state.outage.lastError])];
+}
+
+/** Tells that the store does not answer: once, then with a count now and then, and once more when it answers again. */
+export function noteOutage(before: Outage | null, state: State, at: Moment): readonly Effect[] {
+  const { outage } = state;
+  if (outage === null) {
+    if (before === null) return [];
+    const text = `the store answers again after ${seconds(elapsedMs(before.since, at.now))} (${count(before.failures, "failed request")})`;
+    return [{ type: "note", level: "info", text }];
+  }
+  if (before !== null && elapsedMs(state.outageNotedAt, at.now) < OUTAGE_NOTE_MS) return [];
+  state.outageNotedAt = at.now;
+  const { failures, lastError, since } = outage;
+  if (before === null) return [{ type: "note", level: "warning", text: lastError }];
+  const text = `the store has not answered for ${seconds(elapsedMs(since, at.now))} (${count(failures, "failed request")}; the last: ${lastError})`;
+  return [{ type: "note", level: "warning", text }];
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** Notes about conditions that have begun or ended. */
+export function noteConditions(state: State, at: Moment): readonly Effect[] {
+  const notes: Effect[] = [];
+  const look = ({ name, text, over }: Condition): void => {
+    const [was, is] = [state.conditions.get(name), text(state, at)];
+    if (is === was) return;
+    if (is === undefined) {
+      state.conditions.delete(name);
+      if (over !== null) notes.push({ type: "note", level: "info", text: over });
+      return;
+    }
+    state.conditions.set(name, is);
+    notes.push({ type: "note", level: "warning", text: is });
+  };
+  for (const condition of ALWAYS) look(condition);
+  if (state.mirror.touched.roster) for (const condition of OF_THE_ROSTER) look(condition);
+  return notes;
+}
+
+/** A foreign session under this node's name that is renewed belongs to another daemon with the same id. */
+export function countDuplicateNode(state: State): void {
+  const { mirror, self } = state;
+  if (!mirror.touched.heartbeats.has(self.node)) return;
+  const own = ownSession(state) !== undefined;
+  const foreign = mirror.sessions.get(self.node);
+  if (own || foreign?.value == null) state.duplicateNodeHeartbeats = 0;
+  else if (!mirror.touched.nodes.has(self.node)) state.duplicateNodeHeartbeats += 1;
+}
+
+function hostOf(state: State): string {
+  return state.mirror.sessions.get(state.self.node)?.value?.host ?? "unknown";
+}
+
+function unreadable({ mirror }: State): string | undefined {
+  if (mirror.unreadable.size === 0) return undefined;
+  return `${count(mirror.unreadable.size, "record")} in the store cannot be read: ${list([...mirror.unreadable], ", ")}`;
+}
+
+/** Nodes whose lease has another length: the fleet should agree on one. */
+function ttlMismatch({ mirror, self }: State): string | undefined {
+  const other: string[] = [];
+  for (const [node, { value }] of mirror.sessions)
+    if (value != null && value.ttlMs !== self.ttlMs && node !== self.node) other.push(`${node} (${value.ttlMs} ms)`);
+  return other.length === 0 ? undefined : `ttl differs from this node's (${self.ttlMs} ms) on: ${list(other, ", ")}`;
+}
+
+function overflow({ mirror }: State): string | undefined {
+  if (mirror.overflow.size === 0) return undefined;
+  return `the fleet has more ${[...mirror.overflow].join(" and more ")} in the store than vipd tracks: the rest is ignored`;
+}
+
+function list(names: readonly string[], separator: string): string | undefined {
+  if (names.length === 0) return undefined;
+  const more = names.length > MAX_NAMES ? `${separator}and ${names.length - MAX_NAMES} more` : "";
+  return names.slice(0, MAX_NAMES).join(separator) + more;
+}
+
+function count(number: number, what: string): string {
+  return number === 1 ? `1 ${what}` : `${number} ${what}s`;
+}

@@ -1,0 +1,128 @@
+// Judges one election: what the host shall do for it, and what is due to be written for it, now or at which time.
+
+import { reason } from "../base/reasons.ts";
+import { type Instant, NEVER } from "../base/time.ts";
+import { handoverTarget } from "./ranking.ts";
+import { ineligibleReason, isInDoubt, ownToken, preemptDue, takeDueAt } from "./questions.ts";
+import { reportLoss } from "./session.ts";
+import type { Grant, Loss, Moment, State } from "./state.ts";
+import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
+import { gainOf, lossOf } from "./transitions.ts";
+
+/** What the host is to be told after a round of judging. */
+export interface Verdicts {
+  readonly losses: Loss[];
+  readonly grants: Grant[];
+}
+
+/** Losses of these kinds are not the node's own wish, and are told in the election's history. */
+const UNWILLING: readonly string[] = ["lease-expired", "session-lost"];
+
+/** Judges an election that something may have changed for. */
+export function judge(state: State, election: string, at: Moment, verdicts: Verdicts): void {
+  if (!concerns(state, election)) return forget(state, election);
+  endStepDown(state, election, at.now);
+  judgePreemption(state, election, at.now);
+  judgeLoss(state, election, at, verdicts.losses);
+  judgeAdopted(state, election, verdicts.losses);
+  if (judgeGain(state, election, at.now, verdicts.grants)) awaitPreemption(state, election, at.now);
+  judgeMutations(state, election, at);
+}
+
+/** Whether the election is anything to this node. */
+function concerns(state: State, election: string): boolean {
+  const { node } = state.self;
+  return (
+    state.candidacies.has(election) ||
+    state.tenures.has(election) ||
+    state.adopted.has(election) ||
+    state.mirror.elections.get(election)?.value?.holder === node ||
+    state.mirror.candidates.get(election)?.has(node) === true
+  );
+}
+
+function forget(state: State, election: string): void {
+  const { release, candidate, claim, take } = state.due;
+  for (const due of [release, candidate, claim, take]) due.delete(election);
+  state.stepDowns.delete(election);
+  state.wakeups.set(`take ${election}`, NEVER);
+  state.wakeups.set(`preempt ${election}`, NEVER);
+}
+
+/** A step-down ends when the election is another's, or when there is nobody left to take it. */
+function endStepDown(state: State, election: string, now: Instant): void {
+  if (!state.stepDowns.has(election) || isInDoubt(state, election)) return;
+  const ended =
+    ownToken(state, election) === undefined ||
+    (!state.tenures.has(election) && handoverTarget(state.mirror, election, state.self.node, null, now) === undefined);
+  if (ended) state.stepDowns.delete(election);
+}
+
+function judgePreemption(state: State, election: string, now: Instant): void {
+  const better = preemptDue(state, election, now);
+  const due = better !== undefined && better.at <= now;
+  if (due) state.stepDowns.set(election, { to: better.to, reason: reason("preempted", better.to) });
+  state.wakeups.set(`preempt ${election}`, better === undefined || due ? NEVER : better.at);
+}
+
+/** What has been gained in this step is handed over in the next one at the soonest. */
+function awaitPreemption(state: State, election: string, now: Instant): void {
+  state.wakeups.set(`preempt ${election}`, preemptDue(state, election, now)?.at ?? NEVER);
+}
+
+function judgeLoss(state: State, election: string, at: Moment, losses: Loss[]): void {
+  const tenure = state.tenures.get(election);
+  if (tenure?.phase !== "on") return;
+  const why = lossOf(state, election, tenure.token);
+  if (why === undefined) return;
+  if (UNWILLING.includes(why.code)) reportLoss(state, election, why, at);
+  state.tenures.set(election, { phase: "closing", reason: why });
+  state.holding -= 1;
+  losses.push({ election, token: tenure.token, reason: why });
+}
+
+/** What the previous process left is settled once this one holds it, or has told the host to release it. */
+function judgeAdopted(state: State, election: string, losses: Loss[]): void {
+  if (!state.adopted.has(election)) return;
+  const why = ownToken(state, election) === undefined ? reason("other-holder") : ineligibleReason(state, election);
+  if (why !== undefined && !state.tenures.has(election)) {
+    state.tenures.set(election, { phase: "closing", reason: why });
+    losses.push({ election, token: null, reason: why });
+  }
+  if (state.tenures.has(election)) state.adopted.delete(election);
+}
+
+function judgeGain(state: State, election: string, now: Instant, grants: Grant[]): boolean {
+  const named = ownToken(state, election);
+  if (named !== undefined && named > state.confirmedRevision) state.unconfirmed.add(election);
+  const token = gainOf(state, election, now);
+  if (token === undefined) return false;
+  const record = state.mirror.elections.get(election)?.value;
+  state.tenures.set(election, { phase: "on", token, since: now });
+  state.holding += 1;
+  state.adopted.delete(election);
+  state.preemptSuppressed.delete(election);
+  const previous = record?.previousToken ?? null;
+  grants.push({
+    election,
+    token,
+    previousToken: previous === null ? null : BigInt(previous),
+    reason: record?.reason ?? reason("first-holder"),
+  });
+  return true;
+}
+
+function judgeMutations(state: State, election: string, at: Moment): void {
+  const { due } = state;
+  mark(due.release, election, releaseMutation(state, election, at) !== undefined);
+  mark(due.candidate, election, candidateMutation(state, election) !== undefined);
+  mark(due.claim, election, claimMutation(state, election, at) !== undefined);
+  const takeAt = takeDueAt(state, election, at.now);
+  mark(due.take, election, takeAt <= at.now);
+  state.wakeups.set(`take ${election}`, takeAt <= at.now ? NEVER : takeAt);
+}
+
+function mark(set: Set<string>, election: string, isDue: boolean): void {
+  if (isDue) set.add(election);
+  else set.delete(election);
+}

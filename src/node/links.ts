@@ -1,0 +1,90 @@
+// The links of this host as the daemon follows them. A link that carries a VIP is looked at at once; the fence follows
+// new, gone and changed links together, soon, and not once for each of them: a host that starts forty containers makes
+// hundreds of such news in a second.
+
+import { type Instant, later, LONG_AGO } from "../base/time.ts";
+import type { VipConfig } from "../config/types.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { AddressTable, HostEvent, Link } from "../ports/host.ts";
+
+/** News are gathered for so long before the fence follows them, in milliseconds. */
+const GATHER_MS = 20;
+
+/** Between two times that the fence follows, in milliseconds. */
+const REST_MS = 250;
+
+/** What following links needs. */
+export interface LinksDeps {
+  readonly timers: Timers;
+  readonly addresses: AddressTable;
+  /** Puts the fence up around the links that there are now. */
+  readonly protect: () => void;
+  /** These links came, went, or are up or down now. */
+  readonly changed: (names: ReadonlySet<string>) => void;
+}
+
+/** The links by name. */
+export class Links {
+  private readonly deps: LinksDeps;
+  private readonly links = new Map<string, Link>();
+  private protectedAt: Instant = LONG_AGO;
+  private cancelProtect: (() => void) | undefined;
+
+  constructor(deps: LinksDeps) {
+    this.deps = deps;
+  }
+
+  /** Reads all links. */
+  refresh(): void {
+    this.links.clear();
+    for (const link of this.deps.addresses.links()) this.links.set(link.name, link);
+  }
+
+  onHostEvent(event: Extract<HostEvent, { kind: "link-changed" | "link-removed" | "overrun" }>): void {
+    if (event.kind === "overrun") {
+      const before = new Set(this.links.keys());
+      this.refresh();
+      this.protectSoon();
+      this.deps.changed(new Set([...before, ...this.links.keys()]));
+      return;
+    }
+    const name = event.kind === "link-removed" ? event.name : event.link.name;
+    const before = this.links.get(name);
+    if (event.kind === "link-removed") this.links.delete(name);
+    else this.links.set(name, event.link);
+    if (event.kind === "link-removed" || before === undefined || isOfAnotherKind(before, event.link))
+      this.protectSoon();
+    this.deps.changed(new Set([name]));
+  }
+
+  /** Why a VIP's links cannot carry it; `undefined`: they can. */
+  troubleOf(vip: VipConfig): string | undefined {
+    for (const { interface: name } of vip.addresses) {
+      const link = this.links.get(name);
+      if (link === undefined) return `${name} is missing`;
+      if (!link.up) return `${name} is down`;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.cancelProtect?.();
+  }
+
+  private protectSoon(): void {
+    if (this.cancelProtect !== undefined) return;
+    const { timers } = this.deps;
+    const soon = later(timers.now(), GATHER_MS);
+    const rested = later(this.protectedAt, REST_MS);
+    this.cancelProtect = timers.at(rested > soon ? rested : soon, () => {
+      this.cancelProtect = undefined;
+      this.deps.protect();
+      this.protectedAt = timers.now();
+    });
+  }
+}
+
+/** Whether the fence treats a link otherwise than before. */
+function isOfAnotherKind(a: Link, b: Link): boolean {
+  return a.index !== b.index || a.ethernet !== b.ethernet || a.loopback !== b.loopback || a.port !== b.port;
+}

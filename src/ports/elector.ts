@@ -1,0 +1,82 @@
+// The contract between who decides and what the host does. An elector decides which elections this node holds: the
+// lease election by a store, VRRP by advertisements on the wire, or both together. The host side (VIPs, hooks, status)
+// knows electors only.
+//
+// What an elector owes its host:
+// - `gain` only what it is surely granted until `until`, and what the host has surely released before;
+// - `extend` only by what is confirmed; an elector that says nothing extends nothing;
+// - `lose` as soon as it must not, or shall not, be held any more. It tells nobody else so before `released`.
+// What a host owes its electors:
+// - each loss is performed at once and synchronously as far as the fence goes;
+// - each loss is answered by `released` when the fence is closed and the addresses are gone, never before.
+
+import type { Candidacy } from "../base/candidacy.ts";
+import type { Reason } from "../base/reasons.ts";
+import type { Instant } from "../base/time.ts";
+
+/** A fencing token: greater at each ownership change of an election. */
+export type Token = bigint;
+
+/** An election that this node may hold from now on. */
+export interface Grant {
+  readonly election: string;
+  readonly token: Token;
+  /** The token before; `null`: there was none, or it is not known. */
+  readonly previousToken: Token | null;
+  readonly reason: Reason;
+}
+
+/** An election that this node must not hold any more. */
+export interface Loss {
+  readonly election: string;
+  /** The token under which it was held; `null`: a former process held it. */
+  readonly token: Token | null;
+  readonly reason: Reason;
+}
+
+/**
+ * What grants are valid by. All that is granted under one deadline is extended together. Numbers are the elector's own,
+ * small, and not shared between electors of a host.
+ */
+export interface Validity {
+  readonly deadline: number;
+  readonly until: Instant;
+}
+
+/** The host, as electors see it. */
+export interface ElectorHost {
+  gain(grants: readonly Grant[], validity: Validity): void;
+  extend(validity: Validity): void;
+  lose(losses: readonly Loss[]): void;
+  /** Something that people should know; a warning asks for their help. */
+  note(level: "info" | "warning", election: string | null, text: string): void;
+  /** What a view of the elector shows has changed. */
+  changed(): void;
+  /** All is released, and others know. */
+  stopped(): void;
+}
+
+/** How an elector decides. */
+export type ElectorKind = "lease" | "vrrp" | "lease+vrrp";
+
+/** An elector, for some of the elections of a host. */
+export interface Elector {
+  readonly kind: ElectorKind;
+  start(): void;
+  /** What this node brings to these elections from now on; `null`: nothing. */
+  updateCandidacies(changes: ReadonlyMap<string, Candidacy | null>): void;
+  /** The host has released these. */
+  released(elections: readonly string[]): void;
+  /** Whether this node holds the election, and under which token. */
+  tokenOf(election: string): Token | undefined;
+  /** Whether a former process of this node may hold the election still, which is not decided yet. */
+  isUndecided(election: string): boolean;
+  /** Whether it is known by now what a former process of this node holds, or that it holds nothing any more. */
+  readonly knowsFormer: boolean;
+  /** Hands an election over, to the node that is named or to the best; the answer says why not, or nothing. */
+  stepDown(election: string, to: string | null, why: Reason): string | undefined;
+  /** Gives up everything, for good; `stopped` follows. */
+  stop(): void;
+  /** Ends it where it stands: nothing is sent or told any more. */
+  close(): void;
+}

@@ -1,0 +1,1 @@
+export const open = (): Promise<unknown> => import("./index.ts");

@@ -1,0 +1,56 @@
+// Text from elsewhere that is cut, and store URLs that are shown to people.
+
+import { describe, expect, test } from "vitest";
+import { redactUrl, storeScheme } from "../../../src/base/store-url.ts";
+import { clip } from "../../../src/base/text.ts";
+
+test.each<[string, number, string]>([
+  ["", 5, ""],
+  ["short", 5, "short"],
+  ["longer", 5, "lo..."],
+  ["x".repeat(1_000), 10, "xxxxxxx..."],
+])("%j cut to %d is %j", (text, most, cut) => {
+  expect(clip(text, most)).toBe(cut);
+});
+
+test.each([4, 5, 6, 100])("text that is cut to %d is never longer", (most) => {
+  for (let length = 0; length < 120; length += 1)
+    expect(clip("x".repeat(length), most).length).toBeLessThanOrEqual(most);
+});
+
+describe("the scheme of a store URL", () => {
+  test.each<[string, string | undefined]>([
+    ["sqlite:/var/lib/vipd/fleet.db", "sqlite"],
+    ["REDISS://a,b", "rediss"],
+    ["etcd+tls://a", "etcd+tls"],
+    ["/var/lib/vipd/fleet.db", undefined],
+    ["1password:x", undefined],
+    [":x", undefined],
+    ["", undefined],
+  ])("of %j is %j", (url, scheme) => {
+    expect(storeScheme(url)).toBe(scheme);
+  });
+});
+
+describe("a store URL that is shown", () => {
+  test.each<[string, string]>([
+    ["redis://user:secret@10.0.0.5:6379/0", "redis://***@10.0.0.5:6379/0"],
+    ["redis://:secret@a:1,b:2", "redis://***@a:1,b:2"],
+    ["etcd://root:se@cret@a:2379", "etcd://***@a:2379"],
+    ["sqlite:/var/lib/vipd/fleet.db", "sqlite:/var/lib/vipd/fleet.db"],
+    ["redis://a?password=secret&db=3", "redis://a?password=***&db=3"],
+    ["redis://a?sentinelPassword=secret", "redis://a?sentinelPassword=***"],
+    ["etcd://a?token=secret&key=/etc/key.pem", "etcd://a?token=***&key=***"],
+    ["redis://:pa/ss+w=@a:6379", "redis://***@a:6379"],
+    ["redis://:pa?ss#w@a:6379/0", "redis://***@a:6379/0"],
+    ["me@host: sqlite:/var/lib/vipd/fleet.db", "me@host: sqlite:/var/lib/vipd/fleet.db"],
+    ["two: redis://u:p@a and redis://v:q@b", "two: redis://***@a and redis://***@b"],
+  ])("%s", (url, shown) => {
+    expect(redactUrl(url)).toBe(shown);
+  });
+
+  test("is the same when it is nothing but slashes, however many", () => {
+    const slashes = "/".repeat(200_000);
+    expect(redactUrl(slashes)).toBe(slashes);
+  });
+});

@@ -1,0 +1,208 @@
+// One address under two election names has one holder all the same.
+
+import { describe, expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
+import { observerWaitMs } from "../../../src/election/lease.ts";
+import { parseValue } from "../../../src/election/records.ts";
+import { Fleet } from "./fleet.ts";
+import type { Node } from "./node.ts";
+import { addressValue, candidacy, ELECTION_KEY, KEYS, TTL_MS } from "./samples.ts";
+
+const IP = "10.0.0.1";
+const WAIT_MS = observerWaitMs(TTL_MS);
+
+function ownerOf(fleet: Fleet, ip = IP): string | undefined {
+  const stored = fleet.stored(KEYS.address(ip));
+  return stored && parseValue("address", stored.value)?.election;
+}
+
+/** Node "a" holds "web" with the address, and "b" is a candidate of "db" with the same one. */
+function rivals(): { fleet: Fleet; a: Node; b: Node } {
+  const fleet = new Fleet();
+  const a = fleet.start("a", candidacy({ addresses: [`${IP}/24`] }));
+  fleet.advance(100);
+  const b = fleet.start("b", null);
+  b.wish(candidacy({ addresses: [`${IP}/16`], priority: 255 }), "db");
+  fleet.advance(3 * TTL_MS + 400);
+  return { fleet, a, b };
+}
+
+test("whoever takes an election writes to whom its addresses belong, with the same commit", () => {
+  const fleet = new Fleet();
+  fleet.start("a", candidacy({ addresses: [`${IP}/24`, "fd00::1/64", `${IP}/32`] }));
+  fleet.advance(1);
+  const { version } = fleet.record ?? {};
+  for (const ip of [IP, "fd00::1"]) {
+    expect(ownerOf(fleet, ip)).toBe("web");
+    expect(fleet.stored(KEYS.address(ip))?.version).toBe(version);
+  }
+});
+
+describe("an address that two elections claim", () => {
+  test("is held by one of them only, which people are told on both nodes", () => {
+    const { fleet, a, b } = rivals();
+    expect(a.holds).toBe(true);
+    expect(b.tokens).toEqual([]);
+    expect(ownerOf(fleet)).toBe("web");
+    const text = `${IP} is configured under 2 names: web on a; db on b; only the holder of web answers for it`;
+    for (const node of [a, b]) expect(node.notes.filter((note) => note === text)).toHaveLength(1);
+  });
+
+  test.each([true, false])(
+    "has one holder also when both take at the same moment and know nothing of each other (watching: %s)",
+    (watching) => {
+      const fleet = new Fleet();
+      const [a, b] = [fleet.start("a", null), fleet.start("b", null)];
+      fleet.advance(TTL_MS + 400);
+      for (const node of [a, b]) [node.watching, node.lagMs] = [watching, 50];
+      a.wish(candidacy({ addresses: [`${IP}/24`] }));
+      b.wish(candidacy({ addresses: [`${IP}/24`] }), "db");
+      for (let ms = 0; ms < 3 * TTL_MS; ms += 1) {
+        fleet.advance(1);
+        expect(a.held + b.held).toBeLessThanOrEqual(1);
+      }
+      expect(a.held + b.held).toBe(1);
+    },
+  );
+
+  test("goes to the other one as soon as the holder's candidacy is withdrawn and its host has released", () => {
+    const { fleet, a, b } = rivals();
+    a.releasesAtOnce = false;
+    a.wish(null);
+    fleet.advance(TTL_MS);
+    expect(b.tokens, "the host of a has not released").toEqual([]);
+    a.released();
+    expect(fleet.until(() => b.holdsElection("db"))).toBeLessThan(10);
+    expect(ownerOf(fleet)).toBe("db");
+    expect(b.notes).toContain("no address is configured under two names any more");
+  });
+
+  test("goes to the other one as soon as the holder has left the fleet", () => {
+    const { fleet, a, b } = rivals();
+    a.post({ type: "stop" });
+    expect(fleet.until(() => b.holdsElection("db"))).toBeLessThan(10);
+  });
+
+  test("goes to the other one when the holder is dead and its lease has run out, not before", () => {
+    const { fleet, a, b } = rivals();
+    fleet.untilHeartbeat(a);
+    fleet.kill(a);
+    const took = fleet.until(() => b.holdsElection("db"));
+    expect(took).toBeGreaterThanOrEqual(WAIT_MS - 1);
+    expect(took).toBeLessThan(WAIT_MS + 10);
+    expect(fleet.session("a"), "its lease is broken by the same commit").toBeUndefined();
+    expect(fleet.recordOf("db")?.reason).toEqual(reason("first-holder"));
+  });
+
+  test("goes to the other one at once when the session of the dead holder ends", () => {
+    const { fleet, a, b } = rivals();
+    fleet.kill(a);
+    fleet.advance(10);
+    fleet.put(KEYS.session("a"), null);
+    expect(fleet.until(() => b.holdsElection("db"))).toBeLessThan(5);
+  });
+
+  test("stays with its election while a candidate of that lives, eligible or not, when its holder dies", () => {
+    const { fleet, a, b } = rivals();
+    const c = fleet.start("c", candidacy({ addresses: [`${IP}/24`], ineligible: reason("link-down", "eth0 is down") }));
+    fleet.advance(TTL_MS);
+    fleet.kill(a);
+    fleet.advance(5 * TTL_MS);
+    expect(b.tokens).toEqual([]);
+    c.wish(candidacy({ addresses: [`${IP}/24`] }));
+    fleet.until(() => c.holds, 100);
+    fleet.kill(c);
+    const took = fleet.until(() => b.holdsElection("db"));
+    expect(took).toBeGreaterThan(WAIT_MS - TTL_MS / 3 - 1);
+  });
+
+  test("stays with a holder that lives, though its candidacy is not in the store", () => {
+    const { fleet, a, b } = rivals();
+    a.watching = false;
+    fleet.put(KEYS.candidate("web", "a"), null);
+    fleet.advance(TTL_MS);
+    expect(fleet.stored(KEYS.candidate("web", "a")), "a has not noticed").toBeUndefined();
+    expect([a.holds, b.held]).toEqual([true, 0]);
+    fleet.kill(a);
+    fleet.until(() => b.holdsElection("db"), 2 * TTL_MS);
+  });
+
+  test("keeps the whole other election from its candidates, also its addresses that nobody else claims", () => {
+    const { fleet, b } = rivals();
+    b.wish(candidacy({ addresses: ["10.0.0.7/24", `${IP}/24`] }), "db");
+    fleet.advance(3 * TTL_MS);
+    expect(b.tokens).toEqual([]);
+    expect(ownerOf(fleet, "10.0.0.7")).toBeUndefined();
+    b.wish(candidacy({ addresses: ["10.0.0.7/24"] }), "db");
+    fleet.until(() => b.holdsElection("db"), 10);
+  });
+
+  test("goes to the other one when its holder has released it, and goes on with other addresses", () => {
+    const { fleet, a, b } = rivals();
+    a.wish(null);
+    a.wish(candidacy({ addresses: ["10.0.0.2/24"] }));
+    fleet.until(() => b.holdsElection("db") && a.holds, TTL_MS);
+    expect([ownerOf(fleet), ownerOf(fleet, "10.0.0.2")]).toEqual(["db", "web"]);
+  });
+});
+
+describe("an election that is handed over", () => {
+  function handedOver(takenByOther: boolean): { fleet: Fleet; b: Node } {
+    const fleet = new Fleet();
+    const c = fleet.start("c", null);
+    if (takenByOther) c.wish(candidacy({ addresses: ["10.0.0.2/24"] }), "db");
+    fleet.advance(100);
+    const a = fleet.start("a", candidacy({ addresses: [`${IP}/24`] }));
+    const b = fleet.start("b", candidacy({ addresses: [`${IP}/24`, "10.0.0.2/24"], priority: 50 }));
+    fleet.advance(TTL_MS);
+    expect(a.holds).toBe(true);
+    a.wish(null);
+    return { fleet, b };
+  }
+
+  test("to a node that has more addresses is held by it only once these belong to the election", () => {
+    const { fleet, b } = handedOver(false);
+    fleet.until(() => b.holds, 10);
+    expect(ownerOf(fleet, "10.0.0.2")).toBe("web");
+    expect(b.tokens, "the claim does not change the token").toEqual([fleet.record?.version]);
+    expect(fleet.stored(KEYS.address("10.0.0.2"))?.version).toBeGreaterThan(fleet.record?.version ?? 0n);
+  });
+
+  test("to a node with an address that another election holds is not held by it", () => {
+    const { fleet, b } = handedOver(true);
+    fleet.advance(3 * TTL_MS);
+    expect(fleet.record?.holder).toBe("b");
+    expect(b.tokens).toEqual([]);
+    expect(ownerOf(fleet, "10.0.0.2")).toBe("db");
+    b.wish(candidacy({ addresses: [`${IP}/24`], priority: 50 }));
+    fleet.until(() => b.holds, 10);
+  });
+});
+
+describe("an address's record", () => {
+  test("that names an election which nobody holds and nobody wants is no obstacle", () => {
+    const fleet = new Fleet();
+    fleet.put(KEYS.address(IP), addressValue("long-gone"));
+    const a = fleet.start("a", candidacy({ addresses: [`${IP}/24`] }));
+    fleet.until(() => a.holds, 10);
+    expect(ownerOf(fleet)).toBe("web");
+  });
+
+  test("that does not parse is written anew", () => {
+    const fleet = new Fleet();
+    fleet.put(KEYS.address(IP), "garbage");
+    const a = fleet.start("a", candidacy({ addresses: [`${IP}/24`] }));
+    fleet.until(() => a.holds, 10);
+    expect(ownerOf(fleet)).toBe("web");
+  });
+
+  test("that names an election whose record does not parse is left alone until that is repaired", () => {
+    const { fleet, a, b } = rivals();
+    fleet.kill(a);
+    fleet.put(ELECTION_KEY, "garbage");
+    fleet.advance(5 * TTL_MS);
+    expect(b.tokens).toEqual([]);
+    fleet.put(ELECTION_KEY, null);
+    fleet.until(() => b.holdsElection("db"), 2 * TTL_MS);
+  });
+});

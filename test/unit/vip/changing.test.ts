@@ -1,0 +1,189 @@
+// A VIP that is held changes in place when the configuration does: what is gone is closed and unbound, what is new is
+// bound and opened, and nothing else moves.
+
+import { describe, expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
+import { later, NEVER } from "../../../src/base/time.ts";
+import type { VipAddress } from "../../../src/base/vip.ts";
+import { nextVipWakeup } from "../../../src/vip/machine.ts";
+import type { VipPlan } from "../../../src/vip/state.ts";
+import { address, FENCE_STUCK, FIRST_NUMBER, Host, NOTHING, obey, only, plan, types, UNTIL, WHY } from "./host.ts";
+
+const [A, B, C] = [address("10.0.0.1"), address("10.0.0.2"), address("10.0.0.3")];
+
+/** Two announcements: the arrival of an address, and no other probe than that of a gain. */
+const TWICE = { burst: 2, repeatAfterMs: 0, refreshMs: 0 };
+
+function web(...addresses: readonly VipAddress[]): VipPlan {
+  return plan("web", addresses, TWICE);
+}
+
+function db(...addresses: readonly VipAddress[]): VipPlan {
+  return plan("db", addresses, TWICE);
+}
+
+/** A host that holds all of its VIPs. */
+function holding(...plans: readonly VipPlan[]): Host {
+  const host = new Host(plans);
+  host.gain(plans.map(({ name }) => name));
+  return host;
+}
+
+describe("a VIP that is held", () => {
+  test("does nothing when its addresses are the same", () => {
+    const host = holding(web(A, B));
+    expect(host.post({ type: "plan", plans: [web(B, A)] })).toEqual([]);
+  });
+
+  test("binds, opens and announces an address that is new", () => {
+    const host = holding(web(A));
+    expect(host.post({ type: "plan", plans: [web(A, B)] })).toEqual([
+      { type: "refresh", vips: ["web"], lifetimeMs: 13_000 },
+      { type: "open", vips: ["web"], deadline: 0, number: FIRST_NUMBER, until: UNTIL },
+      { type: "announce", vips: ["web"] },
+    ]);
+    expect(host.ips()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+  });
+
+  test("drops an address that is gone, and keeps the others without a word", () => {
+    const host = holding(web(A, B));
+    host.wake();
+    expect(host.post({ type: "plan", plans: [web(A)] })).toEqual([{ type: "drop", vip: "web", addresses: [B] }]);
+    expect(host.ips()).toEqual(["10.0.0.1/24"]);
+    expect(nextVipWakeup(host.state)).toBe(NEVER);
+  });
+
+  test("has an address that is gone among those to be closed, until it is dropped", () => {
+    const host = holding(web(A, B));
+    host.answers = { drop: NOTHING };
+    host.post({ type: "plan", plans: [web(A)] });
+    expect(host.ips().toSorted()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+  });
+
+  test("binds what is new only when what is gone is dropped: that must not be bound again", () => {
+    const host = holding(web(A, B));
+    host.answers = { drop: NOTHING };
+    expect(types(host.post({ type: "plan", plans: [web(A, C)] }))).toEqual(["drop"]);
+    expect(types(host.post({ type: "dropped", vip: "web", addresses: [B] }))).toEqual(["refresh", "open", "announce"]);
+    expect(host.ips()).toEqual(["10.0.0.1/24", "10.0.0.3/24"]);
+  });
+
+  test.each<[string, VipAddress]>([
+    ["prefix length", address("10.0.0.1", "eth0", 32)],
+    ["label", { ...A, label: "eth0:web" }],
+    ["interface", address("10.0.0.1", "eth1")],
+  ])("binds an address anew whose %s has changed", (_name, changed) => {
+    const host = holding(web(A));
+    const effects = host.post({ type: "plan", plans: [web(changed)] });
+    expect(types(effects)).toEqual(["drop", "refresh", "open", "announce"]);
+    expect(only(effects, "drop")[0]?.addresses).toEqual([A]);
+    expect(host.state.holdings.get("web")?.addresses).toEqual([changed]);
+  });
+
+  test("is lost as a whole when the kernel will not drop an address", () => {
+    const host = holding(web(A, B));
+    host.answers = { drop: () => ({ type: "failed", vip: "web", message: "EBUSY" }) };
+    const effects = host.post({ type: "plan", plans: [web(A)] });
+    const why = reason("hold-failed", "EBUSY");
+    expect(types(effects)).toEqual(["drop", "close", "hold-failed", "released"]);
+    expect(only(effects, "hold-failed")).toEqual([{ type: "hold-failed", vip: "web", reason: why }]);
+  });
+
+  test("leaves its deadline when the kernel will not close what is gone", () => {
+    const host = holding(web(A, B), db(C));
+    host.answers = {
+      drop: () => ({ type: "failed", vip: "web", message: "EBUSY", isOpen: true }),
+      close: FENCE_STUCK,
+    };
+    host.post({ type: "plan", plans: [web(A), db(C)] });
+    const until = later(UNTIL, 1_000);
+    expect(only(host.extend(until), "open")).toEqual([
+      { type: "open", vips: ["db"], deadline: 0, number: FIRST_NUMBER + 1, until },
+    ]);
+  });
+
+  test("follows a new policy of announcements from the next one on", () => {
+    const host = holding(plan("web", [A], { burst: 1, repeatAfterMs: 0, refreshMs: 1_000 }));
+    host.post({ type: "plan", plans: [plan("web", [A], { burst: 1, repeatAfterMs: 0, refreshMs: 5_000 })] });
+    host.wake();
+    expect(nextVipWakeup(host.state)).toBe(later(host.now, 5_000));
+  });
+
+  test("that is not planned any more is held until it is lost, and then closed with all its addresses", () => {
+    const host = holding(web(A, B));
+    expect(host.post({ type: "plan", plans: [] })).toEqual([]);
+    expect(types(host.extend(later(UNTIL, 1_000)))).toEqual(["open"]);
+    host.answers = { close: NOTHING };
+    host.lose("web");
+    expect(host.ips()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+    expect(host.post({ type: "closed", vips: ["web"] })).toEqual([
+      { type: "released", losses: [{ vip: "web", reason: WHY }] },
+    ]);
+  });
+});
+
+describe("a VIP that is being released", () => {
+  test("is closed with the addresses that it had, and gained with those that it has now", () => {
+    const host = holding(web(A));
+    host.answers = { close: NOTHING };
+    host.lose("web");
+    expect(host.post({ type: "plan", plans: [web(B)] })).toEqual([]);
+    expect(host.ips()).toEqual(["10.0.0.1/24"]);
+    host.post({ type: "closed", vips: ["web"] });
+    host.gain();
+    expect(host.ips()).toEqual(["10.0.0.2/24"]);
+  });
+});
+
+describe("an address that moves from one VIP to another on the same host", () => {
+  /** `web` holds A and `db` holds B; the result has what is open, by the order of what the kernel is told. */
+  function moving(): { host: Host; open: ReadonlySet<string> } {
+    const open = new Set<string>();
+    const host = new Host([web(A), db(B)]);
+    host.answers = {
+      open: (effect) => {
+        if (effect.type === "open") for (const vip of effect.vips) for (const ip of host.ips(vip)) open.add(ip);
+        return obey(effect);
+      },
+      drop: (effect) => {
+        if (effect.type === "drop") for (const { ip, prefix } of effect.addresses) open.delete(`${ip}/${prefix}`);
+        return obey(effect);
+      },
+      close: (effect) => {
+        if (effect.type === "close") for (const vip of effect.vips) for (const ip of host.ips(vip)) open.delete(ip);
+        return obey(effect);
+      },
+    };
+    host.gain(["web", "db"]);
+    return { host, open };
+  }
+
+  test.each<{ name: string; plans: readonly VipPlan[]; expected: readonly string[] }>([
+    { name: "they swap", plans: [web(B), db(A)], expected: ["10.0.0.1/24", "10.0.0.2/24"] },
+    {
+      name: "the first one takes it",
+      plans: [web(A, B), db(C)],
+      expected: ["10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24"],
+    },
+    {
+      name: "the second one takes it",
+      plans: [web(C), db(A, B)],
+      expected: ["10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24"],
+    },
+  ])("is open in the end: $name", ({ plans, expected }) => {
+    const { host, open } = moving();
+    host.post({ type: "plan", plans });
+    expect([...open].toSorted()).toEqual(expected);
+  });
+
+  test.each<{ gone: string; left: VipPlan }>([
+    { gone: "web", left: db(A, B) },
+    { gone: "db", left: web(A, B) },
+  ])("is open in the end, although $gone, which had it, is closed afterwards", ({ gone, left }) => {
+    const { host, open } = moving();
+    host.post({ type: "plan", plans: [left] });
+    const effects = host.lose(gone);
+    expect([...open].toSorted()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+    expect(only(effects, "released")).toEqual([{ type: "released", losses: [{ vip: gone, reason: WHY }] }]);
+  });
+});
