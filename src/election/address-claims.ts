@@ -1,7 +1,11 @@
 // One address may be configured under two election names: while an address is moved from one VIP to another, or by
 // mistake. Each election has one holder, but the address would have two. So an address belongs to one election, by a
-// record of its own that whoever takes the election guards, or writes. It can be claimed for another election only
-// when nobody who is alive holds the former one with that address, or is a candidate for it.
+// record of its own that whoever takes the election guards, or writes.
+//
+// It can be claimed for another election when nobody who is alive answers for it under the former one, or will: when
+// that is held by a node that publishes that it does not have the address, or when it is free, or its holder dead, and
+// no candidate of it is alive. Whoever claims it insists on all of that in the same commit. So a holder answers for an
+// address only while the store has its own candidacy with that address.
 
 import { type Instant, later } from "../base/time.ts";
 import type { Guard, Write } from "../ports/store.ts";
@@ -11,18 +15,22 @@ import { breakableAt, isAlive, ownershipOf } from "./ownership.ts";
 import { type AddressRecord, encodeValue } from "./records.ts";
 import type { State } from "./state.ts";
 
-/** Whether an election may answer for its addresses. */
-export type AddressClaim =
-  /** It may, once these are committed; without writes: it may now. */
-  | { readonly kind: "free"; readonly guards: readonly Guard[]; readonly writes: readonly Write[] }
-  /** It may not: the address is another election's, at least until `until` unless something changes. */
-  | {
-      readonly kind: "taken";
-      readonly ip: string;
-      readonly election: string;
-      readonly node: string;
-      readonly until: Instant;
-    };
+/** An address that another election has. */
+export interface TakenAddress {
+  readonly ip: string;
+  readonly election: string;
+  /** Who keeps it there. */
+  readonly node: string;
+  /** At least until then, unless something changes. */
+  readonly until: Instant;
+}
+
+/** What an election must have committed so that its addresses are its own, and which are not to be had. */
+export interface AddressClaims {
+  readonly guards: readonly Guard[];
+  readonly writes: readonly Write[];
+  readonly taken: readonly TakenAddress[];
+}
 
 /** Judges the addresses (in CIDR form) of an election. */
 export function claimAddresses(
@@ -30,43 +38,93 @@ export function claimAddresses(
   election: string,
   addresses: readonly string[],
   now: Instant,
-): AddressClaim {
+): AddressClaims {
   const guards: Guard[] = [];
   const writes: Write[] = [];
-  for (const ip of new Set(addresses.map(ipOf))) {
+  const taken: TakenAddress[] = [];
+  for (const ip of ipsOf(addresses)) {
     const key = state.keys.address(ip);
     const record = state.mirror.addresses.get(ip);
-    guards.push({ key, version: record?.value === null ? null : (record?.version ?? null) });
+    const own: Guard = { key, version: record?.value === null ? null : (record?.version ?? null) };
     const owner = record?.value?.election;
-    if (owner === election) continue;
-    if (owner !== undefined) {
-      const rival = rivalOf(state, owner, ip, now);
-      if ("node" in rival) return { kind: "taken", ip, election: owner, ...rival };
-      guards.push(...rival.guards);
-      writes.push(...rival.writes);
+    const rival = owner === undefined || owner === election ? NOBODY : rivalOf(state, owner, ip, now);
+    if ("node" in rival) {
+      taken.push({ ip, election: owner ?? "", ...rival });
+      continue;
     }
-    writes.push({ key, value: encodeValue<AddressRecord>({ election }) });
+    guards.push(own, ...rival.guards);
+    writes.push(...rival.writes);
+    if (owner !== election) writes.push({ key, value: encodeValue<AddressRecord>({ election }) });
   }
-  return { kind: "free", guards, writes };
+  return { guards, writes, taken };
+}
+
+/** What a holder may answer for. */
+export interface Confirmation {
+  readonly addresses: readonly string[];
+  /** Whether a read, or the outcome of a request that is under way, may bring more. */
+  readonly isPending: boolean;
+}
+
+/**
+ * The addresses of an election that its holder may answer for: the store says that they are the election's, and that
+ * this node's candidacy has them; and nothing is under way that may change the latter.
+ */
+export function confirmAddresses(state: State, election: string): Confirmation {
+  const { mirror, keys, self, confirmedRevision, identity } = state;
+  const wanted = ipsOf(state.candidacies.get(election)?.addresses ?? []);
+  const candidate = mirror.candidates.get(election)?.get(self.node);
+  if (wanted.length === 0 || candidate?.value == null || identity.kind !== "ready")
+    return { addresses: [], isPending: false };
+  if (candidate.value.incarnation !== identity.incarnation) return { addresses: [], isPending: false };
+  const key = keys.candidate(election, self.node);
+  const attempts = state.inFlight === null ? state.inDoubtAttempts : [...state.inDoubtAttempts, state.inFlight];
+  const changing = attempts.some(({ txn }) => txn.writes.some((write) => write.key === key));
+  if (changing || candidate.version > confirmedRevision) return { addresses: [], isPending: true };
+  const published = new Set(candidate.value.addresses.map(ipOf));
+  const records = wanted.map((ip) => ({ ip, record: mirror.addresses.get(ip) }));
+  const own = records.filter(({ ip, record }) => published.has(ip) && record?.value?.election === election);
+  const confirmed = own.filter(({ record }) => record !== undefined && record.version <= confirmedRevision);
+  return { addresses: confirmed.map(({ ip }) => ip), isPending: confirmed.length < own.length };
+}
+
+/** Whether the store says that an address is another election's. */
+export function isAnothers(state: State, election: string, ip: string): boolean {
+  const owner = state.mirror.addresses.get(ip)?.value?.election;
+  return owner !== undefined && owner !== election;
+}
+
+/** Addresses in CIDR form without their prefixes, each once. */
+export function ipsOf(addresses: readonly string[]): readonly string[] {
+  return [...new Set(addresses.map(ipOf))];
 }
 
 type Rival =
   | { readonly node: string; readonly until: Instant }
   | { readonly guards: readonly Guard[]; readonly writes: readonly Write[] };
 
+const NOBODY: Rival = { guards: [], writes: [] };
+
 /** Who keeps an address for the election that has it; else what must be committed to take it away. */
 function rivalOf(state: State, owner: string, ip: string, now: Instant): Rival {
   const { mirror, keys } = state;
-  for (const node of mirror.claims.nodesOf(ip, owner))
-    if (isCandidate(mirror, owner, node, now)) return { node, until: silentAt(mirror, node, now) };
   const found = ownershipOf(mirror, keys, owner, state.longestTtlMs);
   if (found.kind === "unreadable") return { node: owner, until: later(now, state.longestTtlMs) };
-  if (found.kind === "vacant") return { guards: [], writes: [] };
-  const released = mirror.candidates.get(owner)?.get(found.holder)?.value;
-  if (released != null && !released.addresses.some((address) => ipOf(address) === ip))
-    return { guards: [], writes: [] };
-  if (now < found.breakableAt) return { node: found.holder, until: found.breakableAt };
-  return { guards: found.guards, writes: [{ key: keys.session(found.holder), value: null }] };
+  if (found.kind === "held" && now < found.breakableAt) {
+    const candidate = mirror.candidates.get(owner)?.get(found.holder);
+    const released =
+      candidate?.value?.incarnation === found.incarnation && !candidate.value.addresses.map(ipOf).includes(ip);
+    if (!released) return { node: found.holder, until: found.breakableAt };
+    const guards = [
+      { key: keys.election(owner), version: found.token },
+      { key: keys.candidate(owner, found.holder), version: candidate.version },
+    ];
+    return { guards, writes: [] };
+  }
+  for (const node of mirror.claims.nodesOf(ip, owner))
+    if (isCandidate(mirror, owner, node, now)) return { node, until: silentAt(mirror, node, now) };
+  const broken = found.kind === "held" ? [{ key: keys.session(found.holder), value: null }] : [];
+  return { guards: found.guards, writes: broken };
 }
 
 function isCandidate(mirror: Mirror, election: string, node: string, now: Instant): boolean {
@@ -84,7 +142,7 @@ function silentAt(mirror: Mirror, node: string, now: Instant): Instant {
 /** Two elections that claim one address through nodes that are alive: a sentence for each. */
 export function addressCollisions(mirror: Mirror, now: Instant): readonly string[] {
   const found: string[] = [];
-  for (const ip of mirror.claims.contested()) {
+  for (const ip of mirror.claims.contested) {
     const claims = [...mirror.claims.electionsOf(ip)].flatMap((election) => {
       const nodes = [...mirror.claims.nodesOf(ip, election)].filter((node) => isCandidate(mirror, election, node, now));
       return nodes.length === 0 ? [] : [`${election} on ${nodes.slice(0, 8).join(", ")}`];

@@ -4,9 +4,17 @@
 /** An index of claims: address -> election -> nodes. */
 export class Claims {
   private readonly byIp = new Map<string, Map<string, Set<string>>>();
+  /** Addresses that more than one election claims. */
+  readonly contested: ReadonlySet<string>;
+  private readonly several = new Set<string>();
+
+  constructor() {
+    this.contested = this.several;
+  }
 
   clear(): void {
     this.byIp.clear();
+    this.several.clear();
   }
 
   /** A node's candidacy claims other addresses than before; gives all elections that share one of them, its own too. */
@@ -28,17 +36,13 @@ export class Claims {
     return this.byIp.get(ip)?.get(election) ?? [];
   }
 
-  /** Addresses that more than one election claims. */
-  *contested(): Generator<string> {
-    for (const [ip, elections] of this.byIp) if (elections.size > 1) yield ip;
-  }
-
   private add(ip: string, election: string, node: string): void {
     const elections = this.byIp.get(ip) ?? new Map<string, Set<string>>();
     this.byIp.set(ip, elections);
     const nodes = elections.get(election) ?? new Set<string>();
     elections.set(election, nodes);
     nodes.add(node);
+    if (elections.size > 1) this.several.add(ip);
   }
 
   private remove(ip: string, election: string, node: string): void {
@@ -47,6 +51,7 @@ export class Claims {
     nodes?.delete(node);
     if (nodes?.size === 0) elections?.delete(election);
     if (elections?.size === 0) this.byIp.delete(ip);
+    if ((elections?.size ?? 0) < 2) this.several.delete(ip);
   }
 }
 

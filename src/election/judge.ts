@@ -2,10 +2,11 @@
 
 import { reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
+import { claimAddresses, confirmAddresses, ipsOf, isAnothers } from "./address-claims.ts";
 import { handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
-import type { Grant, Loss, Moment, State } from "./state.ts";
+import type { Effect, Grant, Loss, Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
 import { gainOf, lossOf } from "./transitions.ts";
 
@@ -13,6 +14,7 @@ import { gainOf, lossOf } from "./transitions.ts";
 export interface Verdicts {
   readonly losses: Loss[];
   readonly grants: Grant[];
+  readonly confirmations: Extract<Effect, { type: "confirm" }>[];
 }
 
 /** Losses of these kinds are not the node's own wish, and are told in the election's history. */
@@ -23,8 +25,10 @@ export function judge(state: State, election: string, at: Moment, verdicts: Verd
   if (!concerns(state, election)) return forget(state, election);
   endStepDown(state, election, at.now);
   judgePreemption(state, election, at.now);
+  judgeClaims(state, election, at.now);
   judgeLoss(state, election, at, verdicts.losses);
   judgeAdopted(state, election, verdicts.losses);
+  judgeAddresses(state, election, verdicts.confirmations);
   if (judgeGain(state, election, at.now, verdicts.grants)) awaitPreemption(state, election, at.now);
   judgeMutations(state, election, at);
 }
@@ -45,6 +49,8 @@ function forget(state: State, election: string): void {
   const { release, candidate, claim, take } = state.due;
   for (const due of [release, candidate, claim, take]) due.delete(election);
   state.stepDowns.delete(election);
+  state.claimed.delete(election);
+  state.wakeups.set(`claim ${election}`, NEVER);
   state.wakeups.set(`take ${election}`, NEVER);
   state.wakeups.set(`preempt ${election}`, NEVER);
 }
@@ -68,6 +74,35 @@ function judgePreemption(state: State, election: string, now: Instant): void {
 /** What has been gained in this step is handed over in the next one at the soonest. */
 function awaitPreemption(state: State, election: string, now: Instant): void {
   state.wakeups.set(`preempt ${election}`, preemptDue(state, election, now)?.at ?? NEVER);
+}
+
+/** Whether addresses of an election of this node are another election's; and when to look again. */
+function judgeClaims(state: State, election: string, now: Instant): void {
+  const addresses = state.candidacies.get(election)?.addresses ?? [];
+  const owns = ownToken(state, election) !== undefined;
+  const { taken } = owns ? claimAddresses(state, election, addresses, now) : { taken: [] };
+  const [first] = taken;
+  state.wakeups.set(`claim ${election}`, first?.until ?? NEVER);
+  if (first === undefined || taken.length < ipsOf(addresses).length || state.tenures.has(election))
+    state.claimed.delete(election);
+  else state.claimed.set(election, reason("address-claimed", `${first.ip} is ${first.election}'s, by ${first.node}`));
+}
+
+/** An address that a held election has gained is told when it is confirmed, one that it has not any more at once. */
+function judgeAddresses(state: State, election: string, confirmations: Verdicts["confirmations"]): void {
+  const tenure = state.tenures.get(election);
+  if (tenure?.phase !== "on") return;
+  const wanted = ipsOf(state.candidacies.get(election)?.addresses ?? []);
+  const told = new Set(tenure.addresses);
+  const kept = wanted.filter((ip) => told.has(ip) && !isAnothers(state, election, ip));
+  if (kept.length === wanted.length && told.size === wanted.length) return;
+  const { addresses: more, isPending } = confirmAddresses(state, election);
+  if (isPending) state.unconfirmed.add(election);
+  const confirmed = new Set([...kept, ...more]);
+  const addresses = wanted.filter((ip) => confirmed.has(ip));
+  if (addresses.length === told.size && addresses.every((ip) => told.has(ip))) return;
+  state.tenures.set(election, { ...tenure, addresses });
+  confirmations.push({ type: "confirm", election, addresses });
 }
 
 function judgeLoss(state: State, election: string, at: Moment, losses: Loss[]): void {
@@ -96,9 +131,13 @@ function judgeGain(state: State, election: string, now: Instant, grants: Grant[]
   const named = ownToken(state, election);
   if (named !== undefined && named > state.confirmedRevision) state.unconfirmed.add(election);
   const token = gainOf(state, election, now);
-  if (token === undefined) return false;
+  if (token === undefined) {
+    if (named !== undefined && confirmAddresses(state, election).isPending) state.unconfirmed.add(election);
+    return false;
+  }
   const record = state.mirror.elections.get(election)?.value;
-  state.tenures.set(election, { phase: "on", token, since: now });
+  const { addresses } = confirmAddresses(state, election);
+  state.tenures.set(election, { phase: "on", token, since: now, addresses });
   state.holding += 1;
   state.adopted.delete(election);
   state.preemptSuppressed.delete(election);
@@ -108,6 +147,7 @@ function judgeGain(state: State, election: string, now: Instant, grants: Grant[]
     token,
     previousToken: previous === null ? null : BigInt(previous),
     reason: record?.reason ?? reason("first-holder"),
+    addresses,
   });
   return true;
 }

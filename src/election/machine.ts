@@ -100,12 +100,13 @@ function rememberLongestTtl(state: State, effects: Effect[]): void {
 
 function judgeAll(state: State, formerUntil: Instant, at: Moment, effects: Effect[]): void {
   collectDirty(state, at.now);
-  const verdicts: Verdicts = { losses: [], grants: [] };
+  const verdicts: Verdicts = { losses: [], grants: [], confirmations: [] };
   for (const election of state.dirty) judge(state, election, at, verdicts);
   state.dirty.clear();
   state.mirror.touched.clear();
   const { losses, grants } = verdicts;
   if (losses.length > 0) effects.push({ type: "lose", losses });
+  effects.push(...verdicts.confirmations);
   if (state.validUntil > formerUntil && state.holding > grants.length)
     effects.push({ type: "extend", until: state.validUntil });
   if (grants.length > 0) effects.push({ type: "gain", grants, until: state.validUntil });
@@ -124,7 +125,7 @@ function collectDirty(state: State, now: Instant): void {
   for (const election of mirror.touched.elections) dirty.add(election);
   for (const node of mirror.touched.takers) state.lastTakenBy.set(node, now);
   for (const node of mirror.touched.nodes) markNode(state, node);
-  for (const ip of mirror.claims.contested()) markContested(state, ip);
+  for (const ip of mirror.claims.contested) markContested(state, ip);
   if (!all) return;
   for (const part of [state.candidacies, state.tenures, mirror.candidates])
     for (const name of part.keys()) dirty.add(name);

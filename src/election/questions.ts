@@ -73,7 +73,7 @@ export function ineligibleReason(state: State, election: string): Reason | undef
   if (state.stopping) return reason("shutdown");
   const candidacy = state.candidacies.get(election);
   if (candidacy === undefined) return reason("unconfigured");
-  return candidacy.ineligible ?? state.stepDowns.get(election)?.reason;
+  return candidacy.ineligible ?? state.stepDowns.get(election)?.reason ?? state.claimed.get(election);
 }
 
 /** When a better candidate is due to be handed an election that this node holds. */
@@ -101,8 +101,8 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
     state.mirror.settledEpoch?.seenAt ?? LONG_AGO,
   );
   if (now < openAt) return openAt;
-  const claim = claimAddresses(state, election, candidacy.addresses, now);
-  if (claim.kind === "taken") return claim.until;
+  const [taken] = claimAddresses(state, election, candidacy.addresses, now).taken;
+  if (taken !== undefined) return taken.until;
   return turnAt(state, election, candidacy.priority, openAt, now);
 }
 

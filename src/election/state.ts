@@ -60,7 +60,13 @@ export interface Attempt {
 
 /** What the host is doing for an election; no entry: nothing, surely. */
 export type Tenure =
-  | { readonly phase: "on"; readonly token: Revision; readonly since: Instant }
+  | {
+      readonly phase: "on";
+      readonly token: Revision;
+      readonly since: Instant;
+      /** What the host was told that it may answer for. */
+      readonly addresses: readonly string[];
+    }
   | { readonly phase: "closing"; readonly reason: Reason };
 
 /** A wish to hand an election over. */
@@ -134,6 +140,8 @@ export interface State {
   readonly stepDowns: Map<string, StepDown>;
   /** Elections that this node stepped down from: it does not ask for them back by pre-emption. */
   readonly preemptSuppressed: Set<string>;
+  /** Elections that the store says are this node's, while all their addresses are another election's. */
+  readonly claimed: Map<string, Reason>;
   readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
@@ -200,6 +208,8 @@ export interface Grant {
   /** The token before; `null`: there was none. */
   readonly previousToken: Revision | null;
   readonly reason: Reason;
+  /** The addresses that it may be answered for, without prefixes; more may come by "confirm". */
+  readonly addresses: readonly string[];
 }
 
 /** An election that this node must not hold any more. */
@@ -220,6 +230,8 @@ export type Effect =
   | { readonly type: "gain"; readonly grants: readonly Grant[]; readonly until: Instant }
   /** All that is held may be held until `until`. */
   | { readonly type: "extend"; readonly until: Instant }
+  /** These, and no others, are the addresses of a held election that may be answered for. */
+  | { readonly type: "confirm"; readonly election: string; readonly addresses: readonly string[] }
   /** Stop holding these now; confirm with "released". */
   | { readonly type: "lose"; readonly losses: readonly Loss[] }
   /** Make a new incarnation, durable before it is handed in. */
@@ -268,6 +280,7 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     holding: 0,
     stepDowns: new Map(),
     preemptSuppressed: new Set(),
+    claimed: new Map(),
     lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,

@@ -121,9 +121,12 @@ export function releaseMutation(state: State, election: string, at: Moment): Mut
   if (why === undefined) return undefined;
   const { node } = state.self;
   const wanted = state.stepDowns.get(election)?.to ?? null;
+  // Others may have the same addresses configured: whoever can have them takes it.
   const next =
-    handoverTarget(state.mirror, election, node, wanted, at.now) ??
-    handoverTarget(state.mirror, election, node, null, at.now);
+    why.code === "address-claimed"
+      ? undefined
+      : (handoverTarget(state.mirror, election, node, wanted, at.now) ??
+        handoverTarget(state.mirror, election, node, null, at.now));
   const change = { to: next ?? null, reason: why, token, vacantMs: 0 };
   return {
     guards: [{ key: state.keys.election(election), version: token }],
@@ -138,7 +141,7 @@ export function takeMutation(state: State, election: string, at: Moment): Mutati
   const found = ownership(state, election);
   const addresses = state.candidacies.get(election)?.addresses ?? [];
   const claim = claimAddresses(state, election, addresses, at.now);
-  if (found.kind === "unreadable" || claim.kind === "taken") return undefined;
+  if (found.kind === "unreadable" || claim.taken.length > 0) return undefined;
   const to = { node: state.self.node, incarnation: state.identity.incarnation };
   const again = found.kind === "held" && found.holder === to.node && found.incarnation === to.incarnation;
   const broken = found.kind === "held" && !again ? [{ key: state.keys.session(found.holder), value: null }] : [];
@@ -247,12 +250,12 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
   );
 }
 
-/** An election that was handed to this node, with addresses that its record does not have yet. */
+/** Addresses of an election of this node that its records do not have yet: it was handed over, or changed in place. */
 export function claimMutation(state: State, election: string, at: Moment): Mutation | undefined {
   if (ownToken(state, election) === undefined || ineligibleReason(state, election) !== undefined) return undefined;
   const addresses = state.candidacies.get(election)?.addresses ?? [];
-  const claim = claimAddresses(state, election, addresses, at.now);
-  return claim.kind === "free" && claim.writes.length > 0 ? claim : undefined;
+  const { guards, writes } = claimAddresses(state, election, addresses, at.now);
+  return writes.length > 0 ? { guards, writes } : undefined;
 }
 
 /** Settles the fleet on the store's epoch. */

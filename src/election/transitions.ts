@@ -3,7 +3,7 @@
 import { type Reason, reason } from "../base/reasons.ts";
 import type { Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
-import { claimAddresses } from "./address-claims.ts";
+import { claimAddresses, confirmAddresses, ipsOf } from "./address-claims.ts";
 import { ineligibleReason, isInDoubt, isOutdated, ownToken } from "./questions.ts";
 import type { State } from "./state.ts";
 
@@ -55,10 +55,11 @@ export function gainOf(state: State, election: string, now: Instant): Revision |
   return GAINS.every((condition) => condition(state, election, token, now)) ? token : undefined;
 }
 
-/** Whether the store says that all addresses of an election are its own. */
-export function hasItsAddresses(state: State, election: string, now: Instant): boolean {
+/** Whether all addresses of an election are confirmed that can be, and at least one is, where it has any. */
+function hasItsAddresses(state: State, election: string, now: Instant): boolean {
   const addresses = state.candidacies.get(election)?.addresses ?? [];
   if (addresses.length === 0) return true;
-  const claim = claimAddresses(state, election, addresses, now);
-  return claim.kind === "free" && claim.writes.length === 0;
+  const { taken } = claimAddresses(state, election, addresses, now);
+  const { addresses: confirmed } = confirmAddresses(state, election);
+  return confirmed.length > 0 && confirmed.length + taken.length === ipsOf(addresses).length;
 }

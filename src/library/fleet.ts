@@ -204,6 +204,8 @@ export class FleetMember implements AsyncDisposable {
         return;
       case "renew-incarnation":
         return this.post({ type: "incarnation", incarnation: systemEntropy.uniqueId() });
+      // An application's elections have no addresses, and its process no state directory.
+      case "confirm":
       case "remember-ttl":
         return;
       case "note":

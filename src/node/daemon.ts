@@ -163,6 +163,7 @@ export class Daemon {
       gain: (grants, validity) => this.gain(grants, validity),
       extend: (validity) => this.vips.post({ type: "extend", ...validity }),
       lose: (losses) => this.lose(losses),
+      confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       note: (level, election, text) =>
         log[level === "warning" ? "warn" : "info"](election === null ? {} : { vip: election }, text),
       changed: () => this.changed(),
@@ -171,9 +172,9 @@ export class Daemon {
   }
 
   private gain(grants: readonly Grant[], validity: Validity): void {
-    const vips = grants.map(({ election }) => election);
     logGains(this.deps.log, grants);
-    this.vips.post({ type: "gain", vips, ...validity });
+    const gained = grants.map(({ election, addresses }) => ({ vip: election, addresses }));
+    this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
   private lose(losses: readonly Loss[]): void {

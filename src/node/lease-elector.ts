@@ -90,6 +90,8 @@ export class LeaseElector implements Elector {
         return host.extend({ deadline: DEADLINE, until: effect.until });
       case "lose":
         return host.lose(effect.losses);
+      case "confirm":
+        return host.confirm(effect.election, effect.addresses);
       case "renew-incarnation":
         return this.participant.post({ type: "incarnation", incarnation: deps.renewIncarnation() });
       case "remember-ttl":

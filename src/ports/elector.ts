@@ -5,6 +5,8 @@
 // What an elector owes its host:
 // - `gain` only what it is surely granted until `until`, and what the host has surely released before;
 // - `extend` only by what is confirmed; an elector that says nothing extends nothing;
+// - an address that an election has gained may be answered for only when it was granted or confirmed with it: another
+//   election may still have it;
 // - `lose` as soon as it must not, or shall not, be held any more. It tells nobody else so before `released`.
 // What a host owes its electors:
 // - each loss is performed at once and synchronously as far as the fence goes;
@@ -24,6 +26,8 @@ export interface Grant {
   /** The token before; `null`: there was none, or it is not known. */
   readonly previousToken: Token | null;
   readonly reason: Reason;
+  /** The addresses that may be answered for, without prefixes; more may come by `confirm`. */
+  readonly addresses: readonly string[];
 }
 
 /** An election that this node must not hold any more. */
@@ -48,6 +52,8 @@ export interface ElectorHost {
   gain(grants: readonly Grant[], validity: Validity): void;
   extend(validity: Validity): void;
   lose(losses: readonly Loss[]): void;
+  /** These, and no others, are the addresses of a held election that may be answered for. */
+  confirm(election: string, addresses: readonly string[]): void;
   /** Something that people should know; a warning asks for their help. */
   note(level: "info" | "warning", election: string | null, text: string): void;
   /** What a view of the elector shows has changed. */

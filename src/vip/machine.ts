@@ -15,7 +15,7 @@ import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
-import type { Holding, VipEffect, VipEvent, VipLoss, VipPlan, VipState } from "./state.ts";
+import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
 /** An address outlives its fence by this much at most, and half of it at least, in milliseconds. */
 const LIFETIME_SLACK_MS = 10_000;
@@ -57,6 +57,8 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
       return onPlan(state, event.plans, now, effects);
     case "gain":
       return onGain(state, event, now, effects);
+    case "confirm":
+      return onConfirm(state, event.grant, now, effects);
     case "extend":
       return onExtend(state, event, effects);
     case "lose":
@@ -159,15 +161,30 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
     }
   }
   // An address may move from one VIP to another: so everything goes before anything comes.
-  const grown: string[] = [];
-  for (const [vip, holding] of state.holdings) {
-    const plan = state.plans.get(vip);
-    if (plan === undefined || holding.phase !== "on") continue;
-    const gone = without(holding.addresses, plan.addresses);
-    if (gone.length > 0) effects.push({ type: "drop", vip, addresses: gone });
-    else grown.push(vip);
-  }
+  const grown = [...state.holdings.keys()].filter((vip) => state.plans.has(vip) && !dropGone(state, vip, effects));
   for (const vip of grown) bindNew(state, vip, now, effects);
+}
+
+function onConfirm(state: VipState, { vip, addresses }: VipGrant, now: Instant, effects: Effects): void {
+  const holding = state.holdings.get(vip);
+  if (holding === undefined || holding.phase === "closing") return;
+  state.granted.set(vip, new Set(addresses));
+  if (!dropGone(state, vip, effects)) bindNew(state, vip, now, effects);
+}
+
+/** The addresses of a VIP that this host may answer for while it holds it. */
+function allowed(state: VipState, vip: string): readonly VipAddress[] {
+  const granted = state.granted.get(vip);
+  return (state.plans.get(vip)?.addresses ?? []).filter(({ ip }) => granted?.has(ip) === true);
+}
+
+/** Drops what a VIP that is held has not any more; whether there was anything. */
+function dropGone(state: VipState, vip: string, effects: Effects): boolean {
+  const holding = state.holdings.get(vip);
+  if (holding?.phase !== "on") return false;
+  const gone = without(holding.addresses, allowed(state, vip));
+  if (gone.length > 0) effects.push({ type: "drop", vip, addresses: gone });
+  return gone.length > 0;
 }
 
 function onDropped(state: VipState, { vip, addresses }: Dropped, now: Instant, effects: Effects): void {
@@ -180,7 +197,7 @@ function onDropped(state: VipState, { vip, addresses }: Dropped, now: Instant, e
 /** Binds and opens what a VIP's plan has and its holding has not. */
 function bindNew(state: VipState, vip: string, now: Instant, effects: Effects): void {
   const holding = state.holdings.get(vip);
-  const planned = state.plans.get(vip)?.addresses ?? [];
+  const planned = allowed(state, vip);
   if (holding?.phase !== "on" || without(planned, holding.addresses).length === 0) return;
   setHolding(state, vip, { ...holding, addresses: planned });
   openAgain(state, vip, holding.deadline, now, effects);
@@ -199,17 +216,18 @@ function without(addresses: readonly VipAddress[], others: readonly VipAddress[]
 type Dropped = Extract<VipEvent, { type: "dropped" }>;
 type Gain = Extract<VipEvent, { type: "gain" }>;
 
-function onGain(state: VipState, { vips, deadline, until }: Gain, now: Instant, effects: Effects): void {
-  const gained = vips.filter((vip) => state.plans.has(vip) && !state.holdings.has(vip));
+function onGain(state: VipState, { grants, deadline, until }: Gain, now: Instant, effects: Effects): void {
+  const isNew = ({ vip }: VipGrant): boolean => state.plans.has(vip) && !state.holdings.has(vip);
+  const gained = grants.filter(isNew).map(({ vip, addresses }) => {
+    state.granted.set(vip, new Set(addresses));
+    return vip;
+  });
   if (gained.length === 0) return;
   if (!state.deadlines.has(deadline)) {
     const refreshAt = later(now, REFRESH_EVERY_MS);
     state.deadlines.set(deadline, { number: takeNumber(state), isTainted: false, until, failures: 0, refreshAt });
   }
-  for (const vip of gained) {
-    const addresses = state.plans.get(vip)?.addresses ?? [];
-    setHolding(state, vip, { phase: "opening", addresses, deadline });
-  }
+  for (const vip of gained) setHolding(state, vip, { phase: "opening", addresses: allowed(state, vip), deadline });
   effects.push({ type: "bind", vips: gained, lifetimeMs: elapsedMs(now, until) + LIFETIME_SLACK_MS });
   const known = state.deadlines.get(deadline);
   if (known !== undefined && known.until < until) state.deadlines.set(deadline, { ...known, until });
@@ -435,8 +453,11 @@ function listOf(others: readonly string[]): string {
 }
 
 function setHolding(state: VipState, vip: string, holding: Holding | undefined): void {
-  if (holding === undefined) state.holdings.delete(vip);
-  else state.holdings.set(vip, holding);
+  if (holding !== undefined) state.holdings.set(vip, holding);
+  else {
+    state.holdings.delete(vip);
+    state.granted.delete(vip);
+  }
   state.wakeups.set(`announce ${vip}`, holding?.phase === "on" ? (holding.schedule[0] ?? NEVER) : NEVER);
   state.wakeups.set(`close ${vip}`, NEVER);
 }

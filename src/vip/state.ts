@@ -58,6 +58,8 @@ export interface Deadline {
 export interface VipState {
   readonly plans: Map<string, VipPlan>;
   readonly holdings: Map<string, Holding>;
+  /** By VIP that is held: the addresses that may be answered for, without prefixes. */
+  readonly granted: Map<string, ReadonlySet<string>>;
   readonly deadlines: Map<number, Deadline>;
   /** The fence's number of the next deadline: no former process had it. */
   nextNumber: number;
@@ -74,7 +76,9 @@ export type VipEvent =
   | { readonly type: "tick" }
   /** These are the VIPs of this host from now on; what is held and not among them stays held until it is lost. */
   | { readonly type: "plan"; readonly plans: readonly VipPlan[] }
-  | { readonly type: "gain"; readonly vips: readonly string[]; readonly deadline: number; readonly until: Instant }
+  | { readonly type: "gain"; readonly grants: readonly VipGrant[]; readonly deadline: number; readonly until: Instant }
+  /** Other addresses of a held VIP may be answered for than before. */
+  | { readonly type: "confirm"; readonly grant: VipGrant }
   /** The lease grew: all that is held under the deadline may be held until then. */
   | { readonly type: "extend"; readonly deadline: number; readonly until: Instant }
   | { readonly type: "lose"; readonly losses: readonly VipLoss[] }
@@ -99,6 +103,12 @@ export type VipEvent =
   | { readonly type: "resync" }
   /** Hardware addresses of others that answered for the VIP. */
   | { readonly type: "probed"; readonly vip: string; readonly others: readonly string[] };
+
+/** A VIP, and the addresses of it that this host may answer for, without prefixes. */
+export interface VipGrant {
+  readonly vip: string;
+  readonly addresses: readonly string[];
+}
 
 /** A VIP that must not be held any more. */
 export interface VipLoss {
@@ -143,6 +153,7 @@ export function initialVips(firstNumber: number): VipState {
   return {
     plans: new Map(),
     holdings: new Map(),
+    granted: new Map(),
     deadlines: new Map(),
     nextNumber: firstNumber >>> 0,
     byPlace: new Map(),

@@ -15,7 +15,13 @@ test("a lone candidate holds at once, under the version of the record that names
   fleet.advance(1);
   expect(fleet.record).toMatchObject({ holder: "a", seq: 1, reason: reason("first-holder"), previousToken: null });
   expect(a.grants).toEqual([
-    { election: ELECTION, token: fleet.record?.version, previousToken: null, reason: reason("first-holder") },
+    {
+      election: ELECTION,
+      token: fleet.record?.version,
+      previousToken: null,
+      reason: reason("first-holder"),
+      addresses: [],
+    },
   ]);
 });
 

@@ -147,7 +147,7 @@ describe("an address that two elections claim", () => {
 });
 
 describe("an election that is handed over", () => {
-  function handedOver(takenByOther: boolean): { fleet: Fleet; b: Node } {
+  function handedOver(takenByOther: boolean): { fleet: Fleet; b: Node; c: Node } {
     const fleet = new Fleet();
     const c = fleet.start("c", null);
     if (takenByOther) c.wish(candidacy({ addresses: ["10.0.0.2/24"] }), "db");
@@ -157,7 +157,7 @@ describe("an election that is handed over", () => {
     fleet.advance(TTL_MS);
     expect(a.holds).toBe(true);
     a.wish(null);
-    return { fleet, b };
+    return { fleet, b, c };
   }
 
   test("to a node that has more addresses is held by it only once these belong to the election", () => {
@@ -168,14 +168,87 @@ describe("an election that is handed over", () => {
     expect(fleet.stored(KEYS.address("10.0.0.2"))?.version).toBeGreaterThan(fleet.record?.version ?? 0n);
   });
 
-  test("to a node with an address that another election holds is not held by it", () => {
-    const { fleet, b } = handedOver(true);
-    fleet.advance(3 * TTL_MS);
-    expect(fleet.record?.holder).toBe("b");
-    expect(b.tokens).toEqual([]);
-    expect(ownerOf(fleet, "10.0.0.2")).toBe("db");
-    b.wish(candidacy({ addresses: [`${IP}/24`], priority: 50 }));
+  test("to a node with an address that another election holds is held by it without that one, until it is free", () => {
+    const { fleet, b, c } = handedOver(true);
     fleet.until(() => b.holds, 10);
+    expect(b.grants.map(({ addresses }) => addresses)).toEqual([[IP]]);
+    fleet.advance(3 * TTL_MS);
+    expect(b.bound.get("web")).toEqual([IP]);
+    expect(ownerOf(fleet, "10.0.0.2")).toBe("db");
+    c.wish(null, "db");
+    fleet.until(() => b.bound.get("web")?.length === 2, 10);
+    expect(b.bound.get("web")).toEqual([IP, "10.0.0.2"]);
+    expect(ownerOf(fleet, "10.0.0.2")).toBe("web");
+  });
+});
+
+describe("a held election that gains an address by a new configuration", () => {
+  /** Node "a" holds "web" with one address, and node "b" holds "db" with another one. */
+  function twoHolders(): { fleet: Fleet; a: Node; b: Node } {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy({ addresses: [`${IP}/24`] }));
+    const b = fleet.start("b", null);
+    b.wish(candidacy({ addresses: ["10.0.0.2/24"] }), "db");
+    fleet.until(() => a.holds && b.holdsElection("db"), TTL_MS);
+    return { fleet, a, b };
+  }
+
+  test("answers for one that nobody has once the store says so, and nothing else moves", () => {
+    const { fleet, a } = twoHolders();
+    a.wish(candidacy({ addresses: [`${IP}/24`, "10.0.0.3/24"] }));
+    expect(a.bound.get("web"), "the claim is not committed").toEqual([IP]);
+    fleet.until(() => a.bound.get("web")?.length === 2, 10);
+    expect(ownerOf(fleet, "10.0.0.3")).toBe("web");
+    expect(a.tokens).toHaveLength(1);
+    expect(a.losses).toEqual([]);
+  });
+
+  test("does not answer for one that another holder has, as long as that has it, and goes on with its own", () => {
+    const { fleet, a, b } = twoHolders();
+    b.wish(candidacy({ addresses: ["10.0.0.2/24", `${IP}/24`] }), "db");
+    fleet.advance(5 * TTL_MS);
+    expect([a.bound.get("web"), b.bound.get("db")]).toEqual([[IP], ["10.0.0.2"]]);
+    a.wish(candidacy({ addresses: ["10.0.0.7/24"] }));
+    fleet.until(() => b.bound.get("db")?.length === 2, 10);
+    expect([a.bound.get("web"), b.bound.get("db")]).toEqual([["10.0.0.7"], ["10.0.0.2", IP]]);
+  });
+
+  test("answers for it when the other holder is dead and its lease has run out, not before", () => {
+    const { fleet, a, b } = twoHolders();
+    b.wish(candidacy({ addresses: ["10.0.0.2/24", `${IP}/24`] }), "db");
+    fleet.advance(TTL_MS);
+    fleet.untilHeartbeat(a);
+    fleet.kill(a);
+    const took = fleet.until(() => b.bound.get("db")?.length === 2);
+    expect(took).toBeGreaterThanOrEqual(WAIT_MS - 1);
+    expect(took).toBeLessThan(WAIT_MS + 10);
+  });
+
+  test("does not answer again for one that it gave away and got back while another was about to claim it", () => {
+    const { fleet, a, b } = twoHolders();
+    b.wish(candidacy({ addresses: ["10.0.0.2/24", `${IP}/24`] }), "db");
+    fleet.advance(TTL_MS);
+    a.commitLink = "unanswered";
+    a.wish(candidacy({ addresses: ["10.0.0.7/24"] }));
+    a.wish(candidacy({ addresses: ["10.0.0.7/24", `${IP}/24`] }));
+    fleet.until(() => b.bound.get("db")?.length === 2, 10);
+    a.commitLink = "good";
+    fleet.advance(3 * TTL_MS);
+    expect(a.bound.get("web")).toEqual(["10.0.0.7"]);
+  });
+
+  test("released by a restart, whose addresses are all another's, goes to nobody who has the same ones", () => {
+    const { fleet, a, b } = twoHolders();
+    const again = fleet.restart(b, null);
+    again.wish(candidacy({ addresses: [`${IP}/24`] }), "db");
+    fleet.until(() => fleet.recordOf("db")?.holder === null, TTL_MS);
+    expect(fleet.recordOf("db")?.reason.code).toBe("address-claimed");
+    expect(fleet.recordOf("db")?.reason.text).toContain("web");
+    fleet.advance(3 * TTL_MS);
+    expect(again.tokens).toEqual([]);
+    expect(a.holds).toBe(true);
+    again.wish(candidacy({ addresses: ["10.0.0.2/24"] }), "db");
+    fleet.until(() => again.holdsElection("db"), 10);
   });
 });
 

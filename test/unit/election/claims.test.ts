@@ -20,7 +20,7 @@ test("an address belongs to the elections whose candidates claim it, whatever th
   expect([...claims.electionsOf("10.0.0.3")]).toEqual([]);
   expect([...claims.nodesOf("10.0.0.1", "db")]).toEqual(["b"]);
   expect([...claims.nodesOf("10.0.0.1", "other")]).toEqual([]);
-  expect([...claims.contested()]).toEqual(["10.0.0.1"]);
+  expect([...claims.contested]).toEqual(["10.0.0.1"]);
 });
 
 test("a change of one candidacy tells which elections it bears on: those of the old addresses, and of the new ones", () => {
@@ -39,9 +39,9 @@ test("an election claims an address until the last of its candidates gives it up
   claims.replace("web", "b", [], ["10.0.0.1/24"]);
   claims.replace("db", "c", [], ["10.0.0.1/24"]);
   claims.replace("web", "a", ["10.0.0.1/24"], []);
-  expect([...claims.contested()]).toEqual(["10.0.0.1"]);
+  expect([...claims.contested]).toEqual(["10.0.0.1"]);
   claims.replace("web", "b", ["10.0.0.1/24"], []);
-  expect([...claims.contested()]).toEqual([]);
+  expect([...claims.contested]).toEqual([]);
   claims.replace("db", "c", ["10.0.0.1/24"], []);
   expect([...claims.electionsOf("10.0.0.1")]).toEqual([]);
 });

@@ -7,7 +7,6 @@ import { assert } from "../../../src/base/assert.ts";
 import type { Candidacy } from "../../../src/base/candidacy.ts";
 import type { Reason } from "../../../src/base/reasons.ts";
 import { type Instant, instant, later, NEVER } from "../../../src/base/time.ts";
-import { ipOf } from "../../../src/election/claims.ts";
 import { fenceUntil } from "../../../src/election/lease.ts";
 import {
   type ElectionRecord,
@@ -63,6 +62,7 @@ export class Fleet implements Surroundings {
 
   /** Ends a node where it stands, as SIGKILL does. */
   kill(node: Node): void {
+    assert(!node.dead, "a node dies once");
     node.dead = true;
     this.nodes.splice(this.nodes.indexOf(node), 1);
   }
@@ -202,9 +202,9 @@ export class Fleet implements Surroundings {
     if (this.tampered) return;
     for (const other of this.everybody) {
       if (other.name === node.name || this.now >= fenceUntil(other.state.validUntil)) continue;
-      const ips = new Set([...other.bound.values()].flat().map(ipOf));
+      const ips = new Set([...other.bound.values()].flat());
       for (const [election, addresses] of node.bound) {
-        const shared = other.bound.has(election) ? election : addresses.map(ipOf).find((ip) => ips.has(ip));
+        const shared = other.bound.has(election) ? election : addresses.find((ip) => ips.has(ip));
         assert(shared === undefined, `${node.name} gains ${election} while ${other.name} answers for ${shared}`);
       }
     }

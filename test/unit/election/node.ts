@@ -66,7 +66,7 @@ export class Node {
   /** Whether the host releases as soon as it is told to. */
   releasesAtOnce = true;
   dead = false;
-  /** What the host may answer for: elections, with the addresses (in CIDR form) that it began to hold them with. */
+  /** What the host may answer for: elections, with the addresses that it was granted. */
   readonly bound = new Map<string, readonly string[]>();
   /** Every host effect, with the time at which it was asked for. */
   readonly log: { readonly at: Instant; readonly effect: HostEffect }[] = [];
@@ -195,8 +195,11 @@ export class Node {
     this.log.push({ at: around.now, effect });
     if (effect.type === "rewatch") this.watch = null;
     if (effect.type === "gain") {
-      for (const { election } of effect.grants)
-        this.bound.set(election, this.state.candidacies.get(election)?.addresses ?? []);
+      for (const { election, addresses } of effect.grants) this.bound.set(election, addresses);
+      around.onGain(this);
+    }
+    if (effect.type === "confirm") {
+      this.bound.set(effect.election, effect.addresses);
       around.onGain(this);
     }
     if (effect.type === "lose" && this.releasesAtOnce) {

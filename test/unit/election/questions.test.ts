@@ -125,7 +125,10 @@ describe("an election is due to be taken", () => {
     ["it is not eligible", (state) => void state.candidacies.set(ELECTION, ineligible())],
     ["it is stopping", (state) => void (state.stopping = true)],
     ["the fleet has not settled on the epoch", (state) => void (state.mirror.settledEpoch = null)],
-    ["the host holds it", (state) => void state.tenures.set(ELECTION, { phase: "on", token: 1n, since: READ })],
+    [
+      "the host holds it",
+      (state) => void state.tenures.set(ELECTION, { phase: "on", token: 1n, since: READ, addresses: [] }),
+    ],
     [
       "the host has not released it",
       (state) => void state.tenures.set(ELECTION, { phase: "closing", reason: reason("shutdown") }),
@@ -311,7 +314,7 @@ test("an election is in doubt while an attempt that releases it is under way, or
 describe("a better candidate is due to be handed an election", () => {
   function held(): State {
     const state = stateOf(HELD_BY_ME);
-    state.tenures.set(ELECTION, { phase: "on", token: 11n, since: instant(40_000) });
+    state.tenures.set(ELECTION, { phase: "on", token: 11n, since: instant(40_000), addresses: [] });
     hear(state, 101n, 49_500, {
       [KEYS.session("x")]: sessionValue({ incarnation: "xi" }),
       [KEYS.candidate(ELECTION, "x")]: candidateValue({ incarnation: "xi", priority: 200, preemptDelayMs: 800 }),

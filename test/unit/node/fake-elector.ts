@@ -1,6 +1,7 @@
 // An elector for tests of the daemon: it decides what a test says, and keeps what it is told.
 
 import type { Candidacy } from "../../../src/base/candidacy.ts";
+import { ipOf } from "../../../src/election/claims.ts";
 import { type Reason, reason } from "../../../src/base/reasons.ts";
 import { type Instant, later } from "../../../src/base/time.ts";
 import type { Timers } from "../../../src/ports/clock.ts";
@@ -35,6 +36,8 @@ export class FakeElector implements Elector {
       return `${election} ${candidacy === null ? "none" : (candidacy.ineligible?.code ?? "eligible")}`;
     });
     this.calls.push(`candidacies: ${told.join(", ")}`);
+    for (const [election, candidacy] of changes)
+      if (candidacy !== null && this.tokens.has(election)) this.host.confirm(election, this.addressesOf(election));
   }
 
   released(elections: readonly string[]): void {
@@ -62,6 +65,11 @@ export class FakeElector implements Elector {
     this.calls.push("close");
   }
 
+  /** What an election's candidacy has, without prefixes. */
+  addressesOf(election: string): readonly string[] {
+    return (this.candidacies.get(election)?.addresses ?? []).map(ipOf);
+  }
+
   /** Grants elections for a whole lease from now. */
   grant(...elections: readonly string[]): void {
     for (const election of elections) this.tokens.set(election, BigInt(this.tokens.size + 1));
@@ -70,6 +78,7 @@ export class FakeElector implements Elector {
       token: this.tokens.get(election) ?? 0n,
       previousToken: null,
       reason: reason("first-holder"),
+      addresses: this.addressesOf(election),
     }));
     this.host.gain(grants, { deadline: 0, until: this.until });
   }

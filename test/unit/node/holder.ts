@@ -3,8 +3,10 @@
 import { type Reason, reason } from "../../../src/base/reasons.ts";
 import { type Instant, later } from "../../../src/base/time.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
+import type { AddressPlace } from "../../../src/ports/host.ts";
 import { VipHolder, type VipListener } from "../../../src/node/vip-holder.ts";
-import type { VipEvent, VipPlan } from "../../../src/vip/state.ts";
+import type { VipEvent, VipGrant, VipPlan } from "../../../src/vip/state.ts";
+import { grantsOf } from "../vip/host.ts";
 import { address, FakeHost } from "./fake-host.ts";
 import { FakeLog } from "./fake-log.ts";
 
@@ -54,7 +56,20 @@ export class Holder {
   }
 
   gain(...vips: readonly string[]): void {
-    this.post({ type: "gain", vips, deadline: 0, until: this.until });
+    this.post({ type: "gain", grants: this.grantsOf(...vips), deadline: 0, until: this.until });
+  }
+
+  /** Sets a configuration, of which all addresses are granted. */
+  plan(...plans: readonly VipPlan[]): readonly AddressPlace[] {
+    const stuck = this.vips.plan(plans);
+    const held = [...this.vips.state.holdings.keys()].filter((vip) => this.vips.state.plans.has(vip));
+    for (const grant of this.grantsOf(...held)) this.post({ type: "confirm", grant });
+    return stuck;
+  }
+
+  /** All addresses of these VIPs. */
+  grantsOf(...vips: readonly string[]): readonly VipGrant[] {
+    return grantsOf(this.vips.state, vips);
   }
 
   extend(): void {

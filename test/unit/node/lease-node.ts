@@ -63,6 +63,10 @@ export class LeaseNode implements ElectorHost {
     this.told.push(`extend ${deadline}`);
   }
 
+  confirm(election: string, addresses: readonly string[]): void {
+    this.told.push(`confirm ${election}: ${addresses.join()}`);
+  }
+
   lose(losses: readonly Loss[]): void {
     this.losses.push(...losses);
     this.told.push(`lose ${losses.map(({ election, reason: why }) => `${election}: ${why.code}`).join()}`);

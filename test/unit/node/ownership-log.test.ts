@@ -8,8 +8,8 @@ import { FakeLog } from "./fake-log.ts";
 test("a gain tells why, and both tokens, as text", () => {
   const log = new FakeLog();
   logGains(log, [
-    { election: "web", token: 12n, previousToken: 9n, reason: reason("preempted", "n2") },
-    { election: "db", token: 2n ** 70n, previousToken: null, reason: reason("first-holder") },
+    { election: "web", token: 12n, previousToken: 9n, reason: reason("preempted", "n2"), addresses: ["10.0.0.1"] },
+    { election: "db", token: 2n ** 70n, previousToken: null, reason: reason("first-holder"), addresses: [] },
   ]);
   expect(log.lines).toEqual([
     {

@@ -12,6 +12,7 @@ import { openMemoryStore } from "../../servers/memory/index.ts";
 import { candidacy, ineligible, TTL_MS } from "../election/samples.ts";
 import { altered, hang } from "../runtime/stores.ts";
 import type { VirtualTimers } from "../runtime/virtual-timers.ts";
+import { grantsOf } from "../vip/host.ts";
 import { address } from "./fake-host.ts";
 import { begin, closeAll, type LeaseNode, startAll } from "./lease-node.ts";
 
@@ -50,7 +51,7 @@ function conflicted(others: readonly string[]): VipState {
   const now = instant(0);
   const announce = { burst: 1, repeatAfterMs: 0, refreshMs: 0 };
   stepVips(state, { type: "plan", plans: [{ name: "web", addresses: [address("10.0.0.1")], announce }] }, now);
-  stepVips(state, { type: "gain", vips: ["web"], deadline: 0, until: later(now, TTL_MS) }, now);
+  stepVips(state, { type: "gain", grants: grantsOf(state, ["web"]), deadline: 0, until: later(now, TTL_MS) }, now);
   stepVips(state, { type: "opened", vips: ["web"], deadline: 0, until: later(now, TTL_MS) }, now);
   stepVips(state, { type: "probed", vip: "web", others }, now);
   return state;

@@ -83,7 +83,7 @@ describe("a VIP that is held, by a new configuration", () => {
   ])("answers for what it has then, and nothing else is bound: $name", ({ from, to }) => {
     const { holder, host } = begin([plan("a", ...from), plan("b", B)]);
     holder.gain("a", "b");
-    expect(holder.vips.plan([plan("a", ...to), plan("b", B)])).toEqual([]);
+    expect(holder.plan(plan("a", ...to), plan("b", B))).toEqual([]);
     const expected = [...to, B];
     expect(host.answering()).toEqual(expected.map(({ ip, prefix }) => `${ip}/${prefix}`).toSorted());
     expect(
@@ -100,7 +100,7 @@ describe("a VIP that is held, by a new configuration", () => {
   test("answers on for what it takes over from a VIP that is gone", () => {
     const { holder, host } = begin();
     holder.gain("a", "b");
-    holder.vips.plan([plan("b", A, B)]);
+    holder.plan(plan("b", A, B));
     holder.lose("a");
     holder.vips.protect();
     expect(host.answering()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
@@ -110,7 +110,7 @@ describe("a VIP that is held, by a new configuration", () => {
   test("answers on for addresses that two VIPs have swapped", () => {
     const { holder, host } = begin();
     holder.gain("a", "b");
-    holder.vips.plan([plan("a", B), plan("b", A)]);
+    holder.plan(plan("a", B), plan("b", A));
     expect(host.answering()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
     holder.lose("a");
     expect(host.answering()).toEqual(["10.0.0.1/24"]);
@@ -120,7 +120,7 @@ describe("a VIP that is held, by a new configuration", () => {
     const { holder, host } = begin([plan("a", A, C)]);
     holder.gain("a");
     host.refused.add("close");
-    holder.vips.plan([plan("a", A)]);
+    holder.plan(plan("a", A));
     expect(holder.reports).toContain("failed a: the kernel refused: the host refuses to close");
     expect(host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.3"]);
     host.refused.clear();
@@ -133,7 +133,7 @@ describe("a VIP that is held, by a new configuration", () => {
     const { holder, host } = begin([plan("a", A, C)]);
     holder.gain("a");
     host.stuck.add("10.0.0.3");
-    holder.vips.plan([plan("a", A)]);
+    holder.plan(plan("a", A));
     expect(holder.reports).toContain("failed a: the kernel refused: the host refuses to remove 10.0.0.3");
     expect(host.answering()).toEqual([]);
   });

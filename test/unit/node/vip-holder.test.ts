@@ -236,7 +236,7 @@ describe("an address that cannot be removed", () => {
 
 test("the lease's end that is handed in is what the fence is opened for, less what is in flight", () => {
   const { host, holder } = begin();
-  holder.post({ type: "gain", vips: ["a"], deadline: 0, until: later(host.timers.now(), 500) });
+  holder.post({ type: "gain", grants: holder.grantsOf("a"), deadline: 0, until: later(host.timers.now(), 500) });
   expect(host.calls).toContain(`open 10.0.0.1 under ${FIRST_DEADLINE} for 498`);
   holder.post({ type: "lose", losses: [{ vip: "a", reason: WHY }] });
 });

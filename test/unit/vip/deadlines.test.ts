@@ -19,6 +19,7 @@ import {
   types,
   UNTIL,
   WEB,
+  grantsOf,
 } from "./host.ts";
 
 /** The end of the lease after so many more seconds. */
@@ -49,7 +50,7 @@ describe("numbers", () => {
     const numbers: number[] = [];
     stepVips(state, { type: "plan", plans: [WEB, DB] }, START);
     for (const [deadline, vip] of ["web", "db"].entries()) {
-      stepVips(state, { type: "gain", vips: [vip], deadline, until: UNTIL }, START);
+      stepVips(state, { type: "gain", grants: grantsOf(state, [vip]), deadline, until: UNTIL }, START);
       for (const effect of only(stepVips(state, { type: "bound", vips: [vip] }, START), "open"))
         numbers.push(effect.number);
     }
@@ -109,7 +110,7 @@ describe("a fence that could not be closed", () => {
   test("moves what is held on also when a gain is what extends it", () => {
     const host = stuck();
     host.answers = { close: FENCE_STUCK };
-    host.post({ type: "plan", plans: [WEB, DB, { ...WEB, name: "mail", addresses: [] }] });
+    host.plan(WEB, DB, { ...WEB, name: "mail", addresses: [] });
     const opened = only(host.gain(["mail"], grown(1)), "open");
     expect(opened.map(({ number }) => number)).toEqual([FIRST_NUMBER + 1]);
     expect(opened[0]?.vips.toSorted()).toEqual(["db", "mail"]);

@@ -9,6 +9,7 @@ import {
   initialVips,
   type VipEffect,
   type VipEvent,
+  type VipGrant,
   type VipPlan,
   type VipState,
 } from "../../../src/vip/state.ts";
@@ -61,6 +62,11 @@ export const FENCE_STUCK: Answer = (effect) =>
     ? effect.vips.map((vip): VipEvent => ({ type: "failed", vip, message: "EBUSY", isOpen: true }))
     : [];
 
+/** Grants of VIPs with all addresses that their plans have. */
+export function grantsOf({ plans }: VipState, vips: Iterable<string>): readonly VipGrant[] {
+  return [...vips].map((vip) => ({ vip, addresses: (plans.get(vip)?.addresses ?? []).map(({ ip }) => ip) }));
+}
+
 export class Host {
   now: Instant = START;
   readonly state: VipState = initialVips(FIRST_NUMBER);
@@ -86,6 +92,13 @@ export class Host {
     return this.effects.slice(from);
   }
 
+  /** Hands in a configuration, of which all addresses are granted. */
+  plan(...plans: readonly VipPlan[]): readonly VipEffect[] {
+    const planned = this.post({ type: "plan", plans });
+    const held = [...this.state.holdings.keys()].filter((vip) => this.state.plans.has(vip));
+    return [...planned, ...grantsOf(this.state, held).flatMap((grant) => this.post({ type: "confirm", grant }))];
+  }
+
   /** Moves on to the next wake-up, and ticks. */
   wake(): readonly VipEffect[] {
     this.now = nextVipWakeup(this.state);
@@ -104,7 +117,7 @@ export class Host {
   }
 
   gain(vips: readonly string[] = ["web"], until = UNTIL, deadline = 0): readonly VipEffect[] {
-    return this.post({ type: "gain", vips, deadline, until });
+    return this.post({ type: "gain", grants: grantsOf(this.state, vips), deadline, until });
   }
 
   extend(until: Instant, deadline = 0): readonly VipEffect[] {

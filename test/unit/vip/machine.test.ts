@@ -55,7 +55,7 @@ describe("the order of steps", () => {
     { name: "an extension while nothing is held", event: { type: "extend", deadline: 0, until: UNTIL }, expected: [] },
     {
       name: "a gain of what is not planned",
-      event: { type: "gain", vips: ["x"], deadline: 0, until: UNTIL },
+      event: { type: "gain", grants: [{ vip: "x", addresses: ["10.0.0.1"] }], deadline: 0, until: UNTIL },
       expected: [],
     },
     {

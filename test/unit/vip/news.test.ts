@@ -97,7 +97,7 @@ describe("addresses and links", () => {
   test("news of an address that another configuration had are nothing", () => {
     const host = new Host();
     host.gain();
-    host.post({ type: "plan", plans: [plan("web", [address("10.0.0.7")])] });
+    host.plan(plan("web", [address("10.0.0.7")]));
     expect(host.post({ type: "address-removed", ip: "10.0.0.1", interface: "eth0" })).toEqual([]);
     expect(host.post({ type: "address-added", ip: "10.0.0.2", interface: "eth1" })).toEqual([]);
   });
@@ -126,7 +126,7 @@ describe("another station that answers for a VIP", () => {
     host.gain();
     probed(host, "02:00");
     host.extend(later(UNTIL, 1_000));
-    host.post({ type: "plan", plans: [plan("web", [address("10.0.0.1"), address("10.0.0.9")])] });
+    host.plan(plan("web", [address("10.0.0.1"), address("10.0.0.9")]));
     expect(host.state.holdings.get("web")).toMatchObject({ phase: "on", conflict: "02:00" });
   });
 
