@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
+import { createLinuxHost, type LinuxHost, lockFile, machineSleptMs } from "../../adapters/linux/index.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import { assert } from "../base/assert.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
@@ -74,6 +74,7 @@ async function start(config: Config): Promise<Running> {
     entropy: systemEntropy,
     lockFile,
     bootId: bootId(),
+    sleptMs: machineSleptMs,
     networkNamespace: networkNamespace(),
     uid: process.getuid?.() ?? 0,
     onTrouble: (message) => log.warn({}, message),

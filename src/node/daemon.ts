@@ -161,7 +161,10 @@ export class Daemon {
     const { log } = this.deps;
     return {
       gain: (grants, validity) => this.gain(grants, validity),
-      extend: (validity) => this.vips.post({ type: "extend", ...validity }),
+      extend: (validity) => {
+        this.vips.post({ type: "extend", ...validity });
+        this.deps.identity.fenceWasSet();
+      },
       lose: (losses) => this.lose(losses),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       note: (level, election, text) =>
@@ -177,7 +180,10 @@ export class Daemon {
     this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
+  /** What a former process held for a VIP that is not configured any more may be planned for another one now. */
   private lose(losses: readonly Loss[]): void {
+    if (!this.adoptionFinished && losses.some(({ election }) => !this.candidacies.has(election)))
+      this.vips.sweep(false, (vip) => !this.elector.isUndecided(vip));
     this.vips.post({
       type: "lose",
       losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),

@@ -9,7 +9,7 @@ import type { Timers } from "../ports/clock.ts";
 import type { AddressFailure, AddressPlace, AddressTable, Fence, HostEvent, PacketLink } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
-import { nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
 import { Prober } from "./prober.ts";
 
@@ -47,6 +47,8 @@ export class VipHolder {
   private readonly prober: Prober;
   /** What the daemon is to be told. */
   private readonly outbox: Report[] = [];
+  /** Deadlines under which the kernel may have less open than it should. */
+  private readonly damaged = new Set<number>();
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
 
@@ -85,7 +87,7 @@ export class VipHolder {
   plan(plans: readonly VipPlan[]): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
-    this.deps.fence.protect(unique([...planned, ...this.guarded(), ...marked]));
+    this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
     this.post({ type: "plan", plans });
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
@@ -98,10 +100,17 @@ export class VipHolder {
   /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and mends it or gives the VIPs up. */
   protect(): void {
     try {
-      this.deps.fence.protect(this.guarded());
+      this.protectAll(this.guarded());
     } catch (error) {
       this.deps.log.warn({ error: messageOf(error) }, `the fence could not be brought up to date: ${messageOf(error)}`);
     }
+  }
+
+  /** What has been closed by a damage of the fence is opened again with the next extension. */
+  private protectAll(addresses: readonly AddressPlace[]): void {
+    if (this.deps.fence.protect(addresses) === "kept") return;
+    for (const deadline of this.state.deadlines.keys()) this.damaged.add(deadline);
+    this.deps.log.warn({}, "somebody has changed the fence: it is put up again, and opened with the next heartbeat");
   }
 
   /** Ends it, and takes the fence down, unless a guarded address cannot be removed: that is the answer, and stays guarded. */
@@ -119,15 +128,16 @@ export class VipHolder {
     return left;
   }
 
-  /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
-  sweep(foreignOnly: boolean): void {
+  /** Removes what is bound for these VIPs and not held. `foreignOnly`: only what does not carry vipd's mark. */
+  sweep(foreignOnly: boolean, isMeant: (vip: string) => boolean = () => true): void {
     const bound = new Map(this.deps.addresses.addresses().map((address) => [placeOf(address), address]));
     for (const [vip, { addresses }] of this.state.plans) {
       const isStray = (address: VipAddress): boolean => {
         const found = bound.get(placeOf(address));
         return found !== undefined && !(foreignOnly && found.ours);
       };
-      if (!this.state.holdings.has(vip) && addresses.some(isStray)) this.perform({ type: "sweep", vip });
+      if (isMeant(vip) && !this.state.holdings.has(vip) && addresses.some(isStray))
+        this.perform({ type: "sweep", vip });
     }
   }
 
@@ -230,9 +240,11 @@ export class VipHolder {
   private open({ vips, deadline, number, until }: Extract<VipEffect, { type: "open" }>): void {
     const { fence } = this.deps;
     try {
-      if (!fence.intact()) fence.protect(this.guarded());
-      const addresses = vips.flatMap((vip) => this.addressesOf(vip));
+      if (!fence.intact()) this.protectAll(this.guarded());
+      const opened = this.damaged.has(deadline) ? heldUnder(this.state, deadline) : vips;
+      const addresses = opened.flatMap((vip) => this.addressesOf(vip));
       const { kind } = fence.open(addresses, number, fenceUntil(until));
+      if (kind === "open") this.damaged.delete(deadline);
       this.post({ type: kind === "open" ? "opened" : "too-late", vips, deadline, until });
     } catch (error) {
       const message = messageOf(error);

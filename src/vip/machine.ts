@@ -274,7 +274,8 @@ function takeNumber(state: VipState): number {
   return number;
 }
 
-function heldUnder(state: VipState, deadline: number): readonly string[] {
+/** The VIPs that are held, or about to be, under a deadline. */
+export function heldUnder(state: VipState, deadline: number): readonly string[] {
   return [...state.holdings].flatMap(([vip, holding]) =>
     holding.phase !== "closing" && holding.deadline === deadline ? [vip] : [],
   );
