@@ -9,8 +9,8 @@
 //   0  no assertion of the program itself fails
 //
 // An address that a person bound by hand on a host where no daemon guards it is not counted, nor what a host
-// answers while its fence is taken away, nor what was open when its machine fell asleep and no daemon could run at its
-// waking, until a daemon has closed or opened it again.
+// answers while its fence is taken away, nor what was open when its machine fell asleep and no daemon could close it at
+// its waking, until a daemon has closed or opened it again.
 
 import type { State } from "../../src/election/state.ts";
 import type { Txn } from "../../src/ports/store.ts";

@@ -36,7 +36,7 @@ export class Kernel {
   readonly refused = new Set<Refusal>();
   /** Somebody has taken the fence away, and the daemon has not put it up again. */
   flushed = false;
-  /** What the kernel has open still, because the machine has slept while no daemon could run. */
+  /** What the kernel has open still, because the machine has slept while no daemon could run, or close it. */
   readonly unattended = new Set<string>();
   private readonly linksUp = new Map(INTERFACES.map((name) => [name, true]));
   /** The machine sleeps, or its network has not come back yet: it answers nobody. */
@@ -120,7 +120,7 @@ export class Kernel {
 
   /** It wakes up after `forMs`: what the kernel had counted down by then goes on. */
   wake(forMs: number, isAttended: boolean): void {
-    if (!isAttended) for (const ip of this.openUnder.keys()) this.unattended.add(ip);
+    if (!isAttended || this.refused.has("close")) for (const ip of this.openUnder.keys()) this.unattended.add(ip);
     this.sleptMs += forMs;
     for (const [number, until] of this.deadlines)
       if (until > this.world.now - forMs) this.deadlines.set(number, until + forMs);
