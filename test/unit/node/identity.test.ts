@@ -124,7 +124,7 @@ describe("a claim", () => {
     let sleptMs = 1_000;
     const identity = open({ sleptMs: () => (sleptMs += 0.01) });
     const { ino } = statSync(claimPath());
-    for (let beat = 0; beat < 5; beat += 1) identity.fenceWasSet();
+    for (let heartbeat = 0; heartbeat < 5; heartbeat += 1) identity.fenceWasSet();
     expect(statSync(claimPath()).ino).toBe(ino);
   });
 

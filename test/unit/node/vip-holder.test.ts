@@ -220,7 +220,7 @@ describe("a fence", () => {
     holder.gain("a", "b");
     host.refused.add("close");
     holder.lose("a");
-    for (let beat = 0; beat < 4; beat += 1) {
+    for (let heartbeat = 0; heartbeat < 4; heartbeat += 1) {
       await host.timers.advance(1_000);
       holder.extend();
     }
