@@ -17,6 +17,7 @@ import { bootTimers } from "./timers.ts";
 import { notifySystemd } from "./sd-notify.ts";
 
 export { lockFile } from "./lockfile.ts";
+export { peerCredentials } from "./native.ts";
 export type { FileLock } from "./lockfile.ts";
 
 /** How to use this host. */

@@ -2,7 +2,9 @@
 
 import { fleetParts, historyViews } from "../admin/fleet-view.ts";
 import type { ElectionView, ObjectionView, SessionView, StatusView, StoreView } from "../admin/views.ts";
+import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { redactUrl } from "../base/store-url.ts";
+import { clip } from "../base/text.ts";
 import { elapsedMs, type Instant, NEVER } from "../base/time.ts";
 import { warnings } from "../election/conditions.ts";
 import { giveUpAt } from "../election/lease.ts";
@@ -48,7 +50,7 @@ export function statusView(parts: StatusParts): StatusView {
     ttlMs: self.ttlMs,
     elections: fleet.elections.map((election) => ({ ...election, ...ownPart(parts, election.name) })),
     nodes: fleet.nodes,
-    warnings: [...new Set([...warnings(state), ...fleet.warnings, ...conflicts(parts.holdings)])],
+    warnings: warningsOf(parts, fleet.warnings),
     wakeups: parts.debug
       ? deadlines(state, now, MAX_WAKEUPS).map(({ name, at }) => ({ name, inMs: elapsedMs(now, at) }))
       : [],
@@ -75,7 +77,7 @@ function sessionView(state: State, now: Instant): SessionView {
 
 function storeView({ store, storeUrl, election }: StatusParts): StoreView {
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
-  const lastError = election.outage?.lastError ?? null;
+  const lastError = election.outage === null ? null : clip(election.outage.lastError, MAX_VIEW_TEXT);
   return {
     url: redactUrl(storeUrl),
     ok: lastError === null,
@@ -109,6 +111,16 @@ function ownPart({ election: state, holdings, eligibility, now }: StatusParts, n
       forMs: until === NEVER ? null : Math.max(0, elapsedMs(now, until)),
     })),
   };
+}
+
+/** So many sentences are shown. */
+const MAX_WARNINGS = 100;
+
+function warningsOf({ election, holdings }: StatusParts, ofFleet: readonly string[]): readonly string[] {
+  const all = [...new Set([...warnings(election), ...ofFleet, ...conflicts(holdings)])];
+  const more = all.length - MAX_WARNINGS;
+  const shown = more > 0 ? [...all.slice(0, MAX_WARNINGS), `and ${more} more warnings`] : all;
+  return shown.map((text) => clip(text, MAX_VIEW_TEXT));
 }
 
 function conflicts(holdings: VipState): readonly string[] {
