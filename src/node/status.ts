@@ -94,14 +94,13 @@ type OwnPart = Pick<
 function ownPart({ election: state, holdings, eligibility, now }: StatusParts, name: string): OwnPart {
   const candidacy = effectiveCandidacy(state, name);
   const tenure = state.tenures.get(name);
-  const holding = holdings.holdings.get(name);
   const holds = tenure?.phase === "on";
   return {
     role: holds ? "holder" : candidacy?.ineligible === null ? "candidate" : "idle",
     validForMs: holds ? sessionView(state, now).validForMs : null,
     priority: candidacy?.priority ?? null,
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
-    conflict: holding?.phase === "on" ? holding.conflict : null,
+    conflict: holdings.conflicts.get(name)?.text ?? null,
     elector: candidacy === undefined ? null : "lease",
     objections: eligibility.of(name).map(({ source, reason, since, until }): ObjectionView => ({
       source,
@@ -123,10 +122,6 @@ function warningsOf({ election, holdings }: StatusParts, ofFleet: readonly strin
   return shown.map((text) => clip(text, MAX_VIEW_TEXT));
 }
 
-function conflicts(holdings: VipState): readonly string[] {
-  return [...holdings.holdings].flatMap(([vip, holding]) =>
-    holding.phase === "on" && holding.conflict !== null
-      ? [`somebody else answers for ${vip}: ${holding.conflict}`]
-      : [],
-  );
+function conflicts({ conflicts: found }: VipState): readonly string[] {
+  return [...found].map(([vip, { text }]) => `somebody else answers for ${vip}: ${text}`);
 }
