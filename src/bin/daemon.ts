@@ -3,7 +3,8 @@
 import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { createLinuxHost, type LinuxHost, lockFile, machineSleptMs } from "../../adapters/linux/index.ts";
+import { createLinuxHost, type LinuxHost, lockFile, machineSleptMs, peerCredentials } from "../../adapters/linux/index.ts";
+import { adminActions } from "../node/admin-actions.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import { assert } from "../base/assert.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
@@ -17,6 +18,7 @@ import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
 import { LeaseElector } from "../node/lease-elector.ts";
 import { openIdentity } from "../node/identity.ts";
+import { type MaintenanceKeeper, openMaintenance } from "../node/maintenance.ts";
 import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
@@ -82,7 +84,8 @@ async function start(config: Config): Promise<Running> {
   const host = createLinuxHost({ fence: config.fence });
   checkInterfaces(config, host);
   const store = await openStore(config.store);
-  const parts = makeDaemon(config, { host, store, log, identity });
+  const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
+  const parts = makeDaemon(config, { host, store, log, identity, maintenance });
   const { daemon, elector } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
@@ -121,9 +124,15 @@ interface Parts {
 
 function makeDaemon(
   config: Config,
-  parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper },
+  parts: {
+    host: LinuxHost;
+    store: Store;
+    log: AdjustableLogger;
+    identity: IdentityKeeper;
+    maintenance: MaintenanceKeeper;
+  },
 ): Parts {
-  const { host, store, log, identity } = parts;
+  const { host, store, log, identity, maintenance } = parts;
   const { addresses, fence, packets, timers } = host;
   const self = {
     node: config.node,
@@ -137,6 +146,7 @@ function makeDaemon(
   const daemon = new Daemon(config, {
     timers,
     identity,
+    maintenance,
     addresses,
     fence,
     firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
@@ -178,15 +188,12 @@ function openAdmin(
     debug: log.isDebug(),
   });
   return startAdminServer(
-    config.admin,
+    { ...config.admin, peerOf: peerCredentials },
     {
       version: () => ({ version, node: config.node, pid: process.pid }),
       status: () => statusView(parts()),
       election: (name) => electionWithHistory(parts(), name, HISTORY_MS),
-      stepDown: ({ election, to }) => {
-        const refused = daemon.stepDown(election, to);
-        return Promise.resolve({ accepted: refused === undefined, reason: refused ?? `handing ${election} over` });
-      },
+      ...adminActions(daemon, log),
       onChange: (listener) => daemon.onChange(listener),
     },
     new AbortController().signal,

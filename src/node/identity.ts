@@ -3,24 +3,14 @@
 // boot, in the same network namespace, with this very state directory and not a copy of it. Nor does it when the machine
 // has slept since: what the kernel counts down stood still meanwhile, so the fence is open for longer than the lease.
 
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { parseJson } from "../base/json.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Entropy } from "../ports/clock.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
+import { readStateFile, writeStateFile } from "./state-file.ts";
 
 /** A lock that is held. */
 export interface HeldLock {
@@ -98,7 +88,7 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Iden
   const keep = (next: Claim): void => {
     claim = next;
     try {
-      writeClaim(path, next);
+      writeStateFile(path, `${JSON.stringify(next)}\n`);
     } catch (error) {
       deps.onTrouble(
         `${path} cannot be written (${messageOf(error)}): a restart will not take up the lease, but wait for its end`,
@@ -162,33 +152,9 @@ function checkDirectory(path: string, uid: number): void {
 /** A claim that is missing or does not parse is no claim: the node begins anew and waits for its old lease to end. */
 function readClaim(path: string): Claim | undefined {
   try {
-    const text = readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW });
-    const result = schema.safeParse(text.length > MAX_CLAIM_BYTES ? undefined : parseJson(text));
+    const result = schema.safeParse(parseJson(readStateFile(path, MAX_CLAIM_BYTES)));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Follows no link, and overwrites nothing: a new file takes the place of the old one. */
-function writeClaim(path: string, claim: Claim): void {
-  const draft = `${path}.new`;
-  removeDraft(draft);
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const fd = openSync(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    writeSync(fd, `${JSON.stringify(claim)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(draft, path);
-}
-
-function removeDraft(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }

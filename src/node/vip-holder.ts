@@ -11,6 +11,7 @@ import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
+import { Ears } from "./ears.ts";
 import { Prober } from "./prober.ts";
 
 /** What the daemon is told, when the host is at rest. */
@@ -45,6 +46,7 @@ export class VipHolder {
   private readonly deps: VipDeps;
   private readonly driver: Driver<VipEvent, VipEffect>;
   private readonly prober: Prober;
+  private readonly ears: Ears;
   /** What the daemon is to be told. */
   private readonly outbox: Report[] = [];
   /** Deadlines under which the kernel may have less open than it should. */
@@ -72,11 +74,19 @@ export class VipHolder {
       addressesOf: (vip) => this.addressesOf(vip),
       probed: (vip, others) => this.post({ type: "probed", vip, others }),
     });
+    this.ears = new Ears({
+      timers,
+      packets,
+      log,
+      held: () => this.answered(),
+      heard: (vip, others) => this.post({ type: "heard", vip, others }),
+    });
   }
 
   /** Hands in an event of an election. */
   post(event: VipEvent): void {
     this.driver.post(event);
+    if (event.type === "confirm") this.ears.changed();
   }
 
   /**
@@ -89,6 +99,7 @@ export class VipHolder {
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
     this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
     this.post({ type: "plan", plans });
+    this.ears.changed();
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
     const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
@@ -151,10 +162,13 @@ export class VipHolder {
       case "address-removed":
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
-        return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
+        if (!event.link.up) return;
+        this.ears.changed();
+        return this.post({ type: "link-up", interface: event.link.name });
       case "link-removed":
         return;
       case "overrun":
+        this.ears.changed();
         return this.post({ type: "resync" });
     }
   }
@@ -168,6 +182,7 @@ export class VipHolder {
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
     this.prober.close();
+    this.ears.close();
     this.driver.close();
   }
 
@@ -203,6 +218,7 @@ export class VipHolder {
   /** Only at rest: what an election then decides is done at once, and not queued behind a fence that is about to open. */
   private tell(): void {
     const { listener } = this.deps;
+    if (this.outbox.some(({ type }) => type === "held" || type === "released")) this.ears.changed();
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vips);
       else if (next.type === "released") listener.released(next.losses);
@@ -327,6 +343,10 @@ export class VipHolder {
       log.warn({ error: messageOf(error) }, "addresses cannot be removed: they stay behind the fence");
       return addresses;
     }
+  }
+
+  private *answered(): Generator<readonly [vip: string, addresses: readonly VipAddress[]]> {
+    for (const [vip, holding] of this.state.holdings) if (holding.phase === "on") yield [vip, holding.addresses];
   }
 
   private vipAt({ ip, interface: link }: AddressPlace): string | undefined {

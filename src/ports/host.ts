@@ -144,5 +144,11 @@ export interface PacketLink {
   announce(address: VipAddress): boolean;
   /** Asks the wire who has the address (RFC 5227 probe, or a DAD-style NS), for `waitMs`; own answers are not counted. */
   probe(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]>;
+  /**
+   * From now on tells of other stations that claim one of these addresses (ARP of any kind, neighbour advertisements),
+   * without asking; replaces the addresses of the call before. Interfaces that are missing are left out. Absent where
+   * nobody can listen.
+   */
+  hear?(addresses: readonly VipAddress[], onClaim: (address: VipAddress, mac: string) => void): void;
   close(): void;
 }
