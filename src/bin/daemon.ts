@@ -1,7 +1,6 @@
 // The daemon's program: puts the parts together, and stands between them and the operating system's signals.
 
 import { readFileSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
@@ -24,6 +23,7 @@ import type { Store } from "../ports/store.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { storeCalls } from "../runtime/store-calls.ts";
 import { systemEntropy } from "../runtime/timers.ts";
+import { hostLook, readConfigFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
@@ -47,7 +47,8 @@ const deps: VipdDeps = {
   err: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
   hostName: hostname(),
   stores: STORE_ADAPTERS,
-  readFile: (path) => readFile(path, "utf8"),
+  readFile: readConfigFile,
+  look: hostLook,
 };
 
 /** Runs vipd with the arguments of this process, to its end. */

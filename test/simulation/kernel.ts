@@ -196,7 +196,7 @@ export class Kernel {
 }
 
 function record(ip: string, prefix: number, ours: boolean): BoundAddress {
-  return { family: 4, ip, prefix, interface: INTERFACE, ours, permanent: !ours, secondary: true };
+  return { family: 4, ip, prefix, interface: INTERFACE, ours, keepalived: false, permanent: !ours, secondary: true };
 }
 
 /** How a canary builds its fence wrongly. */

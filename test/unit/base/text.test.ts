@@ -44,6 +44,10 @@ describe("a store URL that is shown", () => {
     ["redis://:pa/ss+w=@a:6379", "redis://***@a:6379"],
     ["redis://:pa?ss#w@a:6379/0", "redis://***@a:6379/0"],
     ["me@host: sqlite:/var/lib/vipd/fleet.db", "me@host: sqlite:/var/lib/vipd/fleet.db"],
+    ["sqlite://:pw@host", "sqlite://***@host"],
+    ["redis://me:hu sh@h", "redis://***@h"],
+    ["redis:me:hush@h", "redis:***@h"],
+    ["sqlite:/var/a:b@c.db", "sqlite:/var/a:b@c.db"],
     ["two: redis://u:p@a and redis://v:q@b", "two: redis://***@a and redis://***@b"],
   ])("%s", (url, shown) => {
     expect(redactUrl(url)).toBe(shown);

@@ -126,7 +126,7 @@ export class FakeHost implements AddressTable {
 
   /** Puts an address there: as vipd did, or as somebody else. */
   put({ family, ip, prefix, interface: name }: AddressPlace, ours = true): BoundAddress {
-    const there = { family, ip, prefix, interface: name, ours, permanent: !ours, secondary: true };
+    const there = { family, ip, prefix, interface: name, ours, keepalived: false, permanent: !ours, secondary: true };
     this.bound.set(keyOf(there), there);
     return there;
   }

@@ -105,7 +105,7 @@ describe("news from the kernel", () => {
     holder.gain("a");
     host.unbind([address("10.0.0.1")]);
     host.news();
-    const gone = { ...address("10.0.0.1"), ours: true, permanent: false, secondary: true };
+    const gone = { ...address("10.0.0.1"), ours: true, keepalived: false, permanent: false, secondary: true };
     holder.vips.onHostEvent({ kind: "address-removed", address: gone });
     expect(host.news()).toEqual(["bind 10.0.0.1", "announce 10.0.0.1"]);
     expect(host.answering()).toEqual(["10.0.0.1/24"]);
