@@ -5,7 +5,7 @@ import { hostname } from "node:os";
 import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import { assert } from "../base/assert.ts";
-import { messageOf, VipdError } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { errorLines, loadConfig } from "../cli/config-file.ts";
 import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
 import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
@@ -80,7 +80,6 @@ async function start(config: Config): Promise<Running> {
     onTrouble: (message) => log.warn({}, message),
   });
   const host = createLinuxHost({ fence: config.fence });
-  checkInterfaces(config, host);
   const store = await openStore(config.store);
   const parts = makeDaemon(config, { host, store, log, identity });
   const { daemon, elector } = parts;
@@ -191,19 +190,6 @@ function openAdmin(
     },
     new AbortController().signal,
   );
-}
-
-/** An interface that is missing now is a slip in the file; one that goes later makes this node stand back. */
-function checkInterfaces(config: Config, host: LinuxHost): void {
-  const links = host.addresses.links().map((link) => link.name);
-  for (const vip of config.vips)
-    for (const { interface: name } of vip.addresses)
-      if (!links.includes(name))
-        throw new VipdError(
-          "interface",
-          `vips.${vip.name}.interface: this host has no interface ${name}; it has ${links.join(", ")}`,
-          { vip: vip.name, interface: name },
-        );
 }
 
 function followSignals(running: Running, configFile: string): void {

@@ -2,7 +2,7 @@
 
 import { messageOf } from "../base/errors.ts";
 import type { Reason } from "../base/reasons.ts";
-import type { Instant } from "../base/time.ts";
+import { type Instant, later } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -12,6 +12,9 @@ import { Driver } from "../runtime/driver.ts";
 import { nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
 import { Prober } from "./prober.ts";
+
+/** News of what this process did to the kernel come within this time, in milliseconds, or were dropped. */
+const OWN_NEWS_MS = 2_000;
 
 /** What the daemon is told, when the host is at rest. */
 export interface VipListener {
@@ -49,6 +52,8 @@ export class VipHolder {
   private readonly outbox: Report[] = [];
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
+  /** Addresses that this process has removed, and until when the kernel's news of it are waited for. */
+  private readonly takenOff = new Map<string, Instant>();
 
   constructor(deps: VipDeps) {
     this.deps = deps;
@@ -139,12 +144,14 @@ export class VipHolder {
         if (event.address.ours && this.state.holdings.has(this.vipAt(event.address) ?? "")) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
+        if (this.hasTakenOff(event.address)) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
         return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
       case "link-removed":
         return;
       case "overrun":
+        this.takenOff.clear();
         return this.post({ type: "resync" });
     }
   }
@@ -257,7 +264,7 @@ export class VipHolder {
     const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map((address) => [placeOf(address), vip])));
     const addresses = vips.flatMap((vip) => this.addressesOf(vip));
     if (!this.closeFence(vips, addresses)) return;
-    const failed = this.failuresOf(() => this.deps.addresses.unbind(addresses).failures, owners, vips);
+    const failed = this.failuresOf(() => this.takeOff(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
   }
@@ -265,7 +272,7 @@ export class VipHolder {
   private drop(vip: string, addresses: readonly VipAddress[]): void {
     if (!this.closeFence([vip], addresses)) return;
     const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
-    const failed = this.failuresOf(() => this.deps.addresses.unbind(addresses).failures, owners, [vip]);
+    const failed = this.failuresOf(() => this.takeOff(addresses).failures, owners, [vip]);
     for (const [, message] of failed) this.post({ type: "failed", vip, message });
     if (failed.size === 0) this.post({ type: "dropped", vip, addresses });
   }
@@ -293,10 +300,27 @@ export class VipHolder {
   private unbind(addresses: readonly AddressPlace[], remark: string | undefined): readonly AddressFailure[] {
     const { fence, log } = this.deps;
     fence.close(addresses);
-    const { removed, failures } = this.deps.addresses.unbind(addresses);
+    const { removed, failures } = this.takeOff(addresses);
     if (remark !== undefined)
       for (const { ip, interface: link } of removed) log.warn({ ip, interface: link }, `${ip} ${remark}`);
     return failures;
+  }
+
+  /** The kernel tells of each address that goes: it is noted before, so that nobody else is blamed. */
+  private takeOff(addresses: readonly AddressPlace[]): ReturnType<AddressTable["unbind"]> {
+    const until = later(this.deps.timers.now(), OWN_NEWS_MS);
+    for (const address of addresses) this.takenOff.set(cidrOf(address), until);
+    const result = this.deps.addresses.unbind(addresses);
+    const removed = new Set(result.removed.map(cidrOf));
+    for (const address of addresses) if (!removed.has(cidrOf(address))) this.takenOff.delete(cidrOf(address));
+    return result;
+  }
+
+  /** Whether this process removed the address itself, just now. */
+  private hasTakenOff(address: AddressPlace): boolean {
+    const until = this.takenOff.get(cidrOf(address));
+    this.takenOff.delete(cidrOf(address));
+    return until !== undefined && this.deps.timers.now() <= until;
   }
 
   /** Removes addresses; the result: those that the kernel would not. */

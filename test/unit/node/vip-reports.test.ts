@@ -111,6 +111,42 @@ describe("news from the kernel", () => {
     expect(host.answering()).toEqual(["10.0.0.1/24"]);
   });
 
+  test("an address that this process removed for another one of the same VIP is blamed on nobody", async () => {
+    const { host, holder } = begin();
+    holder.gain("a");
+    const gone = host.addresses()[0];
+    if (gone === undefined) throw new Error("the VIP is bound");
+    holder.vips.plan([
+      {
+        name: "a",
+        addresses: [address("10.0.0.1", "eth0", 25)],
+        announce: { burst: 1, repeatAfterMs: 0, refreshMs: 0 },
+      },
+    ]);
+    expect(host.answering()).toEqual(["10.0.0.1/25"]);
+    host.news();
+    holder.vips.onHostEvent({ kind: "address-removed", address: gone });
+    expect(host.news()).toEqual([]);
+    expect(holder.log.messages("warn")).toEqual([]);
+    holder.vips.onHostEvent({ kind: "address-removed", address: { ...gone, prefix: 25 } });
+    expect(holder.log.messages("warn")).toEqual(["somebody removed 10.0.0.1 from eth0: put back"]);
+  });
+
+  test("news of an own removal that never came excuse nobody later", async () => {
+    const { host, holder } = begin();
+    holder.gain("a");
+    const there = host.addresses()[0];
+    if (there === undefined) throw new Error("the VIP is bound");
+    holder.lose("a");
+    await host.timers.advance(10_000);
+    holder.gain("a");
+    host.news();
+    host.unbind([there]);
+    holder.vips.onHostEvent({ kind: "address-removed", address: there });
+    expect(host.answering()).toEqual(["10.0.0.1/24"]);
+    expect(holder.log.messages("warn")).toEqual(["somebody removed 10.0.0.1 from eth0: put back"]);
+  });
+
   test("a link that comes up has its VIPs announced; one that goes down or away does not", () => {
     const { host, holder } = begin();
     holder.gain("a");
