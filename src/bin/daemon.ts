@@ -20,6 +20,7 @@ import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
+import { isJournal, priorityPrefix } from "../runtime/journal.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { storeCalls } from "../runtime/store-calls.ts";
 import { systemEntropy } from "../runtime/timers.ts";
@@ -63,7 +64,8 @@ export async function main(): Promise<void> {
     followSignals(running, invocation.configFile);
   } catch (error) {
     // The process ends at once: what was opened on the way here must not keep it.
-    for (const line of errorLines(error)) process.stderr.write(`vipd: ${line}\n`);
+    const prefix = isJournal(2) ? priorityPrefix("error") : "";
+    for (const line of errorLines(error)) process.stderr.write(`${prefix}vipd: ${line}\n`);
     process.exit(exitCodeOf(error));
   }
 }

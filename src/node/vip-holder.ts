@@ -6,7 +6,15 @@ import { type Instant, later } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { AddressFailure, AddressPlace, AddressTable, Fence, HostEvent, PacketLink } from "../ports/host.ts";
+import type {
+  AddressFailure,
+  AddressPlace,
+  AddressTable,
+  BoundAddress,
+  Fence,
+  HostEvent,
+  PacketLink,
+} from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
 import { nextVipWakeup, stepVips } from "../vip/machine.ts";
@@ -126,14 +134,9 @@ export class VipHolder {
 
   /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
   sweep(foreignOnly: boolean): void {
-    const bound = new Map(this.deps.addresses.addresses().map((address) => [placeOf(address), address]));
-    for (const [vip, { addresses }] of this.state.plans) {
-      const isStray = (address: VipAddress): boolean => {
-        const found = bound.get(placeOf(address));
-        return found !== undefined && !(foreignOnly && found.ours);
-      };
-      if (!this.state.holdings.has(vip) && addresses.some(isStray)) this.perform({ type: "sweep", vip });
-    }
+    const strays = this.strays(foreignOnly);
+    const vips = [...new Set(strays.map((address) => this.vipAt(address) ?? ""))];
+    if (vips.length > 0) this.sweepVips(vips, strays);
   }
 
   /** Takes in news from the kernel, except of links, which bear on more than VIPs. */
@@ -142,6 +145,8 @@ export class VipHolder {
       case "address-added":
         // A refreshed lifetime of an own address is no news.
         if (event.address.ours && this.state.holdings.has(this.vipAt(event.address) ?? "")) return;
+        // Nor is that of one which has been removed since.
+        if (event.address.ours && this.takenOff.has(cidrOf(event.address))) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
         if (this.hasTakenOff(event.address)) return;
@@ -185,7 +190,7 @@ export class VipHolder {
       case "drop":
         return this.drop(effect.vip, effect.addresses);
       case "sweep":
-        return this.sweepVip(effect.vip);
+        return this.sweepVips(effect.vips, this.strays(false));
       case "held":
       case "released":
       case "hold-failed":
@@ -287,22 +292,32 @@ export class VipHolder {
     }
   }
 
-  /** What is not held may have been opened by a former process: it is closed too. */
-  private sweepVip(vip: string): void {
-    const addresses = this.addressesOf(vip);
-    const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
-    const remark = "was bound here although this node does not hold it: removed";
-    for (const [, message] of this.failuresOf(() => this.unbind(addresses, remark), owners, [vip]))
-      this.post({ type: "failed", vip, message });
+  /** Addresses that are bound, and of VIPs that are not held. Others bind with other prefixes: keepalived with /32. */
+  private strays(foreignOnly: boolean): readonly BoundAddress[] {
+    return this.deps.addresses.addresses().filter((address) => {
+      const vip = this.vipAt(address);
+      return vip !== undefined && !this.state.holdings.has(vip) && !(foreignOnly && address.ours);
+    });
   }
 
-  /** Closes the fence, then removes the addresses; `remark` is logged for each that was there. */
-  private unbind(addresses: readonly AddressPlace[], remark: string | undefined): readonly AddressFailure[] {
-    const { fence, log } = this.deps;
-    fence.close(addresses);
+  /** What is not held may have been opened by a former process: it is closed too. */
+  private sweepVips(vips: readonly string[], strays: readonly BoundAddress[]): void {
+    const swept = new Set(vips);
+    const owners = new Map<string, string>();
+    for (const vip of vips) for (const address of this.addressesOf(vip)) owners.set(placeOf(address), vip);
+    const bound = strays.filter((address) => swept.has(this.vipAt(address) ?? ""));
+    const remark = "was bound here although this node does not hold it: removed";
+    const sweep = (): readonly AddressFailure[] => {
+      this.deps.fence.close(vips.flatMap((vip) => this.addressesOf(vip)));
+      return bound.length === 0 ? [] : this.unbind(bound, remark);
+    };
+    for (const [vip, message] of this.failuresOf(sweep, owners, vips)) this.post({ type: "failed", vip, message });
+  }
+
+  /** Removes addresses behind a closed fence; `remark` is logged for each that was there. */
+  private unbind(addresses: readonly AddressPlace[], remark: string): readonly AddressFailure[] {
     const { removed, failures } = this.takeOff(addresses);
-    if (remark !== undefined)
-      for (const { ip, interface: link } of removed) log.warn({ ip, interface: link }, `${ip} ${remark}`);
+    for (const { ip, interface: link } of removed) this.deps.log.warn({ ip, interface: link }, `${ip} ${remark}`);
     return failures;
   }
 
@@ -328,6 +343,7 @@ export class VipHolder {
     if (addresses.length === 0) return [];
     const { log } = this.deps;
     try {
+      this.deps.fence.close(addresses);
       const failures = this.unbind(addresses, remark);
       for (const { address, message } of failures)
         log.warn(

@@ -100,6 +100,24 @@ describe("news from the kernel", () => {
     ]);
   });
 
+  test("an address that somebody bound with another prefix is removed with that one", () => {
+    const { host, holder } = begin();
+    const there = host.put(address("10.0.0.1", "eth0", 32), false);
+    holder.vips.onHostEvent({ kind: "address-added", address: there });
+    expect(host.addresses()).toEqual([]);
+  });
+
+  test("a refresh that is heard of after the removal is none", () => {
+    const { host, holder } = begin();
+    holder.gain("a");
+    const there = host.addresses()[0];
+    if (there === undefined) throw new Error("the VIP is bound");
+    holder.lose("a");
+    host.news();
+    holder.vips.onHostEvent({ kind: "address-added", address: there });
+    expect(host.news()).toEqual([]);
+  });
+
   test("an address that somebody removed is bound again", () => {
     const { host, holder } = begin();
     holder.gain("a");
