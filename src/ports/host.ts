@@ -28,7 +28,9 @@ export interface BoundAddress {
   readonly interface: string;
   /** Whether it carries vipd's IFA_PROTO mark. */
   readonly ours: boolean;
-  /** Whether it has no lifetime: vipd's own addresses all have one. */
+  /** Whether it carries keepalived's IFA_PROTO mark, as newer versions of it set. */
+  readonly keepalived: boolean;
+  /** Whether it has no lifetime, or one that is longer than vipd's own addresses ever have (DHCP). */
   readonly permanent: boolean;
   /** Whether another address of the same subnet on the interface is the primary one (IPv4). */
   readonly secondary: boolean;

@@ -406,7 +406,7 @@ function onAddress(state: VipState, { type, ip, interface: link }: AddressEvent,
   if (vip === undefined) return;
   const holding = state.holdings.get(vip);
   if (type === "address-added") {
-    if (holding === undefined) effects.push({ type: "sweep", vip });
+    if (holding === undefined) effects.push({ type: "sweep", vips: [vip] });
     return;
   }
   if (holding?.phase !== "on") return;
@@ -432,7 +432,8 @@ function announceAnew(state: VipState, vip: string, now: Instant): void {
 }
 
 function onResync(state: VipState, now: Instant, effects: Effects): void {
-  for (const vip of state.plans.keys()) if (!state.holdings.has(vip)) effects.push({ type: "sweep", vip });
+  const idle = [...state.plans.keys()].filter((vip) => !state.holdings.has(vip));
+  if (idle.length > 0) effects.push({ type: "sweep", vips: idle });
   state.refreshing.length = 0;
   for (const [vip, holding] of state.holdings) if (holding.phase === "on") state.refreshing.push(vip);
   refreshSlice(state, now, effects);

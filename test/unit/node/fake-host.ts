@@ -134,8 +134,13 @@ export class FakeHost implements AddressTable {
   };
 
   /** Puts an address there: as vipd did, or as somebody else. */
-  put({ family, ip, prefix, interface: name }: AddressPlace, ours = true): BoundAddress {
-    const there = { family, ip, prefix, interface: name, ours, permanent: !ours, secondary: true };
+  put(
+    { family, ip, prefix, interface: name }: AddressPlace,
+    ours = true,
+    change: Partial<BoundAddress> = {},
+  ): BoundAddress {
+    const place = { family, ip, prefix, interface: name };
+    const there = { ...place, ours, keepalived: false, permanent: !ours, secondary: true, ...change };
     this.bound.set(keyOf(there), there);
     return there;
   }

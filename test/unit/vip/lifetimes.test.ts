@@ -117,8 +117,7 @@ describe("news from the kernel that may have been lost", () => {
     const host = new Host(manyPlans(3));
     host.gain(["vip-1"]);
     expect(host.post({ type: "resync" })).toEqual([
-      { type: "sweep", vip: "vip-0" },
-      { type: "sweep", vip: "vip-2" },
+      { type: "sweep", vips: ["vip-0", "vip-2"] },
       { type: "refresh", vips: ["vip-1"], lifetimeMs: 3_000 + SLACK_MS },
     ]);
   });

@@ -148,7 +148,7 @@ describe("a kernel that refuses", () => {
   test("a sweep: that is only noted", () => {
     const host = new Host([WEB], { sweep: refuse("web") });
     expect(host.post({ type: "resync" })).toEqual([
-      { type: "sweep", vip: "web" },
+      { type: "sweep", vips: ["web"] },
       { type: "note", vip: "web", level: "warning", text: "EPERM" },
     ]);
   });
