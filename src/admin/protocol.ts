@@ -9,7 +9,7 @@
 //
 // Failures: 4xx or 5xx with a FailureView.
 
-import { z } from "zod";
+import * as z from "zod";
 import { isName, NAME_RULE } from "../base/names.ts";
 import type { ElectionView, FailureView, StatusView, StepDownRequest, StepDownView, VersionView } from "./views.ts";
 
