@@ -5,7 +5,7 @@
 
 import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { parseJson } from "../base/json.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Entropy } from "../ports/clock.ts";
