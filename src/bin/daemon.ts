@@ -163,7 +163,7 @@ function makeDaemon(
     log,
     makeElector: (electorHost) => {
       const { incarnation, adopt } = identity;
-      const calls = storeCalls(store, timers);
+      const calls = storeCalls(store, timers, log);
       const electorDeps = {
         calls,
         timers,

@@ -63,7 +63,7 @@ export function noteOutage(before: Outage | null, state: State, at: Moment): rea
   state.outageNotedAt = at.now;
   const { failures, lastError, since } = outage;
   if (before === null) return [{ type: "note", level: "warning", text: lastError }];
-  const text = `the store has not answered for ${seconds(elapsedMs(since, at.now))} (${count(failures, "failed request")}; the last: ${lastError})`;
+  const text = `the store has failed for ${seconds(elapsedMs(since, at.now))} (${count(failures, "failed request")}; the last: ${lastError})`;
   return [{ type: "note", level: "warning", text }];
 }
 
