@@ -1,7 +1,7 @@
 // Where vipctl gets its view of the fleet: from the daemon of this host when there is one, else straight from the store.
 
 import { type AdminClient, adminFailure } from "../admin/client.ts";
-import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
+import type { ElectionView, FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { hasSecret } from "../base/store-url.ts";
 import type { Config } from "../config/types.ts";
@@ -34,6 +34,11 @@ export type Source =
 /** Whether a view comes from a daemon, with what only that knows. */
 export function isStatus(view: FleetView): view is StatusView {
   return "session" in view;
+}
+
+/** Whether the daemon has released what the store, when it last answered, still gave it. */
+export function isReleasedHere({ holder, role }: ElectionView, view: FleetView): boolean {
+  return isStatus(view) && !view.store.ok && holder === view.node && role !== "holder";
 }
 
 /**

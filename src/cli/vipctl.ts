@@ -1,6 +1,7 @@
 // vipctl's command line. Each command is loaded when it is asked for.
 
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { HistoryOptions } from "./commands/history.ts";
@@ -83,6 +84,12 @@ function withWhere(command: Command, storeToo: boolean): Command {
   return command.option("--json", "one line of JSON for programs");
 }
 
+function wholeNumber(text: string): number {
+  const value = /^\d{1,9}$/u.test(text) ? Number(text) : 0;
+  if (value >= 1) return value;
+  throw new InvalidArgumentError("It must be a whole number, 1 or more.");
+}
+
 function addWhoOwns(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("who-owns")
@@ -102,6 +109,7 @@ function addStatus(program: Command, deps: VipctlDeps, run: Run): void {
     .command("status")
     .description("all VIPs, nodes and warnings of the fleet")
     .option("--watch", "go on, and show it anew after each change")
+    .option("--verbose", "and what the store cannot promise, as it runs")
     .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, deps)));
   withWhere(command, true);
 }
@@ -111,6 +119,7 @@ function addHistory(program: Command, deps: VipctlDeps, run: Run): void {
     .command("history")
     .description("the last ownership changes of a VIP")
     .argument("<vip>", "name of the VIP (election), or address")
+    .option("--limit <count>", `so many changes at most (the store keeps ${HISTORY_LENGTH})`, wholeNumber)
     .action(async (vip: string, options: HistoryOptions) =>
       run((await import("./commands/history.ts")).history(vip, options, deps)),
     );

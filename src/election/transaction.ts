@@ -187,6 +187,7 @@ function ownershipChange(
     seq,
     sinceWallMs: at.wallMs,
     reason: why,
+    vacantMs: vacant,
     previousToken: token === null ? null : String(token),
     waitMs: 0,
   });
