@@ -5,7 +5,7 @@ import type { ElectionView, FleetView, HistoryView, StatusView } from "../admin/
 import { messageOf, VipdError } from "../base/errors.ts";
 import { hasSecret } from "../base/store-url.ts";
 import type { Config } from "../config/types.ts";
-import type { FleetReader, VipctlDeps } from "./deps.ts";
+import type { FleetReader, StoreWriter, VipctlDeps } from "./deps.ts";
 import { escapeControl } from "./render/text.ts";
 
 /** A daemon that has not answered by then is taken for silent, in milliseconds. */
@@ -77,6 +77,16 @@ function refuseSecret(url: string): void {
 export function tellDetour(source: Source, { err }: VipctlDeps): void {
   if (source.kind === "store" && source.because !== null)
     err.write(`${escapeControl(source.because)}: read straight from the store\n`);
+}
+
+/** The store itself, for writing: the one that is named, or that of the configuration. Throws "config", and those of opening a store. */
+export async function openStoreToWrite(where: WhereOptions, deps: VipctlDeps): Promise<StoreWriter> {
+  if (where.store !== undefined) {
+    refuseSecret(where.store);
+    return deps.openFleetToWrite(where.store, where.fleet ?? "main");
+  }
+  const { store, fleet } = await loadConfig(where.config ?? DEFAULT_CONFIG_FILE, deps);
+  return deps.openFleetToWrite(store, fleet);
 }
 
 /** The daemon, for what only it can do. Throws "admin" and "config". */

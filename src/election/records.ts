@@ -157,3 +157,8 @@ export function parseLoss(text: string): LossRecord | undefined {
   const result = lossSchema.safeParse(parseJson(text));
   return result.success ? result.data : undefined;
 }
+
+/** The number of the next ownership change. A number that somebody else wrote may be the last that JSON carries: then counting begins anew. */
+export function nextSeq(seq: number): number {
+  return seq >= Number.MAX_SAFE_INTEGER ? 1 : seq + 1;
+}

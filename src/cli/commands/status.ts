@@ -141,7 +141,7 @@ function electionRow(election: ElectionView, view: FleetView, style: Style, wall
   );
   const held: Cell =
     holder === null
-      ? { text: "free", style: style.warn }
+      ? { text: election.reasonCode === "unreadable" ? "unreadable" : "free", style: style.warn }
       : isReleasedHere(election, view)
         ? { text: `${holder}? (released here)`, style: style.warn }
         : { text: holderAlive === true ? holder : `${holder}?`, style: holderAlive === true ? style.good : style.warn };

@@ -18,7 +18,7 @@ export function describeOwner(owner: Owner, style: Style, wallMs: number): reado
       : ` since ${formatMoment(election.sinceWallMs)} (${formatSpan(wallMs - election.sinceWallMs)})`;
   if (election.holder === null)
     return [
-      `${name} is ${style.warn("free")}${since}: ${escapeControl(election.reason)}`,
+      `${name} is ${election.reasonCode === "unreadable" ? style.warn("held by nobody that can be told") : `${style.warn("free")}${since}`}: ${escapeControl(election.reason)}`,
       ...ownershipChange(formerHolder, style),
       ...wireLines(wire, style),
     ];
