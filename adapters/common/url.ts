@@ -52,8 +52,10 @@ export function checkOptions(params: URLSearchParams, known: readonly string[]):
   const seen = new Set<string>();
   for (const key of params.keys()) {
     // What follows a question mark in a password would be taken for an option.
-    if (key.includes("@")) throw badUrl("has a ? in its user or password", "write %3F for it");
-    if (!known.includes(key)) throw badUrl(`has an unknown option ${key}`, `use one of ${known.join(", ")}`);
+    const isKnown = known.includes(key);
+    if (key.includes("@") || (!isKnown && params.getAll(key).some((value) => value.includes("@"))))
+      throw badUrl("has a ? in its user or password", "write %3F for it");
+    if (!isKnown) throw badUrl(`has an unknown option ${key}`, `use one of ${known.join(", ")}`);
     if (seen.has(key)) throw badUrl(`has the option ${key} twice`, "keep one of the two");
     seen.add(key);
   }

@@ -10,7 +10,7 @@
 //
 // Failures: 4xx or 5xx with a FailureView.
 
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
 import type {

@@ -25,6 +25,7 @@ const TEXTS = {
   "check-failed": (detail) => `check failed: ${detail}`,
   "hold-failed": (detail) => `the kernel refused: ${detail}`,
   "address-claimed": (detail) => detail,
+  "own-address": (detail) => detail,
   ineligible: (detail) => detail,
   // Why a holder lost it.
   "lease-expired": (detail) =>

@@ -2,7 +2,7 @@
 // of the host, because it is kept in the state directory.
 
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "./state-file.ts";

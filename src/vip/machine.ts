@@ -18,11 +18,11 @@ import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
 import { forgetConflict, onHeard, onProbed } from "./conflicts.ts";
 import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
-/** An address outlives its fence by this much at most, and half of it at least, in milliseconds. */
-const LIFETIME_SLACK_MS = 10_000;
+/** An address outlives its fence by this much at most, in milliseconds. */
+const LIFETIME_SLACK_MS = 20_000;
 
 /** The lifetimes of addresses are refreshed this often, in milliseconds. */
-const REFRESH_EVERY_MS = LIFETIME_SLACK_MS / 2;
+const REFRESH_EVERY_MS = 12_000;
 
 /** A fence that could not be set in time is tried again so often: a stall of the machine is no reason to move. */
 const OPEN_TRIES = 3;
@@ -280,7 +280,8 @@ function takeNumber(state: VipState): number {
   return number;
 }
 
-function heldUnder(state: VipState, deadline: number): readonly string[] {
+/** The VIPs that are held, or about to be, under a deadline. */
+export function heldUnder(state: VipState, deadline: number): readonly string[] {
   return [...state.holdings].flatMap(([vip, holding]) =>
     holding.phase !== "closing" && holding.deadline === deadline ? [vip] : [],
   );
@@ -405,7 +406,7 @@ function onAddress(state: VipState, { type, ip, interface: link }: AddressEvent,
   if (vip === undefined) return;
   const holding = state.holdings.get(vip);
   if (type === "address-added") {
-    if (holding === undefined) effects.push({ type: "sweep", vip });
+    if (holding === undefined) effects.push({ type: "sweep", vips: [vip] });
     return;
   }
   if (holding?.phase !== "on") return;
@@ -431,7 +432,8 @@ function announceAnew(state: VipState, vip: string, now: Instant): void {
 }
 
 function onResync(state: VipState, now: Instant, effects: Effects): void {
-  for (const vip of state.plans.keys()) if (!state.holdings.has(vip)) effects.push({ type: "sweep", vip });
+  const idle = [...state.plans.keys()].filter((vip) => !state.holdings.has(vip));
+  if (idle.length > 0) effects.push({ type: "sweep", vips: idle });
   state.refreshing.length = 0;
   for (const [vip, holding] of state.holdings) if (holding.phase === "on") state.refreshing.push(vip);
   refreshSlice(state, now, effects);

@@ -139,8 +139,8 @@ export type VipEffect =
   | { readonly type: "close"; readonly vips: readonly string[] }
   /** Close and unbind some addresses of a VIP that is held on: "dropped", or "failed" when the kernel refuses. */
   | { readonly type: "drop"; readonly vip: string; readonly addresses: readonly VipAddress[] }
-  /** Close and unbind what is not ours to hold. */
-  | { readonly type: "sweep"; readonly vip: string }
+  /** Close and unbind what is not ours to hold, with whatever prefix somebody has bound it. */
+  | { readonly type: "sweep"; readonly vips: readonly string[] }
   /** They answer now. */
   | { readonly type: "held"; readonly vips: readonly string[] }
   /** They surely do not answer any more. */

@@ -11,6 +11,7 @@ import type {
 import { VipdError } from "../../../src/base/errors.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
+import type { Exposure, HostNetwork } from "../../../src/cli/check.ts";
 import type {
   HostReport,
   Output,
@@ -210,6 +211,10 @@ export class Desk {
   readonly probed: VipAddress[] = [];
   wire: WireReport | VipdError = { answers: [], boundHere: [] };
   host: HostReport | undefined;
+  /** What vipd --check and the doctor hold a file against. */
+  network: HostNetwork | Error = { addresses: [], links: ["lo", "eth0", "eth1"] };
+  /** By path, who else may read or write it. */
+  readonly exposed = new Map<string, Exposure>();
 
   /** Puts a daemon at `socket`. */
   daemon(socket = SOCKET): FakeDaemon {
@@ -244,6 +249,11 @@ export class Desk {
         const text = files.get(path);
         const missing = Object.assign(new Error(`no such file: ${path}`), { code: "ENOENT" });
         return text === undefined ? Promise.reject(missing) : Promise.resolve(text);
+      },
+      look: {
+        exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
+        groups: () => Promise.resolve(new Set(["adm", "vipd"])),
+        network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },
       adminClient: (socket) => Promise.resolve(daemons.get(socket) ?? absentDaemon(socket)),
       openFleet: openFleet,

@@ -8,16 +8,7 @@ import { encodeValue, FORMAT, type HistoryRecord, nextSeq } from "../../../src/e
 import { type Repair, repairOf } from "../../../src/election/repair.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Node } from "./node.ts";
-import {
-  candidacy,
-  ELECTION,
-  ELECTION_KEY,
-  electionFields,
-  electionValue,
-  KEYS,
-  sessionValue,
-  TTL_MS,
-} from "./samples.ts";
+import { ELECTION, ELECTION_KEY, electionFields, electionValue, KEYS, sessionValue, TTL_MS } from "./samples.ts";
 import { holderAndCandidate } from "./scenes.ts";
 
 const GARBAGE = '{"format":2,"seq":9007199254740993}';

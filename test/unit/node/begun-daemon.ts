@@ -72,6 +72,7 @@ export class BegunDaemon {
       adopt,
       knownTtlMs: 0,
       rememberTtl: () => {},
+      fenceWasSet: () => {},
       renew: () => "j",
       release: () => void this.host.calls.push("release the identity"),
     };

@@ -155,6 +155,9 @@ describe("no mistake tells a secret", () => {
   test.each([
     ["etcd://me:hu/sh@h", "is no etcd URL"],
     ["etcd://me:hu?sh@h", "has a ? in its user or password: write %3F for it"],
+    ["etcd://me:hu?sh=1@h", "has a ? in its user or password: write %3F for it"],
+    ["redis://me:x?hush=sh@h", "has a ? in its user or password: write %3F for it"],
+    ["sqlite://:hush@host", "names no file by an absolute path"],
     ["etcd://me:hu#sh@h", "is no etcd URL"],
     ["etcd://me:hush@h:99999", "has the port 99999"],
     ["etcd://me:hu%zzsh@h", "has a user or password with a %"],
