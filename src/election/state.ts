@@ -160,6 +160,10 @@ export interface State {
   outage: Outage | null;
   /** When people were last told of the outage. */
   outageNotedAt: Instant;
+  /** Whether people know of this outage; when the last one ended; and the failed requests of those that nobody was told of. */
+  outageTold: boolean;
+  outageEndedAt: Instant;
+  untoldFailures: number;
   /** When others were last seen to take a vacant election: while they go on, this node waits for its turn. */
   readonly lastTakenBy: Map<string, Instant>;
   /** Nodes whose lease has run out as seen here. */
@@ -217,6 +221,8 @@ export interface Grant {
   /** The token before; `null`: there was none. */
   readonly previousToken: Revision | null;
   readonly reason: Reason;
+  /** How long nobody had held it, as far as that is known, in milliseconds. */
+  readonly vacantMs: number | null;
   /** The addresses that it may be answered for, without prefixes; more may come by "confirm". */
   readonly addresses: readonly string[];
 }
@@ -297,6 +303,9 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     stopped: false,
     outage: null,
     outageNotedAt: LONG_AGO,
+    outageTold: false,
+    outageEndedAt: LONG_AGO,
+    untoldFailures: 0,
     lastTakenBy: new Map(),
     silent: new Set(),
     conditions: new Map(),
