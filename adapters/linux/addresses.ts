@@ -40,7 +40,7 @@ export class KernelAddresses implements AddressTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
 
   /**
-   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that is harmless only
+   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that does no harm only
    * because the fence, and not the presence of the address, decides whether this host answers.
    */
   bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {

@@ -51,8 +51,13 @@ export const MAX_PENDING_CHANGES = 20_000;
 export const MAX_ADMIN_REQUEST_BYTES = 64 * 1024;
 export const MAX_ADMIN_ANSWER_BYTES = 32 * 1024 * 1024;
 
-/** Most admin connections at a time. */
+/** Longest text that a view carries, in UTF-16 code units: what is longer is cut where it is made. */
+export const MAX_VIEW_TEXT = 2_000;
+
+/** Most admin connections at a time, and most of them that watch; root has some more of each. */
 export const MAX_ADMIN_CONNECTIONS = 64;
+export const MAX_ADMIN_WATCHES = 32;
+export const ADMIN_SLOTS_OF_ROOT = 4;
 
 /** Most events that wait for one state machine. */
 export const MAX_QUEUED_EVENTS = 100_000;

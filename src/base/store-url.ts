@@ -5,29 +5,49 @@ export function storeScheme(url: string): string | undefined {
   return /^([A-Za-z][A-Za-z0-9+.-]*):/u.exec(url)?.[1]?.toLowerCase();
 }
 
+/** Where a user and a password may begin: after the two slashes of a URL, with or without its scheme. */
+const AUTHORITY = /(?<=^|[\s:])\/\//u;
+
+/** An option of a URL. */
+const OPTION = /([?&;])([^=&;?\s]*)=([^&;#\s]*)/gu;
+
+/** Options whose values are secrets; those that name a file are not. */
+const SECRET_OPTION = /(?:pass|pw|secret|token|key|auth|cred)/iu;
+const FILE_OPTION = /file$/iu;
+
 /**
- * The URL with user, password and the secrets of its query left out. Show no other form to anybody. What people forgot to
- * escape ("/", "?" or a space in a password) is left out too: everything up to the last "@".
+ * The URL, or a sentence with URLs, with user, password and the secrets of its query left out. Show no other form to
+ * anybody. What people forgot to write (the slashes) or to escape ("/", "?", "@", a space in a password) is left out
+ * too: everything up to the last "@".
  */
-export function redactUrl(url: string): string {
-  const isOne = /^[A-Za-z][A-Za-z0-9+.-]*:\S/u.test(url) && url.indexOf("://") === url.lastIndexOf("://");
-  const shown = isOne ? withoutUser(url) : url.replaceAll(/\S+/gu, withoutUser);
-  return shown.replace(/\?.*$/su, (query) =>
-    query.replaceAll(/(password|passwd|token|secret|key)=[^&#]*/giu, "$1=***"),
+export function redactUrl(text: string): string {
+  const [prose = "", ...urls] = text.split(AUTHORITY);
+  const shown = [withoutBareUser(prose), ...urls.map(withoutUser)].join("//");
+  return shown.replaceAll(OPTION, (option: string, sign: string, name: string) =>
+    SECRET_OPTION.test(name) && !FILE_OPTION.test(name) ? `${sign}${name}=***` : option,
   );
 }
 
-/** A path may hold an "@" of its own; `scheme:user:password@host` is a slip, and has a password all the same. */
-function withoutUser(word: string): string {
-  const slashes = word.indexOf("//");
-  const colon = word.indexOf(":");
-  const to = word.lastIndexOf("@");
-  if (slashes !== -1) return to < slashes ? word : `${word.slice(0, slashes)}//***${word.slice(to)}`;
-  const hasUser = colon !== -1 && word[colon + 1] !== "/" && word.slice(colon + 1, to).includes(":");
-  return to > colon && hasUser ? `${word.slice(0, colon)}:***${word.slice(to)}` : word;
+/** Whether a store URL has a password, or another secret, in itself. */
+export function hasSecret(url: string): boolean {
+  const shown = redactUrl(url);
+  const user = url.slice(0, url.lastIndexOf("@")).replace(/^[^:]*:(?:\/\/)?/u, "");
+  return shown !== url && (user.includes(":") || shown.includes("=***"));
 }
 
-/** Whether the URL itself holds a password or another secret. */
-export function holdsSecret(url: string): boolean {
-  return /\/\/[^@]*:[^@]*@/u.test(url) || redactUrl(url).includes("=***");
+/** What follows the two slashes, without user and password. */
+function withoutUser(rest: string): string {
+  const at = rest.lastIndexOf("@");
+  return at === -1 ? rest : `***${rest.slice(at)}`;
+}
+
+/** Words such as "redis:user:password@host", whose slashes were forgotten; a path may well have an "@". */
+function withoutBareUser(prose: string): string {
+  return prose.replaceAll(/\S+/gu, (word) => {
+    const at = word.lastIndexOf("@");
+    const colon = word.indexOf(":");
+    if (colon === -1 || colon > at) return word;
+    const user = word.slice(colon + 1, at);
+    return user.startsWith("/") && !user.includes(":") ? word : `${word.slice(0, colon + 1)}***${word.slice(at)}`;
+  });
 }

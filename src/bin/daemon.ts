@@ -2,7 +2,14 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
-import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
+import {
+  createLinuxHost,
+  type LinuxHost,
+  lockFile,
+  machineSleptMs,
+  peerCredentials,
+} from "../../adapters/linux/index.ts";
+import { adminActions } from "../node/admin-actions.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import { assert } from "../base/assert.ts";
 import { messageOf } from "../base/errors.ts";
@@ -16,6 +23,7 @@ import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
 import { LeaseElector } from "../node/lease-elector.ts";
 import { openIdentity } from "../node/identity.ts";
+import { type MaintenanceKeeper, openMaintenance } from "../node/maintenance.ts";
 import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
@@ -77,13 +85,15 @@ async function start(config: Config): Promise<Running> {
     entropy: systemEntropy,
     lockFile,
     bootId: bootId(),
+    sleptMs: machineSleptMs,
     networkNamespace: networkNamespace(),
     uid: process.getuid?.() ?? 0,
     onTrouble: (message) => log.warn({}, message),
   });
   const host = createLinuxHost({ fence: config.fence });
   const store = await openStore(config.store);
-  const parts = makeDaemon(config, { host, store, log, identity });
+  const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
+  const parts = makeDaemon(config, { host, store, log, identity, maintenance });
   const { daemon, elector } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
@@ -122,9 +132,15 @@ interface Parts {
 
 function makeDaemon(
   config: Config,
-  parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper },
+  parts: {
+    host: LinuxHost;
+    store: Store;
+    log: AdjustableLogger;
+    identity: IdentityKeeper;
+    maintenance: MaintenanceKeeper;
+  },
 ): Parts {
-  const { host, store, log, identity } = parts;
+  const { host, store, log, identity, maintenance } = parts;
   const { addresses, fence, packets, timers } = host;
   const self = {
     node: config.node,
@@ -138,6 +154,7 @@ function makeDaemon(
   const daemon = new Daemon(config, {
     timers,
     identity,
+    maintenance,
     addresses,
     fence,
     firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
@@ -179,15 +196,12 @@ function openAdmin(
     debug: log.isDebug(),
   });
   return startAdminServer(
-    config.admin,
+    { ...config.admin, peerOf: peerCredentials },
     {
       version: () => ({ version, node: config.node, pid: process.pid }),
       status: () => statusView(parts()),
       election: (name) => electionWithHistory(parts(), name, HISTORY_MS),
-      stepDown: ({ election, to }) => {
-        const refused = daemon.stepDown(election, to);
-        return Promise.resolve({ accepted: refused === undefined, reason: refused ?? `handing ${election} over` });
-      },
+      ...adminActions(daemon, log),
       onChange: (listener) => daemon.onChange(listener),
     },
     new AbortController().signal,

@@ -1,7 +1,7 @@
 // A configuration file held against the host that it is for: what the file alone does not show.
 
 import { messageOf } from "../base/errors.ts";
-import { holdsSecret } from "../base/store-url.ts";
+import { hasSecret } from "../base/store-url.ts";
 import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
 import type { Config } from "../config/types.ts";
 import type { BoundAddress } from "../ports/host.ts";
@@ -75,7 +75,7 @@ function filesOf(file: string, { store }: Config, { stores }: CheckDeps): readon
   const scheme = store.slice(0, store.indexOf(":")).toLowerCase();
   const secrets = stores.find(({ schemes }) => schemes.includes(scheme))?.secretFiles(store) ?? [];
   return [
-    { path: file, what: "the configuration", isSecret: holdsSecret(store) },
+    { path: file, what: "the configuration", isSecret: hasSecret(store) },
     ...secrets.map((path) => ({ path, what: "a secret of the store", isSecret: true })),
   ];
 }

@@ -1,7 +1,7 @@
 // Single values of the configuration: each reads one unknown, and says what is wrong and what would be right.
 // A leaf is a zod schema, with its own JSON Schema beside it, so that both come from one place.
 
-import { z } from "zod";
+import * as z from "zod";
 import { isName, NAME_RULE } from "../base/names.ts";
 import { DURATION_PATTERN, DURATION_RULE, formatDuration, parseDuration } from "./duration.ts";
 import { describeKind } from "./issue.ts";

@@ -1,6 +1,6 @@
 // What the schema complains about, in words that say what would be right.
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { MAX_ADDRESSES_PER_VIP, MAX_CONFIG_KEYS, MAX_VIPS } from "../base/bounds.ts";
 import { NAME_RULE } from "../base/names.ts";
 import { describeKind, type Mistake, type Path } from "./issue.ts";

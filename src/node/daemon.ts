@@ -16,6 +16,7 @@ import { candidacyOf } from "./candidacy.ts";
 import { Eligibility } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { Links } from "./links.ts";
+import type { MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
 import { OwnAddresses } from "./own-addresses.ts";
 import { VipHolder } from "./vip-holder.ts";
@@ -30,6 +31,8 @@ export type MakeElector = (host: ElectorHost) => Elector;
 export interface DaemonDeps {
   readonly timers: Timers;
   readonly identity: IdentityKeeper;
+  /** Absent where no maintenance is kept. */
+  readonly maintenance?: MaintenanceKeeper;
   readonly addresses: AddressTable;
   readonly fence: Fence;
   /** A number for the first deadline of the fence that no former process had: 32 bits. */
@@ -118,6 +121,19 @@ export class Daemon {
     return this.elector.stepDown(election, to, reason("step-down"));
   }
 
+  /** Begins (`why`) or ends (`null`) maintenance of a VIP, or of all; the answer says why not, or nothing. Throws "admin". */
+  maintain(vip: string | null, why: string | null): string | undefined {
+    const keeper = this.deps.maintenance;
+    if (keeper === undefined) return "this daemon keeps no maintenance";
+    if (vip !== null && why !== null && !this.config.vips.some(({ name }) => name === vip))
+      return `${vip} is not configured on this node`;
+    if (why !== null) keeper.begin(vip, why);
+    else if (!keeper.end(vip)) return nothingToResume(vip, keeper);
+    this.updateEligibility(this.config.vips);
+    this.changed();
+    return undefined;
+  }
+
   /** Adopts a new configuration. VIPs that are gone are released; the others change in place. Throws when the fence cannot follow: then nothing has changed. */
   reload(config: Config): void {
     const before = this.config.vips;
@@ -174,7 +190,10 @@ export class Daemon {
     const { log } = this.deps;
     return {
       gain: (grants, validity) => this.gain(grants, validity),
-      extend: (validity) => this.vips.post({ type: "extend", ...validity }),
+      extend: (validity) => {
+        this.vips.post({ type: "extend", ...validity });
+        this.deps.identity.fenceWasSet();
+      },
       lose: (losses) => this.lose(losses),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       note: (level, election, text) =>
@@ -190,7 +209,10 @@ export class Daemon {
     this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
+  /** What a former process held for a VIP that is not configured any more may be planned for another one now. */
   private lose(losses: readonly Loss[]): void {
+    if (!this.adoptionFinished && losses.some(({ election }) => !this.candidacies.has(election)))
+      this.vips.sweep(false, (vip) => !this.elector.isUndecided(vip));
     this.vips.post({
       type: "lose",
       losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),
@@ -263,6 +285,9 @@ export class Daemon {
       const trouble = this.links.troubleOf(vip);
       const objection = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
       this.eligibility.set(vip.name, "link", objection, now);
+      const maintained = this.deps.maintenance?.reasonFor(vip.name) ?? null;
+      const kept = maintained === null ? null : { reason: reason("maintenance", maintained), until: NEVER };
+      this.eligibility.set(vip.name, "maintenance", kept, now);
       const own = this.own.troubleOf(vip.name);
       const mistake = own === undefined ? null : { reason: reason("own-address", own), until: NEVER };
       this.eligibility.set(vip.name, "address", mistake, now);
@@ -316,6 +341,12 @@ export class Daemon {
     this.adoptionFinished = true;
     this.vips.sweep(false);
   }
+}
+
+function nothingToResume(vip: string | null, keeper: MaintenanceKeeper): string {
+  if (vip === null) return "this node is not in maintenance";
+  if (keeper.reasonFor(vip) === null) return `${vip} is not in maintenance on this node`;
+  return `all VIPs of this node are in maintenance: vipctl resume without a name ends it`;
 }
 
 function planOf({ name, addresses, announce }: VipConfig): VipPlan {

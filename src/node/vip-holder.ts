@@ -17,8 +17,9 @@ import type {
 } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
-import { nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
+import { Ears } from "./ears.ts";
 import { Prober } from "./prober.ts";
 
 /** News of what this process did to the kernel come within this time, in milliseconds, or were dropped. */
@@ -56,8 +57,11 @@ export class VipHolder {
   private readonly deps: VipDeps;
   private readonly driver: Driver<VipEvent, VipEffect>;
   private readonly prober: Prober;
+  private readonly ears: Ears;
   /** What the daemon is to be told. */
   private readonly outbox: Report[] = [];
+  /** Deadlines under which the kernel may have less open than it should. */
+  private readonly damaged = new Set<number>();
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
   /** Addresses that this process has removed, and until when the kernel's news of it are waited for. */
@@ -83,11 +87,19 @@ export class VipHolder {
       addressesOf: (vip) => this.addressesOf(vip),
       probed: (vip, others) => this.post({ type: "probed", vip, others }),
     });
+    this.ears = new Ears({
+      timers,
+      packets,
+      log,
+      held: () => this.answered(),
+      heard: (vip, others) => this.post({ type: "heard", vip, others }),
+    });
   }
 
   /** Hands in an event of an election. */
   post(event: VipEvent): void {
     this.driver.post(event);
+    if (event.type === "confirm") this.ears.changed();
   }
 
   /**
@@ -98,8 +110,9 @@ export class VipHolder {
   plan(plans: readonly VipPlan[]): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
-    this.deps.fence.protect(unique([...planned, ...this.guarded(), ...marked]));
+    this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
     this.post({ type: "plan", plans });
+    this.ears.changed();
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
     const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
@@ -111,10 +124,17 @@ export class VipHolder {
   /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and mends it or gives the VIPs up. */
   protect(): void {
     try {
-      this.deps.fence.protect(this.guarded());
+      this.protectAll(this.guarded());
     } catch (error) {
       this.deps.log.warn({ error: messageOf(error) }, `the fence could not be brought up to date: ${messageOf(error)}`);
     }
+  }
+
+  /** What has been closed by a damage of the fence is opened again with the next extension. */
+  private protectAll(addresses: readonly AddressPlace[]): void {
+    if (this.deps.fence.protect(addresses) === "kept") return;
+    for (const deadline of this.state.deadlines.keys()) this.damaged.add(deadline);
+    this.deps.log.warn({}, "somebody has changed the fence: it is put up again, and opened with the next heartbeat");
   }
 
   /** Ends it, and takes the fence down, unless a guarded address cannot be removed: that is the answer, and stays guarded. */
@@ -132,9 +152,9 @@ export class VipHolder {
     return left;
   }
 
-  /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
-  sweep(foreignOnly: boolean): void {
-    const strays = this.strays(foreignOnly);
+  /** Removes what is bound for these VIPs and not held. `foreignOnly`: only what does not carry vipd's mark. */
+  sweep(foreignOnly: boolean, isMeant: (vip: string) => boolean = () => true): void {
+    const strays = this.strays(foreignOnly).filter((address) => isMeant(this.vipAt(address) ?? ""));
     const vips = [...new Set(strays.map((address) => this.vipAt(address) ?? ""))];
     if (vips.length > 0) this.sweepVips(vips, strays);
   }
@@ -152,10 +172,13 @@ export class VipHolder {
         if (this.hasTakenOff(event.address)) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
-        return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
+        if (!event.link.up) return;
+        this.ears.changed();
+        return this.post({ type: "link-up", interface: event.link.name });
       case "link-removed":
         return;
       case "overrun":
+        this.ears.changed();
         this.takenOff.clear();
         return this.post({ type: "resync" });
     }
@@ -170,6 +193,7 @@ export class VipHolder {
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
     this.prober.close();
+    this.ears.close();
     this.driver.close();
   }
 
@@ -205,6 +229,7 @@ export class VipHolder {
   /** Only at rest: what an election then decides is done at once, and not queued behind a fence that is about to open. */
   private tell(): void {
     const { listener } = this.deps;
+    if (this.outbox.some(({ type }) => type === "held" || type === "released")) this.ears.changed();
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vips);
       else if (next.type === "released") listener.released(next.losses);
@@ -242,9 +267,11 @@ export class VipHolder {
   private open({ vips, deadline, number, until }: Extract<VipEffect, { type: "open" }>): void {
     const { fence } = this.deps;
     try {
-      if (!fence.intact()) fence.protect(this.guarded());
-      const addresses = vips.flatMap((vip) => this.addressesOf(vip));
+      if (!fence.intact()) this.protectAll(this.guarded());
+      const opened = this.damaged.has(deadline) ? heldUnder(this.state, deadline) : vips;
+      const addresses = opened.flatMap((vip) => this.addressesOf(vip));
       const { kind } = fence.open(addresses, number, fenceUntil(until));
+      if (kind === "open") this.damaged.delete(deadline);
       this.post({ type: kind === "open" ? "opened" : "too-late", vips, deadline, until });
     } catch (error) {
       const message = messageOf(error);
@@ -355,6 +382,10 @@ export class VipHolder {
       log.warn({ error: messageOf(error) }, "addresses cannot be removed: they stay behind the fence");
       return addresses;
     }
+  }
+
+  private *answered(): Generator<readonly [vip: string, addresses: readonly VipAddress[]]> {
+    for (const [vip, holding] of this.state.holdings) if (holding.phase === "on") yield [vip, holding.addresses];
   }
 
   private vipAt({ ip, interface: link }: AddressPlace): string | undefined {

@@ -1,7 +1,13 @@
 // vipctl's surroundings for tests: paper instead of a terminal, daemons and stores that say what a test wants.
 
 import type { AdminClient, AdminFailure } from "../../../src/admin/client.ts";
-import type { FleetView, HistoryView, StatusView, StepDownRequest } from "../../../src/admin/views.ts";
+import type {
+  FleetView,
+  HistoryView,
+  MaintenanceRequest,
+  StatusView,
+  StepDownRequest,
+} from "../../../src/admin/views.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
@@ -133,6 +139,7 @@ export class FakeDaemon implements AdminClient {
   readonly feed = new Feed<StatusView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
   readonly asked: StepDownRequest[] = [];
+  readonly maintained: MaintenanceRequest[] = [];
   refusal: string | undefined;
   failure: VipdError | undefined;
 
@@ -152,6 +159,11 @@ export class FakeDaemon implements AdminClient {
   stepDown(request: StepDownRequest): ReturnType<AdminClient["stepDown"]> {
     this.asked.push(request);
     return this.answer({ accepted: this.refusal === undefined, reason: this.refusal ?? "handing it over" });
+  }
+
+  maintenance(request: MaintenanceRequest): ReturnType<AdminClient["maintenance"]> {
+    this.maintained.push(request);
+    return this.answer({ accepted: this.refusal === undefined, reason: this.refusal ?? "in force" });
   }
 
   watch({ signal }: { readonly signal?: AbortSignal }): AsyncIterable<StatusView> {

@@ -134,6 +134,27 @@ describe("a fence", () => {
     ]);
   });
 
+  test("that somebody took away is opened again, for all that is held, with the next extension", () => {
+    const { host, holder } = begin();
+    holder.gain("a", "b");
+    host.flushFence();
+    expect(host.answering()).toEqual([]);
+    holder.extend();
+    expect(host.answering()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+    host.news();
+    holder.extend();
+    expect(host.news(), "once").toEqual([`open under ${FIRST_DEADLINE} for ${OPEN_MS}`]);
+  });
+
+  test("that somebody took away is opened for what is lost meanwhile no more", () => {
+    const { host, holder } = begin();
+    holder.gain("a", "b");
+    host.flushFence();
+    holder.lose("a");
+    holder.extend();
+    expect(host.answering()).toEqual(["10.0.0.2/24"]);
+  });
+
   test.each(["open", "protect"] as const)("that the kernel refuses to %s costs what would be gained", (call) => {
     const { host, holder } = begin();
     host.intact = false;
@@ -199,7 +220,7 @@ describe("a fence", () => {
     holder.gain("a", "b");
     host.refused.add("close");
     holder.lose("a");
-    for (let beat = 0; beat < 4; beat += 1) {
+    for (let heartbeat = 0; heartbeat < 4; heartbeat += 1) {
       await host.timers.advance(1_000);
       holder.extend();
     }

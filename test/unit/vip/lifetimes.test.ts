@@ -22,11 +22,11 @@ function refreshes(
 ): readonly [number, readonly string[]][] {
   const found: [number, readonly string[]][] = [];
   while (host.now < until) {
-    const beat = later(host.now, HEARTBEAT_MS);
-    while (nextVipWakeup(host.state) < beat)
+    const heartbeat = later(host.now, HEARTBEAT_MS);
+    while (nextVipWakeup(host.state) < heartbeat)
       for (const { vips } of only(host.wake(), "refresh")) found.push([host.now - START, vips]);
-    host.now = beat;
-    for (const deadline of deadlines) host.extend(later(beat, 3_000), deadline);
+    host.now = heartbeat;
+    for (const deadline of deadlines) host.extend(later(heartbeat, 3_000), deadline);
   }
   return found;
 }
@@ -47,8 +47,8 @@ test("an address outlives its fence by half the slack at least, and by all of it
   const host = new Host(ONE);
   host.gain();
   let diesAt = later(START, only(host.effects, "bind")[0]?.lifetimeMs ?? 0);
-  for (let beat = 1; beat < 60; beat += 1) {
-    host.now = later(START, beat * 700);
+  for (let heartbeat = 1; heartbeat < 60; heartbeat += 1) {
+    host.now = later(START, heartbeat * 700);
     host.extend(later(host.now, 3_000));
     for (const { lifetimeMs } of only(host.post({ type: "tick" }), "refresh")) diesAt = later(host.now, lifetimeMs);
     const slackMs = diesAt - (host.deadline()?.until ?? NEVER);
