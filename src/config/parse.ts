@@ -42,7 +42,7 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   const source = readSource(text);
   if ("mistakes" in source) {
     const issues = source.mistakes.map((mistake) => ({ file, path: "", value: "", ...mistake }));
-    return firstOf(issues, source.more);
+    return firstOf(issues);
   }
   const tooMany = countMistakes(source.data);
   if (tooMany.length > 0) return firstOf(located(tooMany, file, source));
@@ -57,9 +57,9 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   return firstOf(located(mistakes, file, source));
 }
 
-function firstOf(issues: readonly ConfigIssue[], more = 0): ParsedConfig {
+function firstOf(issues: readonly ConfigIssue[]): ParsedConfig {
   const first = issues.slice(0, MAX_CONFIG_MISTAKES);
-  return { kind: "issues", issues: first, more: more + issues.length - first.length };
+  return { kind: "issues", issues: first, more: issues.length - first.length };
 }
 
 /** The host name stands in for the node's name only when it is one. */

@@ -37,7 +37,7 @@ test("--check tells every mistake with its place, and steers no terminal", async
 test("--check of no file: 78", async () => {
   const desk = new Desk();
   expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
-  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file\n`);
+  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file; name another with --config\n`);
 });
 
 test("--print-schema prints the schema", async () => {
