@@ -8,7 +8,8 @@ import type { WrittenAddress } from "./address.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { type ConfigIssue, formatPath, type Mistake, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
-import { type FileData, fileSchema, type FileVip } from "./schema.ts";
+import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
+import type { Wrong } from "./leaf.ts";
 import { readSource, type Source } from "./source.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
@@ -30,6 +31,8 @@ export interface HostFacts {
   readonly addresses?: readonly BoundAddress[];
   /** The names of its groups. */
   readonly groups?: ReadonlySet<string>;
+  /** What keeps vipd from trusting a directory; `undefined`: nothing, or it is still to be made. */
+  readonly directoryTrouble?: (path: string) => Wrong | undefined;
 }
 
 /** A configuration, or its first mistakes in the order of the file; `more`: those that are not among them. */
@@ -52,6 +55,7 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
     ...crossMistakes(source.data, context.stores, context.host?.addresses ?? []),
     ...nameMistakes(source.data, context.hostName),
     ...groupMistakes(source.data, context.host?.groups),
+    ...directoryMistakes(source.data, context.host?.directoryTrouble),
   ];
   if (parsed.success && mistakes.length === 0) return { kind: "config", config: build(parsed.data, context.hostName) };
   return firstOf(located(mistakes, file, source));
@@ -77,6 +81,14 @@ function groupMistakes(data: unknown, groups: ReadonlySet<string> | undefined): 
   const near = nearest(group, [...groups]);
   const fix = near === undefined ? `make it: groupadd --system ${group}` : `did you mean ${near}?`;
   return [{ path, problem: "this host has no such group", fix }];
+}
+
+function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble"]): readonly Mistake[] {
+  const path = ["stateDir"];
+  const directory = valueAt(data, path) ?? DEFAULT_STATE_DIR;
+  const trouble = typeof directory === "string" && directory.startsWith("/") ? troubleOf?.(directory) : undefined;
+  if (trouble === undefined) return [];
+  return [{ path, problem: `${directory as string} ${trouble.problem}`, fix: trouble.fix }];
 }
 
 function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {
