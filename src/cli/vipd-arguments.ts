@@ -49,7 +49,11 @@ function vipdProgram(deps: VipdDeps): Command {
   return new Command("vipd")
     .description("Holds virtual IPs: each on exactly one healthy host of the fleet.")
     .option("-c, --config <file>", "configuration", given, DEFAULT_CONFIG_FILE)
-    .addOption(new Option("--check", "check the configuration, tell every mistake, and exit").conflicts("printSchema"))
+    .addOption(
+      new Option("--check", "check the configuration, also against this host, tell every mistake, and exit").conflicts(
+        "printSchema",
+      ),
+    )
     .option("--print-schema", "print the JSON Schema of the configuration, and exit")
     .version(deps.version, "-V, --version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
