@@ -138,7 +138,7 @@ export class Fleet {
   private starts = 0;
 
   /** `programs`: where the programs are, from the top of the project: as they are written, or built. */
-  constructor(lan: Lan, programs: "src/bin" | "dist/src/bin" = "src/bin") {
+  constructor(lan: Lan, programs: "src/bin" | "dist/bin" = "src/bin") {
     this.lan = lan;
     this.programs = programs;
     mkdirSync(join(this.directory, "store"));
