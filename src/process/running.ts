@@ -15,8 +15,11 @@ const DRAIN_MS = 100;
 /** How long processes of the group may outlive the command before that counts as left behind, in milliseconds. */
 const LINGER_MS = 50;
 
-/** How long SIGKILL may take, in milliseconds; a process in uninterruptible sleep may take for ever. */
-const KILL_MS = 2_000;
+/**
+ * How long SIGKILL may take each time it is sent, in milliseconds. It is sent again for what was forked meanwhile; a process
+ * in uninterruptible sleep may take for ever.
+ */
+const KILL_MS: readonly number[] = [200, 300, 500, 1_000];
 
 /** How often it is looked whether the group has ended: at first, and at most, in milliseconds. */
 const FIRST_POLL_MS = 5;
@@ -100,7 +103,7 @@ export class RunningProcess {
       this.tail.push(name, chunk);
       this.options.onOutput?.(name, chunk);
       if (this.tail.bytes <= this.options.maxOutputBytes) return;
-      stream.destroy();
+      this.hangUp();
       flooded();
     });
     // A stream that breaks has no more output; how the process ended is told by its exit.
@@ -124,11 +127,10 @@ export class RunningProcess {
 
   private async terminate(): Promise<void> {
     const leader = this.child.pid ?? 0;
-    for (const [name, waitMs] of [
-      ["SIGTERM", this.options.graceMs],
-      ["SIGKILL", KILL_MS],
-    ] as const) {
-      signalAll(leader, name);
+    signalAll(leader, "SIGTERM");
+    if (await this.gone(this.options.graceMs)) return;
+    for (const waitMs of KILL_MS) {
+      signalAll(leader, "SIGKILL");
       if (await this.gone(waitMs)) return;
     }
     this.unkillable = membersOf(leader);
@@ -162,9 +164,13 @@ export class RunningProcess {
 
   /** Whoever still holds the other ends: nobody reads here any more, and this process need not wait for it. */
   private letGo(): void {
+    this.hangUp();
+    if (!this.hasExited) this.child.unref();
+  }
+
+  private hangUp(): void {
     this.child.stdout.destroy();
     this.child.stderr.destroy();
-    if (!this.hasExited) this.child.unref();
   }
 }
 

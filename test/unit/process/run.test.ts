@@ -129,6 +129,13 @@ describe("a command that does not end", () => {
     expect(scripts().survivors()).toEqual([]);
   });
 
+  test("one that forks without end ends with all of them", async () => {
+    const text = "n=0; while [ $n -lt 300 ]; do n=$((n+1)); (trap '' TERM; sleep 60) & done; wait";
+    const finished = await run([scripts().sh(text)], { timeoutMs: 300, graceMs: 50 });
+    expect(finished).toMatchObject({ ending: { kind: "timed-out" }, unkillable: [] });
+    expect(scripts().survivors()).toEqual([]);
+  });
+
   test("is stopped when the caller wants it, and says that", async () => {
     const abort = new AbortController();
     const script = scripts().sh(`echo up > ${scripts().path("up")}; sleep 60`);
