@@ -12,6 +12,9 @@ import type { Performer } from "./performer.ts";
 import { Recoveries } from "./recoveries.ts";
 import { type CheckNews, type CheckPlan, CheckTask } from "./task.ts";
 
+/** Checks that run no program begin at multiples of this, in milliseconds. */
+const SLOT_MS = 100;
+
 /** What the runner needs. */
 export interface CheckRunnerDeps {
   readonly timers: Timers;
@@ -81,7 +84,7 @@ export class CheckRunner {
     const { timers } = this.deps;
     const before = this.tasks.get(plan.name)?.state;
     this.end(plan.name);
-    const start = staggeredStart(this.made, plan.policy.intervalMs, timers.now());
+    const start = staggeredStart(this.made, plan.policy.intervalMs, slotOf(plan), timers.now());
     this.made += 1;
     const fresh = initialCheck(plan.policy, start);
     const initial = before === undefined ? fresh : { ...fresh, ...verdictOf(before) };
@@ -102,6 +105,11 @@ export class CheckRunner {
     this.pending.set(work, name);
     void work.then(() => this.pending.delete(work));
   }
+}
+
+/** A program holds the thread for as long as it takes to fork, so each begins at an instant of its own. */
+function slotOf({ options, policy }: CheckPlan): number {
+  return options.kind === "script" ? 0 : Math.min(SLOT_MS, policy.intervalMs / 4);
 }
 
 function verdictOf({ verdict, reason, since, value }: CheckState): Partial<CheckState> {

@@ -74,7 +74,7 @@ export async function prepare({ argv, user }: Pick<CommandOptions, "argv" | "use
   try {
     const account = user === null ? ownAccount() : await findAccount(user);
     if (typeof account === "string") return account;
-    const trust = await trustCommand(argv, account.uid);
+    const trust = trustCommand(argv, account.uid);
     return trust.trusted ? { program: trust.program, account } : trust.why;
   } catch (error) {
     return messageOf(error);

@@ -10,9 +10,10 @@
 //   A name that is not there is refused, for anybody may make it.
 // - a symbolic link has no mode of its own: whoever may write to its directory may replace it; only in a sticky directory its
 //   owner counts.
+//
+// All of it is synchronous: execve(2) is about to walk the same path, and spawning waits for that too.
 
-import { lstat, readlink, realpath } from "node:fs/promises";
-import type { Stats } from "node:fs";
+import { lstatSync, readlinkSync, realpathSync, type Stats } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { COMMAND_PATH } from "./command.ts";
@@ -40,12 +41,12 @@ export type Trust =
  * Looks a command's program up, and whether others than root and the user `uid` could change it, or the script that it is
  * given as an interpreter. The reason names the path and what to do about it.
  */
-export async function trustCommand(argv: readonly string[], uid: number): Promise<Trust> {
-  const program = await locate(argv[0] ?? "");
+export function trustCommand(argv: readonly string[], uid: number): Trust {
+  const program = locate(argv[0] ?? "");
   if (program === undefined) return refuse(`there is no program ${argv[0] ?? ""}${inPath(argv[0] ?? "")}`);
   const script = scriptOf(basename(program), argv.slice(1));
   for (const path of script === undefined ? [program] : [program, script]) {
-    const why = await weakness(path, uid);
+    const why = weakness(path, uid);
     if (why !== undefined) return refuse(why);
   }
   return { trusted: true, program };
@@ -71,13 +72,13 @@ function scriptOf(program: string, rest: readonly string[]): string | undefined 
 }
 
 /** The absolute path of a program; undefined when there is none. */
-async function locate(name: string): Promise<string | undefined> {
+function locate(name: string): string | undefined {
   const candidates = name.includes("/")
     ? [resolve("/", name)]
     : COMMAND_PATH.split(":").map((path) => join(path, name));
   for (const candidate of name === "" ? [] : candidates) {
     try {
-      await realpath(candidate);
+      realpathSync(candidate);
       return candidate;
     } catch {
       // Not here; the next directory may have it.
@@ -87,32 +88,32 @@ async function locate(name: string): Promise<string | undefined> {
 }
 
 /** Why others could change what lies at this absolute path; undefined when nobody could. */
-export async function weakness(path: string, uid: number): Promise<string | undefined> {
+export function weakness(path: string, uid: number): string | undefined {
   try {
-    return await walk(path, uid);
+    return walk(path, uid);
   } catch (error) {
     return `${path} cannot be examined: ${messageOf(error)}`;
   }
 }
 
-async function walk(path: string, uid: number): Promise<string | undefined> {
+function walk(path: string, uid: number): string | undefined {
   let links = 0;
   let pending = namesOf(path);
   let here = "/";
-  let directory = await lstat(here);
+  let directory = lstatSync(here);
   let problem = weaknessOf(here, directory, undefined, uid);
   while (problem === undefined && pending.length > 0) {
     const [name = "", ...rest] = pending;
     const next = join(here, name);
-    const stats = await lstat(next);
+    const stats = lstatSync(next);
     problem = weaknessOf(next, stats, directory, uid);
     pending = rest;
     if (!stats.isSymbolicLink()) [here, directory] = [next, stats];
     else {
       links += 1;
       if (links > MAX_LINKS) return `${path} leads through too many symbolic links`;
-      pending = [...namesOf(resolve(here, await readlink(next))), ...rest];
-      [here, directory] = ["/", await lstat("/")];
+      pending = [...namesOf(resolve(here, readlinkSync(next))), ...rest];
+      [here, directory] = ["/", lstatSync("/")];
     }
   }
   return problem;
