@@ -1,5 +1,5 @@
 // Scripts of a test in a directory of their own, and what is left of them: every process that they start carries a mark in its
-// environment.
+// environment, or the directory in its arguments.
 
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -47,11 +47,11 @@ export class Scripts {
     return readFileSync(this.path(name), "utf8").split("\n").filter(Boolean);
   }
 
-  /** Marked processes that still run, with their commands. */
+  /** Processes of these scripts that still run, with their commands. */
   survivors(): readonly string[] {
     return processIds().flatMap((pid) => {
-      const isMarked = read(pid, "environ").includes(this.mark);
-      return isMarked && stateOf(pid) !== "Z" ? [`${pid} ${read(pid, "cmdline").replaceAll("\0", " ")}`] : [];
+      const isOurs = read(pid, "environ").includes(this.mark) || read(pid, "cmdline").includes(this.directory);
+      return isOurs && stateOf(pid) !== "Z" ? [`${pid} ${read(pid, "cmdline").replaceAll("\0", " ")}`] : [];
     });
   }
 
