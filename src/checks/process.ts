@@ -6,11 +6,10 @@
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { later } from "../base/time.ts";
 import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
-import { isAlive, processIds, type ProcessStat, readProcessStat } from "../process/group.ts";
+import { type ProcessStat, readLivingProcess, surveyProcesses } from "../process/survey.ts";
 import type { ProcessCheckOptions } from "./options.ts";
 import type { Performer } from "./performer.ts";
 import { readSmallFile } from "./small-file.ts";
@@ -26,9 +25,6 @@ export interface ProcessCheckDeps {
 
 /** How often processes are looked at whose exit nobody tells, in milliseconds. */
 const POLL_MS = 100;
-
-/** So many entries of /proc are read before other work gets its turn. */
-const SLICE = 200;
 
 /** The kernel keeps so many bytes of a name (TASK_COMM_LEN less the zero). */
 const COMM_BYTES = 15;
@@ -72,8 +68,8 @@ export class ProcessPerformer implements Performer {
     if (file.kind === "absent") return checkResult("failed", `${path} is not there`);
     const pid = /^\s*(\d{1,10})\b/u.exec(file.text)?.[1];
     if (pid === undefined) return checkResult("failed", `${path} holds no process id`);
-    const stat = readProcessStat(pid);
-    if (stat === undefined || !isAlive(stat)) return checkResult("failed", `process ${pid} of ${path} does not run`);
+    const stat = readLivingProcess(pid);
+    if (stat === undefined) return checkResult("failed", `process ${pid} of ${path} does not run`);
     const { name } = this.options;
     if (name !== null && !hasComm(stat, name) && !(await hasArgument(pid, name)))
       return checkResult("failed", `process ${pid} of ${path} is ${stat.comm}, not ${name}`);
@@ -97,7 +93,7 @@ export class ProcessPerformer implements Performer {
   private async scan(name: string, least: number, signal: AbortSignal): Promise<void> {
     const isWhole = Buffer.byteLength(name) <= COMM_BYTES;
     const others: ProcessStat[] = [];
-    for await (const stat of processes(signal)) {
+    for (const stat of await surveyProcesses()) {
       if (isWhole && hasComm(stat, name)) this.known.set(stat.pid, stat.startTime);
       else others.push(stat);
     }
@@ -108,18 +104,8 @@ export class ProcessPerformer implements Performer {
   }
 }
 
-async function* processes(signal: AbortSignal): AsyncGenerator<ProcessStat> {
-  for (const [index, pid] of processIds().entries()) {
-    if (signal.aborted) return;
-    if (index % SLICE === SLICE - 1) await nextTurn();
-    const stat = readProcessStat(pid);
-    if (stat !== undefined && isAlive(stat)) yield stat;
-  }
-}
-
 function isSame(pid: number, startTime: string): boolean {
-  const stat = readProcessStat(pid);
-  return stat !== undefined && stat.startTime === startTime && isAlive(stat);
+  return readLivingProcess(pid)?.startTime === startTime;
 }
 
 function hasComm({ comm }: ProcessStat, name: string): boolean {

@@ -2,6 +2,7 @@
 
 import { type CheckResult, checkResult } from "../health/result.ts";
 import { endingInWords, type FinishedCommand } from "../process/command.ts";
+import { processExists } from "../process/group.ts";
 import { type RunDeps, runCommand } from "../process/run.ts";
 import type { RecoverOptions, ScriptCheckOptions } from "./options.ts";
 import type { Performer } from "./performer.ts";
@@ -26,7 +27,7 @@ function commandPerformer(start: (signal: AbortSignal) => Promise<FinishedComman
   let unkillable: readonly number[] = [];
   return {
     run: async (signal) => {
-      unkillable = unkillable.filter(isThere);
+      unkillable = unkillable.filter(processExists);
       if (unkillable.length > 0) return stuck(unkillable);
       const finished = await start(signal);
       unkillable = finished.unkillable;
@@ -40,15 +41,6 @@ function stuck(pids: readonly number[]): CheckResult {
     "could-not-run",
     `process ${pids.join(", ")} of an earlier run cannot be killed: it waits in the kernel, mostly for a disk or a network file system`,
   );
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function resultOf({ ending, lastLine }: FinishedCommand): CheckResult {

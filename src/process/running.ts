@@ -3,10 +3,10 @@
 import type { ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
 import { isVipdError } from "../base/errors.ts";
-import { elapsedMs, later } from "../base/time.ts";
+import { elapsedMs, type Instant, later } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { CommandEnding } from "./command.ts";
-import { groupExists, membersOf, signalAll } from "./group.ts";
+import { groupExists, membersOf, signalGroup, signalProcess } from "./group.ts";
 import type { OutputTail, StreamName } from "./output.ts";
 
 /** How long output may still come after the exit, in milliseconds: what is on its way, no more. */
@@ -120,32 +120,40 @@ export class RunningProcess {
 
   /** Whether members live on: of the group, or, when somebody still holds the output open, of the session. */
   private async hasLeftovers(drained: boolean): Promise<boolean> {
-    const leader = this.child.pid ?? 0;
-    if (drained && !groupExists(leader)) return false;
-    return !(await this.gone(LINGER_MS));
+    const isGroupGone = await this.groupGone(later(this.timers.now(), LINGER_MS));
+    return !(isGroupGone && drained) && (await membersOf(this.leader)).length > 0;
   }
 
   private async terminate(): Promise<void> {
-    const leader = this.child.pid ?? 0;
-    signalAll(leader, "SIGTERM");
-    if (await this.gone(this.options.graceMs)) return;
-    for (const waitMs of KILL_MS) {
-      signalAll(leader, "SIGKILL");
-      if (await this.gone(waitMs)) return;
-    }
-    this.unkillable = membersOf(leader);
+    if (await this.endBy("SIGTERM", this.options.graceMs)) return;
+    for (const waitMs of KILL_MS) if (await this.endBy("SIGKILL", waitMs)) return;
+    this.unkillable = (await membersOf(this.leader)).map(({ pid }) => pid);
   }
 
-  /** Whether the process and all members have ended within the time. */
-  private async gone(withinMs: number): Promise<boolean> {
+  /** Signals the group, then those of the session that have left it; whether all have ended within the time. */
+  private async endBy(name: NodeJS.Signals, withinMs: number): Promise<boolean> {
     const end = later(this.timers.now(), withinMs);
-    await this.within(withinMs, this.exit);
+    signalGroup(this.leader, name);
+    await this.groupGone(end);
+    let members = await membersOf(this.leader);
+    for (const { pid, group } of members) if (group !== this.leader) signalProcess(pid, name);
+    while (members.length > 0 && this.timers.now() < end) members = await membersOf(this.leader);
+    return members.length === 0 && this.hasExited;
+  }
+
+  /** Whether the process has ended, and the group with it, by this instant. */
+  private async groupGone(by: Instant): Promise<boolean> {
+    await this.within(elapsedMs(this.timers.now(), by), this.exit);
     for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_POLL_MS)) {
-      if (this.hasExited && membersOf(this.child.pid ?? 0).length === 0) return true;
-      const restMs = elapsedMs(this.timers.now(), end);
+      if (this.hasExited && !groupExists(this.leader)) return true;
+      const restMs = elapsedMs(this.timers.now(), by);
       if (restMs <= 0) return false;
       await this.within(Math.min(pauseMs, restMs));
     }
+  }
+
+  private get leader(): number {
+    return this.child.pid ?? 0;
   }
 
   /** Whether the promise was settled within the time; without one, only waits. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,6 @@ import { type ExitWatch, ProcessPerformer } from "../../../src/checks/process.ts
 import type { ProcessCheckOptions } from "../../../src/checks/options.ts";
 import type { CheckResult } from "../../../src/health/result.ts";
 import { eventually } from "../../linux/namespaces.ts";
-import { processIds, readProcessStat } from "../../../src/process/group.ts";
 import { timers } from "../process/scripts.ts";
 
 let directory: string;
@@ -91,11 +90,8 @@ describe("processes of a name", () => {
     const parent = spawn("sh", ["-c", `${join(directory, name)} 0 & exec sleep 60`], { stdio: "ignore" });
     children.push(parent);
     await ended(child);
-    const waits = (): boolean =>
-      processIds().some((pid) => {
-        const stat = readProcessStat(pid);
-        return stat?.comm === name && stat.state === "Z";
-      });
+    const zombie = new RegExp(String.raw`^Z\S*\s+${name}`, "mu");
+    const waits = (): boolean => zombie.test(execFileSync("ps", ["-eo", "stat,comm"], { encoding: "utf8" }));
     await eventually("the child has ended, and its parent has not asked", waits);
     expect(await check({ name })).toMatchObject({ outcome: "failed" });
   });
