@@ -6,6 +6,7 @@
 // /dev/stdout or /dev/stderr by name does not.
 
 import { spawn } from "node:child_process";
+import { statSync } from "node:fs";
 import process from "node:process";
 import { isVipdError, messageOf } from "../base/errors.ts";
 import { elapsedMs } from "../base/time.ts";
@@ -16,6 +17,8 @@ import { OutputTail, type StreamName } from "./output.ts";
 import { type Child, RunningProcess } from "./running.ts";
 import { spawnFailure } from "./spawn-failure.ts";
 import { trustCommand } from "./trust.ts";
+
+const ANY_EXECUTE = 0o111;
 
 /** What a command is run with, beside its options. */
 export interface RunLimits {
@@ -63,22 +66,38 @@ export async function runCommand(
   if (typeof prepared === "string") return finished({ kind: "not-run", why: prepared });
   if (signal.aborted) return finished({ kind: isVipdError(signal.reason, "timeout") ? "timed-out" : "stopped" });
   const child = spawnChild(prepared, options, limits);
-  if (child instanceof Error) return finished(await notRun(child, prepared));
+  if (child instanceof Error) return finished(notRun(child, prepared));
   const running = new RunningProcess(child, { ...limits, graceMs: options.graceMs }, { timers, tail });
   const ending = await running.end(signal);
-  return finished(ending instanceof Error ? await notRun(ending, prepared) : ending, running.unkillable);
+  return finished(ending instanceof Error ? notRun(ending, prepared) : ending, running.unkillable);
+}
+
+/**
+ * Why a command would not be run, in words, for those who read a configuration or examine a host; undefined when nothing is
+ * known against it.
+ */
+export async function refusalOf(options: Pick<CommandOptions, "argv" | "user">): Promise<string | undefined> {
+  const prepared = await prepare(options);
+  return typeof prepared === "string" ? prepared : undefined;
 }
 
 /** Looks at everything that can be known before; a string is the reason why it will not be run. */
-export async function prepare({ argv, user }: Pick<CommandOptions, "argv" | "user">): Promise<Prepared | string> {
+async function prepare({ argv, user }: Pick<CommandOptions, "argv" | "user">): Promise<Prepared | string> {
   try {
     const account = user === null ? ownAccount() : await findAccount(user);
     if (typeof account === "string") return account;
     const trust = trustCommand(argv, account.uid);
-    return trust.trusted ? { program: trust.program, account } : trust.why;
+    if (!trust.trusted) return trust.why;
+    return notExecutable(trust.program) ?? { program: trust.program, account };
   } catch (error) {
     return messageOf(error);
   }
+}
+
+function notExecutable(program: string): string | undefined {
+  const stats = statSync(program);
+  if (stats.isDirectory()) return `${program} is a directory, not a program`;
+  return (stats.mode & ANY_EXECUTE) === 0 ? `${program} is not executable: chmod +x ${program}` : undefined;
 }
 
 /** Some failures are thrown, others come as an event of the child. */
@@ -97,8 +116,8 @@ function spawnChild({ program, account }: Prepared, { argv }: CommandOptions, li
   }
 }
 
-async function notRun(error: Error, { program, account }: Prepared): Promise<CommandEnding> {
-  return { kind: "not-run", why: await spawnFailure(error, program, account) };
+function notRun(error: Error, { program, account }: Prepared): CommandEnding {
+  return { kind: "not-run", why: spawnFailure(error, program, account) };
 }
 
 function ownAccount(): Account {

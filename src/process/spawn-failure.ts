@@ -1,18 +1,15 @@
 // Why a program could not be started, in words that say what to do (execve(2), fork(2), setuid(2)).
 
-import { stat } from "node:fs/promises";
 import { messageOf } from "../base/errors.ts";
 import type { Account } from "./account.ts";
 
-const ANY_EXECUTE = 0o111;
-
-/** The reason for people. `program` has been found to exist. */
-export async function spawnFailure(error: unknown, program: string, account: Account): Promise<string> {
+/** The reason for people. `program` has been found to exist, and to be executable for somebody. */
+export function spawnFailure(error: unknown, program: string, account: Account): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const user = account.name === "" ? `uid ${account.uid}` : account.name;
   switch (code) {
     case "EACCES":
-      return notExecutable(program, user);
+      return `${user} may not execute ${program}: look at its mode, at the directories above it, and at noexec mounts`;
     case "ENOENT":
       return `${program} cannot be run: the interpreter that its first line names does not exist`;
     case "ENOEXEC":
@@ -33,15 +30,4 @@ export async function spawnFailure(error: unknown, program: string, account: Acc
     default:
       return `${program} cannot be run: ${messageOf(error)}`;
   }
-}
-
-async function notExecutable(program: string, user: string): Promise<string> {
-  try {
-    const stats = await stat(program);
-    if (stats.isDirectory()) return `${program} is a directory, not a program`;
-    if ((stats.mode & ANY_EXECUTE) === 0) return `${program} is not executable: chmod +x ${program}`;
-  } catch {
-    // It went meanwhile, or a directory is closed to us: the general reason holds.
-  }
-  return `${user} may not execute ${program}: look at its mode, at the directories above it, and at noexec mounts`;
 }

@@ -7,7 +7,7 @@ import { eventually } from "../../linux/namespaces.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type { FinishedCommand } from "../../../src/process/command.ts";
 import { endingInWords } from "../../../src/process/command.ts";
-import { runCommand, type RunLimits } from "../../../src/process/run.ts";
+import { refusalOf, runCommand, type RunLimits } from "../../../src/process/run.ts";
 import { timeLimit } from "../../../src/runtime/time-limit.ts";
 import { timers, useScripts, zombies } from "./scripts.ts";
 
@@ -230,6 +230,12 @@ describe("a command that cannot be run", () => {
     const { ending } = await run(argv, user === undefined ? {} : { user });
     expect(ending).toMatchObject({ kind: "not-run" });
     expect(endingInWords(ending)).toMatch(why);
+    const known = await refusalOf({ argv, user: user ?? null });
+    if (!argv.includes("a\0b")) expect(known).toMatch(why);
+  });
+
+  test("a program that can be run has nothing against it", async () => {
+    expect(await refusalOf({ argv: [scripts().sh("exit 1")], user: "nobody" })).toBeUndefined();
   });
 
   test("an interpreter that is not there", async () => {
