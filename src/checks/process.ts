@@ -2,13 +2,15 @@
 // when too few of them are left.
 //
 // A process's exit is seen at once where the caller can follow it (pidfd_open(2), handed in as `watchExit`); without that the
-// processes that were found are looked at every 100 ms, which costs about 10 us each.
+// ids that were found are asked for every 100 ms, which costs a system call each; one whose parent does not wait for it is
+// found out by the next run.
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { later } from "../base/time.ts";
+import { instant } from "../base/time.ts";
 import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
+import { processExists } from "../process/group.ts";
 import { type ProcessStat, readLivingProcess, surveyProcesses } from "../process/survey.ts";
 import type { ProcessCheckOptions } from "./options.ts";
 import type { Performer } from "./performer.ts";
@@ -48,7 +50,7 @@ export class ProcessPerformer implements Performer {
   async run(signal: AbortSignal): Promise<CheckResult> {
     const { pidfile } = this.options;
     const result = pidfile === null ? await this.byName(signal) : await this.byPidfile(pidfile);
-    this.follower?.follow(this.known);
+    this.follower?.follow(new Set(this.known.keys()));
     return result;
   }
 
@@ -129,7 +131,7 @@ class Follower {
   private readonly onNews: () => void;
   private readonly ends = new Map<number, () => void>();
   /** Those whose exit nobody tells. */
-  private polled: ReadonlyMap<number, string> = new Map();
+  private polled: ReadonlySet<number> = new Set();
   private cancelPoll: () => void = () => {};
 
   constructor(deps: ProcessCheckDeps, onNews: () => void) {
@@ -137,16 +139,15 @@ class Follower {
     this.onNews = onNews;
   }
 
-  follow(known: ReadonlyMap<number, string>): void {
+  /** Watches exactly these. */
+  follow(known: ReadonlySet<number>): void {
     for (const [pid, end] of this.ends) if (!known.has(pid)) this.forget(pid, end);
-    const polled = new Map<number, string>();
-    for (const [pid, startTime] of known) if (!this.ends.has(pid) && !this.watchExit(pid)) polled.set(pid, startTime);
-    this.polled = polled;
+    this.polled = new Set([...known].filter((pid) => !this.ends.has(pid) && !this.watchExit(pid)));
     this.poll();
   }
 
   close(): void {
-    this.follow(new Map());
+    this.follow(new Set());
   }
 
   private watchExit(pid: number): boolean {
@@ -167,10 +168,12 @@ class Follower {
     this.cancelPoll();
     if (this.polled.size === 0) return;
     const { timers } = this.deps;
-    this.cancelPoll = timers.at(later(timers.now(), POLL_MS), () => {
-      if ([...this.polled].every(([pid, startTime]) => isSame(pid, startTime))) return this.poll();
+    // At multiples of the clock, so that all that poll share a wake-up.
+    const when = instant((Math.floor(timers.now() / POLL_MS) + 1) * POLL_MS);
+    this.cancelPoll = timers.at(when, () => {
+      if ([...this.polled].every(processExists)) return this.poll();
       // The run that follows looks for others, and says whom to watch then.
-      this.polled = new Map();
+      this.polled = new Set();
       this.onNews();
     });
   }
