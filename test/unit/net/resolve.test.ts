@@ -28,7 +28,13 @@ function answerA(query: Buffer, ip: readonly number[]): Buffer {
   const isA = query.readUInt16BE(end - 4) === 1;
   const head = Buffer.from(query.subarray(0, 12));
   head.writeUInt16BE(0x8180, 2);
-  for (const [at, count] of [[4, 1], [6, isA ? 1 : 0], [8, 0], [10, 0]] as const) head.writeUInt16BE(count, at);
+  for (const [at, count] of [
+    [4, 1],
+    [6, isA ? 1 : 0],
+    [8, 0],
+    [10, 0],
+  ] as const)
+    head.writeUInt16BE(count, at);
   const record = isA ? Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...ip]) : Buffer.alloc(0);
   return Buffer.concat([head, query.subarray(12, end), record]);
 }
@@ -40,7 +46,13 @@ function resolve(host: string, ms = 2_000, servers: readonly string[] = []): Ret
 test.each([
   { host: "192.0.2.7", expected: [{ address: "192.0.2.7", family: 4 }] },
   { host: "2001:db8::7", expected: [{ address: "2001:db8::7", family: 6 }] },
-  { host: "LocalHost", expected: [{ address: "127.0.0.1", family: 4 }, { address: "::1", family: 6 }] },
+  {
+    host: "LocalHost",
+    expected: [
+      { address: "127.0.0.1", family: 4 },
+      { address: "::1", family: 6 },
+    ],
+  },
 ])("$host needs no name server", async ({ host, expected }) => {
   expect(await resolve(host)).toEqual(expected);
 });
