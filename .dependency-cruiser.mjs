@@ -16,8 +16,10 @@ const layers = {
   config: ["base", "ports", "wire"],
   runtime: ["base", "ports", "wire", "election", "vrrp", "health", "vip", "config"],
   stores: ["base", "ports"],
-  checks: ["base", "ports", "health", "runtime"],
-  hooks: ["base", "ports", "health", "runtime"],
+  process: ["base", "ports"],
+  net: ["base", "ports"],
+  checks: ["base", "ports", "health", "process", "net", "runtime"],
+  hooks: ["base", "ports", "process", "net", "runtime"],
   admin: ["base", "ports", "wire", "election", "vrrp", "health", "vip", "config"],
   node: [
     ...["base", "ports", "wire", "election", "vrrp", "health", "vip", "config", "runtime"],

@@ -43,7 +43,8 @@ export interface CheckTaskDeps {
 export class CheckTask {
   readonly plan: CheckPlan;
   private readonly deps: CheckTaskDeps;
-  private readonly driver: Driver<CheckState, CheckEvent, CheckEffect>;
+  private readonly driver: Driver<CheckEvent, CheckEffect>;
+  private current: CheckState;
   /** Of the run and of the recovery that are under way. */
   private run = new AbortController();
   private recovery = new AbortController();
@@ -52,19 +53,24 @@ export class CheckTask {
   constructor(plan: CheckPlan, initial: CheckState, deps: CheckTaskDeps) {
     this.plan = plan;
     this.deps = deps;
+    this.current = initial;
     const machine = {
-      step: stepCheck,
-      nextWakeup: (state: CheckState): Instant => nextCheckWakeup(state),
+      step: (event: CheckEvent, now: Instant): readonly CheckEffect[] => {
+        const [next, effects] = stepCheck(this.current, event, now);
+        this.current = next;
+        return effects;
+      },
+      nextWakeup: (): Instant => nextCheckWakeup(this.current),
       tick: { type: "tick" } as const,
     };
-    this.driver = new Driver<CheckState, CheckEvent, CheckEffect>(machine, initial, {
+    this.driver = new Driver<CheckEvent, CheckEffect>(machine, {
       timers: deps.timers,
       perform: (effect) => this.perform(effect),
     });
   }
 
   get state(): CheckState {
-    return this.driver.state;
+    return this.current;
   }
 
   post(event: CheckEvent): void {
