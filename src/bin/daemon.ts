@@ -24,14 +24,22 @@ import type { Store } from "../ports/store.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { storeCalls } from "../runtime/store-calls.ts";
 import { systemEntropy } from "../runtime/timers.ts";
+import { refusalOf } from "../process/run.ts";
+import { type HostChecks, hostChecks } from "./host-checks.ts";
+import { Receivers } from "./receivers.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
 /** An election's history is asked of the store within this time, in milliseconds. */
 const HISTORY_MS = 2_000;
 
+/** Checks that run when the daemon stops get so long to end, in milliseconds. */
+const CHECKS_STOP_MS = 3_000;
+
 /** A daemon and what it stands on. */
 interface Running {
+  readonly checks: HostChecks;
+  readonly receivers: Receivers;
   config: Config;
   readonly daemon: Daemon;
   readonly admin: AdminServer;
@@ -48,6 +56,7 @@ const deps: VipdDeps = {
   hostName: hostname(),
   stores: STORE_ADAPTERS,
   readFile: (path) => readFile(path, "utf8"),
+  refusalOf,
 };
 
 /** Runs vipd with the arguments of this process, to its end. */
@@ -81,7 +90,10 @@ async function start(config: Config): Promise<Running> {
   const host = createLinuxHost({ fence: config.fence });
   checkInterfaces(config, host);
   const store = await openStore(config.store);
-  const parts = makeDaemon(config, { host, store, log, identity });
+  const checks = hostChecks(host, log);
+  const receivers = new Receivers({ timers: host.timers, log });
+  (await receivers.prepare(config))();
+  const parts = makeDaemon(config, { host, store, log, identity, checks, receivers });
   const { daemon, elector } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
@@ -109,7 +121,7 @@ async function start(config: Config): Promise<Running> {
     () => summary(daemon, elector),
     (listener) => daemon.onChange(listener),
   );
-  return { config, daemon, admin, store, host, log, manager };
+  return { config, daemon, admin, store, host, log, manager, checks, receivers };
 }
 
 /** A daemon and its elector. */
@@ -120,9 +132,16 @@ interface Parts {
 
 function makeDaemon(
   config: Config,
-  parts: { host: LinuxHost; store: Store; log: AdjustableLogger; identity: IdentityKeeper },
+  parts: {
+    host: LinuxHost;
+    store: Store;
+    log: AdjustableLogger;
+    identity: IdentityKeeper;
+    checks: HostChecks;
+    receivers: Receivers;
+  },
 ): Parts {
-  const { host, store, log, identity } = parts;
+  const { host, store, log, identity, checks, receivers } = parts;
   const { addresses, fence, packets, timers } = host;
   const self = {
     node: config.node,
@@ -142,6 +161,8 @@ function makeDaemon(
     packets,
     monitor: (onEvent) => host.monitor(onEvent),
     log,
+    makeChecks: checks.make,
+    tell: (event) => receivers.tell(event),
     makeElector: (electorHost) => {
       const { incarnation, adopt } = identity;
       const calls = storeCalls(store, timers);
@@ -216,9 +237,14 @@ function followSignals(running: Running, configFile: string): void {
   process.on("SIGHUP", () => void reload(running, configFile));
 }
 
-async function shutDown({ daemon, admin, store, host, log, manager }: Running): Promise<void> {
+async function shutDown(running: Running): Promise<void> {
+  const { daemon, admin, store, host, log, manager, checks, receivers } = running;
   manager.stopping();
+  const checksStopped = checks.stop(CHECKS_STOP_MS);
   await new Promise<void>((resolve) => daemon.stop(resolve));
+  await receivers.stop();
+  const left = await checksStopped;
+  if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
   await Promise.all([admin.close(), store.close()]);
   host.close();
@@ -226,7 +252,7 @@ async function shutDown({ daemon, admin, store, host, log, manager }: Running): 
 }
 
 async function reload(running: Running, configFile: string): Promise<void> {
-  const { daemon, log, manager } = running;
+  const { daemon, log, manager, receivers } = running;
   manager.reloading();
   try {
     const wanted = await loadConfig(configFile, deps);
@@ -236,12 +262,17 @@ async function reload(running: Running, configFile: string): Promise<void> {
     const next: Config = {
       ...running.config,
       vips: wanted.vips,
+      checks: wanted.checks,
+      webhook: wanted.webhook,
+      mail: wanted.mail,
       log: { ...running.config.log, level: wanted.log.level },
     };
+    const tellThem = await receivers.prepare(next);
     running.config = next;
     log.setLevel(next.log.level);
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else daemon.reload(next);
+    tellThem();
   } catch (error) {
     const lines = errorLines(error);
     log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);

@@ -7,7 +7,7 @@ import { filePerformer } from "./file.ts";
 import { gatewayPerformer } from "./gateway.ts";
 import { httpPerformer } from "./http.ts";
 import { InterfacePerformer, type LinkNews } from "./interface.ts";
-import type { CheckOptions } from "./options.ts";
+import type { CheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 import { type ExitWatch, ProcessPerformer } from "./process.ts";
 import { scriptPerformer } from "./script.ts";

@@ -2,7 +2,7 @@
 
 import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { FileCheckOptions } from "./options.ts";
+import type { FileCheckOptions } from "../config/check-options.ts";
 import { PathWatch } from "./path-watch.ts";
 import type { Performer } from "./performer.ts";
 import { lookForFile, readSmallFile } from "./small-file.ts";

@@ -4,7 +4,7 @@
 import { isVipdError, messageOf } from "../base/errors.ts";
 import { checkResult } from "../health/result.ts";
 import type { PacketLink } from "../ports/host.ts";
-import type { GatewayCheckOptions } from "./options.ts";
+import type { GatewayCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 
 /** What the check needs. */

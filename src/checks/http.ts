@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { type CheckResult, checkResult } from "../health/result.ts";
 import { exchange } from "../net/exchange.ts";
-import type { HttpCheckOptions, StatusRange } from "./options.ts";
+import type { HttpCheckOptions, StatusRange } from "../config/check-options.ts";
 import { type Matcher, matcherOf } from "./pattern.ts";
 import type { Performer } from "./performer.ts";
 

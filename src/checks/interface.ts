@@ -6,7 +6,7 @@ import { type Debounced, debounced, observe, settlesAt } from "../health/debounc
 import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Link } from "../ports/host.ts";
-import type { InterfaceCheckOptions } from "./options.ts";
+import type { InterfaceCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 
 /** The links of this host, as the kernel's news leave them. */

@@ -12,7 +12,7 @@ import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
 import { processExists } from "../process/group.ts";
 import { type ProcessStat, readLivingProcess, surveyProcesses } from "../process/survey.ts";
-import type { ProcessCheckOptions } from "./options.ts";
+import type { ProcessCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 import { readSmallFile } from "./small-file.ts";
 

@@ -7,10 +7,10 @@ import { initialCheck } from "../health/machine.ts";
 import { staggeredStart } from "../health/stagger.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
-import type { CheckOptions, RecoverOptions } from "./options.ts";
+import type { CheckOptions, CheckPlan, RecoverOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 import { Recoveries } from "./recoveries.ts";
-import { type CheckNews, type CheckPlan, CheckTask } from "./task.ts";
+import { type CheckNews, CheckTask } from "./task.ts";
 
 /** Checks that run no program begin at multiples of this, in milliseconds. */
 const SLOT_MS = 100;

@@ -4,7 +4,7 @@ import { type CheckResult, checkResult } from "../health/result.ts";
 import { endingInWords, type FinishedCommand } from "../process/command.ts";
 import { processExists } from "../process/group.ts";
 import { type RunDeps, runCommand } from "../process/run.ts";
-import type { RecoverOptions, ScriptCheckOptions } from "./options.ts";
+import type { RecoverOptions, ScriptCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 
 /** A check that prints more is stopped. */

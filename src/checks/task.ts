@@ -2,23 +2,15 @@
 
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Instant } from "../base/time.ts";
-import type { CheckEffect, CheckEvent, CheckPolicy, CheckState } from "../health/check.ts";
+import type { CheckPlan } from "../config/check-options.ts";
+import type { CheckEffect, CheckEvent, CheckState } from "../health/check.ts";
 import { nextCheckWakeup, stepCheck } from "../health/machine.ts";
 import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
-import type { CheckOptions, RecoverOptions } from "./options.ts";
 import type { Performer } from "./performer.ts";
 import type { Recoveries } from "./recoveries.ts";
-
-/** One check of the configuration. `recover` is there exactly when `policy.recover` is. */
-export interface CheckPlan {
-  readonly name: string;
-  readonly policy: CheckPolicy;
-  readonly options: CheckOptions;
-  readonly recover: RecoverOptions | null;
-}
 
 /** What has changed of a check: its verdict, its number, or whether a recovery is under way. */
 export interface CheckNews {

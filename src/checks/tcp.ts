@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { type CheckResult, checkResult } from "../health/result.ts";
 import { type HostAddress, lookupFrom, resolveHost } from "../net/resolve.ts";
 import { connectionFailure } from "../net/words.ts";
-import type { TcpCheckOptions } from "./options.ts";
+import type { TcpCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 
 /** The expected text must come within so many bytes. */

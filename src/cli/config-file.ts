@@ -2,7 +2,8 @@
 
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
-import { formatIssue } from "../config/issue.ts";
+import type { PlacedCommand } from "../config/commands.ts";
+import { formatIssue, type Mistake } from "../config/issue.ts";
 import { parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
 
@@ -15,6 +16,8 @@ export interface ConfigFileDeps {
   readonly hostName: string;
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
+  /** Why a command would not be run on this host; absent where nobody is to run any. */
+  readonly refusalOf?: (command: Pick<PlacedCommand, "argv" | "user">) => Promise<string | undefined>;
 }
 
 /** Reads a configuration. Throws VipdError "config"; `context.issues` has a line for each mistake. */
@@ -23,10 +26,22 @@ export async function loadConfig(file: string, deps: ConfigFileDeps): Promise<Co
     throw new VipdError("config", `cannot read ${file}: ${reasonOf(error)}`, { file }, error);
   });
   const parsed = parseConfig(text, file, deps);
-  if (parsed.kind === "config") return parsed.config;
-  const issues = parsed.issues.map(formatIssue);
+  const found = parsed.kind === "config" ? parsed.locate(await refusals(parsed.commands, deps)) : parsed.issues;
+  if (parsed.kind === "config" && found.length === 0) return parsed.config;
+  const issues = found.map(formatIssue);
   const count = issues.length === 1 ? "1 mistake" : `${issues.length} mistakes`;
   throw new VipdError("config", `${count} in ${file}`, { file, issues });
+}
+
+/** Commands that would not be run: not there, not executable, or open to others. */
+async function refusals(commands: readonly PlacedCommand[], deps: ConfigFileDeps): Promise<readonly Mistake[]> {
+  const mistakes: Mistake[] = [];
+  for (const { path, argv, user } of commands) {
+    const why = await deps.refusalOf?.({ argv, user });
+    if (why !== undefined)
+      mistakes.push({ path, problem: `would not be run: ${why}`, fix: "mend that, or name another program" });
+  }
+  return mistakes;
 }
 
 /** The lines to show for an error: its mistakes one by one, then its message. */

@@ -73,7 +73,8 @@ export function ineligibleReason(state: State, election: string): Reason | undef
   if (state.stopping) return reason("shutdown");
   const candidacy = state.candidacies.get(election);
   if (candidacy === undefined) return reason("unconfigured");
-  return candidacy.ineligible ?? state.stepDowns.get(election)?.reason ?? state.claimed.get(election);
+  const ineligible = state.lastResorts.has(election) ? null : candidacy.ineligible;
+  return ineligible ?? state.stepDowns.get(election)?.reason ?? state.claimed.get(election);
 }
 
 /** When a better candidate is due to be handed an election that this node holds. */
@@ -85,13 +86,15 @@ export function preemptDue(
   const tenure = state.tenures.get(election);
   const candidacy = effectiveCandidacy(state, election);
   if (tenure?.phase !== "on" || candidacy === undefined || state.stepDowns.has(election)) return undefined;
-  return preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
+  const better = preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
+  return better && { to: better.to, at: laterOf(better.at, later(tenure.since, candidacy.minHoldMs)) };
 }
 
 /** When this node shall try to take an election that it does not hold; `NEVER` while it shall not. */
 export function takeDueAt(state: State, election: string, now: Instant): Instant {
   const candidacy = effectiveCandidacy(state, election);
-  if (candidacy === undefined || candidacy.ineligible !== null || !isTrusted(state)) return NEVER;
+  if (candidacy === undefined || !isTrusted(state)) return NEVER;
+  if (candidacy.ineligible !== null && !state.lastResorts.has(election)) return NEVER;
   const found = ownership(state, election);
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
   if (found.kind === "held" && found.holder === state.self.node && ownToken(state, election) !== undefined)
@@ -108,7 +111,8 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
 
 /** Candidates take turns by rank. While a better one is seen to take others of the vacant elections, it has not had its turn. */
 function turnAt(state: State, election: string, priority: number, openAt: Instant, now: Instant): Instant {
-  const better = betterThan(state.mirror, election, state.self.node, priority, now);
+  const among = state.lastResorts.has(election) ? "last-resort" : "eligible";
+  const better = betterThan(state.mirror, election, state.self.node, priority, now, among);
   let from = openAt;
   for (const { node } of better) from = laterOf(from, state.lastTakenBy.get(node) ?? LONG_AGO);
   return later(from, better.length * state.timings.staggerMs);

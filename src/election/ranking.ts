@@ -17,11 +17,19 @@ export interface Contender {
   readonly since: Instant;
 }
 
+/** Who counts as a candidate: those that are eligible; or, where none is, those that would hold it as a last resort too. */
+type Among = "eligible" | "last-resort";
+
 /** The candidates of an election that are eligible and alive, best first. */
-export function contenders(mirror: Mirror, election: string, now: Instant): readonly Contender[] {
+export function contenders(
+  mirror: Mirror,
+  election: string,
+  now: Instant,
+  among: Among = "eligible",
+): readonly Contender[] {
   const found: Contender[] = [];
   for (const [node, observed] of mirror.candidates.get(election) ?? []) {
-    const value = contending(mirror, node, observed, now);
+    const value = contending(mirror, node, observed, now, among);
     if (value !== undefined) found.push({ ...value, node, since: observed.seenAt });
   }
   return found.sort((a, b) => b.priority - a.priority || (a.node < b.node ? -1 : 1));
@@ -34,8 +42,9 @@ export function betterThan(
   node: string,
   priority: number,
   now: Instant,
+  among: Among = "eligible",
 ): readonly Contender[] {
-  return contenders(mirror, election, now).filter(
+  return contenders(mirror, election, now, among).filter(
     (other) => other.node !== node && (other.priority > priority || (other.priority === priority && other.node < node)),
   );
 }
@@ -80,7 +89,9 @@ function contending(
   node: string,
   { value }: Observed<CandidateRecord>,
   now: Instant,
+  among: Among,
 ): CandidateRecord | undefined {
-  if (value == null || !value.eligible || !isAlive(mirror, node, now)) return undefined;
+  if (value == null || !(value.eligible || (among === "last-resort" && value.lastResort))) return undefined;
+  if (!isAlive(mirror, node, now)) return undefined;
   return mirror.sessions.get(node)?.value?.incarnation === value.incarnation ? value : undefined;
 }

@@ -142,6 +142,8 @@ export interface State {
   readonly preemptSuppressed: Set<string>;
   /** Elections that the store says are this node's, while all their addresses are another election's. */
   readonly claimed: Map<string, Reason>;
+  /** Elections that this node may hold although it is not eligible: nobody else is. */
+  readonly lastResorts: Set<string>;
   readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
@@ -281,6 +283,7 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     stepDowns: new Map(),
     preemptSuppressed: new Set(),
     claimed: new Map(),
+    lastResorts: new Set(),
     lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,

@@ -8,7 +8,7 @@ import type { Logger } from "../ports/logger.ts";
 import { timeLimit } from "../runtime/time-limit.ts";
 import { sleep } from "../runtime/timers.ts";
 import type { HookEvent } from "./event.ts";
-import type { DeliveryOptions } from "./options.ts";
+import type { DeliveryOptions } from "../config/hook-options.ts";
 
 /** So many events wait at most. */
 const MAX_QUEUED = 100;

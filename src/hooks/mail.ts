@@ -8,7 +8,7 @@ import { resolveHost } from "../net/resolve.ts";
 import { printable } from "../process/output.ts";
 import { type Attempt, Delivery } from "./delivery.ts";
 import type { HookEvent } from "./event.ts";
-import type { MailOptions } from "./options.ts";
+import type { MailOptions } from "../config/hook-options.ts";
 
 const MAX_SUBJECT_LENGTH = 200;
 

@@ -10,7 +10,7 @@ import { runCommand } from "../process/run.ts";
 import { timeLimit } from "../runtime/time-limit.ts";
 import { environmentOf, type HookEvent, type HookState, keepalivedArguments } from "./event.ts";
 import { Lane } from "./lane.ts";
-import type { HookOptions, HookTrigger } from "./options.ts";
+import type { HookOptions, HookTrigger } from "../config/hook-options.ts";
 import { OutputLog } from "./output-log.ts";
 
 /** So many hooks run at once at most, of all elections together: a host that takes a thousand VIPs forks in turn. */

@@ -7,7 +7,7 @@ import type { Logger } from "../ports/logger.ts";
 import { exchange } from "../net/exchange.ts";
 import { type Attempt, Delivery } from "./delivery.ts";
 import { type HookEvent, jsonOf } from "./event.ts";
-import type { WebhookOptions } from "./options.ts";
+import type { WebhookOptions } from "../config/hook-options.ts";
 
 /** Statuses that say: later (RFC 9110, sections 15.5.9 and 15.6; RFC 8470; RFC 6585). */
 const LATER = new Set([408, 425, 429]);

@@ -71,8 +71,10 @@ export function candidacyWith(priority = DEFAULT_PRIORITY): Candidacy {
   return {
     priority,
     ineligible: null,
+    lastResort: false,
     preempt: false,
     preemptDelayMs: 0,
+    minHoldMs: 0,
     addresses: [],
     interface: null,
   };

@@ -1,17 +1,4 @@
-// A command that somebody configured, and how running it can end.
-
-/** A command: a program and its arguments, without a shell. */
-export interface CommandOptions {
-  /** The program, as an absolute path or a name that is looked up in COMMAND_PATH, and its arguments. At least one. */
-  readonly argv: readonly string[];
-  /**
-   * Whom it runs as: `name`, `name:group`, `uid` or `uid:gid`, with no supplementary groups. `null`: the daemon's own user
-   * and groups.
-   */
-  readonly user: string | null;
-  /** From SIGTERM to SIGKILL when it is stopped, in milliseconds. */
-  readonly graceMs: number;
-}
+// Where programs of commands are looked up, and how running a command can end.
 
 /** Where programs are looked up that are named without a path, and the PATH of commands. */
 export const COMMAND_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

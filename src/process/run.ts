@@ -8,11 +8,12 @@
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import process from "node:process";
+import type { CommandOptions } from "../base/command.ts";
 import { isVipdError, messageOf } from "../base/errors.ts";
 import { elapsedMs } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
 import { type Account, findAccount } from "./account.ts";
-import { COMMAND_PATH, type CommandEnding, type CommandOptions, type FinishedCommand } from "./command.ts";
+import { COMMAND_PATH, type CommandEnding, type FinishedCommand } from "./command.ts";
 import { OutputTail, type StreamName } from "./output.ts";
 import { type Child, RunningProcess } from "./running.ts";
 import { spawnFailure } from "./spawn-failure.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { monitorHost } from "../../adapters/linux/monitor.ts";
 import { KernelPackets } from "../../adapters/linux/packets.ts";
 import { createPerformer } from "../../src/checks/create.ts";
-import type { CheckOptions } from "../../src/checks/options.ts";
+import type { CheckOptions } from "../../src/config/check-options.ts";
 import type { Performer } from "../../src/checks/performer.ts";
 import type { CheckResult } from "../../src/health/result.ts";
 import type { Link } from "../../src/ports/host.ts";

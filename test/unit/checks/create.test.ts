@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { createPerformer } from "../../../src/checks/create.ts";
-import type { CheckOptions } from "../../../src/checks/options.ts";
+import type { CheckOptions } from "../../../src/config/check-options.ts";
 import { recordingLog } from "./recording-log.ts";
 import { timers } from "../process/scripts.ts";
 import { closedPort } from "./servers.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { filePerformer } from "../../../src/checks/file.ts";
-import type { FileCheckOptions } from "../../../src/checks/options.ts";
+import type { FileCheckOptions } from "../../../src/config/check-options.ts";
 import type { Performer } from "../../../src/checks/performer.ts";
 import type { CheckResult } from "../../../src/health/result.ts";
 import { recordingLog } from "./recording-log.ts";

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { TLSSocket } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { httpPerformer } from "../../../src/checks/http.ts";
-import type { HttpCheckOptions } from "../../../src/checks/options.ts";
+import type { HttpCheckOptions } from "../../../src/config/check-options.ts";
 import { matcherOf } from "../../../src/checks/pattern.ts";
 import type { CheckResult } from "../../../src/health/result.ts";
 import { closedPort, httpServer, httpsServer, selfSigned, tcpServer } from "./servers.ts";

@@ -58,7 +58,15 @@ describe("a gateway", () => {
 });
 
 describe("an interface", () => {
-  const UP: Link = { index: 2, name: "eth0", up: true, ethernet: true, loopback: false, mac: "02:00:00:00:00:02", port: "" };
+  const UP: Link = {
+    index: 2,
+    name: "eth0",
+    up: true,
+    ethernet: true,
+    loopback: false,
+    mac: "02:00:00:00:00:02",
+    port: "",
+  };
 
   /** An interface whose news a test makes. */
   class World {

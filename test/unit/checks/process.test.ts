@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type ExitWatch, ProcessPerformer } from "../../../src/checks/process.ts";
-import type { ProcessCheckOptions } from "../../../src/checks/options.ts";
+import type { ProcessCheckOptions } from "../../../src/config/check-options.ts";
 import type { CheckResult } from "../../../src/health/result.ts";
 import { eventually } from "../../linux/namespaces.ts";
 import { timers } from "../process/scripts.ts";

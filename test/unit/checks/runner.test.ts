@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { CheckOptions, RecoverOptions } from "../../../src/checks/options.ts";
+import type { CheckOptions, RecoverOptions } from "../../../src/config/check-options.ts";
 import type { Performer } from "../../../src/checks/performer.ts";
 import { CheckRunner } from "../../../src/checks/runner.ts";
-import type { CheckNews, CheckPlan } from "../../../src/checks/task.ts";
+import type { CheckNews } from "../../../src/checks/task.ts";
+import type { CheckPlan } from "../../../src/config/check-options.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type { CheckPolicy } from "../../../src/health/check.ts";
 import { type CheckResult, checkResult } from "../../../src/health/result.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
-import type { TcpCheckOptions } from "../../../src/checks/options.ts";
+import type { TcpCheckOptions } from "../../../src/config/check-options.ts";
 import { tcpPerformer } from "../../../src/checks/tcp.ts";
 import type { CheckResult } from "../../../src/health/result.ts";
 import { closedPort, tcpServer } from "./servers.ts";

@@ -23,8 +23,10 @@ export function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
   return {
     priority: 100,
     ineligible: null,
+    lastResort: false,
     preempt: true,
     preemptDelayMs: 0,
+    minHoldMs: 0,
     addresses: [],
     interface: null,
     ...changes,
@@ -78,6 +80,7 @@ export function candidateFields(changes: Partial<CandidateRecord> = {}): Fields<
     priority: 100,
     eligible: true,
     reason: "",
+    lastResort: false,
     preempt: true,
     preemptDelayMs: 0,
     addresses: [],

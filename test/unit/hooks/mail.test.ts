@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { HookEvent } from "../../../src/hooks/event.ts";
 import { createMailer, type MailMessage, type MailTransportOptions } from "../../../src/hooks/mail.ts";
-import type { MailOptions } from "../../../src/hooks/options.ts";
+import type { MailOptions } from "../../../src/config/hook-options.ts";
 import { recordingLog } from "../checks/recording-log.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
 import { eventOf } from "./events.ts";

@@ -3,7 +3,7 @@
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { HookState } from "../../../src/hooks/event.ts";
-import type { HookOptions } from "../../../src/hooks/options.ts";
+import type { HookOptions } from "../../../src/config/hook-options.ts";
 import { HookRunner } from "../../../src/hooks/runner.ts";
 import { seededRandom } from "../../../src/base/random.ts";
 import { recordingLog } from "../checks/recording-log.ts";

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { createWebhook } from "../../../src/hooks/webhook.ts";
-import type { WebhookOptions } from "../../../src/hooks/options.ts";
+import type { WebhookOptions } from "../../../src/config/hook-options.ts";
 import type { Delivery } from "../../../src/hooks/delivery.ts";
 import { closedPort, httpServer, tcpServer } from "../checks/servers.ts";
 import { recordingLog } from "../checks/recording-log.ts";

@@ -1,6 +1,7 @@
-// What a check looks at, kind by kind, with every default filled in.
+// What checks look at, kind by kind, and how they are judged, with every default filled in.
 
-import type { CommandOptions } from "../process/command.ts";
+import type { CommandOptions } from "../base/command.ts";
+import type { CheckPolicy } from "../health/check.ts";
 
 /** Runs a program: exit status 0 is ok. It is stopped when it prints more than 4 MiB. */
 export interface ScriptCheckOptions extends CommandOptions {
@@ -105,4 +106,12 @@ export type CheckOptions =
 export interface RecoverOptions extends CommandOptions {
   /** Names what it restarts: checks of one service share a recovery that is under way, and never run two at once. */
   readonly service: string;
+}
+
+/** One check of the configuration. `recover` is there exactly when `policy.recover` is. */
+export interface CheckPlan {
+  readonly name: string;
+  readonly policy: CheckPolicy;
+  readonly options: CheckOptions;
+  readonly recover: RecoverOptions | null;
 }

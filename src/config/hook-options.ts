@@ -1,6 +1,6 @@
 // Whom to tell of the events of an election, with every default filled in.
 
-import type { CommandOptions } from "../process/command.ts";
+import type { CommandOptions } from "../base/command.ts";
 
 /** The events of one name; "notify" is all of them. */
 export type HookTrigger = "onMaster" | "onBackup" | "onFault" | "onStop" | "onConflict" | "notify";
