@@ -11,6 +11,7 @@
 
 import { z } from "zod";
 import { isName, NAME_RULE } from "../base/names.ts";
+import { checkViewSchema } from "./check-view.ts";
 import type { ElectionView, FailureView, StatusView, StepDownRequest, StepDownView, VersionView } from "./views.ts";
 
 /** The routes, as both sides write them. */
@@ -114,6 +115,7 @@ export const statusSchema: z.ZodType<StatusView> = z.object({
   elections: z.array(electionView),
   nodes: z.array(nodeView),
   warnings: z.array(words),
+  checks: z.array(checkViewSchema),
   wakeups: z.array(z.object({ name: words, inMs: ms })),
 });
 

@@ -194,6 +194,8 @@ function openAdmin(
     election: elector.state,
     holdings: daemon.holdings,
     eligibility: daemon.eligibility,
+    vips: daemon.running.vips,
+    checks: daemon.health.states(),
     now: host.clock.now(),
     debug: log.isDebug(),
   });

@@ -84,6 +84,7 @@ const FIXED: readonly (readonly [path: string, read: (config: Config) => string]
   ["admin.group", (config) => config.admin.group ?? ""],
   ["log.format", (config) => config.log.format],
   ["fence", (config) => config.fence],
+  ["startupDelay", (config) => `${config.startupDelayMs}ms`],
 ];
 
 function restartReasons(from: Config, to: Config): readonly RestartReason[] {

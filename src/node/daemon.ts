@@ -15,6 +15,7 @@ import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
 import { Eligibility } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
+import { FlappingGuard } from "./flapping-guard.ts";
 import { checkObjection, fitnessOf, Health, type MakeChecks } from "./health.ts";
 import { Links } from "./links.ts";
 import { logGains, logLosses } from "./ownership-log.ts";
@@ -56,6 +57,7 @@ export class Daemon {
   private readonly links: Links;
   private readonly transitions: Transitions;
   private readonly backoff: HoldBackoff;
+  private readonly flapping: FlappingGuard;
   private readonly candidacies = new Map<string, Candidacy>();
   private readonly listeners = new Set<() => void>();
   private monitor: HostMonitor | undefined;
@@ -69,6 +71,7 @@ export class Daemon {
     this.deps = deps;
     const { timers, addresses, fence, packets, log } = deps;
     this.backoff = new HoldBackoff(config.ttlMs);
+    this.flapping = new FlappingGuard(config.ttlMs);
     const listener = this.vipListener();
     this.vips = new VipHolder({ timers, addresses, fence, packets, log, firstDeadline: deps.firstDeadline, listener });
     this.links = new Links({
@@ -136,6 +139,7 @@ export class Daemon {
     const gone = this.config.vips.filter(({ name }) => !kept.has(name));
     this.config = config;
     this.eligibility.keepOnly(kept);
+    this.flapping.keepOnly(kept);
     this.withdraw(gone);
     this.transitions.stop(gone, reason("unconfigured"));
     this.updateEligibility(config.vips);
@@ -252,7 +256,9 @@ export class Daemon {
       this.eligibility.set(vip.name, "link", objection, now);
       const standing = standings.get(vip.name);
       const sick = standing === undefined ? null : checkObjection(standing, this.mayHold(vip.name));
+      const fellSick = sick?.code === "check-failed" && this.holdsInHealth(vip.name);
       this.eligibility.set(vip.name, "check", sick === null ? null : { reason: sick, until: NEVER }, now);
+      if (fellSick) this.holdBack(vip.name);
     }
     this.updateCandidacies(vips);
     this.scheduleExpiry();
@@ -292,6 +298,20 @@ export class Daemon {
   private mayHold(vip: string): boolean {
     const isOpen = this.deps.identity.adopt && !this.adoptionFinished;
     return isOpen || this.elector.tokenOf(vip) !== undefined || this.elector.isUndecided(vip);
+  }
+
+  private holdsInHealth(vip: string): boolean {
+    const isFit = this.eligibility.of(vip).every(({ source }) => source !== "check");
+    return isFit && this.elector.tokenOf(vip) !== undefined;
+  }
+
+  /** Who falls sick while it holds is held back for a while, also when it is well again. */
+  private holdBack(vip: string): void {
+    const now = this.deps.timers.now();
+    const { failures, until } = this.flapping.failed(vip, now);
+    const times = failures === 1 ? "once" : `${failures} times`;
+    const why = reason("check-failed", `${times} while this node held the VIP: it is left to others for a while`);
+    this.eligibility.set(vip, "flapping", { reason: why, until }, now);
   }
 
   private checkChanged(check: string): void {

@@ -1,7 +1,8 @@
 // The states of this node's VIPs in keepalived's words, told once each time they change: to hooks, webhooks and mail.
 //
 // MASTER: this host answers for the VIP. BACKUP: it could, and another one does, or nobody yet. FAULT: it could not.
-// STOP: vipd has stopped, and the VIP is gone. While a VIP is on its way, neither here nor gone, nothing is told.
+// STOP: vipd has stopped, and the VIP is gone. While a VIP is on its way, neither here nor gone, and until its checks have
+// looked, nothing is told.
 
 import { type Reason, reason } from "../base/reasons.ts";
 import type { VipConfig } from "../config/types.ts";
@@ -85,7 +86,9 @@ export class Transitions {
   private stateOf(vip: string): HookState | undefined {
     const holding = this.deps.holdingOf(vip);
     if (holding !== undefined) return holding.phase === "on" ? "MASTER" : undefined;
-    return this.deps.ineligibleReason(vip) === null ? "BACKUP" : "FAULT";
+    const why = this.deps.ineligibleReason(vip);
+    if (why?.code === "check-pending") return undefined;
+    return why === null || why.code === "starting" ? "BACKUP" : "FAULT";
   }
 
   private reasonFor(vip: string, state: HookState): Reason {

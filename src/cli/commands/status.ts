@@ -4,6 +4,7 @@ import type { ElectionView, FleetView, NodeView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
 import { type Cell, formatTable, escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
+import { healthLines } from "../render/checks.ts";
 import { formatSpan } from "../render/time.ts";
 import { isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
 
@@ -53,6 +54,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
     nodes.length === 0
       ? "no nodes yet"
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
+    isStatus(view) ? healthLines(view, style).join("\n") : "",
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     caveatLines(view, style).join("\n"),
   ];

@@ -23,7 +23,41 @@ test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
     "web2  web2.example  alive    0s ago          3s     MASTER of 0, BACKUP of 1",
     "web3  web3.example  silent   12m 34s ago     3s     MASTER of 0, BACKUP of 1",
     "",
+    "db: web1 does not hold it: eth0 is down (for 4s)",
+    "",
     "! web: web1 would bind 10.0.0.10/24, but web2 10.0.0.9/24",
+  ]);
+});
+
+test("checks that are not well, and why this node does not hold a VIP, stand below the fleet", async () => {
+  const desk = new Desk();
+  const check = { name: "nginx", sinceMs: 9_000, reason: "exit status 1", value: null, recovery: null, vips: ["web"] };
+  const last = { reason: "exit status 1", lastLine: "no\u0007 route", agoMs: 100, tookMs: 5 };
+  const view = statusView({
+    checks: [
+      { ...check, verdict: "failed", last },
+      { ...check, name: "tcp", verdict: "ok", last, recovery: 1 },
+      { ...check, name: "new", verdict: "pending", last: null },
+      { ...check, name: "fine", verdict: "ok", last },
+    ],
+  });
+  const objections = [
+    { source: "check", reasonCode: "check-failed", reason: "check failed: nginx", sinceMs: 9_000, forMs: null },
+  ];
+  desk.daemon().view = {
+    ...view,
+    elections: [
+      electionView({ name: "web", role: "idle", objections }),
+      electionView({ name: "db", role: "holder", objections }),
+    ],
+  };
+  await desk.vipctl("status");
+  expect(desk.out.lines.slice(-5)).toEqual([
+    'check nginx has failed for 9s: exit status 1 ("no\u{fffd} route")',
+    'check tcp fails: exit status 1 ("no\u{fffd} route"); its recovery is under way',
+    "check new has not looked yet",
+    "web: web1 does not hold it: check failed: nginx (for 9s)",
+    "db: web1 holds it as a last resort: check failed: nginx (for 9s)",
   ]);
 });
 

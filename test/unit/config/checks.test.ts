@@ -1,5 +1,6 @@
 // Checks and hooks in the configuration file: what they may say, and how each mistake is told.
 
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { serviceOf } from "../../../src/config/build-checks.ts";
 import { mistakes, parse } from "./files.ts";
@@ -167,4 +168,8 @@ mail: { host: smtp, from: a@b, to: [c@d], user: u, passwordFile: /etc/pw }
     passwordFile: "/etc/pw",
     to: ["c@d"],
   });
+});
+
+test.each(["nginx-pair", "active-active"])("docs/examples/%s.yaml has no mistakes", (name) => {
+  expect(mistakes(readFileSync(`docs/examples/${name}.yaml`, "utf8"))).toEqual([]);
 });
