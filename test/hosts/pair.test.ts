@@ -85,7 +85,10 @@ test("an nginx that cannot be started gives the VIP up; scripts are told; mended
   await recorder.answered(VIP, (name) => name === "b", from);
   expect(served(VIP)).toBe("b");
   const status = await a.until("is not fit", ({ elections: [web] }) => web?.eligible === false);
-  expect(status.elections[0]?.objections).toMatchObject([{ source: "check", reasonCode: "check-failed" }]);
+  expect(status.elections[0]?.objections).toMatchObject([
+    { source: "check", reasonCode: "check-failed" },
+    { source: "flapping", reasonCode: "check-failed" },
+  ]);
   expect(status.checks).toMatchObject([{ name: "nginx", verdict: "failed" }]);
   serverOf("a").mend();
   serverOf("a").start();
