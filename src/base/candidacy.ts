@@ -14,6 +14,8 @@ export interface Candidacy {
   readonly preempt: boolean;
   /** How long this node must have been the better one before that, in milliseconds. */
   readonly preemptDelayMs: number;
+  /** The group whose elections are shared out over the nodes that could hold them; `null`: priority alone decides. */
+  readonly spread: string | null;
   /** How long this node, once it holds, does not hand over to a better one, in milliseconds. */
   readonly minHoldMs: number;
   /** In CIDR form; empty for an election without a VIP. */
@@ -31,6 +33,7 @@ export function sameCandidacy(a: Candidacy, b: Candidacy): boolean {
     a.preempt === b.preempt &&
     a.preemptDelayMs === b.preemptDelayMs &&
     a.minHoldMs === b.minHoldMs &&
+    a.spread === b.spread &&
     a.interface === b.interface &&
     a.addresses.length === b.addresses.length &&
     a.addresses.every((address, index) => address === b.addresses[index])

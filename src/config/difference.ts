@@ -10,6 +10,7 @@ export type VipField =
   | "preempt"
   | "preemptDelay"
   | "minHold"
+  | "spread"
   | "announce"
   | "checks"
   | "lastResort"
@@ -117,6 +118,7 @@ const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) =>
   ["preempt", (vip) => String(vip.preempt)],
   ["preemptDelay", (vip) => String(vip.preemptDelayMs)],
   ["minHold", (vip) => String(vip.minHoldMs)],
+  ["spread", (vip) => vip.spread ?? ""],
   ["checks", (vip) => JSON.stringify(vip.checks)],
   ["lastResort", (vip) => vip.lastResort],
   ["hooks", (vip) => JSON.stringify(vip.hooks)],

@@ -105,6 +105,7 @@ function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipC
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,
     minHoldMs: vip.minHold,
+    spread: vip.spread ?? null,
     checks: (vip.checks ?? []).map((ref) => buildVipCheck(ref, checks ?? {})),
     lastResort: vip.lastResort,
     hooks: [...buildHooks(hooks), ...buildHooks(vip.hooks)],

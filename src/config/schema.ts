@@ -73,6 +73,7 @@ const vip = z.strictObject({
     minMs: 0,
     maxMs: HOUR_MS,
   }).prefault("0s"),
+  spread: name("Group whose VIPs are shared out over the healthy nodes").optional(),
   announce: announce.prefault({}),
   checks: z.array(checkRef).meta({ description: "The checks that bear on this VIP" }).optional(),
   lastResort: oneOf("keep: a node whose checks fail holds it while no other one is healthy", ["keep", "drop"]).prefault(

@@ -33,6 +33,8 @@ export interface VipConfig extends Vip {
   readonly preemptDelayMs: number;
   /** How long this node, once it holds, does not hand over to a better one; in milliseconds. */
   readonly minHoldMs: number;
+  /** The group whose VIPs are shared out over the healthy nodes; `null`: none. */
+  readonly spread: string | null;
   readonly announce: AnnounceConfig;
   /** The checks that bear on it. */
   readonly checks: readonly VipCheck[];

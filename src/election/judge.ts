@@ -4,7 +4,7 @@ import { reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 import { claimAddresses, confirmAddresses, ipsOf, isAnothers } from "./address-claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
-import { ineligibleReason, isInDoubt, ownToken, preemptDue, takeDueAt } from "./questions.ts";
+import { ineligibleReason, isInDoubt, isInPlace, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
 import type { Effect, Grant, Loss, Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
@@ -86,7 +86,11 @@ function judgeLastResort(state: State, election: string, now: Instant): void {
 function judgePreemption(state: State, election: string, now: Instant): void {
   const better = preemptDue(state, election, now);
   const due = better !== undefined && better.at <= now;
-  if (due) state.stepDowns.set(election, { to: better.to, reason: reason("preempted", better.to) });
+  if (due) {
+    const isSpread = isInPlace(state, election, better.to);
+    if (isSpread) state.spreadMovedAt = now;
+    state.stepDowns.set(election, { to: better.to, reason: reason(isSpread ? "spread" : "preempted", better.to) });
+  }
   state.wakeups.set(`preempt ${election}`, better === undefined || due ? NEVER : better.at);
 }
 

@@ -11,6 +11,9 @@ import { betterThan, preemption } from "./ranking.ts";
 import { ownSession } from "./session.ts";
 import type { State } from "./state.ts";
 
+/** Between two elections that a node hands over because their group puts them elsewhere, in milliseconds. */
+const SPREAD_PAUSE_MS = 1_000;
+
 /** Who owns an election, as this node knows it. */
 export function ownership(state: State, election: string): Ownership {
   return ownershipOf(state.mirror, state.keys, election, state.longestTtlMs);
@@ -87,7 +90,14 @@ export function preemptDue(
   const candidacy = effectiveCandidacy(state, election);
   if (tenure?.phase !== "on" || candidacy === undefined || state.stepDowns.has(election)) return undefined;
   const better = preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
-  return better && { to: better.to, at: laterOf(better.at, later(tenure.since, candidacy.minHoldMs)) };
+  if (better === undefined) return undefined;
+  const rested = isInPlace(state, election, better.to) ? later(state.spreadMovedAt, SPREAD_PAUSE_MS) : LONG_AGO;
+  return { to: better.to, at: laterOf(laterOf(better.at, rested), later(tenure.since, candidacy.minHoldMs)) };
+}
+
+/** Whether a spread group puts the election on that node. */
+export function isInPlace(state: State, election: string, node: string): boolean {
+  return state.mirror.places.get(election) === node;
 }
 
 /** When this node shall try to take an election that it does not hold; `NEVER` while it shall not. */

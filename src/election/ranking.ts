@@ -32,7 +32,9 @@ export function contenders(
     const value = contending(mirror, node, observed, now, among);
     if (value !== undefined) found.push({ ...value, node, since: observed.seenAt });
   }
-  return found.sort((a, b) => b.priority - a.priority || (a.node < b.node ? -1 : 1));
+  const place = mirror.places.get(election);
+  const isElsewhere = ({ node }: Contender): number => (node === place ? 0 : 1);
+  return found.sort((a, b) => isElsewhere(a) - isElsewhere(b) || b.priority - a.priority || (a.node < b.node ? -1 : 1));
 }
 
 /** The contenders that come before a candidate of this priority and name. */
@@ -44,8 +46,11 @@ export function betterThan(
   now: Instant,
   among: Among = "eligible",
 ): readonly Contender[] {
+  const place = mirror.places.get(election);
+  const isBetter = (other: Contender): boolean =>
+    other.priority > priority || (other.priority === priority && other.node < node);
   return contenders(mirror, election, now, among).filter(
-    (other) => other.node !== node && (other.priority > priority || (other.priority === priority && other.node < node)),
+    (other) => other.node !== node && (other.node === place || (node !== place && isBetter(other))),
   );
 }
 
@@ -62,7 +67,10 @@ export function handoverTarget(
   );
 }
 
-/** The contender that a holder of `priority` since `heldSince` should yield to, and when. */
+/**
+ * The contender that a holder of `priority` since `heldSince` should yield to, and when: the one that its spread group puts the
+ * election on; of an election without group, or when that one could not hold it, the one of greatest priority.
+ */
 export function preemption(
   mirror: Mirror,
   election: string,
@@ -71,8 +79,14 @@ export function preemption(
   heldSince: Instant,
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
+  const place = mirror.places.get(election);
+  if (place === node) return undefined;
   const better = contenders(mirror, election, now).find(
-    (other) => other.node !== node && other.preempt && other.priority > priority && hasSentHeartbeat(mirror, other),
+    (other) =>
+      other.node !== node &&
+      other.preempt &&
+      (other.node === place || other.priority > priority) &&
+      hasSentHeartbeat(mirror, other),
   );
   if (better === undefined) return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
@@ -84,7 +98,8 @@ function hasSentHeartbeat(mirror: Mirror, { node }: Contender): boolean {
   return mirror.sessions.get(node)?.fresh === true;
 }
 
-function contending(
+/** The record of a candidate that could hold now; `undefined`: it could not. */
+export function contending(
   mirror: Mirror,
   node: string,
   { value }: Observed<CandidateRecord>,

@@ -63,6 +63,8 @@ const candidateSchema = z.object({
   lastResort: z.boolean().default(false),
   preempt: z.boolean(),
   preemptDelayMs: z.number().nonnegative(),
+  /** The group that the election is shared out with. */
+  spread: name.nullable().default(null),
   /** What the node would bind, in CIDR form: so that vipctl finds a VIP by its address, and collisions are seen. */
   addresses: z.array(z.string().max(64)).max(MAX_ADDRESSES_PER_VIP),
   interface: z.string().max(64).nullable(),

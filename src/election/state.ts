@@ -144,6 +144,9 @@ export interface State {
   readonly claimed: Map<string, Reason>;
   /** Elections that this node may hold although it is not eligible: nobody else is. */
   readonly lastResorts: Set<string>;
+  /** Whether an election of this node belongs to a spread group; and when one was last handed over for that. */
+  spreads: boolean;
+  spreadMovedAt: Instant;
   readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
@@ -284,6 +287,8 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     preemptSuppressed: new Set(),
     claimed: new Map(),
     lastResorts: new Set(),
+    spreads: false,
+    spreadMovedAt: LONG_AGO,
     lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,

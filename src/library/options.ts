@@ -75,6 +75,7 @@ export function candidacyWith(priority = DEFAULT_PRIORITY): Candidacy {
     preempt: false,
     preemptDelayMs: 0,
     minHoldMs: 0,
+    spread: null,
     addresses: [],
     interface: null,
   };

@@ -15,6 +15,7 @@ export function candidacyOf(vip: VipConfig, fitness: Fitness, left: readonly Vip
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelayMs,
     minHoldMs: vip.minHoldMs,
+    spread: vip.spread,
     addresses: [...new Set(cidrs)],
     interface: vip.addresses[0]?.interface ?? null,
   };

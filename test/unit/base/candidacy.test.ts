@@ -12,6 +12,7 @@ function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
     preempt: true,
     preemptDelayMs: 1_000,
     minHoldMs: 0,
+    spread: null,
     addresses: ["10.0.0.1/24", "fd00::1/64"],
     interface: "eth0",
     ...changes,
@@ -31,6 +32,7 @@ const OTHERS: { readonly [Part in keyof Candidacy]: readonly Candidacy[Part][] }
   preempt: [false],
   preemptDelayMs: [0],
   minHoldMs: [1],
+  spread: ["group"],
   addresses: [[], ["10.0.0.1/24"], ["fd00::1/64", "10.0.0.1/24"], ["10.0.0.1/24", "fd00::2/64"]],
   interface: [null, "eth1"],
 };

@@ -20,6 +20,7 @@ test("a candidacy has the priority, the policy and the addresses of the configur
     preempt: false,
     preemptDelayMs: 5_000,
     minHoldMs: 0,
+    spread: null,
     addresses: ["10.0.0.1/24", "2001:db8::1/64"],
     interface: "eth0",
   });

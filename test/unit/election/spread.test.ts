@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../../src/base/random.ts";
-import { mostFor, type SpreadNode, spreadVips } from "../../../src/health/spread.ts";
+import { mostFor, type SpreadNode, spreadVips } from "../../../src/election/spread.ts";
 
 const GROUPS = [
   { vips: 2, nodes: 2 },
