@@ -10,6 +10,7 @@ export type VipField =
   | "preempt"
   | "preemptDelay"
   | "minHold"
+  | "probeInterval"
   | "spread"
   | "announce"
   | "checks"
@@ -119,6 +120,7 @@ const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) =>
   ["preemptDelay", (vip) => String(vip.preemptDelayMs)],
   ["minHold", (vip) => String(vip.minHoldMs)],
   ["spread", (vip) => vip.spread ?? ""],
+  ["probeInterval", (vip) => String(vip.probeIntervalMs)],
   ["checks", (vip) => JSON.stringify(vip.checks)],
   ["lastResort", (vip) => vip.lastResort],
   ["hooks", (vip) => JSON.stringify(vip.hooks)],

@@ -108,6 +108,7 @@ function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipC
     spread: vip.spread ?? null,
     checks: (vip.checks ?? []).map((ref) => buildVipCheck(ref, checks ?? {})),
     lastResort: vip.lastResort,
+    probeIntervalMs: vip.probeInterval,
     hooks: [...buildHooks(hooks), ...buildHooks(vip.hooks)],
     announce: { burst: vip.announce.burst, repeatAfterMs: vip.announce.repeatAfter, refreshMs: vip.announce.refresh },
   };

@@ -75,6 +75,11 @@ const vip = z.strictObject({
   }).prefault("0s"),
   spread: name("Group whose VIPs are shared out over the healthy nodes").optional(),
   announce: announce.prefault({}),
+  probeInterval: duration("How often the wire is asked who else answers for the VIP", {
+    minMs: 1_000,
+    maxMs: 24 * HOUR_MS,
+    zeroMeans: "only with the announcements",
+  }).prefault("0s"),
   checks: z.array(checkRef).meta({ description: "The checks that bear on this VIP" }).optional(),
   lastResort: oneOf("keep: a node whose checks fail holds it while no other one is healthy", ["keep", "drop"]).prefault(
     "keep",

@@ -36,6 +36,8 @@ export interface VipConfig extends Vip {
   /** The group whose VIPs are shared out over the healthy nodes; `null`: none. */
   readonly spread: string | null;
   readonly announce: AnnounceConfig;
+  /** How often the wire is asked who else answers, beside the question at each refresh; 0: never. In milliseconds. */
+  readonly probeIntervalMs: number;
   /** The checks that bear on it. */
   readonly checks: readonly VipCheck[];
   /** What a node does whose checks fail while no other candidate is healthy. */

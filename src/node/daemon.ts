@@ -19,6 +19,7 @@ import { FlappingGuard } from "./flapping-guard.ts";
 import { checkObjection, fitnessOf, Health, type MakeChecks } from "./health.ts";
 import { Links } from "./links.ts";
 import { logGains, logLosses } from "./ownership-log.ts";
+import { Probing } from "./probing.ts";
 import { type TellTransition, Transitions } from "./transitions.ts";
 import { VipHolder } from "./vip-holder.ts";
 
@@ -56,6 +57,7 @@ export class Daemon {
   private readonly vips: VipHolder;
   private readonly links: Links;
   private readonly transitions: Transitions;
+  private readonly probing: Probing;
   private readonly backoff: HoldBackoff;
   private readonly flapping: FlappingGuard;
   private readonly candidacies = new Map<string, Candidacy>();
@@ -86,6 +88,11 @@ export class Daemon {
       changed: (check) => this.checkChanged(check),
     });
     this.transitions = this.followTransitions();
+    this.probing = new Probing({
+      timers,
+      isHeld: (vip) => this.vips.state.holdings.get(vip)?.phase === "on",
+      probe: (vips) => this.vips.probe(vips),
+    });
     this.elector = deps.makeElector(this.electorHost());
   }
 
@@ -115,6 +122,7 @@ export class Daemon {
     this.links.refresh();
     this.monitor = monitor((event) => this.onHostEvent(event));
     this.health.plan(this.config.checks);
+    this.probing.plan(this.config.vips);
     if (!identity.adopt) this.holdBackAtStart();
     this.updateEligibility(this.config.vips);
     this.elector.start();
@@ -138,6 +146,7 @@ export class Daemon {
     const kept = new Set(config.vips.map(({ name }) => name));
     const gone = this.config.vips.filter(({ name }) => !kept.has(name));
     this.config = config;
+    this.probing.plan(config.vips);
     this.eligibility.keepOnly(kept);
     this.flapping.keepOnly(kept);
     this.withdraw(gone);
@@ -170,6 +179,7 @@ export class Daemon {
     this.cancelExpiry();
     this.cancelAdoption();
     this.links.close();
+    this.probing.close();
     this.elector.close();
     const left = this.vips.retire();
     this.transitions.stop(this.config.vips, reason("shutdown"));
@@ -218,6 +228,7 @@ export class Daemon {
         for (const vip of vips) this.backoff.held(vip, now);
         for (const vip of vips)
           log.info({ vip, token: String(this.elector.tokenOf(vip) ?? "") }, "answers for the VIP");
+        this.probing.held(vips);
         this.transitions.look(this.config.vips.filter(({ name }) => vips.includes(name)));
       },
       released: (losses) => this.released(losses),

@@ -46,7 +46,7 @@ async function pair(more = "    preempt: false\n"): Promise<readonly [DaemonProc
   const daemons: DaemonProcess[] = [];
   for (const [i, server] of servers.entries()) {
     const { script } = notebook(server.host.name);
-    const hooks = `    hooks: { notify: [${script}], arguments: keepalived }\n`;
+    const hooks = `    hooks: { notify: [${script}], onConflict: [${script}], arguments: keepalived }\n`;
     const vips = oneVip(200 - i * 20, `    checks: [nginx]\n${hooks}${more}`);
     const daemon = bench().fleet.start(server.host, { vips, extra: checkOf(server) });
     daemons.push(daemon);
@@ -166,4 +166,14 @@ test("two VIPs, each node master of one; one host dies, and the other has both; 
   await fleet.restart(second.host).holds("mail");
   await recorder.answered(OTHER, (name) => name === "b", bench().now());
   expect([served(VIP), served(OTHER)]).toEqual(["a", "b"]);
+});
+
+test("somebody else who answers for the VIP is told to onConflict within seconds, with the hardware address", async () => {
+  const [a] = await pair("    preempt: false\n    probeInterval: 1s\n");
+  const { client } = bench().lan;
+  client.namespace.exec("ip", "address", "add", `${VIP}/24`, "dev", "eth0");
+  const status = await a.until("sees the other one", ({ elections: [web] }) => (web?.conflict ?? null) !== null, 5_000);
+  expect(status.elections[0]?.conflict).toContain(client.mac);
+  const told = (): string | undefined => notebook("a").lines().at(-1);
+  await expect.poll(told, { timeout: 5_000 }).toBe("CONFLICT conflict INSTANCE web CONFLICT 200");
 });

@@ -29,6 +29,7 @@ describe("a good file", () => {
           preempt: true,
           preemptDelayMs: 5000,
           minHoldMs: 0,
+          probeIntervalMs: 0,
           spread: null,
           announce: { burst: 5, repeatAfterMs: 5000, refreshMs: 60_000 },
           checks: [],

@@ -14,6 +14,7 @@ export function vipConfig(name: string, addresses: readonly VipAddress[], change
     preempt: true,
     preemptDelayMs: 0,
     minHoldMs: 0,
+    probeIntervalMs: 0,
     spread: null,
     announce,
     checks: [],
