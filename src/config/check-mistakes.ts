@@ -33,6 +33,7 @@ export function checkMistakes(data: unknown): readonly Mistake[] {
     ...emptyLists(data),
     ...serviceMistakes(checks),
     ...receivers(data),
+    ...withoutAddress(data),
   ];
 }
 
@@ -133,6 +134,18 @@ function serviceMistakes(checks: ReadonlyMap<string, unknown>): readonly Mistake
     if (earlier === undefined || earlier.words === words) return [];
     const problem = `mends ${service}, which checks.${earlier.name} mends by another command`;
     return [{ path: ["checks", name, "recover"], problem, fix: "let both run the same command" }];
+  });
+}
+
+/** An election without address is for those that are told of it: without them it is a VIP whose addresses were forgotten. */
+function withoutAddress(data: unknown): readonly Mistake[] {
+  const isTold = ["hooks", "webhook", "mail"].some((key) => valueAt(data, [key]) !== undefined);
+  return [...groupAt(data, ["vips"])].flatMap(([vip, value]): readonly Mistake[] => {
+    if (typeof value !== "object" || value === null || valueAt(value, ["addresses"]) !== undefined) return [];
+    const path = ["vips", vip];
+    if (valueAt(value, ["interface"]) !== undefined || !(isTold || valueAt(value, ["hooks"]) !== undefined))
+      return [{ path: [...path, "addresses"], problem: "is missing", fix: "give a list, such as [10.0.0.10/24]" }];
+    return [];
   });
 }
 

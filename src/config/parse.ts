@@ -100,7 +100,7 @@ function build(data: FileData, hostName: string): Config {
 function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipConfig {
   return {
     name,
-    addresses: vip.addresses.map((written) => buildAddress(written, vip.interface ?? "")),
+    addresses: (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? "")),
     priority: vip.priority,
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,

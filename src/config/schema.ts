@@ -61,7 +61,10 @@ const announce = z.strictObject({
 
 const vip = z.strictObject({
   interface: interfaceName.optional(),
-  addresses: z.array(address).meta({ description: "The addresses; they move together", minItems: 1 }),
+  addresses: z
+    .array(address)
+    .meta({ description: "The addresses; they move together. None: an election for hooks alone", minItems: 1 })
+    .optional(),
   priority: wholeNumber("The greatest of the fleet acquires first", 1, 254).prefault(100),
   preempt: yesNo(
     "Whether a holder of lower priority shall hand over to this node (keepalived: false is nopreempt)",

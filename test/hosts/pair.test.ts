@@ -177,3 +177,44 @@ test("somebody else who answers for the VIP is told to onConflict within seconds
   const told = (): string | undefined => notebook("a").lines().at(-1);
   await expect.poll(told, { timeout: 5_000 }).toBe("CONFLICT conflict INSTANCE web CONFLICT 200");
 });
+
+test("an election without address has one holder, whose hook is told; it moves with the holder's life", async () => {
+  const { fleet } = bench();
+  const [a, b] = bench().lan.hosts.map((host, i) => {
+    const { script } = notebook(host.name);
+    return fleet.start(host, {
+      vips: `  job: { priority: ${200 - i}, preempt: false, hooks: { notify: [${script}] } }\n`,
+    });
+  });
+  await Promise.race([a?.holds("job"), b?.holds("job")]);
+  const holder = (await a?.until("somebody holds it", ({ elections: [job] }) => (job?.holder ?? null) !== null))
+    ?.elections[0];
+  const [first, second] = holder?.holder === "a" ? [a, b] : [b, a];
+  await expect
+    .poll(
+      () =>
+        notebook(first?.host.name ?? "")
+          .lines()
+          .at(-1),
+      { timeout: 5_000 },
+    )
+    .toContain("MASTER");
+  expect(first?.host.namespace.exec("nft", "list", "ruleset")).not.toContain("10.77.0.");
+  first?.signal("SIGTERM");
+  await expect(first?.ended).resolves.toEqual({ code: 0, signal: null });
+  await second?.holds("job");
+  expect(
+    notebook(first?.host.name ?? "")
+      .lines()
+      .at(-1),
+  ).toContain("STOP shutdown");
+  await expect
+    .poll(
+      () =>
+        notebook(second?.host.name ?? "")
+          .lines()
+          .at(-1),
+      { timeout: 5_000 },
+    )
+    .toContain("MASTER");
+});

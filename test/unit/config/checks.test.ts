@@ -173,3 +173,12 @@ mail: { host: smtp, from: a@b, to: [c@d], user: u, passwordFile: /etc/pw }
 test.each(["nginx-pair", "active-active"])("docs/examples/%s.yaml has no mistakes", (name) => {
   expect(mistakes(readFileSync(`docs/examples/${name}.yaml`, "utf8"))).toEqual([]);
 });
+
+test("an election without address is for hooks; without them its addresses were forgotten", () => {
+  const job = "store: sqlite:/s.db\nvips:\n  job: { priority: 150 }\n";
+  expect(mistakes(job)).toEqual([expect.stringMatching(/vips\.job\.addresses: is missing; give a list/u)]);
+  const { vips } = parse(`${job}hooks: { onMaster: [/bin/true] }\n`);
+  expect(vips).toMatchObject([{ name: "job", addresses: [], priority: 150 }]);
+  const withInterface = job.replace("priority: 150", "interface: eth0, hooks: { notify: [/bin/true] }");
+  expect(mistakes(withInterface)).toHaveLength(1);
+});
