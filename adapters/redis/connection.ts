@@ -20,25 +20,34 @@ export interface ServerRun extends ServerFacts {
 export class Connection {
   readonly redis: Redis;
   private readonly hasWitnesses: boolean;
-  private lastError: string | undefined;
+  private lastError: Error | undefined;
   /** Calls that wait for the connection. */
   private readonly waiting = new Set<() => void>();
   private serverRun: ServerRun | undefined;
+  /** Counts the connections that were made, one after the other. */
+  private lives = 0;
   private lastFacts: ServerFacts | undefined;
 
   constructor(options: RedisOptions) {
     this.hasWitnesses = options.where.kind === "sentinel" || options.where.kind === "cluster";
     this.redis = makeRedis(options);
-    this.redis.on("error", (error: Error) => (this.lastError = error.message));
-    this.redis.on("ready", () => {
-      this.lastError = undefined;
-      for (const done of [...this.waiting]) done();
+    this.redis.on("error", (error: Error) => {
+      this.lastError = error;
+      this.tell();
     });
-    this.redis.on("close", () => this.forget());
+    this.redis.on("ready", () => {
+      this.lives += 1;
+      this.lastError = undefined;
+      this.tell();
+    });
+    this.redis.on("close", () => {
+      this.forget();
+      this.tell();
+    });
   }
 
   /** Why there is no connection; `undefined`: there is one, or nothing is known. */
-  get trouble(): string | undefined {
+  get trouble(): Error | undefined {
     return this.lastError;
   }
 
@@ -47,7 +56,12 @@ export class Connection {
     return this.lastFacts;
   }
 
-  /** Settles when the connection stands, or after the time; calls fail until it does. */
+  /** Names the connection that stands: WAIT waits for what was written on the same one, and for nothing on another. */
+  get life(): number {
+    return this.lives;
+  }
+
+  /** Settles when the connection stands, when the next attempt to make it has failed, or after the time; calls fail until it does. */
   async ready(timeoutMs: number): Promise<void> {
     if (this.redis.status === "ready") return;
     await new Promise<void>((resolve) => {
@@ -92,6 +106,10 @@ export class Connection {
 
   close(): void {
     this.redis.disconnect();
+    this.tell();
+  }
+
+  private tell(): void {
     for (const done of [...this.waiting]) done();
   }
 

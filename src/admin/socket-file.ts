@@ -2,9 +2,10 @@
 // its place, so that at no instant anybody else can open it. The process's umask is left alone.
 
 import { randomBytes } from "node:crypto";
-import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rename, rm, rmdir, unlink } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, mkdtemp, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
+import { readGroups } from "./groups.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 
 /** Owner and group may use it, nobody else. */
@@ -88,10 +89,8 @@ async function removeOwn(path: string, ino: number): Promise<void> {
 /** A group's number, from /etc/group where it is given by name. */
 async function groupId(group: string): Promise<number> {
   if (/^\d+$/u.test(group)) return Number(group);
-  const table = await readFile("/etc/group", "utf8");
-  const line = table.split("\n").find((each) => each.startsWith(`${group}:`));
-  const gid = Number(line?.split(":")[2]);
-  if (line === undefined || !Number.isInteger(gid))
+  const gid = (await readGroups()).get(group);
+  if (gid === undefined)
     throw new VipdError("admin", `no group "${group}" in /etc/group; give its number instead`, { group });
   return gid;
 }

@@ -1,6 +1,5 @@
 // vipctl's program: hands its surroundings to the command line, each part loaded only when it is needed.
 
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { VipAddress } from "../base/vip.ts";
 import { messageOf } from "../base/errors.ts";
@@ -9,6 +8,7 @@ import type { FenceChoice } from "../config/types.ts";
 import { runVipctl } from "../cli/vipctl.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { procClock, systemTimers } from "../runtime/timers.ts";
+import { hostLook, readConfigFile } from "./host-look.ts";
 import { readVersion } from "./version.ts";
 
 /** How long an answer from the wire is waited for, in milliseconds. */
@@ -81,7 +81,8 @@ export async function main(): Promise<void> {
     timers,
     signal: interrupted.signal,
     stores: STORE_ADAPTERS,
-    readFile: (path) => readFile(path, "utf8"),
+    readFile: readConfigFile,
+    look: hostLook,
     adminClient: async (socket) => (await import("../admin/client.ts")).adminClient(socket),
     openFleet: async (url, fleet) => {
       const { storeFleet } = await import("../cli/store-fleet.ts");

@@ -3,6 +3,7 @@
 import type { AdminClient } from "../admin/client.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import type { VipAddress } from "../base/vip.ts";
+import type { HostLook } from "./check.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
 import type { FenceChoice } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -76,6 +77,7 @@ export interface VipctlDeps {
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
   readFile(path: string): Promise<string>;
+  readonly look: HostLook;
   /** Loads and makes the client; it connects only when asked. */
   adminClient(socket: string): Promise<AdminClient>;
   /** Opens a store without creating it. Failures are VipdErrors "store-url", "store-unavailable", "store-corrupt". */

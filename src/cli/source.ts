@@ -3,6 +3,7 @@
 import { type AdminClient, adminFailure } from "../admin/client.ts";
 import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
+import { hasSecret } from "../base/store-url.ts";
 import type { Config } from "../config/types.ts";
 import type { FleetReader, VipctlDeps } from "./deps.ts";
 import { escapeControl } from "./render/text.ts";
@@ -40,7 +41,10 @@ export function isStatus(view: FleetView): view is StatusView {
  * opening a store.
  */
 export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise<Source> {
-  if (where.store !== undefined) return fromStore(where.store, where.fleet ?? "main", null, deps);
+  if (where.store !== undefined) {
+    refuseSecret(where.store);
+    return fromStore(where.store, where.fleet ?? "main", null, deps);
+  }
   const config = where.config === undefined ? undefined : await loadConfig(where.config, deps);
   const socket = where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET;
   try {
@@ -53,6 +57,15 @@ export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise
     if (config === undefined && known.admin.socket !== socket) return openSource({ config: DEFAULT_CONFIG_FILE }, deps);
     return fromStore(known.store, known.fleet, messageOf(error), deps);
   }
+}
+
+/** Every user of the host can read the arguments of a process. */
+function refuseSecret(url: string): void {
+  if (!hasSecret(url)) return;
+  throw new VipdError(
+    "store-url",
+    "--store has a password, which ps shows to every user of this host: give it in the environment variable VIPD_STORE_PASSWORD, or in a file with the URL's option passwordFile",
+  );
 }
 
 /** Says why the store was asked where a daemon was expected. */

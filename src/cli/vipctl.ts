@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from "commander";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { HistoryOptions } from "./commands/history.ts";
+import type { MaintenanceOptions, ResumeOptions } from "./commands/maintenance.ts";
 import type { StatusOptions } from "./commands/status.ts";
 import type { StepDownOptions } from "./commands/step-down.ts";
 import type { VersionOptions } from "./commands/version.ts";
@@ -43,13 +44,15 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
     .version(deps.version, "-V, --version", "print vipctl's version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", `\n${EXAMPLES}\n\n${formatExitCodes(VIPCTL_EXIT_CODES)}`)
-    .helpCommand(false)
+    .helpCommand("help [command]", "print the help of a command")
     .exitOverride()
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
   addWhoOwns(program, deps, run);
   addStatus(program, deps, run);
   addHistory(program, deps, run);
   addStepDown(program, deps, run);
+  addMaintenance(program, deps, run);
+  addResume(program, deps, run);
   addDoctor(program, deps, run);
   addVersion(program, deps, run);
   return program;
@@ -59,7 +62,8 @@ const EXAMPLES = `Examples:
   vipctl who-owns 10.0.0.50            who answers for it, since when, under which token
   vipctl who-owns web --verify         and whether the wire agrees
   vipctl status --watch                the whole fleet, live
-  vipctl step-down web                 hand it over, before maintenance
+  vipctl step-down web                 hand it over, now and once
+  vipctl maintenance                   hand all over, and take none until vipctl resume
   vipctl status --store sqlite:/var/lib/vipd/fleet.db     without a daemon`;
 
 /** The options by which the fleet is found. */
@@ -121,6 +125,30 @@ function addStepDown(program: Command, deps: VipctlDeps, run: Run): void {
     .option("--to <node>", "to this node (default: the best other candidate)")
     .action(async (vip: string, options: StepDownOptions) =>
       run((await import("./commands/step-down.ts")).stepDown(vip, options, deps)),
+    );
+  withWhere(command, false);
+}
+
+function addMaintenance(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("maintenance")
+    .description("have this host give up a VIP, or all, and take none, until vipctl resume; lasts over restarts")
+    .argument("[vip]", "name of the VIP (election), or address (default: all of this node)")
+    .option("--reason <text>", "shown in status and history")
+    .option("--force", "also when no other node can take a VIP")
+    .action(async (vip: string | undefined, options: MaintenanceOptions) =>
+      run((await import("./commands/maintenance.ts")).maintenance(vip, options, deps)),
+    );
+  withWhere(command, false);
+}
+
+function addResume(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("resume")
+    .description("end the maintenance of a VIP, or of all, on this host")
+    .argument("[vip]", "name of the VIP (election), or address (default: all of this node)")
+    .action(async (vip: string | undefined, options: ResumeOptions) =>
+      run((await import("./commands/maintenance.ts")).resume(vip, options, deps)),
     );
   withWhere(command, false);
 }

@@ -2,12 +2,13 @@
 
 import { Command, CommanderError, Option } from "commander";
 import { escapeControl } from "./render/text.ts";
-import { type ConfigFileDeps, DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "./config-file.ts";
+import { type CheckDeps, checkFile } from "./check.ts";
+import { DEFAULT_CONFIG_FILE, errorLines } from "./config-file.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPD_EXIT_CODES } from "./exit-codes.ts";
 import type { Output } from "./deps.ts";
 
 /** What vipd's front door works with. */
-export interface VipdDeps extends ConfigFileDeps {
+export interface VipdDeps extends CheckDeps {
   readonly version: string;
   readonly out: Output;
   readonly err: Output;
@@ -60,10 +61,11 @@ function vipdProgram(deps: VipdDeps): Command {
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
 }
 
-/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`. */
+/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`, and what should be mended on `err`. */
 export async function checkConfig(file: string, deps: VipdDeps): Promise<ExitCode> {
   try {
-    const config = await loadConfig(file, deps);
+    const { config, remarks } = await checkFile(file, deps);
+    for (const { text, fix } of remarks) deps.err.write(`${escapeControl(`warning: ${text}; ${fix}`)}\n`);
     const vips = config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`;
     deps.out.write(`${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${vips})\n`);
     return EXIT.ok;

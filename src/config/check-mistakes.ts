@@ -2,7 +2,6 @@
 // one that is not there, that two commands mend one service.
 
 import { serviceOf } from "./build-checks.ts";
-import { checkRef } from "./checks-schema.ts";
 import { command } from "./command-leaf.ts";
 import type { Mistake, Path } from "./issue.ts";
 import { valueAt } from "./mistakes.ts";
@@ -56,8 +55,9 @@ function refsOf(data: unknown): readonly Ref[] {
     const list = valueAt(value, ["checks"]);
     if (!Array.isArray(list)) return [];
     return list.flatMap((entry: unknown, i): readonly Ref[] => {
-      const read = checkRef.safeParse(entry);
-      return read.success ? [{ path: ["vips", vip, "checks", i], vip, check: read.data.check }] : [];
+      // One with another mistake names its check all the same.
+      const named = typeof entry === "string" ? entry : valueAt(entry, ["check"]);
+      return typeof named === "string" ? [{ path: ["vips", vip, "checks", i], vip, check: named }] : [];
     });
   });
 }

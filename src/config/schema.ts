@@ -1,7 +1,7 @@
 // The configuration file, key by key: what may stand there, its default and its description. The JSON
 // Schema for editors comes from the same tables.
 
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
 import { checkRef, checks } from "./checks-schema.ts";

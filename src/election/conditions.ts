@@ -1,12 +1,15 @@
 // Conditions that last, and that people should know: told when they begin and when they end, never over and over.
 
 import { addressCollisions } from "./address-claims.ts";
+import { clip } from "../base/text.ts";
 import { elapsedMs } from "../base/time.ts";
 import { ownSession } from "./session.ts";
 import type { Effect, Moment, Outage, State } from "./state.ts";
 
-/** So many names are told in one text. */
+/** So many names are told in one text, each at most so long, and the whole text too, in UTF-16 code units. */
 const MAX_NAMES = 8;
+const MAX_NAME = 200;
+const MAX_TEXT = 1_000;
 
 interface Condition {
   readonly name: string;
@@ -122,7 +125,8 @@ function overflow({ mirror }: State): string | undefined {
 function list(names: readonly string[], separator: string): string | undefined {
   if (names.length === 0) return undefined;
   const more = names.length > MAX_NAMES ? `${separator}and ${names.length - MAX_NAMES} more` : "";
-  return names.slice(0, MAX_NAMES).join(separator) + more;
+  const told = names.slice(0, MAX_NAMES).map((name) => clip(name, MAX_NAME));
+  return clip(told.join(separator), MAX_TEXT) + more;
 }
 
 function count(number: number, what: string): string {

@@ -1,7 +1,7 @@
 // What a fleet keeps in its store: the records, with the schemas that they must pass. The store, and everybody who can
 // write to it, is hostile until a record is parsed. Where each record stands is in keys.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_ADDRESSES_PER_VIP, MAX_TTL_MS, MAX_VALUE_BYTES } from "../base/bounds.ts";
 import { parseJson } from "../base/json.ts";
 import { isName } from "../base/names.ts";

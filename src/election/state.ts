@@ -94,7 +94,7 @@ export interface State {
   readonly self: Self;
   readonly keys: Keys;
   readonly timings: LeaseTimings;
-  readonly startedAt: Instant;
+  startedAt: Instant;
   identity: Identity;
   readonly mirror: Mirror;
   /** Whether the first read has come. */

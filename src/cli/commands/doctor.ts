@@ -4,7 +4,8 @@ import { adminFailure } from "../../admin/client.ts";
 import type { FleetView } from "../../admin/views.ts";
 import { isVipdError, messageOf } from "../../base/errors.ts";
 import type { Config } from "../../config/types.ts";
-import { DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "../config-file.ts";
+import { type CheckedFile, checkFile } from "../check.ts";
+import { DEFAULT_CONFIG_FILE, errorLines } from "../config-file.ts";
 import { failure, fine, type Finding, type Level, warning } from "../doctor/finding.ts";
 import { judgeKernel, judgeNetwork } from "../doctor/host-checks.ts";
 import { examineStore } from "../doctor/store-checks.ts";
@@ -32,12 +33,13 @@ export async function doctor(options: DoctorOptions, deps: VipctlDeps): Promise<
 }
 
 async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding[]> {
-  let config: Config;
+  let checked: CheckedFile;
   try {
-    config = await loadConfig(file, deps);
+    checked = await checkFile(file, deps);
   } catch (error) {
     return errorLines(error).map((line) => failure("config", line, `vipd --check -c ${file} shows it again`));
   }
+  const { config, remarks } = checked;
   const good = fine(
     "config",
     `${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`})`,
@@ -45,7 +47,8 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const [daemon, store] = [await examineDaemon(config, deps), await examineStore(config, deps)];
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
-  return [good, ...daemon, ...store.findings, ...host, ...wire];
+  const mend = remarks.map(({ text, fix }) => warning("config", text, fix));
+  return [good, ...mend, ...daemon, ...store.findings, ...host, ...wire];
 }
 
 async function examineDaemon({ admin }: Config, deps: VipctlDeps): Promise<readonly Finding[]> {

@@ -1,10 +1,17 @@
 // vipctl's surroundings for tests: paper instead of a terminal, daemons and stores that say what a test wants.
 
 import type { AdminClient, AdminFailure } from "../../../src/admin/client.ts";
-import type { FleetView, HistoryView, StatusView, StepDownRequest } from "../../../src/admin/views.ts";
+import type {
+  FleetView,
+  HistoryView,
+  MaintenanceRequest,
+  StatusView,
+  StepDownRequest,
+} from "../../../src/admin/views.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
+import type { Exposure, HostNetwork } from "../../../src/cli/check.ts";
 import type { HostReport, Output, StoreReader, VipctlDeps, WireReport } from "../../../src/cli/deps.ts";
 import type { StoreFinding } from "../../../src/ports/store.ts";
 import { runVipctl } from "../../../src/cli/vipctl.ts";
@@ -132,6 +139,7 @@ export class FakeDaemon implements AdminClient {
   readonly feed = new Feed<StatusView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
   readonly asked: StepDownRequest[] = [];
+  readonly maintained: MaintenanceRequest[] = [];
   refusal: string | undefined;
   failure: VipdError | undefined;
 
@@ -151,6 +159,11 @@ export class FakeDaemon implements AdminClient {
   stepDown(request: StepDownRequest): ReturnType<AdminClient["stepDown"]> {
     this.asked.push(request);
     return this.answer({ accepted: this.refusal === undefined, reason: this.refusal ?? "handing it over" });
+  }
+
+  maintenance(request: MaintenanceRequest): ReturnType<AdminClient["maintenance"]> {
+    this.maintained.push(request);
+    return this.answer({ accepted: this.refusal === undefined, reason: this.refusal ?? "in force" });
   }
 
   watch({ signal }: { readonly signal?: AbortSignal }): AsyncIterable<StatusView> {
@@ -183,6 +196,10 @@ export class Desk {
   readonly probed: VipAddress[] = [];
   wire: WireReport | VipdError = { answers: [], boundHere: [] };
   host: HostReport | undefined;
+  /** What vipd --check and the doctor hold a file against. */
+  network: HostNetwork | Error = { addresses: [], links: ["lo", "eth0", "eth1"] };
+  /** By path, who else may read or write it. */
+  readonly exposed = new Map<string, Exposure>();
 
   /** Puts a daemon at `socket`. */
   daemon(socket = SOCKET): FakeDaemon {
@@ -212,6 +229,11 @@ export class Desk {
         const text = files.get(path);
         const missing = Object.assign(new Error(`no such file: ${path}`), { code: "ENOENT" });
         return text === undefined ? Promise.reject(missing) : Promise.resolve(text);
+      },
+      look: {
+        exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
+        groups: () => Promise.resolve(new Set(["adm", "vipd"])),
+        network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },
       adminClient: (socket) => Promise.resolve(daemons.get(socket) ?? absentDaemon(socket)),
       openFleet: (url, fleet) => {

@@ -55,6 +55,19 @@ test("mistakes in the configuration: nothing else can be examined", async () => 
   expect(grave[0]?.fix).toBe(`vipd --check -c ${CONFIG} shows it again`);
 });
 
+test("what checking the file finds on this host is told once, as a warning with its fix", async () => {
+  const desk = healthyDesk();
+  desk.exposed.set(CONFIG, { othersRead: true, othersWrite: true });
+  desk.network = { links: ["lo"], addresses: [] };
+  desk.host = { ...HEALTHY, links: [{ name: "lo", up: true }] };
+  const { code, grave } = await examine(desk);
+  expect(code).toBe(0);
+  expect(grave.map(({ about, level, text }) => `${about} ${level} ${text}`)).toEqual([
+    `config warning others may write to ${CONFIG}, the configuration`,
+    "config warning vips.web: this host has no interface eth0: the VIP stands back until there is one",
+  ]);
+});
+
 test("no daemon, or one of another version, is a warning", async () => {
   const desk = healthyDesk();
   desk.daemons.clear();
@@ -135,7 +148,6 @@ test("what the store's servers say of themselves is told; what is to be mended i
 const HOSTS: readonly (readonly [what: string, change: Partial<HostReport>, code: number, text: string])[] = [
   ["no fence", { fence: null, trouble: "nf_tables is missing" }, 1, "nf_tables is missing"],
   ["an older fence", { fence: { kind: "inet", flushProof: false } }, 0, "inet fence"],
-  ["no interface", { links: [{ name: "ens3", up: true }] }, 1, "web: there is no interface eth0"],
   ["an interface that is down", { links: [{ name: "eth0", up: false }] }, 0, "web: eth0 is down"],
   ["no address of the network", { addresses: [] }, 0, "web: eth0 has no other address in the network of 10.0.0.10/24"],
 ];

@@ -72,7 +72,7 @@ test.each([
 
 describe("a mistake is told with its place and what would be right", () => {
   test.each([
-    ["fall: 0", "nginx: { tcp: 'h:80', fall: 0 }", "", /checks\.nginx\.fall: 0 is not a whole number from 1/u],
+    ["fall: 0", "nginx: { tcp: 'h:80', fall: 0 }", "", /checks\.nginx\.fall: 0 is less than 1; use 1 to 1000/u],
     [
       "a URL without scheme",
       "nginx: { http: localhost/healthz }",
@@ -120,7 +120,7 @@ describe("a mistake is told with its place and what would be right", () => {
       "a bad weight",
       "nginx: { tcp: 'h:80' }",
       "checks: [{ check: nginx, weight: 300 }]",
-      /checks\[0\]: weight 300 is not a whole/u,
+      /checks\[0\]: weight 300 is more than 253/u,
     ],
     [
       "two recoveries of one service",
@@ -137,7 +137,7 @@ describe("a mistake is told with its place and what would be right", () => {
   ])("%s", (_, checks, vip, words) => {
     const told = mistakes(vip === "" ? file(checks) : file(checks, vip));
     expect(told.join("\n")).toMatch(words);
-    expect(told.every((line) => /^vipd\.yaml:\d+:\d+: /u.test(line))).toBe(true);
+    expect(told.length > 0 && told.every((line) => /^vipd\.yaml:\d+:\d+: /u.test(line))).toBe(true);
   });
 
   test("a recovery that two checks share is none", () => {

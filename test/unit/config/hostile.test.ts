@@ -14,14 +14,14 @@ describe("hostile files are refused, quickly and without a crash", () => {
   ].join("\n");
 
   test.each([
-    ["an alias bomb", bomb, "its aliases (*name) expand too often or lead nowhere"],
-    ["an alias that leads nowhere", "a: *b", "lead nowhere"],
-    ["deep nesting", "[".repeat(100_000), ""],
-    ["a huge file", "#".repeat(3 * 1024 * 1024), "the file is longer than"],
+    ["an alias bomb", bomb, "the file, with its aliases expanded, holds more than 500000 values"],
+    ["an alias that leads nowhere", "a: *b", "the alias *b names no anchor before it"],
+    ["deep nesting", "[".repeat(100_000), "the file is nested too deeply"],
+    ["a huge file", "#".repeat(3 * 1024 * 1024), "the file is larger than 2097152 bytes"],
     ["a NUL", "store: \0", ""],
     ["a prototype's name", `__proto__: {store: x}\n${MINIMAL}`, "is not a known key"],
     ["a constructor", `constructor: x\n${MINIMAL}`, "is not a known key"],
-    ["a tag of another language", `store: !!js/function "x"\nvips: {}`, "Unresolved tag"],
+    ["a tag of another language", `store: !!js/function "x"\nvips: {}`, "the tag that begins with ! is not known here"],
   ])("%s", (_what, file, told) => {
     const found = mistakes(file);
     expect(found.length).toBeGreaterThan(0);

@@ -186,7 +186,7 @@ describe("one mistake is told with its place and what would be right", () => {
     [
       "a priority out of range",
       withVip("interface: eth0\naddresses: [10.0.0.1/8]\npriority: 255"),
-      "6:15: vips.web.priority: 255 is not a whole number from 1 to 254; use a whole number from 1 to 254",
+      "6:15: vips.web.priority: 255 is more than 254; use 1 to 254",
     ],
     [
       "a quoted number",
@@ -247,8 +247,12 @@ describe("one mistake is told with its place and what would be right", () => {
       "1:8: store: has minReplicas=200; use a whole number from 0 to 100",
     ],
     ["no VIPs", "store: sqlite:/s.db", "1:1: vips: is missing; name each VIP below it, or write 'vips: {}' for none"],
-    ["an empty file", "", "1:1: the file has no keys; begin with store: and vips:, see vipd.yaml(5)"],
-    ["a list at the top", "- a", "1:1: the file has no keys; begin with store: and vips:, see vipd.yaml(5)"],
+    ["an empty file", "", "1:1: the file is empty; begin with store: and vips:, see vipd.yaml(5)"],
+    [
+      "a list at the top",
+      "- a",
+      "1:1: the file is a list; remove the '-': begin with store: and vips:, see vipd.yaml(5)",
+    ],
     ["a key given twice", `ttl: 3s\nttl: 4s\n${MINIMAL}`, "2:1: this key stands here twice; keep one of the two"],
     [
       "a second document",

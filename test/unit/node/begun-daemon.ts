@@ -14,7 +14,7 @@ export const DB = vipConfig("db", [address("10.0.0.2")]);
 export const MAIL = vipConfig("mail", [address("10.0.1.1", "eth1")]);
 
 /** How a daemon begins. */
-export interface BeginOptions extends Pick<DaemonDeps, "makeChecks" | "tell"> {
+export interface BeginOptions extends Pick<DaemonDeps, "makeChecks" | "tell" | "maintenance"> {
   readonly adopt?: boolean;
   readonly startupDelayMs?: number;
 }
@@ -76,6 +76,7 @@ export class BegunDaemon {
       adopt,
       knownTtlMs: 0,
       rememberTtl: () => {},
+      fenceWasSet: () => {},
       renew: () => "j",
       release: () => void this.host.calls.push("release the identity"),
     };

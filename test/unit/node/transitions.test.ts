@@ -10,7 +10,7 @@ import { vipConfig } from "./config.ts";
 import { address } from "./fake-host.ts";
 
 const WEB = vipConfig("web", [address("10.0.0.1")]);
-const ON: Holding = { phase: "on", addresses: [], deadline: 0, schedule: [], conflict: null };
+const ON: Holding = { phase: "on", addresses: [], deadline: 0, schedule: [] };
 const OPENING: Holding = { phase: "opening", addresses: [], deadline: 0 };
 
 class World {
