@@ -1,7 +1,7 @@
 // A watch: commits as Redis publishes them, each insisting on the one before it. Where one is missing, it is over.
 
 import type { Redis } from "ioredis";
-import { z } from "zod";
+import * as z from "zod";
 import {
   MAX_KEY_BYTES,
   MAX_PENDING_CHANGES,

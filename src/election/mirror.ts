@@ -135,13 +135,13 @@ export class Mirror {
     this.touched.roster = true;
   }
 
-  private put({ key, value, version }: Change | StoredRecord, at: Instant, wasRead: boolean): boolean {
+  private put({ key, value, version }: Change | StoredRecord, at: Instant, isFromRead: boolean): boolean {
     const place = this.keys.parse(key);
     if (place === undefined) return false;
     const horizon = this.horizonOf(place);
     const known = this.known(place);
     // Everything up to the horizon was read: news of before, which may be of another epoch, tell nothing.
-    if (!wasRead && version <= horizon) return false;
+    if (!isFromRead && version <= horizon) return false;
     if (known === undefined ? value === null || this.isFull(place) : known.version >= version) return false;
     const fresh = horizon >= 0n && version > horizon;
     const parsed = value === null ? null : parseValue(place.kind, value);

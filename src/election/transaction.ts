@@ -26,6 +26,7 @@ import {
   type EpochRecord,
   type HistoryRecord,
   type LossRecord,
+  nextSeq,
   type SessionRecord,
 } from "./records.ts";
 import { ownSession, publishedTtlMs, sessionVersion } from "./session.ts";
@@ -187,6 +188,7 @@ function ownershipChange(
     seq,
     sinceWallMs: at.wallMs,
     reason: why,
+    vacantMs: vacant,
     previousToken: token === null ? null : String(token),
     waitMs: 0,
   });
@@ -203,11 +205,6 @@ function ownershipChange(
     { key: state.keys.election(election), value: record },
     { key: state.keys.history(election, seq), value: history },
   ];
-}
-
-/** A number that somebody else wrote may be the last that JSON carries: then counting begins anew. */
-function nextSeq(seq: number): number {
-  return seq >= Number.MAX_SAFE_INTEGER ? 1 : seq + 1;
 }
 
 /** The candidate record that the store should have of this node, where it has another one, or none. */
