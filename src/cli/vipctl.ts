@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
+import { given, nameGiven } from "./arguments.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { ForgetOptions } from "./commands/forget.ts";
 import type { HistoryOptions } from "./commands/history.ts";
@@ -48,6 +49,7 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", `\n${EXAMPLES}\n\n${formatExitCodes(VIPCTL_EXIT_CODES)}`)
     .helpCommand("help [command]", "print the help of a command")
+    .showHelpAfterError("vipctl --help tells what there is, vipctl help <command> more")
     .exitOverride()
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
   addWhoOwns(program, deps, run);
@@ -74,15 +76,17 @@ const EXAMPLES = `Examples:
 /** The options by which the fleet is found. */
 function withWhere(command: Command, storeToo: boolean): Command {
   command
-    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)")
-    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)");
+    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)", given)
+    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)", given);
   return storeToo ? withStore(command) : command.option("--json", "one line of JSON for programs");
 }
 
 function withStore(command: Command): Command {
   return command
-    .addOption(new Option("--store <url>", "ask this store, not the daemon").conflicts(["config", "socket"]))
-    .option("--fleet <name>", "the fleet in that store (default: main)")
+    .addOption(
+      new Option("--store <url>", "ask this store, not the daemon").argParser(given).conflicts(["config", "socket"]),
+    )
+    .option("--fleet <name>", "the fleet in that store (default: main)", nameGiven)
     .option("--json", "one line of JSON for programs")
     .hook("preAction", () => {
       const { store, fleet } = command.opts<WhereOptions>();
@@ -138,7 +142,7 @@ function addStepDown(program: Command, deps: VipctlDeps, run: Run): void {
     .command("step-down")
     .description("have the daemon of this host hand a VIP over")
     .argument("<vip>", "name of the VIP (election), or address")
-    .option("--to <node>", "to this node (default: the best other candidate)")
+    .option("--to <node>", "to this node (default: the best other candidate)", nameGiven)
     .action(async (vip: string, options: StepDownOptions) =>
       run((await import("./commands/step-down.ts")).stepDown(vip, options, deps)),
     );
@@ -198,7 +202,7 @@ function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {
   program
     .command("doctor")
     .description("what is wrong with this host's configuration, daemon, store, kernel and network, and how to fix it")
-    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)")
+    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)", given)
     .option("--json", "one line of JSON for programs")
     .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, deps)));
 }

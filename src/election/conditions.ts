@@ -73,7 +73,7 @@ export function noteOutage(before: Outage | null, state: State, at: Moment): rea
   if (elapsedMs(state.outageNotedAt, at.now) < OUTAGE_NOTE_MS) return [];
   const { failures, lastError, since } = outage;
   if (state.outageTold) {
-    const lasting = `the store has not answered for ${seconds(elapsedMs(since, at.now))}`;
+    const lasting = `the store has failed for ${seconds(elapsedMs(since, at.now))}`;
     return noteNow(state, at, `${lasting} (${count(failures, "failed request")}; the last: ${lastError})`);
   }
   const failed = count(state.untoldFailures + failures, "failed request");

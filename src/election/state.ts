@@ -89,6 +89,13 @@ export interface Outage {
   readonly lastError: string;
 }
 
+/** Who held an election when it was looked at last. */
+export interface ObservedOwner {
+  readonly version: Revision;
+  readonly holder: string | null;
+  readonly sinceWallMs: number;
+}
+
 /** Everything an election machine knows. */
 export interface State {
   readonly self: Self;
@@ -142,6 +149,8 @@ export interface State {
   readonly preemptSuppressed: Set<string>;
   /** Elections that the store says are this node's, while all their addresses are another election's. */
   readonly claimed: Map<string, Reason>;
+  /** Who held each election that concerns this node, by the last look. */
+  readonly observed: Map<string, ObservedOwner>;
   readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
@@ -287,6 +296,7 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     stepDowns: new Map(),
     preemptSuppressed: new Set(),
     claimed: new Map(),
+    observed: new Map(),
     lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,

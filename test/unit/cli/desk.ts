@@ -221,6 +221,7 @@ export class Desk {
   /** What vipd --check and the doctor hold a file against. */
   network: HostNetwork | Error = { addresses: [], links: ["lo", "eth0", "eth1"] };
   /** By path, who else may read or write it. */
+  readonly distrusted = new Map<string, { problem: string; fix: string }>();
   readonly exposed = new Map<string, Exposure>();
 
   /** Puts a daemon at `socket`. */
@@ -259,6 +260,7 @@ export class Desk {
       },
       look: {
         exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
+        directoryTrouble: (path) => this.distrusted.get(path),
         groups: () => Promise.resolve(new Set(["adm", "vipd"])),
         network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },

@@ -56,6 +56,7 @@ test("every error of vipd has an exit code, and what is no such error is a bug o
     privilege: 77,
     interface: 69,
     fence: 71,
+    "state-dir": 74,
     config: 78,
     admin: 69,
     "lease-lost": 75,

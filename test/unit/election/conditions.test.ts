@@ -25,7 +25,7 @@ describe("an outage of the store", () => {
     const told = notesOf(a);
     expect(told).toHaveLength(4);
     expect(told[0]).toEqual(["warning", "refused"]);
-    const lasting = /^the store has not answered for (\d+\.\d) s \((\d+) failed requests; the last: refused\)$/u;
+    const lasting = /^the store has failed for (\d+\.\d) s \((\d+) failed requests; the last: refused\)$/u;
     const counts = told.slice(1, 3).map(([level, text]) => [level, ...(lasting.exec(text) ?? []).slice(1).map(Number)]);
     expect(counts).toEqual([
       ["warning", expect.closeTo(60, 0), expect.any(Number)],
