@@ -61,7 +61,7 @@ export function fileFailure(error: unknown, path: string): VipdError {
   return new VipdError(
     "store-unavailable",
     `${path}: ${words[code ?? ""] ?? messageOf(error)}`,
-    { path, errno: code },
+    { path, errno: code, unused: code === "ENOENT" },
     error,
   );
 }

@@ -18,11 +18,11 @@ import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
 import { forgetConflict, onHeard, onProbed } from "./conflicts.ts";
 import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
-/** An address outlives its fence by this much at most, and half of it at least, in milliseconds. */
-const LIFETIME_SLACK_MS = 10_000;
+/** An address outlives its fence by this much at most, in milliseconds. */
+const LIFETIME_SLACK_MS = 20_000;
 
 /** The lifetimes of addresses are refreshed this often, in milliseconds. */
-const REFRESH_EVERY_MS = LIFETIME_SLACK_MS / 2;
+const REFRESH_EVERY_MS = 12_000;
 
 /** A fence that could not be set in time is tried again so often: a stall of the machine is no reason to move. */
 const OPEN_TRIES = 3;
