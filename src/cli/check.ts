@@ -38,6 +38,8 @@ export interface CheckDeps extends ConfigFileDeps {
 
 /** Something that will do, but should be mended. */
 export interface Remark {
+  /** Set where the doctor tells the same by itself. */
+  readonly about?: "store";
   readonly text: string;
   readonly fix: string;
 }
@@ -82,7 +84,13 @@ async function missingDirectory({ store }: Config, { stores, look }: CheckDeps):
   const file = knownStore(store, stores)?.localFile(store) ?? null;
   const directory = file?.slice(0, Math.max(1, file.lastIndexOf("/")));
   if (directory === undefined || (await look.exists(directory))) return [];
-  return [{ text: `store: there is no directory ${directory}: vipd will not start`, fix: `mkdir ${directory}` }];
+  return [
+    {
+      about: "store",
+      text: `store: there is no directory ${directory}: vipd will not start`,
+      fix: `mkdir ${directory}`,
+    },
+  ];
 }
 
 function knownStore(url: string, stores: CheckDeps["stores"]): CheckDeps["stores"][number] | undefined {

@@ -49,7 +49,8 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const [daemon, store] = [await examineDaemon(config, deps), await examineStore(config, deps)];
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
-  const mend = remarks.map(({ text, fix }) => warning("config", text, fix));
+  // The store is examined itself.
+  const mend = remarks.filter(({ about }) => about !== "store").map(({ text, fix }) => warning("config", text, fix));
   return [good, ...mend, ...daemon, ...store.findings, ...host, ...wire];
 }
 
