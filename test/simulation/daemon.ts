@@ -14,6 +14,7 @@ import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import type { Logger } from "../../src/ports/logger.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import { brokenHost, brokenStore, type Canary } from "./canaries.ts";
+import type { SimHealth } from "./health.ts";
 import { HostPorts, type Kernel } from "./kernel.ts";
 import type { StoreLink } from "./network.ts";
 import { describe, describeOutcome } from "./transcript.ts";
@@ -35,6 +36,7 @@ export interface SimDaemonDeps {
   readonly kernel: Kernel;
   readonly link: StoreLink;
   readonly identity: IdentityKeeper;
+  readonly health: SimHealth;
   /** Called after each step of the election machine, with the state that it led to. */
   readonly onStep: (daemon: SimDaemon, after: State) => void;
   /** Called when a commit goes out. */
@@ -62,7 +64,8 @@ export class SimDaemon {
     const timers = this.makeTimers();
     const ports = new HostPorts(deps.kernel, deps.process, options.canary?.fenceFlaw ?? null);
     let elector: LeaseElector | undefined;
-    this.daemon = new Daemon(configOf(options, vips), {
+    this.daemon = new Daemon(configOf(options, deps.health.checked(vips)), {
+      makeChecks: deps.health.makeFor(deps.process),
       timers,
       identity: deps.identity,
       addresses: ports,
@@ -99,7 +102,7 @@ export class SimDaemon {
 
   reload(vips: readonly VipConfig[]): void {
     try {
-      this.daemon.reload(configOf(this.options, vips));
+      this.daemon.reload(configOf(this.options, this.deps.health.checked(vips)));
     } catch (error) {
       if (!(error instanceof VipdError)) throw error;
       this.deps.world.say(this.process.name, () => `could not reload: ${error.message}`);

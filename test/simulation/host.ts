@@ -5,6 +5,7 @@ import type { Canary } from "./canaries.ts";
 import type { VipConfig } from "../../src/config/types.ts";
 import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import { SimDaemon } from "./daemon.ts";
+import { SimHealth } from "./health.ts";
 import { HostClock } from "./host-clock.ts";
 import { Kernel } from "./kernel.ts";
 import { type Network, StoreLink } from "./network.ts";
@@ -16,6 +17,7 @@ export interface HostDeps {
   readonly world: World;
   readonly network: Network;
   readonly canary: Canary | null;
+  readonly lastResort: VipConfig["lastResort"];
   /** A kernel has booted: the checker follows it. */
   readonly onBoot: (host: SimHost) => void;
   readonly onStep: (daemon: SimDaemon, after: State) => void;
@@ -44,6 +46,7 @@ export class SimHost {
   config: readonly VipConfig[];
   /** The lease of the next daemon. */
   ttlMs: number;
+  readonly health: SimHealth;
   /** A daemon will be started. */
   private awaited = false;
   private claim: Claim | null = null;
@@ -58,6 +61,7 @@ export class SimHost {
     this.deps = deps;
     this.config = setup.config;
     this.ttlMs = setup.ttlMs;
+    this.health = new SimHealth(deps.world, deps.lastResort);
     this.kernel = this.boot();
     this.startIn(setup.startAt, null);
   }
@@ -150,6 +154,7 @@ export class SimHost {
       kernel,
       link,
       identity,
+      health: this.health,
       onStep,
       onSend: (sender, heartbeat) => {
         onSend(sender, heartbeat);
