@@ -34,7 +34,17 @@ test("vipd(8): options and exit codes", async () => {
 test("vipctl(8): commands, their options, and exit codes", async () => {
   const manual = page("vipctl.8");
   const helped = new Set(["help", "version"]);
-  for (const command of ["who-owns", "status", "history", "step-down", "maintenance", "resume", "doctor", "version"]) {
+  for (const command of [
+    "who-owns",
+    "status",
+    "checks",
+    "history",
+    "step-down",
+    "maintenance",
+    "resume",
+    "doctor",
+    "version",
+  ]) {
     const desk = new Desk();
     await desk.vipctl(command, "--help");
     expect(manual.source).toContain(`.Cm ${command}`);
