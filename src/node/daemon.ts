@@ -236,6 +236,7 @@ export class Daemon {
         this.deps.identity.fenceWasSet();
       },
       lose: (losses) => this.lose(losses),
+      adopted: (former) => this.vips.sweep(false, (vip, ip) => former.get(vip)?.includes(ip) !== true),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       note: (level, election, text) =>
         log[level === "warning" ? "warn" : "info"](election === null ? {} : { vip: election }, text),
