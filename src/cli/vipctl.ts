@@ -5,6 +5,7 @@ import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { given, nameGiven } from "./arguments.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
+import type { ForgetOptions } from "./commands/forget.ts";
 import type { HistoryOptions } from "./commands/history.ts";
 import type { MaintenanceOptions, ResumeOptions } from "./commands/maintenance.ts";
 import type { RepairCommandOptions } from "./commands/repair.ts";
@@ -58,6 +59,7 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
   addMaintenance(program, deps, run);
   addResume(program, deps, run);
   addRepair(program, deps, run);
+  addForget(program, deps, run);
   addDoctor(program, deps, run);
   addVersion(program, deps, run);
   return program;
@@ -182,6 +184,18 @@ function addRepair(program: Command, deps: VipctlDeps, run: Run): void {
       run((await import("./commands/repair.ts")).repair(vip, options, deps)),
     );
   withStore(command.option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)"));
+}
+
+function addForget(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("forget")
+    .description("remove what a node that is gone for good left in the store; waits for its lease")
+    .argument("<node>", "name of the node")
+    .option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)")
+    .action(async (node: string, options: ForgetOptions) =>
+      run((await import("./commands/forget.ts")).forget(node, options, deps)),
+    );
+  withStore(command);
 }
 
 function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {

@@ -13,6 +13,7 @@ import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
 import type { Exposure, HostNetwork } from "../../../src/cli/check.ts";
 import type {
+  Forgotten,
   HostReport,
   Output,
   RepairOptions,
@@ -120,6 +121,12 @@ export class FakeFleet implements StoreWriter {
   closed = 0;
   report: RepairReport = { kind: "sound", lines: ["nothing is to be repaired"], done: false };
   readonly repairs: (readonly [election: string, how: RepairOptions])[] = [];
+
+  forgotten: Forgotten = { kind: "forgotten", candidacies: 2 };
+
+  forget(): Promise<Forgotten> {
+    return Promise.resolve(this.forgotten);
+  }
 
   repair(election: string, how: RepairOptions): Promise<RepairReport> {
     this.repairs.push([election, how]);
