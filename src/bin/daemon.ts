@@ -32,6 +32,9 @@ import { isJournal, priorityPrefix } from "../runtime/journal.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { storeCalls } from "../runtime/store-calls.ts";
 import { systemEntropy } from "../runtime/timers.ts";
+import { refusalOf } from "../process/run.ts";
+import { type HostChecks, hostChecks } from "./host-checks.ts";
+import { Receivers } from "./receivers.ts";
 import { hostLook, readConfigFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
@@ -39,8 +42,13 @@ import { readVersion } from "./version.ts";
 /** An election's history is asked of the store within this time, in milliseconds. */
 const HISTORY_MS = 2_000;
 
+/** Checks that run when the daemon stops get so long to end, in milliseconds. */
+const CHECKS_STOP_MS = 3_000;
+
 /** A daemon and what it stands on. */
 interface Running {
+  readonly checks: HostChecks;
+  readonly receivers: Receivers;
   config: Config;
   readonly daemon: Daemon;
   readonly admin: AdminServer;
@@ -58,6 +66,7 @@ const deps: VipdDeps = {
   stores: STORE_ADAPTERS,
   readFile: readConfigFile,
   look: hostLook,
+  refusalOf,
 };
 
 /** Runs vipd with the arguments of this process, to its end. */
@@ -92,8 +101,11 @@ async function start(config: Config): Promise<Running> {
   });
   const host = createLinuxHost({ fence: config.fence });
   const store = await openStore(config.store);
+  const checks = hostChecks(host, log);
+  const receivers = new Receivers({ timers: host.timers, log });
+  (await receivers.prepare(config))();
   const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
-  const parts = makeDaemon(config, { host, store, log, identity, maintenance });
+  const parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers });
   const { daemon, elector } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
@@ -121,7 +133,7 @@ async function start(config: Config): Promise<Running> {
     () => summary(daemon, elector),
     (listener) => daemon.onChange(listener),
   );
-  return { config, daemon, admin, store, host, log, manager };
+  return { config, daemon, admin, store, host, log, manager, checks, receivers };
 }
 
 /** A daemon and its elector. */
@@ -138,9 +150,11 @@ function makeDaemon(
     log: AdjustableLogger;
     identity: IdentityKeeper;
     maintenance: MaintenanceKeeper;
+    checks: HostChecks;
+    receivers: Receivers;
   },
 ): Parts {
-  const { host, store, log, identity, maintenance } = parts;
+  const { host, store, log, identity, maintenance, checks, receivers } = parts;
   const { addresses, fence, packets, timers } = host;
   const self = {
     node: config.node,
@@ -161,9 +175,11 @@ function makeDaemon(
     packets,
     monitor: (onEvent) => host.monitor(onEvent),
     log,
+    makeChecks: checks.make,
+    tell: (event) => receivers.tell(event),
     makeElector: (electorHost) => {
       const { incarnation, adopt } = identity;
-      const calls = storeCalls(store, timers);
+      const calls = storeCalls(store, timers, log);
       const electorDeps = {
         calls,
         timers,
@@ -192,6 +208,8 @@ function openAdmin(
     election: elector.state,
     holdings: daemon.holdings,
     eligibility: daemon.eligibility,
+    vips: daemon.running.vips,
+    checks: daemon.health.states(),
     now: host.clock.now(),
     debug: log.isDebug(),
   });
@@ -229,9 +247,14 @@ function leave({ log, manager }: Running): never {
   process.exit(EXIT.ok);
 }
 
-async function shutDown({ daemon, admin, store, host, log, manager }: Running): Promise<void> {
+async function shutDown(running: Running): Promise<void> {
+  const { daemon, admin, store, host, log, manager, checks, receivers } = running;
   manager.stopping();
+  const checksStopped = checks.stop(CHECKS_STOP_MS);
   await new Promise<void>((resolve) => daemon.stop(resolve));
+  await receivers.stop();
+  const left = await checksStopped;
+  if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
   await Promise.all([admin.close(), store.close()]);
   host.close();
@@ -239,7 +262,7 @@ async function shutDown({ daemon, admin, store, host, log, manager }: Running): 
 }
 
 async function reload(running: Running, configFile: string): Promise<void> {
-  const { daemon, log, manager } = running;
+  const { daemon, log, manager, receivers } = running;
   manager.reloading();
   try {
     const wanted = await loadConfig(configFile, deps);
@@ -249,12 +272,17 @@ async function reload(running: Running, configFile: string): Promise<void> {
     const next: Config = {
       ...running.config,
       vips: wanted.vips,
+      checks: wanted.checks,
+      webhook: wanted.webhook,
+      mail: wanted.mail,
       log: { ...running.config.log, level: wanted.log.level },
     };
+    const tellThem = await receivers.prepare(next);
     running.config = next;
     log.setLevel(next.log.level);
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else daemon.reload(next);
+    tellThem();
   } catch (error) {
     const lines = errorLines(error);
     log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);

@@ -5,10 +5,14 @@ import { isName, NAME_RULE } from "../base/names.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import type { WrittenAddress } from "./address.ts";
+import { buildCheck, buildHooks, buildMail, buildVipCheck, buildWebhook } from "./build-checks.ts";
+import { checkMistakes } from "./check-mistakes.ts";
+import { commandsOf, type PlacedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { type ConfigIssue, formatPath, type Mistake, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
-import { type FileData, fileSchema, type FileVip } from "./schema.ts";
+import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
+import type { Wrong } from "./leaf.ts";
 import { readSource, type Source } from "./source.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
@@ -30,11 +34,20 @@ export interface HostFacts {
   readonly addresses?: readonly BoundAddress[];
   /** The names of its groups. */
   readonly groups?: ReadonlySet<string>;
+  /** What keeps vipd from trusting a directory; `undefined`: nothing, or it is still to be made. */
+  readonly directoryTrouble?: (path: string) => Wrong | undefined;
 }
 
 /** A configuration, or its first mistakes in the order of the file; `more`: those that are not among them. */
 export type ParsedConfig =
-  | { readonly kind: "config"; readonly config: Config }
+  | {
+      readonly kind: "config";
+      readonly config: Config;
+      /** For whoever may look at files: which of them would not run. */
+      readonly commands: readonly PlacedCommand[];
+      /** Finds the places of mistakes that are found later. */
+      readonly locate: (mistakes: readonly Mistake[]) => readonly ConfigIssue[];
+    }
   | { readonly kind: "issues"; readonly issues: readonly ConfigIssue[]; readonly more: number };
 
 /** Reads a configuration file's text; `file` is its name, for the issues. Never throws for bad input. */
@@ -42,7 +55,7 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   const source = readSource(text);
   if ("mistakes" in source) {
     const issues = source.mistakes.map((mistake) => ({ file, path: "", value: "", ...mistake }));
-    return firstOf(issues, source.more);
+    return firstOf(issues);
   }
   const tooMany = countMistakes(source.data);
   if (tooMany.length > 0) return firstOf(located(tooMany, file, source));
@@ -50,16 +63,22 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   const mistakes = [
     ...(parsed.success ? [] : mistakesOf(parsed.error, source.data)),
     ...crossMistakes(source.data, context.stores, context.host?.addresses ?? []),
+    ...checkMistakes(source.data),
     ...nameMistakes(source.data, context.hostName),
     ...groupMistakes(source.data, context.host?.groups),
+    ...directoryMistakes(source.data, context.host?.directoryTrouble),
   ];
-  if (parsed.success && mistakes.length === 0) return { kind: "config", config: build(parsed.data, context.hostName) };
+  if (parsed.success && mistakes.length === 0) {
+    const config = build(parsed.data, context.hostName);
+    const commands = commandsOf(parsed.data);
+    return { kind: "config", config, commands, locate: (found) => located(found, file, source) };
+  }
   return firstOf(located(mistakes, file, source));
 }
 
-function firstOf(issues: readonly ConfigIssue[], more = 0): ParsedConfig {
+function firstOf(issues: readonly ConfigIssue[]): ParsedConfig {
   const first = issues.slice(0, MAX_CONFIG_MISTAKES);
-  return { kind: "issues", issues: first, more: more + issues.length - first.length };
+  return { kind: "issues", issues: first, more: issues.length - first.length };
 }
 
 /** The host name stands in for the node's name only when it is one. */
@@ -77,6 +96,14 @@ function groupMistakes(data: unknown, groups: ReadonlySet<string> | undefined): 
   const near = nearest(group, [...groups]);
   const fix = near === undefined ? `make it: groupadd --system ${group}` : `did you mean ${near}?`;
   return [{ path, problem: "this host has no such group", fix }];
+}
+
+function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble"]): readonly Mistake[] {
+  const path = ["stateDir"];
+  const directory = valueAt(data, path) ?? DEFAULT_STATE_DIR;
+  const trouble = typeof directory === "string" && directory.startsWith("/") ? troubleOf?.(directory) : undefined;
+  if (trouble === undefined) return [];
+  return [{ path, problem: `${directory as string} ${trouble.problem}`, fix: trouble.fix }];
 }
 
 function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {
@@ -106,17 +133,27 @@ function build(data: FileData, hostName: string): Config {
     admin: { socket: data.admin.socket, group: data.admin.group ?? null },
     log: data.log,
     fence: data.fence,
-    vips: Object.entries(data.vips).map(([name, vip]) => buildVip(name, vip)),
+    startupDelayMs: data.startupDelay,
+    checks: Object.entries(data.checks ?? {}).flatMap(([name, check]) => buildCheck(name, check) ?? []),
+    webhook: buildWebhook(data.webhook),
+    mail: buildMail(data.mail),
+    vips: Object.entries(data.vips).map(([name, vip]) => buildVip(name, vip, data)),
   };
 }
 
-function buildVip(name: string, vip: FileVip): VipConfig {
+function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipConfig {
   return {
     name,
-    addresses: vip.addresses.map((written) => buildAddress(written, vip.interface ?? "")),
+    addresses: (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? "")),
     priority: vip.priority,
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,
+    minHoldMs: vip.minHold,
+    spread: vip.spread ?? null,
+    checks: (vip.checks ?? []).map((ref) => buildVipCheck(ref, checks ?? {})),
+    lastResort: vip.lastResort,
+    probeIntervalMs: vip.probeInterval,
+    hooks: [...buildHooks(hooks), ...buildHooks(vip.hooks)],
     announce: { burst: vip.announce.burst, repeatAfterMs: vip.announce.repeatAfter, refreshMs: vip.announce.refresh },
   };
 }

@@ -21,6 +21,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   etcdctl: "etcd-client",
   "redis-server": "redis-server",
   "redis-cli": "redis-tools",
+  nginx: "nginx-light",
 };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */

@@ -206,6 +206,11 @@ export class Fleet {
     return [...this.daemons].map((daemon) => `--- ${daemon.host.name} (${daemon.logFile})\n${daemon.log()}`);
   }
 
+  /** What all daemons of a host have logged. */
+  logOf(host: Station): string {
+    return [...this.daemons].flatMap((daemon) => (daemon.host === host ? [daemon.log()] : [])).join("");
+  }
+
   /** Ends every process, then removes the directory. */
   async close(): Promise<void> {
     for (const daemon of this.daemons) {

@@ -34,7 +34,17 @@ test("vipd(8): options and exit codes", async () => {
 test("vipctl(8): commands, their options, and exit codes", async () => {
   const manual = page("vipctl.8");
   const helped = new Set(["help", "version"]);
-  for (const command of ["who-owns", "status", "history", "step-down", "maintenance", "resume", "doctor", "version"]) {
+  for (const command of [
+    "who-owns",
+    "status",
+    "history",
+    "step-down",
+    "maintenance",
+    "resume",
+    "repair",
+    "doctor",
+    "version",
+  ]) {
     const desk = new Desk();
     await desk.vipctl(command, "--help");
     expect(manual.source).toContain(`.Cm ${command}`);
@@ -55,6 +65,10 @@ test("vipd.yaml(5): every key", () => {
     ...group(["log"], "log."),
     ...group(["vips", "web"]).filter((key) => key !== "announce"),
     ...group(["vips", "web", "announce"], "announce."),
+    ...group(["checks", "nginx"]),
+    ...group(["checks", "nginx", "recover"]),
+    ...group(["hooks"]),
+    ...[...group(["webhook"]), ...group(["mail"])].filter((key) => !["url", "host", "from", "to"].includes(key)),
   ];
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !words.has(key))).toEqual([]);

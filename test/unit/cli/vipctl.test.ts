@@ -94,3 +94,11 @@ test.each([
   expect(desk.err.text).toContain(text);
   expect(desk.out.text).toBe("");
 });
+
+test("help of a command: what the command's own --help says", async () => {
+  const [one, other] = [new Desk(), new Desk()];
+  expect(await one.vipctl("help", "history")).toBe(0);
+  expect(await other.vipctl("history", "--help")).toBe(0);
+  expect(one.out.text).toBe(other.out.text);
+  expect(one.out.text).toContain("--limit");
+});

@@ -17,6 +17,10 @@ describe("a good file", () => {
       admin: { socket: "/run/vipd/vipd.sock", group: null },
       log: { level: "info", format: "auto" },
       fence: "auto",
+      startupDelayMs: 0,
+      checks: [],
+      webhook: null,
+      mail: null,
       vips: [
         {
           name: "web",
@@ -24,7 +28,13 @@ describe("a good file", () => {
           priority: 100,
           preempt: true,
           preemptDelayMs: 5000,
+          minHoldMs: 0,
+          probeIntervalMs: 0,
+          spread: null,
           announce: { burst: 5, repeatAfterMs: 5000, refreshMs: 60_000 },
+          checks: [],
+          lastResort: "keep",
+          hooks: [],
         },
       ],
     });
@@ -65,6 +75,21 @@ vips:
       preemptDelayMs: 0,
       announce: { burst: 1, repeatAfterMs: 0, refreshMs: 0 },
     });
+  });
+
+  test("may merge groups: own keys win, then those of the group that is named first", () => {
+    const config = parse(`
+store: sqlite:/s.db
+vips:
+  a: &a {interface: eth0, addresses: [10.0.0.1/24], priority: 10}
+  b: &b {<<: *a, addresses: [10.0.0.2/24], preempt: false}
+  c: {<<: [*b, *a], addresses: [10.0.0.3/24], preemptDelay: 1s}
+`);
+    expect(config.vips.map(({ priority, preempt, addresses }) => [priority, preempt, addresses[0]?.ip])).toEqual([
+      [10, true, "10.0.0.1"],
+      [10, false, "10.0.0.2"],
+      [10, false, "10.0.0.3"],
+    ]);
   });
 
   test("may use anchors, and may have no VIP at all", () => {
