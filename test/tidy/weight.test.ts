@@ -14,8 +14,8 @@ function loadedBy(...files: readonly string[]): readonly string[] {
   return JSON.parse(stdout) as string[];
 }
 
-test("speaking HTTP at the admin socket loads no web client", () => {
-  const loaded = loadedBy("src/admin/client.ts", "src/admin/server.ts");
+test("neither the daemon nor vipctl loads Node's web client", () => {
+  const loaded = loadedBy("src/bin/daemon.ts", "src/bin/command-line.ts", "src/admin/client.ts", "src/net/exchange.ts");
   expect(loaded).toContain("NativeModule http");
   expect(loaded.filter((name) => name.includes("undici"))).toEqual([]);
 });
