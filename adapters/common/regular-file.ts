@@ -1,7 +1,7 @@
 // Files that people name: read whole, but only regular files, and never more than a bound. A pipe would wait for ever, and
 // a device may have no end.
 
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import { VipdError } from "../../src/base/errors.ts";
 
 /** Reads a regular file of at most `maxBytes`. Throws VipdError "config", and what the file system refuses. */
@@ -32,6 +32,17 @@ export function exposureOf(path: string): Exposure {
   } finally {
     closeSync(fd);
   }
+}
+
+/** What keeps a directory from being trusted; `undefined`: nothing, or it is not there yet, or cannot be looked at. */
+export function directoryTrouble(path: string): { readonly problem: string; readonly fix: string } | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  if (!found.isDirectory())
+    return { problem: "is not a directory (or is a symbolic link)", fix: "give the directory itself" };
+  if ((found.mode & 0o022) === 0) return undefined;
+  const mode = (found.mode & 0o7777).toString(8);
+  return { problem: `may be written to by others (mode ${mode})`, fix: `chmod go-w ${path}` };
 }
 
 function checkedStat(fd: number, path: string): { readonly size: number; readonly mode: number } {

@@ -7,6 +7,7 @@ import { makeRedis } from "./client.ts";
 import { parseInfo, type ServerFacts } from "./facts.ts";
 import { BEGIN, KEYS, type Script } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
+import { isSilence } from "./words.ts";
 
 /** One run of a server, as this connection found it. */
 export interface ServerRun extends ServerFacts {
@@ -24,8 +25,9 @@ export class Connection {
   /** Calls that wait for the connection. */
   private readonly waiting = new Set<() => void>();
   private serverRun: ServerRun | undefined;
-  /** Counts the connections that were made, one after the other. */
+  /** Counts the connections that have ended, one after the other. */
   private lives = 0;
+  private stood = false;
   private lastFacts: ServerFacts | undefined;
 
   constructor(options: RedisOptions) {
@@ -33,16 +35,19 @@ export class Connection {
     this.redis = makeRedis(options);
     this.redis.on("error", (error: Error) => {
       this.lastError = error;
-      this.tell();
+      this.failed();
     });
     this.redis.on("ready", () => {
-      this.lives += 1;
+      this.stood = true;
       this.lastError = undefined;
       this.tell();
     });
     this.redis.on("close", () => {
       this.forget();
-      this.tell();
+      this.lives += 1;
+      // One that stood has ended: the next attempt begins now.
+      if (this.stood) this.stood = false;
+      else this.failed();
     });
   }
 
@@ -61,7 +66,7 @@ export class Connection {
     return this.lives;
   }
 
-  /** Settles when the connection stands, when the next attempt to make it has failed, or after the time; calls fail until it does. */
+  /** Settles when the connection stands, when the next attempt to make it is refused, or after the time; calls fail until it does. */
   async ready(timeoutMs: number): Promise<void> {
     if (this.redis.status === "ready") return;
     await new Promise<void>((resolve) => {
@@ -107,6 +112,11 @@ export class Connection {
   close(): void {
     this.redis.disconnect();
     this.tell();
+  }
+
+  /** Who is refused is told at once; where nothing answers, the next attempt may fare better. */
+  private failed(): void {
+    if (this.lastError === undefined || !isSilence(this.lastError)) this.tell();
   }
 
   private tell(): void {

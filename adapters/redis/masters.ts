@@ -32,6 +32,8 @@ export type Ask = (whom: Address) => Promise<Told>;
 export interface Found extends Told {
   /** Why no master was found; empty when there is one. */
   readonly trouble: string;
+  /** What went wrong with one of them, if only with one. */
+  readonly cause: unknown;
 }
 
 /** A connector for ioredis that leads to the master that more than half name. */
@@ -58,11 +60,11 @@ export function masterConnector(
       this.connecting = true;
       this.tell = tell;
       for (;;) {
-        const { master, others, trouble } = await findMaster(known, ask);
+        const { master, others, trouble, cause } = await findMaster(known, ask);
         known = withLearned(seeds, others);
         if (!this.connecting) throw new Error("the connection is not wanted any more");
         if (master !== undefined) return this.open(master);
-        tell("error", new VipdError("store-unavailable", trouble));
+        tell("error", new VipdError("store-unavailable", trouble, {}, cause));
         await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
       }
     }
@@ -87,7 +89,7 @@ export function findMaster(whom: readonly Address[], ask: Ask): Promise<Found> {
       try {
         ballot.count(await ask(one));
       } catch (error) {
-        ballot.trouble = `: ${nameOf(one)}: ${plainWords(error)}`;
+        ballot.fail(one, error);
       }
       waiting -= 1;
       if (waiting === 0 || ballot.isDecided) resolve(ballot.found);
@@ -98,8 +100,8 @@ export function findMaster(whom: readonly Address[], ask: Ask): Promise<Found> {
 
 /** Who was named how often. */
 class Ballot {
-  /** What went wrong with one of them. */
-  trouble = "";
+  private why = "";
+  private cause: unknown;
   private readonly voters: number;
   private most = 0;
   private leading: Address | undefined;
@@ -116,9 +118,14 @@ class Ballot {
 
   get found(): Found {
     const { others, most, voters } = this;
-    if (this.isDecided) return { master: this.leading, others, trouble: "" };
-    const trouble = `${most} of ${voters} name the same master, and more than half must${this.trouble}`;
-    return { master: undefined, others, trouble };
+    if (this.isDecided) return { master: this.leading, others, trouble: "", cause: undefined };
+    const trouble = `${most} of ${voters} name the same master, and more than half must${this.why}`;
+    return { master: undefined, others, trouble, cause: this.cause };
+  }
+
+  fail(one: Address, error: unknown): void {
+    this.why = `: ${nameOf(one)}: ${plainWords(error)}`;
+    this.cause = error;
   }
 
   count({ master, others }: Told): void {

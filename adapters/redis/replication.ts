@@ -4,8 +4,8 @@
 import type { Connection } from "./connection.ts";
 import { plainWords } from "./words.ts";
 
-/** Redis is told to give up before the client takes the silence for a dead server, in milliseconds. */
-const MAX_WAIT_MS = 800;
+/** Redis answers so often while it waits, lest the client take its silence for a dead server. In milliseconds. */
+const PORTION_MS = 500;
 
 /** Redis's own limit ends before the caller's, so that its answer comes in time to be told. */
 const SHARE = 0.8;
@@ -27,12 +27,18 @@ export async function missingReplicas(
 ): Promise<string | undefined> {
   if (replicas === 0) return undefined;
   if (life !== connection.life) return "the connection broke";
-  const restMs = Math.max(1, Math.floor(Math.min(MAX_WAIT_MS, (end - performance.now()) * SHARE)));
+  const last = end - (end - performance.now()) * (1 - SHARE);
   try {
-    const count = await connection.redis.wait(replicas, restMs);
-    if (count >= replicas) return undefined;
-    connection.lookAnew();
-    return `${count} of ${replicas} replicas have confirmed it in time`;
+    for (;;) {
+      const restMs = last - performance.now();
+      const count = await connection.redis.wait(replicas, Math.max(1, Math.floor(Math.min(PORTION_MS, restMs))));
+      if (life !== connection.life) return "the connection broke";
+      if (count >= replicas) return undefined;
+      if (restMs <= PORTION_MS) {
+        connection.lookAnew();
+        return `${count} of ${replicas} replicas have confirmed it in time`;
+      }
+    }
   } catch (error) {
     connection.lookAnew();
     return `its replicas were not heard: ${plainWords(error)}`;

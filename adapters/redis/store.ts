@@ -15,8 +15,8 @@ import type {
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { boundedValue, tooMuchToRead } from "../common/bounds.ts";
-import { newEpochBegan, openedForReading } from "../common/failures.ts";
-import { withTimeout } from "../common/with-timeout.ts";
+import { newEpochBegan, openedForReading, unusedStore } from "../common/failures.ts";
+import { timeIsUp, withTimeout } from "../common/with-timeout.ts";
 import { makeRedis } from "./client.ts";
 import { Connection, type ServerRun } from "./connection.ts";
 import { caveatsOf, mayFailOver, findingsOn } from "./facts.ts";
@@ -70,10 +70,8 @@ export class RedisStore implements Store {
         const end = performance.now() + limits.timeoutMs;
         const found = (await this.ask(prefix, end)) ?? (await this.ask(prefix, end));
         if (found !== undefined) return found;
-        throw new VipdError(
-          "store-unavailable",
-          this.readOnly ? "Redis holds no fleet that a vipd has used" : "Redis restarted repeatedly during the read",
-        );
+        if (this.readOnly) throw unusedStore("Redis holds no fleet that a vipd has used");
+        throw new VipdError("store-unavailable", "Redis restarted repeatedly during the read");
       });
     } catch (error) {
       if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up by the caller", {}, error);
@@ -93,8 +91,10 @@ export class RedisStore implements Store {
         this.epoch = run.epoch ?? undefined;
         throw newEpochBegan("Redis");
       }
-      const rest = { ...bounded, timeoutMs: end - performance.now() };
-      const result = await withTimeout(rest, () => this.send(txn, run, end));
+      const restMs = end - performance.now();
+      // What would be late is not sent.
+      if (restMs <= 0) throw readFailure(timeIsUp(limits.timeoutMs), this.failing);
+      const result = await withTimeout(bounded, () => this.send(txn, run, end), restMs);
       if (result.kind === "committed") this.epoch = result.epoch;
       return result;
     } catch (error) {

@@ -27,6 +27,7 @@ const FORBIDDEN = /no permissions to (?:run the '([^']*)'|access)|the user execu
 const BROKEN = /max retries per request|connection is closed|connection is not ready|stream isn't writeable/iu;
 const FOREIGN = /unknown RESP type|protocol error/iu;
 const SILENT = /socket timeout|command timed out/iu;
+const NO_ANSWER = /socket timeout|command timed out|ETIMEDOUT/iu;
 
 /** What a failure of Redis or its client means; what is not known stays as it is. */
 export function plainWords(error: unknown): string {
@@ -36,6 +37,11 @@ export function plainWords(error: unknown): string {
   if (FOREIGN.test(text)) return "what answers there is no Redis";
   if (BROKEN.test(text)) return "the connection broke";
   return SILENT.test(text) ? "it does not answer" : (networkWords(error) ?? text);
+}
+
+/** Whether nothing answered, which may change from one moment to the next. */
+export function isSilence(error: Error): boolean {
+  return NO_ANSWER.test(error.message) || (error.cause instanceof Error && isSilence(error.cause));
 }
 
 /** Whether the server answered with an error. */

@@ -19,15 +19,15 @@ const KNOCK_MS = 500;
 
 /** Makes `server` listen at `path`; the result removes the file again if it is still this server's. */
 export async function listenAt(server: Server, path: string, group: string | null): Promise<() => Promise<void>> {
-  const gid = group === null ? -1 : await groupId(group);
   await makeRoom(path);
-  const nest = await mkdtemp(join(dirname(path), ".")).catch((error: unknown) => fail(path, error));
+  // Inside the socket's own directory: a service may write nowhere else. (`join` would drop a trailing dot.)
+  const nest = await mkdtemp(`${dirname(path)}/.`).catch((error: unknown) => fail(path, error));
   const egg = join(nest, randomBytes(1).toString("hex"));
   try {
     if (Math.max(Buffer.byteLength(egg), Buffer.byteLength(path)) > MAX_SOCKET_PATH_BYTES)
       throw new VipdError("admin", `the socket's path is too long for the kernel: ${path}`, { socket: path });
     await bind(server, egg);
-    await chown(egg, -1, gid);
+    if (group !== null) await giveTo(egg, group);
     await chmod(egg, SOCKET_MODE);
     await rename(egg, path);
   } catch (error) {
@@ -84,6 +84,21 @@ function bind(server: Server, path: string): Promise<void> {
 async function removeOwn(path: string, ino: number): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found?.ino === ino) await rm(path, { force: true });
+}
+
+/** Only root may give a file to a group that it is not in. */
+async function giveTo(socket: string, group: string): Promise<void> {
+  const gid = await groupId(group);
+  try {
+    await chown(socket, -1, gid);
+  } catch (error) {
+    throw new VipdError(
+      "admin",
+      `admin.group: vipd may not give its socket to the group ${group}: ${messageOf(error)}; add the user that vipd runs as to that group (SupplementaryGroups= in its unit)`,
+      { group },
+      error,
+    );
+  }
 }
 
 /** A group's number, from /etc/group where it is given by name. */

@@ -4,6 +4,9 @@
 export const MAX_TXN_GUARDS = 120;
 export const MAX_TXN_WRITES = 120;
 
+/** Most bytes of a commit's keys and values together; etcd takes 1.5 MiB by default (--max-request-bytes). */
+export const MAX_TXN_BYTES = 1_280 * 1024;
+
 /** Longest key that a record may have, in bytes. */
 export const MAX_KEY_BYTES = 512;
 

@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import type { VipAddress } from "../base/vip.ts";
 import { messageOf } from "../base/errors.ts";
-import type { HostReport, Output, WireReport } from "../cli/deps.ts";
+import type { HostReport, Output, StoreWriter, WireReport } from "../cli/deps.ts";
 import type { FenceChoice } from "../config/types.ts";
 import { runVipctl } from "../cli/vipctl.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
@@ -58,6 +58,11 @@ async function examineHost(fence: FenceChoice): Promise<HostReport> {
   }
 }
 
+async function openFleet(url: string, fleet: string, readOnly: boolean): Promise<StoreWriter> {
+  const { storeFleet } = await import("../cli/store-fleet.ts");
+  return storeFleet(await openStore(url, { readOnly }), { fleet, url }, timers);
+}
+
 function outputTo(stream: NodeJS.WriteStream): Output {
   return { write: (text) => void stream.write(text), isTerminal: stream.isTTY };
 }
@@ -84,10 +89,8 @@ export async function main(): Promise<void> {
     readFile: readConfigFile,
     look: hostLook,
     adminClient: async (socket) => (await import("../admin/client.ts")).adminClient(socket),
-    openFleet: async (url, fleet) => {
-      const { storeFleet } = await import("../cli/store-fleet.ts");
-      return storeFleet(await openStore(url, { readOnly: true }), { fleet, url }, timers);
-    },
+    openFleet: (url, fleet) => openFleet(url, fleet, true),
+    openFleetToWrite: (url, fleet) => openFleet(url, fleet, false),
     probeWire,
     examineHost,
   });

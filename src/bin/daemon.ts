@@ -179,7 +179,7 @@ function makeDaemon(
     tell: (event) => receivers.tell(event),
     makeElector: (electorHost) => {
       const { incarnation, adopt } = identity;
-      const calls = storeCalls(store, timers);
+      const calls = storeCalls(store, timers, log);
       const electorDeps = {
         calls,
         timers,
@@ -234,7 +234,17 @@ function followSignals(running: Running, configFile: string): void {
     void shutDown(running);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+  process.on("SIGUSR2", () => leave(running));
+  // Without a listener Node would open its debugger, at which others of this host could take the process over.
+  process.on("SIGUSR1", () => running.log.info({}, "SIGUSR1 means nothing to vipd: see `vipctl status`"));
   process.on("SIGHUP", () => void reload(running, configFile));
+}
+
+/** Ends at once and lets nothing go: the process that follows within the lease takes it up, and nothing moves. */
+function leave({ log, manager }: Running): never {
+  manager.stopping();
+  log.info({}, "ends for a restart: the lease and the VIPs are left to the next process");
+  process.exit(EXIT.ok);
 }
 
 async function shutDown(running: Running): Promise<void> {

@@ -1,6 +1,6 @@
 // What checking a configuration looks up on this host.
 
-import { exposureOf, readRegularFile } from "../../adapters/common/regular-file.ts";
+import { directoryTrouble, exposureOf, readRegularFile } from "../../adapters/common/regular-file.ts";
 import { readGroups } from "../admin/groups.ts";
 import { MAX_CONFIG_BYTES } from "../base/bounds.ts";
 import type { HostLook } from "../cli/check.ts";
@@ -14,6 +14,7 @@ export async function readConfigFile(path: string): Promise<string> {
 export const hostLook: HostLook = {
   exposureOf: async (path) => exposureOf(path),
   groups: async () => new Set((await readGroups()).keys()),
+  directoryTrouble,
   network: async () => {
     const { KernelAddresses } = await import("../../adapters/linux/addresses.ts");
     const table = new KernelAddresses();

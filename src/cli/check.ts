@@ -4,6 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import { hasSecret } from "../base/store-url.ts";
 import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
 import type { Config } from "../config/types.ts";
+import type { HostFacts } from "../config/parse.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import { type ConfigFileDeps, loadConfig } from "./config-file.ts";
 
@@ -24,6 +25,8 @@ export interface HostLook {
   exposureOf(path: string): Promise<Exposure>;
   /** The names of its groups. */
   groups(): Promise<ReadonlySet<string>>;
+  /** What keeps vipd from trusting a directory, and what would be right. */
+  readonly directoryTrouble: NonNullable<HostFacts["directoryTrouble"]>;
   network(): Promise<HostNetwork>;
 }
 
@@ -60,6 +63,7 @@ export async function checkFile(file: string, deps: CheckDeps): Promise<CheckedF
   const config = await loadConfig(file, deps, {
     ...(network === undefined ? {} : { addresses: network.addresses }),
     ...(groups === undefined ? {} : { groups }),
+    directoryTrouble: (path) => look.directoryTrouble(path),
   });
   const exposed = await Promise.all(filesOf(file, config, deps).map((each) => exposure(each, look)));
   return { config, remarks: [...remarks, ...exposed.flat(), ...networkRemarks(config, network)] };

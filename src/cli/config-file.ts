@@ -60,8 +60,8 @@ export function errorLines(error: unknown): readonly string[] {
 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
-  if (code === "ENOENT") return "there is no such file";
-  if (code === "EACCES") return "permission denied";
+  if (code === "ENOENT") return "there is no such file; name another with --config";
+  if (code === "EACCES") return "permission denied; run as root, or as the user of vipd";
   if (code === "ENOTDIR") return "a part of its path is no directory";
   if (code === "ELOOP") return "its symbolic links lead in a circle";
   return messageOf(error);

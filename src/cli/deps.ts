@@ -33,6 +33,35 @@ export interface StoreReader extends FleetReader {
   examine(signal: AbortSignal): Promise<readonly StoreFinding[]>;
 }
 
+/** What became of a record that cannot be read. */
+export interface RepairReport {
+  readonly kind: "sound" | "refused" | "broken";
+  /** For people. */
+  readonly lines: readonly string[];
+  /** Whether it was reset. */
+  readonly done: boolean;
+}
+
+/** A fleet's store that may be written to. */
+export interface StoreWriter extends StoreReader {
+  /** Looks at an election's record, and resets it when it is broken and `apply` says so. Fails as `read` does. */
+  repair(election: string, how: RepairOptions, signal: AbortSignal): Promise<RepairReport>;
+  /** Removes what a node left that sends no heartbeat for its whole lease. Fails as `read` does. */
+  forget(node: string, signal: AbortSignal): Promise<Forgotten>;
+}
+
+/** What became of a node that was to be forgotten; `candidacies`: how many it had. */
+export type Forgotten =
+  | { readonly kind: "unknown" }
+  | { readonly kind: "alive" }
+  | { readonly kind: "forgotten"; readonly candidacies: number };
+
+/** `force`: also when nobody can tell who held it last. */
+export interface RepairOptions {
+  readonly apply: boolean;
+  readonly force: boolean;
+}
+
 /** A station that answers for an address. */
 export interface WireAnswer {
   /** Canonical text. */
@@ -82,6 +111,8 @@ export interface VipctlDeps {
   adminClient(socket: string): Promise<AdminClient>;
   /** Opens a store without creating it. Failures are VipdErrors "store-url", "store-unavailable", "store-corrupt". */
   openFleet(url: string, fleet: string): Promise<StoreReader>;
+  /** The same, for writing. */
+  openFleetToWrite(url: string, fleet: string): Promise<StoreWriter>;
   /** Looks at kernel and network; a fence is put up for a moment, and taken down. Absent where this build cannot. */
   examineHost?(fence: FenceChoice): Promise<HostReport>;
   /** Asks the wire; absent where this build cannot. Failures are VipdErrors "privilege", "interface", "kernel". */

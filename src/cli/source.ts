@@ -1,11 +1,11 @@
 // Where vipctl gets its view of the fleet: from the daemon of this host when there is one, else straight from the store.
 
 import { type AdminClient, adminFailure } from "../admin/client.ts";
-import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
+import type { ElectionView, FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { hasSecret } from "../base/store-url.ts";
 import type { Config } from "../config/types.ts";
-import type { FleetReader, VipctlDeps } from "./deps.ts";
+import type { FleetReader, StoreWriter, VipctlDeps } from "./deps.ts";
 import { escapeControl } from "./render/text.ts";
 
 /** A daemon that has not answered by then is taken for silent, in milliseconds. */
@@ -34,6 +34,11 @@ export type Source =
 /** Whether a view comes from a daemon, with what only that knows. */
 export function isStatus(view: FleetView): view is StatusView {
   return "session" in view;
+}
+
+/** Whether the daemon has released what the store, when it last answered, still gave it. */
+export function isReleasedHere({ holder, role }: ElectionView, view: FleetView): boolean {
+  return isStatus(view) && !view.store.ok && holder === view.node && role !== "holder";
 }
 
 /**
@@ -72,6 +77,16 @@ function refuseSecret(url: string): void {
 export function tellDetour(source: Source, { err }: VipctlDeps): void {
   if (source.kind === "store" && source.because !== null)
     err.write(`${escapeControl(source.because)}: read straight from the store\n`);
+}
+
+/** The store itself, for writing: the one that is named, or that of the configuration. Throws "config", and those of opening a store. */
+export async function openStoreToWrite(where: WhereOptions, deps: VipctlDeps): Promise<StoreWriter> {
+  if (where.store !== undefined) {
+    refuseSecret(where.store);
+    return deps.openFleetToWrite(where.store, where.fleet ?? "main");
+  }
+  const { store, fleet } = await loadConfig(where.config ?? DEFAULT_CONFIG_FILE, deps);
+  return deps.openFleetToWrite(store, fleet);
 }
 
 /** The daemon, for what only it can do. Throws "admin" and "config". */

@@ -1,11 +1,15 @@
 // vipctl's command line. Each command is loaded when it is asked for.
 
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
+import { given, nameGiven } from "./arguments.ts";
 import type { ChecksOptions } from "./commands/checks.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
+import type { ForgetOptions } from "./commands/forget.ts";
 import type { HistoryOptions } from "./commands/history.ts";
 import type { MaintenanceOptions, ResumeOptions } from "./commands/maintenance.ts";
+import type { RepairCommandOptions } from "./commands/repair.ts";
 import type { StatusOptions } from "./commands/status.ts";
 import type { StepDownOptions } from "./commands/step-down.ts";
 import type { VersionOptions } from "./commands/version.ts";
@@ -46,6 +50,7 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", `\n${EXAMPLES}\n\n${formatExitCodes(VIPCTL_EXIT_CODES)}`)
     .helpCommand("help [command]", "print the help of a command")
+    .showHelpAfterError("vipctl --help tells what there is, vipctl help <command> more")
     .exitOverride()
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
   addWhoOwns(program, deps, run);
@@ -55,6 +60,8 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
   addStepDown(program, deps, run);
   addMaintenance(program, deps, run);
   addResume(program, deps, run);
+  addRepair(program, deps, run);
+  addForget(program, deps, run);
   addDoctor(program, deps, run);
   addVersion(program, deps, run);
   return program;
@@ -71,18 +78,29 @@ const EXAMPLES = `Examples:
 /** The options by which the fleet is found. */
 function withWhere(command: Command, storeToo: boolean): Command {
   command
-    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)")
-    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)");
-  if (storeToo)
-    command
-      .addOption(new Option("--store <url>", "ask this store, not the daemon").conflicts(["config", "socket"]))
-      .option("--fleet <name>", "the fleet in that store (default: main)")
-      .hook("preAction", () => {
-        const { store, fleet } = command.opts<WhereOptions>();
-        if (fleet !== undefined && store === undefined)
-          command.error("error: option '--fleet <name>' needs '--store <url>': a daemon knows its own fleet only");
-      });
-  return command.option("--json", "one line of JSON for programs");
+    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)", given)
+    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)", given);
+  return storeToo ? withStore(command) : command.option("--json", "one line of JSON for programs");
+}
+
+function withStore(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--store <url>", "ask this store, not the daemon").argParser(given).conflicts(["config", "socket"]),
+    )
+    .option("--fleet <name>", "the fleet in that store (default: main)", nameGiven)
+    .option("--json", "one line of JSON for programs")
+    .hook("preAction", () => {
+      const { store, fleet } = command.opts<WhereOptions>();
+      if (fleet !== undefined && store === undefined)
+        command.error("error: option '--fleet <name>' needs '--store <url>': a daemon knows its own fleet only");
+    });
+}
+
+function wholeNumber(text: string): number {
+  const value = /^\d{1,9}$/u.test(text) ? Number(text) : 0;
+  if (value >= 1) return value;
+  throw new InvalidArgumentError("It must be a whole number, 1 or more.");
 }
 
 function addWhoOwns(program: Command, deps: VipctlDeps, run: Run): void {
@@ -104,6 +122,7 @@ function addStatus(program: Command, deps: VipctlDeps, run: Run): void {
     .command("status")
     .description("all VIPs, nodes and warnings of the fleet")
     .option("--watch", "go on, and show it anew after each change")
+    .option("--verbose", "and what the store cannot promise, as it runs")
     .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, deps)));
   withWhere(command, true);
 }
@@ -122,6 +141,7 @@ function addHistory(program: Command, deps: VipctlDeps, run: Run): void {
     .command("history")
     .description("the last ownership changes of a VIP")
     .argument("<vip>", "name of the VIP (election), or address")
+    .option("--limit <count>", `so many changes at most (the store keeps ${HISTORY_LENGTH})`, wholeNumber)
     .action(async (vip: string, options: HistoryOptions) =>
       run((await import("./commands/history.ts")).history(vip, options, deps)),
     );
@@ -133,7 +153,7 @@ function addStepDown(program: Command, deps: VipctlDeps, run: Run): void {
     .command("step-down")
     .description("have the daemon of this host hand a VIP over")
     .argument("<vip>", "name of the VIP (election), or address")
-    .option("--to <node>", "to this node (default: the best other candidate)")
+    .option("--to <node>", "to this node (default: the best other candidate)", nameGiven)
     .action(async (vip: string, options: StepDownOptions) =>
       run((await import("./commands/step-down.ts")).stepDown(vip, options, deps)),
     );
@@ -164,11 +184,36 @@ function addResume(program: Command, deps: VipctlDeps, run: Run): void {
   withWhere(command, false);
 }
 
+function addRepair(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("repair")
+    .description("what stands where a VIP's record in the store cannot be read; with --yes it is reset")
+    .argument("<vip>", "name of the VIP (election), or address")
+    .option("--yes", "reset it: the token does not fall, and nobody takes it from who may hold it")
+    .option("--force", "also when nobody can tell who held it last: make sure that no host answers for it")
+    .action(async (vip: string, options: RepairCommandOptions) =>
+      run((await import("./commands/repair.ts")).repair(vip, options, deps)),
+    );
+  withStore(command.option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)"));
+}
+
+function addForget(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("forget")
+    .description("remove what a node that is gone for good left in the store; waits for its lease")
+    .argument("<node>", "name of the node")
+    .option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)")
+    .action(async (node: string, options: ForgetOptions) =>
+      run((await import("./commands/forget.ts")).forget(node, options, deps)),
+    );
+  withStore(command);
+}
+
 function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {
   program
     .command("doctor")
     .description("what is wrong with this host's configuration, daemon, store, kernel and network, and how to fix it")
-    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)")
+    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)", given)
     .option("--json", "one line of JSON for programs")
     .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, deps)));
 }

@@ -1,6 +1,7 @@
 // vipd's arguments, and everything it does besides running: checking a file, printing the schema, help.
 
 import { Command, CommanderError, Option } from "commander";
+import { given } from "./arguments.ts";
 import { escapeControl } from "./render/text.ts";
 import { type CheckDeps, checkFile } from "./check.ts";
 import { DEFAULT_CONFIG_FILE, errorLines } from "./config-file.ts";
@@ -47,16 +48,21 @@ function exit(code: ExitCode): VipdInvocation {
 function vipdProgram(deps: VipdDeps): Command {
   return new Command("vipd")
     .description("Holds virtual IPs: each on exactly one healthy host of the fleet.")
-    .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
-    .addOption(new Option("--check", "check the configuration, tell every mistake, and exit").conflicts("printSchema"))
+    .option("-c, --config <file>", "configuration", given, DEFAULT_CONFIG_FILE)
+    .addOption(
+      new Option("--check", "check the configuration, also against this host, tell every mistake, and exit").conflicts(
+        "printSchema",
+      ),
+    )
     .option("--print-schema", "print the JSON Schema of the configuration, and exit")
     .version(deps.version, "-V, --version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
     .addHelpText(
       "after",
-      `\nSignals:\n  TERM, INT  let go of everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
+      `\nSignals:\n  TERM, INT  release everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
     )
     .allowExcessArguments(false)
+    .showHelpAfterError("vipd --help tells what there is")
     .exitOverride()
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
 }

@@ -35,6 +35,11 @@ const KINDS: readonly Kind[] = [
     problem: "is text in UTF-16",
     fix: "save it as UTF-8",
   },
+  {
+    looks: (head) => /^<{7} /mu.test(head) && /^={7}$/mu.test(head),
+    problem: "has the marks of a merge conflict (<<<<<<<)",
+    fix: "keep one of the two sides",
+  },
   { looks: isBinary, problem: "is a binary file", fix: OTHER_FILE },
   {
     looks: (head) => KEEPALIVED.test(head),

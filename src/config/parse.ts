@@ -11,7 +11,8 @@ import { commandsOf, type PlacedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { type ConfigIssue, formatPath, type Mistake, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
-import { type FileData, fileSchema, type FileVip } from "./schema.ts";
+import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
+import type { Wrong } from "./leaf.ts";
 import { readSource, type Source } from "./source.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
@@ -33,6 +34,8 @@ export interface HostFacts {
   readonly addresses?: readonly BoundAddress[];
   /** The names of its groups. */
   readonly groups?: ReadonlySet<string>;
+  /** What keeps vipd from trusting a directory; `undefined`: nothing, or it is still to be made. */
+  readonly directoryTrouble?: (path: string) => Wrong | undefined;
 }
 
 /** A configuration, or its first mistakes in the order of the file; `more`: those that are not among them. */
@@ -52,7 +55,7 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   const source = readSource(text);
   if ("mistakes" in source) {
     const issues = source.mistakes.map((mistake) => ({ file, path: "", value: "", ...mistake }));
-    return firstOf(issues, source.more);
+    return firstOf(issues);
   }
   const tooMany = countMistakes(source.data);
   if (tooMany.length > 0) return firstOf(located(tooMany, file, source));
@@ -63,6 +66,7 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
     ...checkMistakes(source.data),
     ...nameMistakes(source.data, context.hostName),
     ...groupMistakes(source.data, context.host?.groups),
+    ...directoryMistakes(source.data, context.host?.directoryTrouble),
   ];
   if (parsed.success && mistakes.length === 0) {
     const config = build(parsed.data, context.hostName);
@@ -72,9 +76,9 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   return firstOf(located(mistakes, file, source));
 }
 
-function firstOf(issues: readonly ConfigIssue[], more = 0): ParsedConfig {
+function firstOf(issues: readonly ConfigIssue[]): ParsedConfig {
   const first = issues.slice(0, MAX_CONFIG_MISTAKES);
-  return { kind: "issues", issues: first, more: more + issues.length - first.length };
+  return { kind: "issues", issues: first, more: issues.length - first.length };
 }
 
 /** The host name stands in for the node's name only when it is one. */
@@ -92,6 +96,14 @@ function groupMistakes(data: unknown, groups: ReadonlySet<string> | undefined): 
   const near = nearest(group, [...groups]);
   const fix = near === undefined ? `make it: groupadd --system ${group}` : `did you mean ${near}?`;
   return [{ path, problem: "this host has no such group", fix }];
+}
+
+function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble"]): readonly Mistake[] {
+  const path = ["stateDir"];
+  const directory = valueAt(data, path) ?? DEFAULT_STATE_DIR;
+  const trouble = typeof directory === "string" && directory.startsWith("/") ? troubleOf?.(directory) : undefined;
+  if (trouble === undefined) return [];
+  return [{ path, problem: `${directory as string} ${trouble.problem}`, fix: trouble.fix }];
 }
 
 function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {

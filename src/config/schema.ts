@@ -14,6 +14,9 @@ const HOUR_MS = 3_600_000;
 /** sockaddr_un's path, less the NUL. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
+/** Where the daemon keeps its state when the file does not say. */
+export const DEFAULT_STATE_DIR = "/var/lib/vipd";
+
 const store = text(
   { description: "URL of the store that the fleet shares, such as sqlite:/var/lib/vipd/fleet.db" },
   "the URL of a store, such as sqlite:/var/lib/vipd/fleet.db",
@@ -100,7 +103,7 @@ export const fileSchema = z
       minMs: MIN_TTL_MS,
       maxMs: MAX_TTL_MS,
     }).prefault("3s"),
-    stateDir: absolutePath("Where the daemon keeps its incarnation", "/var/lib/vipd").prefault("/var/lib/vipd"),
+    stateDir: absolutePath("Where the daemon keeps its incarnation", DEFAULT_STATE_DIR).prefault(DEFAULT_STATE_DIR),
     admin: admin.prefault({}),
     log: log.prefault({}),
     fence: oneOf("Kernel fence; auto takes the best that the kernel has", ["auto", "netdev", "inet"]).prefault("auto"),

@@ -8,10 +8,9 @@ import { readTree, type SyntaxMistake, type Tree } from "./tree.ts";
 /** A file that is YAML. */
 export type Source = Pick<Tree, "data" | "locate">;
 
-/** What stands in a file that cannot be read; `more`: mistakes that are not listed. */
+/** What is wrong with a file that cannot be read. */
 export interface Unreadable {
   readonly mistakes: readonly SyntaxMistake[];
-  readonly more: number;
 }
 
 /** Reads YAML 1.2. */
@@ -51,10 +50,10 @@ function atStart(problem: string, fix: string): Unreadable {
 }
 
 function listed(mistakes: readonly SyntaxMistake[]): Unreadable {
-  return { mistakes, more: 0 };
+  return { mistakes };
 }
 
-/** One slip makes the parser stumble many times: the first is told, and how many there are. */
+/** One slip makes the parser stumble many times: only the first is told. */
 function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Unreadable | undefined {
   const all = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   const [first] = all;
@@ -64,7 +63,7 @@ function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Unreadab
     ({ code, says }) => code === first.code && (says === undefined || says.test(first.message)),
   );
   const { problem, fix } = known ?? { problem: first.message, fix: "correct the YAML" };
-  return { mistakes: [{ line, column: col, problem, fix }], more: all.length - 1 };
+  return listed([{ line, column: col, problem, fix }]);
 }
 
 interface Slip {
@@ -84,6 +83,12 @@ const SYNTAX: readonly Slip[] = [
   },
   { code: "TAB_AS_INDENT", problem: "a tab is used to indent", fix: "indent with spaces" },
   { code: "RESOURCE_EXHAUSTION", problem: "the file is nested too deeply", fix: "flatten it" },
+  {
+    code: "BAD_INDENT",
+    says: /same column/u,
+    problem: "this line is indented neither like its neighbours nor below them",
+    fix: "give all keys of a group the same number of spaces",
+  },
   {
     code: "BAD_INDENT",
     problem: "a [ or { before this line is not closed, or the line is not indented below it",
@@ -111,6 +116,12 @@ const SYNTAX: readonly Slip[] = [
     code: "UNEXPECTED_TOKEN",
     problem: "this does not belong to the value before it",
     fix: "indent a new key like its neighbours, or put the whole value in quotes",
+  },
+  {
+    code: "BLOCK_AS_IMPLICIT_KEY",
+    says: /block sequence/u,
+    problem: "this item is indented unlike the others of its list",
+    fix: "put all '-' of the list below each other",
   },
   {
     code: "BLOCK_AS_IMPLICIT_KEY",

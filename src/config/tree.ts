@@ -150,7 +150,11 @@ class Reader {
       const { data } = this.alias(key.source, offset);
       if (typeof data !== "object") return String(data);
     }
-    this.wrong(offset, "this key is not a word", "write a name before the ':'");
+    this.wrong(
+      offset,
+      "this key is not a word",
+      "write a name before the ':', and put a value that begins with { in quotes",
+    );
     return undefined;
   }
 

@@ -89,6 +89,13 @@ export interface Outage {
   readonly lastError: string;
 }
 
+/** Who held an election when it was looked at last. */
+export interface ObservedOwner {
+  readonly version: Revision;
+  readonly holder: string | null;
+  readonly sinceWallMs: number;
+}
+
 /** Everything an election machine knows. */
 export interface State {
   readonly self: Self;
@@ -142,6 +149,8 @@ export interface State {
   readonly preemptSuppressed: Set<string>;
   /** Elections that the store says are this node's, while all their addresses are another election's. */
   readonly claimed: Map<string, Reason>;
+  /** Who held each election that concerns this node, by the last look. */
+  readonly observed: Map<string, ObservedOwner>;
   /** Elections that this node may hold although it is not eligible: nobody else is. */
   readonly lastResorts: Set<string>;
   /** Whether an election of this node belongs to a spread group; and when one was last handed over for that. */
@@ -156,6 +165,10 @@ export interface State {
   outage: Outage | null;
   /** When people were last told of the outage. */
   outageNotedAt: Instant;
+  /** Whether people know of this outage; when the last one ended; and the failed requests of those that nobody was told of. */
+  outageTold: boolean;
+  outageEndedAt: Instant;
+  untoldFailures: number;
   /** When others were last seen to take a vacant election: while they go on, this node waits for its turn. */
   readonly lastTakenBy: Map<string, Instant>;
   /** Nodes whose lease has run out as seen here. */
@@ -213,6 +226,8 @@ export interface Grant {
   /** The token before; `null`: there was none. */
   readonly previousToken: Revision | null;
   readonly reason: Reason;
+  /** How long nobody had held it, as far as that is known, in milliseconds. */
+  readonly vacantMs: number | null;
   /** The addresses that it may be answered for, without prefixes; more may come by "confirm". */
   readonly addresses: readonly string[];
 }
@@ -286,6 +301,7 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     stepDowns: new Map(),
     preemptSuppressed: new Set(),
     claimed: new Map(),
+    observed: new Map(),
     lastResorts: new Set(),
     spreads: false,
     spreadMovedAt: LONG_AGO,
@@ -295,6 +311,9 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     stopped: false,
     outage: null,
     outageNotedAt: LONG_AGO,
+    outageTold: false,
+    outageEndedAt: LONG_AGO,
+    untoldFailures: 0,
     lastTakenBy: new Map(),
     silent: new Set(),
     conditions: new Map(),

@@ -133,7 +133,8 @@ function makeDirectory(path: string): void {
     mkdirSync(path, { recursive: true, mode: 0o750 });
   } catch (error) {
     const problem = `cannot make the state directory ${path}: ${messageOf(error)}`;
-    throw new VipdError("config", `${problem}; make it writable for vipd or set stateDir`, { path }, error);
+    const fix = "free its disk, make it writable for vipd, or set stateDir";
+    throw new VipdError("state-dir", `${problem}; ${fix}`, { path }, error);
   }
 }
 

@@ -9,9 +9,13 @@ const UNWANTED: readonly string[] = ["lease-expired", "session-lost", "too-slow"
 
 /** A line for each VIP that this node holds from now on. */
 export function logGains(log: Logger, grants: readonly Grant[]): void {
-  for (const { election, token, previousToken, reason } of grants) {
-    const fields = { vip: election, token: String(token), previousToken: asText(previousToken), reason: reason.code };
-    log.info(fields, `became the holder (MASTER): ${reason.text}`);
+  for (const { election, token, previousToken, reason, vacantMs } of grants) {
+    const tokens = { token: String(token), previousToken: asText(previousToken) };
+    const unheld = vacantMs === null || vacantMs < 1 ? "" : `; nobody held it for ${(vacantMs / 1_000).toFixed(1)} s`;
+    log.info(
+      { vip: election, ...tokens, reason: reason.code, vacantMs: vacantMs === null ? null : Math.round(vacantMs) },
+      `became the holder (MASTER): ${reason.text}${unheld}`,
+    );
   }
 }
 

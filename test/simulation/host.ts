@@ -5,7 +5,6 @@ import type { Canary } from "./canaries.ts";
 import type { VipConfig } from "../../src/config/types.ts";
 import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import { SimDaemon } from "./daemon.ts";
-import { SimHealth } from "./health.ts";
 import { HostClock } from "./host-clock.ts";
 import { Kernel } from "./kernel.ts";
 import { type Network, StoreLink } from "./network.ts";
@@ -17,7 +16,6 @@ export interface HostDeps {
   readonly world: World;
   readonly network: Network;
   readonly canary: Canary | null;
-  readonly lastResort: VipConfig["lastResort"];
   /** A kernel has booted: the checker follows it. */
   readonly onBoot: (host: SimHost) => void;
   readonly onStep: (daemon: SimDaemon, after: State) => void;
@@ -46,7 +44,6 @@ export class SimHost {
   config: readonly VipConfig[];
   /** The lease of the next daemon. */
   ttlMs: number;
-  readonly health: SimHealth;
   /** A daemon will be started. */
   private awaited = false;
   private claim: Claim | null = null;
@@ -61,7 +58,6 @@ export class SimHost {
     this.deps = deps;
     this.config = setup.config;
     this.ttlMs = setup.ttlMs;
-    this.health = new SimHealth(deps.world, deps.lastResort);
     this.kernel = this.boot();
     this.startIn(setup.startAt, null);
   }
@@ -81,6 +77,17 @@ export class SimHost {
       if (config !== null) this.config = config;
       this.start();
     });
+  }
+
+  /** How many troubles make the service here sick. */
+  sickness = 0;
+
+  /** The check of the service here looks soon. */
+  feel(change: 1 | -1): void {
+    const { world } = this.deps;
+    const { daemon } = this;
+    this.sickness += change;
+    if (daemon !== null) world.at(world.now + world.random.next() * 5, () => daemon.look(), daemon.process);
   }
 
   /** Called once, when the present daemon is gone. */
@@ -154,7 +161,7 @@ export class SimHost {
       kernel,
       link,
       identity,
-      health: this.health,
+      isSick: () => this.sickness > 0,
       onStep,
       onSend: (sender, heartbeat) => {
         onSend(sender, heartbeat);

@@ -6,7 +6,6 @@ import type { Canary } from "./canaries.ts";
 import { Checker, type Violation } from "./checker.ts";
 import type { SimDaemon } from "./daemon.ts";
 import { SimHost } from "./host.ts";
-import { drawHealth } from "./health.ts";
 import { checkRecovered, checkSteady, recoveryMs, restartOne, steadyMs } from "./liveness.ts";
 import { Network } from "./network.ts";
 import { drawScenario, FAIR, type Fault, type HostSetup, type Scenario, type Trouble } from "./scenario.ts";
@@ -63,13 +62,11 @@ export function run(
     checker.applied(applied);
     if (changesOwnership(applied)) ownershipChanges += 1;
   };
-  const { sicknesses, lastResort } = drawHealth(scenario);
   const addHost = (setup: HostSetup): SimHost => {
     const host = new SimHost(setup, {
       world,
       network,
       canary,
-      lastResort,
       onBoot: (booted) => checker.follow(booted),
       onSend: (daemon, heartbeat) => checker.sent(daemon, heartbeat),
       onStep: (daemon, after) => {
@@ -81,10 +78,6 @@ export function run(
     return host;
   };
   for (const setup of scenario.hosts) addHost(setup);
-  for (const { host, at, until } of sicknesses) {
-    world.at(at, () => hosts.get(host)?.health.set(true));
-    world.at(until, () => hosts.get(host)?.health.set(false));
-  }
   const fleet: Fleet = { scenario, world, store, network, hosts, checker, canary, addHost };
   for (const fault of scenario.faults) world.at(fault.at, () => strike(fleet, fault));
   world.at(scenario.calmAt, () => calmDown(fleet));
@@ -170,6 +163,9 @@ function strikeHost(fleet: Fleet, host: SimHost, fault: HostFault): void {
     case "refusal":
       kernel.refused.add(fault.what);
       return after(fleet, fault.forMs, () => kernel.refused.delete(fault.what));
+    case "sick":
+      host.feel(1);
+      return after(fleet, fault.forMs, () => host.feel(-1));
     case "fence-flushed":
       return kernel.flushFence();
     case "address-removed":

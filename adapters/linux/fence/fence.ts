@@ -82,13 +82,13 @@ export interface FenceDeps {
 
 /**
  * Finds out what this kernel can carry, and makes the fence's object; nothing is in force before protect().
- * Throws "fence" when another vipd fences this network namespace, "privilege" without CAP_NET_ADMIN.
+ * Throws "already-running" when another vipd fences this network namespace, "fence" when another program owns the tables, "privilege" without CAP_NET_ADMIN.
  */
 export function createFence(options: FenceOptions, deps: FenceDeps): Fence {
   const lock = lockNamespace(`vipd/fence/${options.table}`);
   if (lock === "busy")
     throw new VipdError(
-      "fence",
+      "already-running",
       "another vipd already runs in this network namespace: there can be one in each; stop it first",
       { table: options.table },
     );

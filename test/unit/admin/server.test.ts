@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +110,14 @@ test("the socket is for owner and group alone, whatever the umask, and leaves no
   } finally {
     process.umask(before);
   }
+});
+
+test("nothing is made outside of the socket's own directory: a service may write nowhere else", async () => {
+  mkdirSync(join(folder, "run"));
+  const before = statSync(folder, { bigint: true }).mtimeNs;
+  const server = await start();
+  await server.close();
+  expect(statSync(folder, { bigint: true }).mtimeNs).toBe(before);
 });
 
 test("a second server is refused while the first one lives, and takes over a dead one's socket", async () => {

@@ -1,11 +1,12 @@
 // vipctl doctor: each finding with its fix, and an exit code that says whether anything fails.
 
 import { expect, test } from "vitest";
+import { VipdError } from "../../../src/base/errors.ts";
 import { later } from "../../../src/base/time.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import type { HostReport } from "../../../src/cli/deps.ts";
 import { electionView, fleetView, statusView } from "../admin/views.ts";
-import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
+import { adminError, CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 const HEALTHY: HostReport = {
   fence: { kind: "netdev", flushProof: true },
@@ -20,7 +21,7 @@ const HEALTHY: HostReport = {
 /** A desk where nothing is wrong: web is held, and one station answers for it. */
 function healthyDesk(): Desk {
   const desk = new Desk();
-  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.files.set(CONFIG, `${GOOD_CONFIG}node: web1\n`);
   desk.daemon();
   desk.fleet().view = fleetView({ elections: [electionView({ addresses: ["10.0.0.10/24"] })] });
   desk.host = HEALTHY;
@@ -37,7 +38,7 @@ test("a healthy host: a line for each part, exit 0", async () => {
   const desk = healthyDesk();
   expect(await desk.vipctl("doctor")).toBe(0);
   expect(desk.out.lines).toEqual([
-    `ok       config   ${CONFIG}: no mistakes (node lb1, fleet main, 1 VIP)`,
+    `ok       config   ${CONFIG}: no mistakes (node web1, fleet main, 1 VIP)`,
     "ok       daemon   vipd 0.1.0 runs (node web1, pid 4711)",
     "ok       store    answers within 0.0 ms (the slowest of 5 reads)",
     "ok       kernel   netdev fence, which stands through a flush of the ruleset",
@@ -53,6 +54,57 @@ test("mistakes in the configuration: nothing else can be examined", async () => 
   expect(code).toBe(1);
   expect(grave.every(({ about, level }) => about === "config" && level === "failure")).toBe(true);
   expect(grave[0]?.fix).toBe(`vipd --check -c ${CONFIG} shows it again`);
+});
+
+test("one mistake in the configuration is told once", async () => {
+  const desk = healthyDesk();
+  desk.files.set(CONFIG, `${GOOD_CONFIG}nod: web1\n`);
+  const { grave } = await examine(desk);
+  expect(grave.map(({ text }) => text)).toEqual([expect.stringContaining("nod")]);
+});
+
+test.each([
+  ["absent", 0, "warning", "systemctl start vipd"],
+  ["denied", 0, "warning", "as root"],
+  ["silent", 1, "failure", "frozen or overloaded"],
+  ["broken", 1, "failure", "journalctl -u vipd"],
+] as const)("a daemon that is %s: what to do about just that", async (kind, code, level, fix) => {
+  const desk = healthyDesk();
+  desk.daemon().failure = adminError(kind, "no luck");
+  const found = await examine(desk);
+  expect(found).toMatchObject({ code, grave: [{ about: "daemon", level, text: "no luck" }] });
+  expect(found.grave[0]?.fix).toContain(fix);
+  if (kind !== "absent") expect(found.grave[0]?.fix).not.toContain("start it:");
+});
+
+test("what differs between the file and the daemon that runs needs a restart, and shows no password", async () => {
+  const desk = healthyDesk();
+  desk.files.set(CONFIG, `store: redis://:secret@r1:6379\nnode: lb9\nttl: 5s\nvips: {}\n`);
+  desk.fleet("redis://:secret@r1:6379");
+  const { grave } = await examine(desk);
+  const texts = grave.filter(({ about }) => about === "daemon").map(({ text }) => text);
+  expect(texts).toEqual([
+    "restart needed: the file says node lb9, the daemon runs with web1",
+    `restart needed: the file says store redis://***@r1:6379, the daemon runs with ${STORE}`,
+    "restart needed: the file says ttl 5000 ms, the daemon runs with 3000 ms",
+  ]);
+});
+
+test("a store that no daemon has used yet is no failure before the first start, and one beside a daemon that runs", async () => {
+  const desk = healthyDesk();
+  desk.fleet().read = () =>
+    Promise.reject(new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used", { unused: true }));
+  expect(await examine(desk)).toMatchObject({ code: 1, grave: [{ about: "store", level: "failure" }] });
+  const fresh = healthyDesk();
+  for (const [key, fleet] of desk.fleets) fresh.fleets.set(key, fleet);
+  fresh.daemons.clear();
+  expect(await examine(fresh)).toMatchObject({
+    code: 0,
+    grave: [
+      { about: "daemon", level: "warning" },
+      { about: "store", level: "warning", fix: "the first vipd that starts makes it" },
+    ],
+  });
 });
 
 test("what checking the file finds on this host is told once, as a warning with its fix", async () => {

@@ -42,6 +42,7 @@ test("vipctl(8): commands, their options, and exit codes", async () => {
     "step-down",
     "maintenance",
     "resume",
+    "repair",
     "doctor",
     "version",
   ]) {

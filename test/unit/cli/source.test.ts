@@ -95,7 +95,7 @@ test("a configuration with mistakes: exit 78, each mistake with its place", asyn
 test("a configuration that is not there: 78 when it was asked for", async () => {
   const desk = new Desk();
   expect(await via(desk, "--config", "/tmp/none.yaml")).toBe(78);
-  expect(desk.err.text).toBe("vipctl: cannot read /tmp/none.yaml: there is no such file\n");
+  expect(desk.err.text).toBe("vipctl: cannot read /tmp/none.yaml: there is no such file; name another with --config\n");
 });
 
 test("a store that is not there: exit 3; a URL that is none: exit 78", async () => {

@@ -37,7 +37,7 @@ test("--check tells every mistake with its place, and steers no terminal", async
 test("--check of no file: 78", async () => {
   const desk = new Desk();
   expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
-  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file\n`);
+  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file; name another with --config\n`);
 });
 
 test("--print-schema prints the schema", async () => {
@@ -77,6 +77,20 @@ test("--check tells what should be mended, and is content all the same", async (
     "warning: vips.web: this host has no interface eth7: the VIP stands back until there is one; make it, or use one of lo, eth0, eth1",
   ]);
   expect(desk.out.text).toContain("no mistakes");
+});
+
+test("--check refuses a state directory that the start would refuse, also the one that the file does not name", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.files.set("/b.yaml", `stateDir: /srv/v\n${GOOD_CONFIG}`);
+  for (const path of ["/var/lib/vipd", "/srv/v"])
+    desk.distrusted.set(path, { problem: "may be written to by others (mode 777)", fix: `chmod go-w ${path}` });
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
+  expect(await vipd(desk, "--check", "-c", "/b.yaml")).toEqual({ kind: "exit", code: 78 });
+  expect(desk.err.lines.filter((line) => line.includes("stateDir"))).toEqual([
+    `${CONFIG}:2:1: stateDir: /var/lib/vipd may be written to by others (mode 777); chmod go-w /var/lib/vipd`,
+    "/b.yaml:1:11: stateDir: /srv/v may be written to by others (mode 777); chmod go-w /srv/v",
+  ]);
 });
 
 test("--check may be run where the kernel does not tell: that is told", async () => {

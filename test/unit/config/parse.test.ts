@@ -77,6 +77,21 @@ vips:
     });
   });
 
+  test("may merge groups: own keys win, then those of the group that is named first", () => {
+    const config = parse(`
+store: sqlite:/s.db
+vips:
+  a: &a {interface: eth0, addresses: [10.0.0.1/24], priority: 10}
+  b: &b {<<: *a, addresses: [10.0.0.2/24], preempt: false}
+  c: {<<: [*b, *a], addresses: [10.0.0.3/24], preemptDelay: 1s}
+`);
+    expect(config.vips.map(({ priority, preempt, addresses }) => [priority, preempt, addresses[0]?.ip])).toEqual([
+      [10, true, "10.0.0.1"],
+      [10, false, "10.0.0.2"],
+      [10, false, "10.0.0.3"],
+    ]);
+  });
+
   test("may use anchors, and may have no VIP at all", () => {
     const file = `store: sqlite:/s.db\nvips:\n  a: {interface: &i eth0, addresses: [10.0.0.1/24]}\n  b: {interface: *i, addresses: [10.0.0.2/24]}\n`;
     expect(parse(file).vips.map((vip) => vip.addresses[0]?.interface)).toEqual(["eth0", "eth0"]);

@@ -280,10 +280,12 @@ describe("the state directory", () => {
     expect(String(error)).toMatch(/belongs to user \d+; chown it to user \d+/u);
   });
 
-  test("that cannot be made is a mistake of the configuration", () => {
+  test("that cannot be made is told with what would help", () => {
     writeFileSync(stateDir, "a file");
     const error = errorOf(() => openIdentity({ stateDir: join(stateDir, "below"), ...WHO }, deps()));
-    expect(isVipdError(error, "config")).toBe(true);
-    expect(String(error)).toMatch(/cannot make the state directory .+; make it writable for vipd or set stateDir/u);
+    expect(isVipdError(error, "state-dir")).toBe(true);
+    expect(String(error)).toMatch(
+      /cannot make the state directory .+; free its disk, make it writable for vipd, or set stateDir/u,
+    );
   });
 });

@@ -41,7 +41,6 @@ export class SimulatedFleet {
         world: this.world,
         network: this.network,
         canary: null,
-        lastResort: "keep",
         onBoot: (booted) => this.checker.follow(booted),
         onSend: (daemon, heartbeat) => this.checker.sent(daemon, heartbeat),
         onStep: (daemon, after) => this.checker.stepped(daemon, after),

@@ -1,11 +1,11 @@
 // Files that people name: what is no regular file, or too large, is refused before it is read.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { exposureOf, readRegularFile } from "../../../adapters/common/regular-file.ts";
+import { directoryTrouble, exposureOf, readRegularFile } from "../../../adapters/common/regular-file.ts";
 import { adapterFor } from "../../../src/stores/index.ts";
 
 let directory = "";
@@ -61,6 +61,24 @@ test.each([
   [0o602, false, true],
 ])("who else may read or write a file of mode %o", (mode, othersRead, othersWrite) => {
   expect(exposureOf(file("x", mode))).toEqual({ othersRead, othersWrite });
+});
+
+test("a directory that others may write to, and what is no directory, are not trusted", () => {
+  const path = join(directory, "state");
+  expect(directoryTrouble(path)).toBeUndefined();
+  mkdirSync(path);
+  for (const [mode, told] of [
+    [0o750, undefined],
+    [0o777, "may be written to by others (mode 777)"],
+    [0o1777, "may be written to by others (mode 1777)"],
+    [0o770, "may be written to by others (mode 770)"],
+  ] as const) {
+    chmodSync(path, mode);
+    expect(directoryTrouble(path)?.problem).toBe(told);
+  }
+  symlinkSync(path, join(directory, "link"));
+  expect(directoryTrouble(join(directory, "link"))?.problem).toContain("symbolic link");
+  expect(directoryTrouble(file("x"))?.problem).toContain("is not a directory");
 });
 
 test.each([
