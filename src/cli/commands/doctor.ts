@@ -50,8 +50,9 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const store = await examineStore(config, daemon.runs, deps);
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
-  const mend = remarks.map(({ text, fix }) => warning("config", text, fix));
-  return [good, ...mend, ...daemon.findings, ...store.findings, ...host, ...wire];
+  // The store is examined itself.
+  const slips = remarks.filter(({ about }) => about !== "store").map(({ text, fix }) => warning("config", text, fix));
+  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire];
 }
 
 async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {

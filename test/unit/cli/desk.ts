@@ -221,6 +221,7 @@ export class Desk {
   /** What vipd --check and the doctor hold a file against. */
   network: HostNetwork | Error = { addresses: [], links: ["lo", "eth0", "eth1"] };
   /** By path, who else may read or write it. */
+  readonly missing = new Set<string>();
   readonly distrusted = new Map<string, { problem: string; fix: string }>();
   readonly exposed = new Map<string, Exposure>();
 
@@ -261,6 +262,7 @@ export class Desk {
       look: {
         exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
         directoryTrouble: (path) => this.distrusted.get(path),
+        exists: (path) => Promise.resolve(!this.missing.has(path)),
         groups: () => Promise.resolve(new Set(["adm", "vipd"])),
         network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },

@@ -111,6 +111,7 @@ test("what checking the file finds on this host is told once, as a warning with 
   const desk = healthyDesk();
   desk.exposed.set(CONFIG, { othersRead: true, othersWrite: true });
   desk.network = { links: ["lo"], addresses: [] };
+  desk.missing.add("/var/lib/vipd");
   desk.host = { ...HEALTHY, links: [{ name: "lo", up: true }] };
   const { code, grave } = await examine(desk);
   expect(code).toBe(0);

@@ -79,6 +79,20 @@ test("--check tells what should be mended, and is content all the same", async (
   expect(desk.out.text).toContain("no mistakes");
 });
 
+test("--check warns of a store in a directory that is not there, and of a leftover on another interface", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.missing.add("/var/lib/vipd");
+  const place = { family: 4, ip: "10.0.0.10", prefix: 32, interface: "eth1" } as const;
+  const left = { ...place, ours: false, permanent: true, secondary: false, keepalived: true };
+  desk.network = { links: ["eth0", "eth1"], addresses: [left] };
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.lines).toEqual([
+    "warning: store: there is no directory /var/lib/vipd: vipd will not start; mkdir /var/lib/vipd",
+    "warning: 10.0.0.10/32 is on eth1 already: keepalived has bound it, and vipd leaves alone what is on another interface than the VIP's; stop keepalived and run: ip address delete 10.0.0.10/32 dev eth1",
+  ]);
+});
+
 test("--check refuses a state directory that the start would refuse, also the one that the file does not name", async () => {
   const desk = new Desk();
   desk.files.set(CONFIG, GOOD_CONFIG);
