@@ -29,6 +29,12 @@ export type VrrpReach =
   /** To each of these addresses (canonical text). */
   | { readonly kind: "unicast"; readonly peers: readonly string[] };
 
+/**
+ * Over what version 3's checksum runs on IPv4. RFC 5798 left it open. keepalived includes a pseudo header and refuses the other
+ * form; RFC 9568, section 5.2.8, has the message alone.
+ */
+export type VrrpChecksum = "pseudo-header" | "message";
+
 /** A key of the authentication trailer that sender and receivers share. */
 export interface VrrpKey {
   /** 0 to 255: which key a trailer was made with, so that keys can be changed one host after the other. */
@@ -52,3 +58,13 @@ export type VrrpAuthentication =
 
 /** No authentication. */
 export const NO_AUTHENTICATION: VrrpAuthentication = { kind: "none" };
+
+/** What a raw socket received: with its header on IPv4; on IPv6 without, and the socket knows whom it was for. */
+export type VrrpReceived =
+  | { readonly family: 4; readonly packet: Uint8Array }
+  | {
+      readonly family: 6;
+      readonly source: Uint8Array;
+      readonly destination: Uint8Array;
+      readonly message: Uint8Array;
+    };

@@ -4,7 +4,7 @@
 // virtual router's configuration is not judged here: its authentication is (vrrp-auth.ts), the rest is src/vrrp/judge.ts.
 
 import { assert } from "../base/assert.ts";
-import type { VrrpAdvert, VrrpVersion } from "../base/vrrp.ts";
+import type { VrrpAdvert, VrrpChecksum, VrrpReceived, VrrpVersion } from "../base/vrrp.ts";
 import { be16, concatBytes, viewOf } from "./bytes.ts";
 import { internetChecksum, ipv6UpperChecksum } from "./checksum.ts";
 import { decodeIpv4, decodeIpv6, encodeIpv4 } from "./ip-header.ts";
@@ -54,18 +54,12 @@ export interface Ends {
   readonly destination: Uint8Array;
 }
 
-/**
- * Over what version 3's checksum runs on IPv4. RFC 5798 left it open. keepalived includes a pseudo header and refuses the other
- * form; RFC 9568, section 5.2.8, has the message alone.
- */
-export type ChecksumForm = "pseudo-header" | "message";
-
 /** How a message is written besides its content. */
 export interface EncodeOptions {
   /** Version 2: authentication data of 8 bytes, under type 1. Absent: type 0, zeros. */
   readonly password?: Uint8Array;
   /** Version 3 on IPv4; "pseudo-header" unless told otherwise. */
-  readonly checksum?: ChecksumForm;
+  readonly checksum?: VrrpChecksum;
   /** Signs the message with a trailer. */
   readonly signature?: Signature;
 }
@@ -143,7 +137,7 @@ function passwordField({ version }: VrrpAdvert, { password }: EncodeOptions): re
 // Pseudo header on IPv4: source, destination, u8 zero, u8 protocol, be16 length, as TCP and UDP have it (RFC 793, section 3.1).
 
 /** The checksum over a message whose checksum field is zero. Over one that carries its right checksum it is 0. */
-function checksumOf(body: Uint8Array, { source, destination }: Ends, version: number, form: ChecksumForm): number {
+function checksumOf(body: Uint8Array, { source, destination }: Ends, version: number, form: VrrpChecksum): number {
   if (version === 2 || form === "message") return internetChecksum(body);
   const pseudo = concatBytes(source, destination, be16(VRRP_PROTOCOL), be16(body.length));
   return internetChecksum(concatBytes(pseudo, body));
@@ -161,10 +155,13 @@ function setChecksum(body: Uint8Array, checksum: number): void {
 /** Which packets are refused for how they came. */
 export interface DecodeOptions {
   /** Version 3 on IPv4: the only form that is accepted; absent: both. */
-  readonly checksum?: ChecksumForm;
+  readonly checksum?: VrrpChecksum;
   /** Refuse unicast packets, too, that have passed a router. keepalived sends IPv6 unicast at the system's hop limit, 64. */
   readonly unicastFromLink?: boolean;
 }
+
+/** What a packet holds, and between whom; `from` is absent where not even that could be read. */
+export type VrrpPacket = VrrpResult & { readonly from?: Ends };
 
 /** Reads a packet with its IP header: IPv4 as a raw socket gives it, IPv6 as it is on the wire. */
 export function decodeVrrpPacket(
@@ -184,6 +181,13 @@ function faultOfArrival({ protocol, hopLimit, destination }: IpPacket, options: 
   if (protocol !== VRRP_PROTOCOL) return { reason: "ip-protocol", protocol };
   const fromLink = options.unicastFromLink === true || isMulticast({ bytes: destination });
   return fromLink && hopLimit !== VRRP_HOP_LIMIT ? { reason: "hop-limit", hopLimit } : undefined;
+}
+
+/** Reads what a raw socket received. IPv6's hop limit is the socket's business. */
+export function decodeReceived(received: VrrpReceived, options: DecodeOptions = {}): VrrpPacket {
+  if (received.family === 4) return decodeVrrpPacket(received.packet, options);
+  const { message, source, destination } = received;
+  return { ...decodeVrrp(message, received, options), from: { source, destination } };
 }
 
 /** Reads a message without IP header, as a raw IPv6 socket gives it. Its length must be exact (RFC 9568, section 7.1). */
@@ -264,7 +268,7 @@ function rightChecksum(
     return sum(payload) === 0 ? undefined : sum(withoutChecksum(payload));
   }
   const body = payload.subarray(0, bodyBytes);
-  const forms: readonly ChecksumForm[] = checksum === undefined ? ["pseudo-header", "message"] : [checksum];
+  const forms: readonly VrrpChecksum[] = checksum === undefined ? ["pseudo-header", "message"] : [checksum];
   if (forms.some((form) => checksumOf(body, ends, version, form) === 0)) return undefined;
   return checksumOf(withoutChecksum(body), ends, version, forms[0] ?? "pseudo-header");
 }
