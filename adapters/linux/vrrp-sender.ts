@@ -55,6 +55,10 @@ class ThreadedSender implements AdvertSender {
     if (!this.#open) throw new VipdError("kernel", "the sender of VRRP adverts is closed", { call: "voice" });
     const link = linkOf(route.interface);
     const source = ipBytes(route.source);
+    const destinations = destinationsOf(route.reach, source).map((address) => ({
+      address,
+      target: advertTarget(link, address),
+    }));
     const slot = this.#freeSlots.pop();
     if (slot === undefined) throw new VipdError("kernel", `more than ${MAX_VOICES} VRRP routers on one host`);
     const shared = this.#socketFor(link, source, slot);
@@ -62,10 +66,6 @@ class ThreadedSender implements AdvertSender {
     const id = this.#lastId;
     this.#times.setLastSent(slot, LONG_AGO_IN_MEMORY);
     this.#listeners.set(id, listener);
-    const destinations = destinationsOf(route.reach, source).map((address) => ({
-      address,
-      target: advertTarget(link, address),
-    }));
     const { authentication, checksum } = route;
     this.#tell({ kind: "open", settings: { id, slot, fd: shared.fd, source, authentication, checksum, destinations } });
     return new ThreadedVoice({

@@ -69,9 +69,13 @@ export class Voices {
     if (command.kind === "speak") this.#speak(voice, command.advert, command.graceMs);
   }
 
-  /** Sends what is due, tells what happened, and gives the time of the next advert. */
-  run(): Instant {
-    for (const voice of this.#voices.values()) if (voice.speech !== null) this.#sendWhenDue(voice, voice.speech);
+  /**
+   * Sends what is due, tells what happened, and gives the time of the next advert. `aliveAt`, the program's last sign of life,
+   * was read before the commands were: whoever has given it had nothing more to say by then.
+   */
+  run(aliveAt: Instant): Instant {
+    for (const voice of this.#voices.values())
+      if (voice.speech !== null) this.#sendWhenDue(voice, voice.speech, aliveAt);
     if (this.#news.length > 0) this.#deps.tell(this.#news);
     this.#news = [];
     return [...this.#voices.values()].reduce(
@@ -91,12 +95,12 @@ export class Voices {
     voice.speech = { advert, graceMs, packets, dueAt: this.#deps.clock.now() };
   }
 
-  #sendWhenDue(voice: Voice, speech: Speech): void {
+  #sendWhenDue(voice: Voice, speech: Speech, aliveAt: Instant): void {
     const { clock, times } = this.#deps;
     const { id, slot } = voice.settings;
     const at = clock.now();
     if (at < speech.dueAt) return;
-    if (at > later(times.alive, speech.graceMs)) {
+    if (at > later(aliveAt, speech.graceMs)) {
       voice.speech = null;
       this.#news.push({ kind: "silenced", id });
       return;

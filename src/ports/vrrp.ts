@@ -44,7 +44,11 @@ export interface AdvertVoice {
 export interface AdvertSender {
   /** Throws when the interface, the address or the privilege is missing. */
   voice(route: VrrpRoute, listener: VoiceListener): AdvertVoice;
-  /** This program lives and knows what it does: call it after events have been dealt with, several times in each grace. */
+  /**
+   * This program lives and has dealt with everything up to now. Call it several times in each grace, and each time behind a
+   * tick of every machine: after a pause of the program the leases are judged first, and a voice that shall be silent is told
+   * so before this; what was told before is obeyed before the next advert.
+   */
   alive(): void;
   /** Lets out what was said, and ends. */
   close(): Promise<void>;

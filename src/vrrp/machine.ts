@@ -6,6 +6,8 @@
 // fence, before a backup's master-down timer can fire. VRRP promises this among those that hear each other; when the network
 // is divided, each part has its master, and the machine can only tell when it sees one ("conflict-begins").
 //
+// Pre-emption waits for an advert of the lower master, so that it is known to live and to hear the claim (listening.ts).
+//
 //   initialize --started--> backup --silence--> claiming --an advert left--> master
 //   claiming, master --outranked--> backup;  master --> releasing --released--> backup, fault or stopped
 //

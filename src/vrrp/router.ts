@@ -35,7 +35,7 @@ export const RFC_3768: VrrpRules = {
 };
 
 /** RFC 5798, the first of version 3. */
-export const RFC_5798: VrrpRules = RFC_3768;
+export const RFC_5798: VrrpRules = { ...RFC_3768 };
 
 /** RFC 9568, the present version 3. */
 export const RFC_9568: VrrpRules = { ...RFC_3768, answerLower: true, skewFollowsMaster: true };

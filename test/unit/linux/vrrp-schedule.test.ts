@@ -59,7 +59,7 @@ class Rehearsal {
     const end = later(this.now, ms);
     for (let rounds = 0; rounds < 100_000; rounds += 1) {
       if (alive) this.times.alive = this.now;
-      const dueAt = this.voices.run();
+      const dueAt = this.voices.run(this.times.alive);
       if (dueAt > end) break;
       this.now = dueAt;
     }
