@@ -46,7 +46,9 @@ function addressMisfit(own: readonly string[], heard: readonly string[]): Misfit
 const SENTENCES: { readonly [R in Misfit["reason"]]: (misfit: Extract<Misfit, { reason: R }>) => string } = {
   "own-address": () => "it was sent from this router's own address: two hosts have it, or adverts come back",
   "reach-mismatch": ({ multicast }) =>
-    multicast ? "it was sent to the group, but unicast peers are configured" : "it was sent to this host alone",
+    multicast
+      ? "it was sent to the group, but unicast peers are configured"
+      : "it was sent to this host alone, but no unicast peers are configured",
   "unknown-peer": () => "the sender is none of the configured peers",
   "version-mismatch": ({ found, expected }) => `it has version ${found}, and ${expected} is configured`,
   "interval-mismatch": ({ foundMs, expectedMs }) =>

@@ -181,6 +181,25 @@ describe("beside keepalived", () => {
     expect(router.phase).toBe("master");
   });
 
+  it.each([700, 1_100, 3_000])(
+    "a master that was frozen for %d ms is silent when it thaws, and gives up",
+    async (ms) => {
+      const router = new Router(wire(), QUICK, 200, { preempt: false });
+      await router.until("master");
+      const keepalived = new Keepalived(wire(), QUICK).start(100);
+      await pause(1_200);
+      router.child.kill("SIGSTOP");
+      await pause(ms);
+      const ear = openEar(wire(), wire().peer);
+      router.child.kill("SIGCONT");
+      await router.until("backup");
+      await keepalived.untilMaster();
+      await pause(1_500);
+      expect([router.phase, keepalived.holds, has(wire().host, QUICK.vip)]).toEqual(["backup", true, false]);
+      expect(ear.heard.filter(({ source }) => source === QUICK.own)).toEqual([]);
+    },
+  );
+
   it("its adverts keep their rhythm, and the farewell is the last", async () => {
     const ear = openEar(wire(), wire().peer);
     const router = new Router(wire(), QUICK, 200);
