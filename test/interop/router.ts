@@ -7,6 +7,7 @@ import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import { bootClock } from "../../adapters/linux/clock.ts";
 import { openReceiver } from "../../adapters/linux/vrrp-receiver.ts";
 import { createAdvertSender } from "../../adapters/linux/vrrp-sender.ts";
+import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VrrpAuthentication, VrrpReceived } from "../../src/base/vrrp.ts";
 import { Driver } from "../../src/runtime/driver.ts";
@@ -32,6 +33,7 @@ const ALIVE_EVERY_MS = 50;
 const { router: given, authentication, prefix } = JSON.parse(process.argv[2] ?? "") as RouterOptions;
 const router = vrrpRouter(given);
 const family = router.source.includes(":") ? 6 : 4;
+const held = router.addresses.map((ip): VipAddress => ({ family, ip, prefix, interface: LINK }));
 const clock = bootClock();
 const addresses = new KernelAddresses();
 const sender = createAdvertSender({ clock });
@@ -46,12 +48,18 @@ const voice = sender.voice(
 );
 const unicast = reach.kind === "unicast" ? source : null;
 const receiver = openReceiver({ interface: LINK, family, unicast }, hear);
-const driver: Driver<VrrpState, VrrpEvent, VrrpEffect> = new Driver<VrrpState, VrrpEvent, VrrpEffect>(
-  { step: stepVrrp, nextWakeup: nextVrrpWakeup, tick: { type: "tick" } },
-  initialVrrp(router, clock.now()),
+let state: VrrpState = initialVrrp(router, clock.now());
+const driver: Driver<VrrpEvent, VrrpEffect> = new Driver<VrrpEvent, VrrpEffect>(
+  { step, nextWakeup: () => nextVrrpWakeup(state), tick: { type: "tick" } },
   { timers: systemTimers(clock), perform },
 );
 let replays: ReplayMarks = new Map();
+
+function step(event: VrrpEvent, now: Instant): readonly VrrpEffect[] {
+  const [next, effects] = stepVrrp(state, event, now);
+  state = next;
+  return effects;
+}
 
 function hear(received: VrrpReceived): void {
   const { from, ...result } = decodeReceived(received);
@@ -76,9 +84,10 @@ function perform(effect: VrrpEffect): void {
     case "say":
       return voice.say(effect.advert);
     case "gain":
-      return each((address) => addresses.bind(address, 3_600_000));
+      for (const { message } of addresses.bind(held, 3_600_000)) throw new Error(message);
+      return;
     case "lose":
-      each((address) => addresses.unbind(address));
+      addresses.unbind(held);
       return driver.post({ type: "released" });
     case "drain":
       receiver.drain();
@@ -88,10 +97,6 @@ function perform(effect: VrrpEffect): void {
     default:
       return;
   }
-}
-
-function each(work: (address: VipAddress) => void): void {
-  for (const ip of router.addresses) work({ family, ip, prefix, interface: LINK });
 }
 
 const alive = setInterval(() => {
