@@ -4,7 +4,7 @@ import { redactUrl } from "../base/store-url.ts";
 import type { Config, LogLevel, VipConfig } from "./types.ts";
 
 /** The parts of a VIP that can change. */
-export type VipField = "addresses" | "priority" | "preempt" | "preemptDelay" | "announce";
+export type VipField = "addresses" | "priority" | "preempt" | "preemptDelay" | "announce" | "vrrp";
 
 /** A VIP that both configurations have, and what differs. */
 export interface VipChange {
@@ -55,7 +55,7 @@ export function describeDifference(from: Config, to: Config): ConfigDifference {
 const FIXED: readonly (readonly [path: string, read: (config: Config) => string])[] = [
   ["node", (config) => config.node],
   ["fleet", (config) => config.fleet],
-  ["store", (config) => config.store],
+  ["store", (config) => config.store ?? ""],
   ["ttl", (config) => `${config.ttlMs}ms`],
   ["stateDir", (config) => config.stateDir],
   ["admin.socket", (config) => config.admin.socket],
@@ -94,4 +94,5 @@ const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) =>
   ["preempt", (vip) => String(vip.preempt)],
   ["preemptDelay", (vip) => String(vip.preemptDelayMs)],
   ["announce", ({ announce: a }) => JSON.stringify([a.burst, a.repeatAfterMs, a.refreshMs])],
+  ["vrrp", ({ vrrp }) => JSON.stringify(vrrp ?? null)],
 ];

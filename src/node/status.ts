@@ -101,17 +101,23 @@ function ownPart({ election: state, holdings, eligibility, now }: StatusParts, n
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
     conflict: holding?.phase === "on" ? holding.conflict : null,
     elector: candidacy === undefined ? null : "lease",
-    objections: eligibility.of(name).map(({ source, reason, since, until }): ObjectionView => ({
-      source,
-      reasonCode: reason.code,
-      reason: reason.text,
-      sinceMs: elapsedMs(since, now),
-      forMs: until === NEVER ? null : Math.max(0, elapsedMs(now, until)),
-    })),
+    objections: objectionViews(eligibility, name, now),
   };
 }
 
-function conflicts(holdings: VipState): readonly string[] {
+/** What this host has against holding a VIP. */
+export function objectionViews(eligibility: Eligibility, vip: string, now: Instant): readonly ObjectionView[] {
+  return eligibility.of(vip).map(({ source, reason, since, until }) => ({
+    source,
+    reasonCode: reason.code,
+    reason: reason.text,
+    sinceMs: elapsedMs(since, now),
+    forMs: until === NEVER ? null : Math.max(0, elapsedMs(now, until)),
+  }));
+}
+
+/** Sentences about VIPs that somebody else answers for, too. */
+export function conflicts(holdings: VipState): readonly string[] {
   return [...holdings.holdings].flatMap(([vip, holding]) =>
     holding.phase === "on" && holding.conflict !== null
       ? [`somebody else answers for ${vip}: ${holding.conflict}`]

@@ -94,14 +94,17 @@ export class Router {
   }
 }
 
+/** Where a keepalived runs, and who ends it. */
+export type KeepalivedPlace = Pick<Wire, "peer" | "onClose">;
+
 /** A keepalived in the peer's namespace. */
 export class Keepalived {
-  private readonly wire: Wire;
+  private readonly wire: KeepalivedPlace;
   private readonly dialect: Dialect;
   private readonly directory = mkdtempSync(join(tmpdir(), "vdki-"));
   private child: ChildProcess | null = null;
 
-  constructor(wire: Wire, dialect: Dialect) {
+  constructor(wire: KeepalivedPlace, dialect: Dialect) {
     this.wire = wire;
     this.dialect = dialect;
     wire.onClose(() => {

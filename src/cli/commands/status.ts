@@ -64,7 +64,10 @@ function headLines(view: FleetView, style: Style): readonly string[] {
   const state = store.ok
     ? style.good("reachable")
     : style.bad(`not reachable: ${escapeControl(store.lastError ?? "no reason known")}`);
-  const lines = [`fleet ${style.bold(escapeControl(view.fleet))}, store ${escapeControl(store.url)}, ${state}`];
+  const fleet = `fleet ${style.bold(escapeControl(view.fleet))}`;
+  const lines = [
+    store.url === "" ? `${fleet}, no store: VRRP` : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
+  ];
   if (isStatus(view))
     lines.push(
       style.dim(

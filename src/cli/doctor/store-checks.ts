@@ -22,9 +22,12 @@ export interface StoreExamination {
 
 /** Reads the fleet a few times. */
 export async function examineStore(config: Config, deps: VipctlDeps): Promise<StoreExamination> {
+  const { store, fleet } = config;
+  if (store === null)
+    return { findings: [fine("store", "none is needed: all VIPs are elected by VRRP")], view: undefined };
   let reader: StoreReader | undefined;
   try {
-    reader = await deps.openFleet(config.store, config.fleet);
+    reader = await deps.openFleet(store, fleet);
     const { view, slowestMs } = await readTimes(reader, deps);
     const findings = (await reader.examine(deps.signal)).map(asFinding);
     return { findings: [latency(slowestMs, config), ...findings, ...promises(view), ...complaints(view)], view };

@@ -19,6 +19,7 @@ export function describeOwner(
   if (election.holder === null)
     return [
       `${name} is ${style.warn("free")}${since}: ${escapeControl(election.reason)}`,
+      ...caveats(election, style),
       ...ownershipChange(formerHolder, style),
       ...wireLines(wire, style),
     ];
@@ -29,20 +30,33 @@ export function describeOwner(
     ...(election.conflict === null
       ? []
       : [style.bad(`somebody else answers for it: ${escapeControl(election.conflict)}`)]),
+    ...caveats(election, style),
     ...wireLines(wire, style),
   ];
 }
 
 function freshness(
-  { holder, holderAlive, lastHeartbeatAgeMs, ttlMs }: ElectionView,
+  { holder, holderAlive, lastHeartbeatAgeMs, ttlMs, elector }: ElectionView,
   via: Owner["via"],
   style: Style,
 ): string {
   if (lastHeartbeatAgeMs === null)
     return style.warn(`no session of ${escapeControl(holder ?? "")} stands in the store`);
+  if (elector === "vrrp") return `elected by VRRP, last advert ${formatSpan(lastHeartbeatAgeMs)} ago`;
   const age = `last heartbeat ${formatSpan(lastHeartbeatAgeMs)} ago`;
   if (holderAlive === true) return via === "store" ? `${age} by its own clock` : age;
   return style.warn(`${age}, beyond its lease of ${formatSpan(ttlMs ?? 0)}: it may be gone`);
+}
+
+/** What the elector cannot promise. */
+function caveats({ elector }: ElectionView, style: Style): readonly string[] {
+  return elector?.includes("vrrp") === true
+    ? [
+        style.dim(
+          "VRRP cannot promise that one node alone answers: routers that do not hear each other are all masters",
+        ),
+      ]
+    : [];
 }
 
 function ownershipChange(formerHolder: string | null, style: Style): readonly string[] {
