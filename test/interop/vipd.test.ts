@@ -172,6 +172,18 @@ test("status, who-owns and history say what a node knows, and what VRRP cannot p
   expect(without.stderr).toContain("the daemon alone knows");
 });
 
+test("vipctl vrrp listen shows a real keepalived, to other hosts", async () => {
+  const { fleet } = bench();
+  const peer = keepalived(USUAL).start(150);
+  await peer.untilMaster();
+  const [a, b] = [bench().host("a"), bench().host("b")];
+  const alone = await fleet.vipctl(a, ["vrrp", "listen", "eth0", "--for", "2500ms"]);
+  expect(alone).toMatchObject({ code: 0, stderr: "" });
+  expect(alone.stdout).toMatch(/^eth0 +51 +10\.77\.0\.12 +150 +1s +2 +password +multicast .* ago +10\.77\.0\.50$/mu);
+  const own = await fleet.vipctl(b, ["vrrp", "listen", "--json", "--for", "1500ms"]);
+  expect(own.code, "its own host does not hear its adverts").toBe(1);
+});
+
 test("two masters that see each other are told of", async () => {
   const daemon = vipd(QUICK, "    priority: 200\n");
   await daemon.holds("web", 15_000);

@@ -34,9 +34,9 @@ test("vipd(8): options and exit codes", async () => {
 test("vipctl(8): commands, their options, and exit codes", async () => {
   const manual = page("vipctl.8");
   const helped = new Set(["help", "version"]);
-  for (const command of ["who-owns", "status", "history", "step-down", "doctor", "version"]) {
+  for (const command of ["who-owns", "status", "history", "step-down", "doctor", "vrrp listen", "version"]) {
     const desk = new Desk();
-    await desk.vipctl(command, "--help");
+    await desk.vipctl(...command.split(" "), "--help");
     expect(manual.source).toContain(`.Cm ${command}`);
     for (const option of optionsOf(desk.out.text))
       if (!helped.has(option)) expect(manual.source, command).toContain(`Fl -${option}`);
