@@ -9,6 +9,8 @@ import type { Config, VipConfig } from "../config/types.ts";
 import type { Daemon } from "../node/daemon.ts";
 import { ChosenElector } from "../node/electors.ts";
 import { LeaseElector } from "../node/lease-elector.ts";
+import { MixedElector } from "../node/mixed-elector.ts";
+import { leaseHost, vrrpHost } from "../node/mixed-hosts.ts";
 import { VrrpElector } from "../node/vrrp-elector.ts";
 import { findSource } from "../node/vrrp-place.ts";
 import type { Elector, ElectorHost, ElectorKind } from "../ports/elector.ts";
@@ -71,12 +73,15 @@ export class DaemonElectors {
   private makeAll(host: ElectorHost): ReadonlyMap<ElectorKind, Elector> {
     const { store } = this.parts;
     const electors = new Map<ElectorKind, Elector>();
-    this.adverts = this.makeVrrp(host);
-    if (store !== null) {
-      this.leases = this.makeLease(store, host);
-      electors.set("lease", this.leases);
-    }
-    return electors.set("vrrp", this.adverts);
+    const mixed = new MixedElector(host);
+    const kindOf = (election: string): ElectorKind => this.chosen?.kindNow(election) ?? this.kindOf(election);
+    const vrrp = this.makeVrrp(vrrpHost(host, mixed, kindOf), mixed);
+    this.adverts = vrrp;
+    electors.set("vrrp", vrrp);
+    if (store === null) return electors;
+    this.leases = this.makeLease(store, leaseHost(host, mixed, kindOf));
+    mixed.join({ lease: this.leases, vrrp, wake: (election) => vrrp.wake(election) });
+    return electors.set("lease", this.leases).set("lease+vrrp", mixed);
   }
 
   private makeLease(store: Store, host: ElectorHost): LeaseElector {
@@ -96,7 +101,7 @@ export class DaemonElectors {
     );
   }
 
-  private makeVrrp(host: ElectorHost): VrrpElector {
+  private makeVrrp(host: ElectorHost, mixed: MixedElector): VrrpElector {
     const { config, host: linux, vips } = this.parts;
     const { addresses, timers } = linux;
     return new VrrpElector(
@@ -107,6 +112,7 @@ export class DaemonElectors {
         openReceiver,
         place: () => ({ links: addresses.links(), addresses: addresses.addresses() }),
         vips,
+        mayClaim: (election) => this.chosen?.kindNow(election) === "vrrp" || mixed.mayClaim(election),
         // The lease's is 0.
         firstDeadline: 1,
       },

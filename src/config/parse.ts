@@ -94,7 +94,9 @@ function buildVip(name: string, vip: FileVip): VipConfig {
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,
     announce: { burst: vip.announce.burst, repeatAfterMs: vip.announce.repeatAfter, refreshMs: vip.announce.refresh },
-    ...(vip.vrrp === undefined ? {} : { vrrp: buildVrrp("vrrp", vip.vrrp, link) }),
+    ...(vip.vrrp === undefined
+      ? {}
+      : { vrrp: buildVrrp(vip.election === "vrrp" ? "vrrp" : "lease+vrrp", vip.vrrp, link) }),
   };
 }
 

@@ -79,7 +79,9 @@ const vip = z.strictObject({
     "lease",
     "vrrp",
   ]).prefault("lease"),
-  vrrp: vrrp.meta({ description: "The virtual router, with election: vrrp" }).optional(),
+  vrrp: vrrp
+    .meta({ description: "The virtual router; with election: lease, that of a fleet that keepalived is still part of" })
+    .optional(),
 });
 
 /** The whole file. */

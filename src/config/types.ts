@@ -37,8 +37,8 @@ export interface VipConfig extends Vip {
 
 /** The virtual router of a VIP. */
 export interface VrrpConfig {
-  /** Who decides. */
-  readonly kind: "vrrp";
+  /** Who decides: VRRP alone, or the lease and VRRP together, in a fleet that keepalived is part of. */
+  readonly kind: "vrrp" | "lease+vrrp";
   /** Where adverts leave and arrive. */
   readonly interface: string;
   /** 1 to 255. */

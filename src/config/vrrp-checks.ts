@@ -70,21 +70,10 @@ function find(vips: object, name: string): readonly Found[] {
 }
 
 function blockMistakes(vips: object, name: string): readonly Mistake[] {
-  const path = ["vips", name, "vrrp"];
   const isThere = valueAt(vips, [name, "vrrp"]) !== undefined;
-  const isVrrp = valueAt(vips, [name, "election"]) === "vrrp";
-  if (isVrrp && !isThere)
-    return [{ path, problem: "is missing", fix: "describe the virtual router, such as vrrp: { id: 51 }" }];
-  if (!isVrrp && isThere)
-    return [
-      {
-        path,
-        atKey: true,
-        problem: "describes a virtual router, but the VIP is elected by a lease",
-        fix: "add election: vrrp beside it, or remove it",
-      },
-    ];
-  return [];
+  if (isThere || valueAt(vips, [name, "election"]) !== "vrrp") return [];
+  const path = ["vips", name, "vrrp"];
+  return [{ path, problem: "is missing", fix: "describe the virtual router, such as vrrp: { id: 51 }" }];
 }
 
 function versionMistakes({ path, group, family, version }: Found): readonly Mistake[] {

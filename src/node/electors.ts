@@ -43,6 +43,11 @@ export class ChosenElector implements Elector {
     });
   }
 
+  /** Who decides about an election now: after a reload that may be another one than the configuration names. */
+  kindNow(election: string): ElectorKind {
+    return this.owners.get(election)?.kind ?? this.deps.kindOf(election);
+  }
+
   get knowsFormer(): boolean {
     return this.all.every((elector) => elector.knowsFormer);
   }

@@ -29,6 +29,8 @@ export interface VirtualRouterDeps {
   readonly timers: Timers;
   readonly sender: AdvertSender;
   readonly ears: Ears;
+  /** Whether it may become the master now; else it listens on. */
+  readonly mayClaim: () => boolean;
   /** It is about to speak: signs of life are needed from now on. */
   readonly speaks: () => void;
   /** Performs an effect of the host, synchronously as far as it bears on safety. */
@@ -88,11 +90,24 @@ export class VirtualRouter {
     this.driver.post(event);
   }
 
+  /** It may claim now: a takeover that has waited for this goes on. */
+  wake(): void {
+    const { phase } = this.current;
+    if (phase.kind === "backup" && phase.listening.takeover !== null) this.answerDrain();
+  }
+
   /** Ends it where it stands; what was said before is let out. */
   close(): void {
     this.driver.close();
     this.hearing.close();
     this.voice.close();
+  }
+
+  /** Without an answer the machine asks again, and takes over meanwhile from nobody. */
+  private answerDrain(): void {
+    if (!this.deps.mayClaim()) return;
+    this.hearing.drain();
+    this.post({ type: "drained" });
   }
 
   private openVoice(): AdvertVoice {
@@ -142,8 +157,7 @@ export class VirtualRouter {
       case "say":
         return this.voice.say(effect.advert);
       case "drain":
-        this.hearing.drain();
-        return this.post({ type: "drained" });
+        return this.answerDrain();
       default:
         return this.deps.perform(effect);
     }

@@ -25,6 +25,9 @@ const OPEN_RETRY_MS = 1_000;
 const LEAST_PRIORITY = 1;
 const GREATEST_PRIORITY = 254;
 
+/** Of a mixed fleet's nodes one at a time speaks, by their lease: who has given it away need not be modest when it comes back. */
+const MIXED = { modestyMs: 0 };
+
 /** What an election works with. */
 export interface ElectionDeps {
   readonly node: string;
@@ -34,6 +37,8 @@ export interface ElectionDeps {
   readonly host: ElectorHost;
   readonly place: () => HostPlace;
   readonly vips: () => readonly VipConfig[];
+  /** Whether it may become the master now. */
+  readonly mayClaim: () => boolean;
   /** Its router begins to speak. */
   readonly speaks: () => void;
   /** It has left the wire, for good. */
@@ -53,6 +58,8 @@ export class VrrpElection {
   /** Why it cannot take part; `null`: it can. */
   private problem: string | null = null;
   private shown = "";
+  /** The last master that was heard before it said farewell. */
+  private lastMaster: Rival | null = null;
   private cancelRetry: () => void = () => {};
 
   constructor(name: string, deadline: number, deps: ElectionDeps) {
@@ -131,6 +138,12 @@ export class VrrpElection {
     this.router?.post({ type: "step-down" });
   }
 
+  /** It may become the master from now on. */
+  wake(): void {
+    this.router?.wake();
+    this.followOwnFleet();
+  }
+
   tick(): void {
     this.router?.post({ type: "tick" });
   }
@@ -156,12 +169,13 @@ export class VrrpElection {
     this.cancelRetry();
     const found = findSource(vip, vrrp, deps.vips(), deps.place());
     if ("trouble" in found) return this.tryLater(found.trouble);
-    const { timers, sender, ears, speaks } = deps;
+    const { timers, sender, ears, speaks, mayClaim } = deps;
     try {
       this.router = new VirtualRouter(optionsOf(vip, vrrp, candidacy, found.source), {
         timers,
         sender,
         ears,
+        mayClaim,
         speaks,
         perform: (effect) => this.perform(effect),
         onRest: () => this.rest(),
@@ -247,12 +261,32 @@ export class VrrpElection {
     const { phase, change, unfit } = router.state;
     if (phase.kind === "stopped") return this.stopped(router);
     if (phase.kind === "fault" && unfit !== null) this.closeRouter(router);
+    this.lastMaster = this.master ?? this.lastMaster;
+    if (this.followOwnFleet()) return;
     this.sight(phase.kind, reasonOf(change, this.candidacy?.ineligible ?? null));
     const rival = phase.kind === "master" ? phase.holding.rival : null;
     const shown = `${phase.kind} ${this.master?.source ?? ""} ${this.master?.priority ?? ""} ${rival?.source ?? ""}`;
     if (shown === this.shown) return;
     this.shown = shown;
     this.deps.host.changed();
+  }
+
+  /**
+   * In a mixed fleet all vipd nodes advertise one priority, and say farewell only when their addresses are gone: so the one that
+   * has the lease now follows at once, before any keepalived's skew has passed. keepalived says farewell first, and removes its
+   * addresses afterwards: it is followed after the skew.
+   */
+  private followOwnFleet(): boolean {
+    const { router, lastMaster, deps } = this;
+    const phase = router?.state.phase;
+    if (router === null || phase?.kind !== "backup" || phase.listening.takeover !== null) return false;
+    const vrrp = deps.vips().find(({ name }) => name === this.name)?.vrrp;
+    const { master } = phase.listening;
+    const hasLeft = master?.priority === VRRP_PRIORITY_STOP && master.source === lastMaster?.source;
+    if (vrrp?.kind !== "lease+vrrp" || !hasLeft || lastMaster.priority !== router.state.priority) return false;
+    if (!deps.mayClaim()) return false;
+    router.post({ type: "given-way" });
+    return true;
   }
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */
@@ -301,6 +335,7 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
     preempt: candidacy.preempt,
     preemptDelayMs: candidacy.preemptDelayMs,
+    ...(vrrp.kind === "vrrp" ? {} : MIXED),
   });
   return { router, interface: vrrp.interface, authentication };
 }

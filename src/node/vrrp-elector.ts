@@ -31,6 +31,8 @@ export interface VrrpElectorDeps {
   readonly place: () => HostPlace;
   /** The VIPs that are configured now. */
   readonly vips: () => readonly VipConfig[];
+  /** Whether this node may become the master of it now. */
+  readonly mayClaim: (election: string) => boolean;
   /** Its deadlines have this number and greater ones. */
   readonly firstDeadline: number;
 }
@@ -74,6 +76,11 @@ export class VrrpElector implements Elector {
   refresh(): void {
     if (this.started && !this.stopping) for (const election of [...this.elections.values()]) election.refresh();
     this.host.changed();
+  }
+
+  /** This node may become the master of it from now on. */
+  wake(election: string): void {
+    this.elections.get(election)?.wake();
   }
 
   updateCandidacies(changes: ReadonlyMap<string, Candidacy | null>): void {
@@ -134,6 +141,7 @@ export class VrrpElector implements Elector {
       vips: deps.vips,
       host,
       ears,
+      mayClaim: () => deps.mayClaim(name),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),
     };

@@ -53,7 +53,11 @@ export function statusWithoutStore(parts: VrrpStatusParts): StatusView {
 export function withVrrp(view: StatusView, parts: VrrpStatusParts): StatusView {
   const { elector } = parts;
   if (elector.all.size === 0) return view;
-  const elections = [...elector.all.values()].map((election) => ({ ...viewOf(election, parts), history: [] }));
+  const leased = new Map(view.elections.map((election) => [election.name, election]));
+  const elections = [...elector.all.values()].map((election): ElectionView => {
+    const known = isMixed(election.name, parts) ? leased.get(election.name) : undefined;
+    return known === undefined ? { ...viewOf(election, parts), history: [] } : mixedView(known, election, parts);
+  });
   const names = new Set(elector.all.keys());
   const troubles = [...elector.all.values()].flatMap(({ name, trouble }) =>
     trouble === null ? [] : [`${name}: VRRP cannot take part: ${trouble}`],
@@ -73,7 +77,30 @@ export function withVrrp(view: StatusView, parts: VrrpStatusParts): StatusView {
 /** One VIP with the changes that this node has seen; `null`: VRRP does not decide about it. */
 export function vrrpElectionView(name: string, parts: VrrpStatusParts): ElectionView | null {
   const election = parts.elector.all.get(name);
-  return election === undefined ? null : viewOf(election, parts);
+  return election === undefined || isMixed(name, parts) ? null : viewOf(election, parts);
+}
+
+function isMixed(name: string, { vips }: VrrpStatusParts): boolean {
+  return vips.find((vip) => vip.name === name)?.vrrp?.kind === "lease+vrrp";
+}
+
+/** The store's view, and what VRRP says to it on the node that has the lease. */
+function mixedView(view: ElectionView, { state, master }: VrrpElection, { node }: VrrpStatusParts): ElectionView {
+  const both: ElectionView = { ...view, elector: "lease+vrrp" };
+  if (view.role !== "holder" || state?.phase.kind === "master") return both;
+  const who =
+    master === null
+      ? "it is not the VRRP master yet"
+      : `the VRRP master ${master.source} (priority ${master.priority}) has the VIP`;
+  return {
+    ...both,
+    role: "candidate",
+    holder: master?.source ?? null,
+    holderAlive: master === null ? null : true,
+    token: null,
+    reasonCode: "other-holder",
+    reason: `${node} has the lease, and ${who}`,
+  };
 }
 
 function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {

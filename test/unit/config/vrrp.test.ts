@@ -34,6 +34,11 @@ test("reads every key", () => {
   });
 });
 
+test("a leased VIP with a virtual router is one of a mixed fleet", () => {
+  const text = `store: sqlite:/s.db\n${file("vrrp: { id: 51 }").replace("    election: vrrp\n", "")}`;
+  expect(parse(text).vips[0]?.vrrp?.kind).toBe("lease+vrrp");
+});
+
 test("an IPv6 address is kept in its canonical form, and IPv4 and IPv6 have ids of their own", () => {
   const other =
     '  six:\n    interface: eth0\n    addresses: ["2001:db8::50/64"]\n    election: vrrp\n    vrrp: { id: 51, version: 3, unicastPeers: ["2001:DB8:0::2"] }\n';
@@ -52,11 +57,6 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
     "no virtual router",
     file(""),
     "2:3: vips.web.vrrp: is missing; describe the virtual router, such as vrrp: { id: 51 }",
-  ],
-  [
-    "a virtual router of a leased VIP",
-    `store: sqlite:/s.db\n${file("vrrp: { id: 51 }").replace("    election: vrrp\n", "")}`,
-    "6:5: vips.web.vrrp: describes a virtual router, but the VIP is elected by a lease; add election: vrrp beside it, or remove it",
   ],
   [
     "id 0",

@@ -44,6 +44,7 @@ class Node {
   vips: readonly VipConfig[] = [WEB];
   links: readonly Link[] = [link("eth0")];
   addresses: readonly BoundAddress[] = [OWN];
+  mayClaim = true;
   /** Whether the host lets go when it is told to. */
   obeys = true;
   readonly elector: VrrpElector;
@@ -75,6 +76,7 @@ class Node {
         openReceiver: wire.openReceiver,
         place: () => ({ links: this.links, addresses: this.addresses }),
         vips: () => this.vips,
+        mayClaim: () => this.mayClaim,
         firstDeadline: 1,
       },
       host,
@@ -315,6 +317,27 @@ describe("a stop", () => {
     node.elector.stop();
     expect(node.news()).toEqual(["stopped"]);
   });
+});
+
+test("who may not claim listens on, and takes over as soon as it may", async () => {
+  node.mayClaim = false;
+  node.wish().start();
+  await node.timers.advance(3 * DOWN_MS);
+  expect(node.wire.news()).toEqual([]);
+  node.mayClaim = true;
+  node.elector.wake("web");
+  expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+});
+
+test("who may not claim knows the master all the same, and does not take its place when it may", async () => {
+  node.mayClaim = false;
+  node.wish().start();
+  await node.timers.advance(3 * DOWN_MS);
+  node.hear(150);
+  node.mayClaim = true;
+  node.elector.wake("web");
+  await node.timers.advance(DOWN_MS - 700);
+  expect(node.wire.news()).toEqual([]);
 });
 
 test("two masters that see each other are told of", async () => {
