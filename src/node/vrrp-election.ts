@@ -4,7 +4,7 @@
 import type { Candidacy } from "../base/candidacy.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
-import { type Instant, later } from "../base/time.ts";
+import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -20,6 +20,9 @@ import { reasonOf } from "./vrrp-reasons.ts";
 
 /** Sockets that cannot be opened are tried again after this, in milliseconds. */
 const OPEN_RETRY_MS = 1_000;
+
+/** A master that skips an extension has an interval left for the next one: of a second or more that is enough. */
+const LONG_INTERVAL_MS = 1_000;
 
 /** Priorities that tracking may lead to. */
 const LEAST_PRIORITY = 1;
@@ -39,6 +42,8 @@ export interface ElectionDeps {
   readonly vips: () => readonly VipConfig[];
   /** Whether it may become the master now. */
   readonly mayClaim: () => boolean;
+  /** Whether there are so many routers that each kernel call counts. */
+  readonly isCrowded: () => boolean;
   /** Its router begins to speak. */
   readonly speaks: () => void;
   /** It has left the wire, for good. */
@@ -55,6 +60,8 @@ export class VrrpElection {
   private router: VirtualRouter | null = null;
   private held: Token | null = null;
   private lastToken: Token = 0n;
+  /** Until when the host was told that it may hold it. */
+  private heldUntil: Instant = LONG_AGO;
   /** Why it cannot take part; `null`: it can. */
   private problem: string | null = null;
   private shown = "";
@@ -213,7 +220,7 @@ export class VrrpElection {
       case "gain":
         return this.gain(effect.until);
       case "extend":
-        return host.extend({ deadline: this.deadline, until: effect.until });
+        return this.extend(effect.until);
       case "lose":
         return this.lose(reasonOf(effect.change, this.candidacy?.ineligible ?? null));
       case "announce":
@@ -244,8 +251,18 @@ export class VrrpElection {
     this.lastToken = wallMs > this.lastToken ? wallMs : this.lastToken + 1n;
     this.held = this.lastToken;
     const why = router === null ? reason("first-holder") : reasonOf(router.state.change, null);
+    this.heldUntil = until;
     const grant = { election: this.name, token: this.held, previousToken, reason: why };
     host.gain([{ ...grant, addresses: vip === undefined ? [] : ipsOf(vip) }], { deadline: this.deadline, until });
+  }
+
+  /** Each extension costs two transactions of the fence: of hundreds of routers, those of long intervals need every other one. */
+  private extend(until: Instant): void {
+    const intervalMs = this.router?.state.router.intervalMs ?? 0;
+    const gainedMs = elapsedMs(this.heldUntil, until);
+    if (this.deps.isCrowded() && intervalMs >= LONG_INTERVAL_MS && gainedMs < 1.5 * intervalMs) return;
+    this.heldUntil = until;
+    this.deps.host.extend({ deadline: this.deadline, until });
   }
 
   private lose(why: Reason): void {

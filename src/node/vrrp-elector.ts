@@ -18,6 +18,9 @@ import type { HostPlace } from "./vrrp-place.ts";
 const PULSE_MS = { least: 5, most: 250 };
 const PULSES_PER_INTERVAL = 4;
 
+/** More virtual routers than these go easy on the kernel. */
+const CROWD = 64;
+
 /** Said once, at the start, for all that are elected so. */
 export const VRRP_CAVEAT =
   "VRRP cannot promise that one node alone answers: routers that do not hear each other are all masters";
@@ -141,6 +144,7 @@ export class VrrpElector implements Elector {
       vips: deps.vips,
       host,
       ears,
+      isCrowded: () => this.elections.size > CROWD,
       mayClaim: () => deps.mayClaim(name),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),

@@ -8,6 +8,7 @@ import { planned, restarts, violent } from "./moves.ts";
 import { vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
+import { adverts, routers } from "./vrrp.ts";
 import { print, type Row } from "./table.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -22,6 +23,8 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   stale,
   many,
   vips: () => vips(),
+  routers,
+  adverts,
   steady,
   growth,
 };
