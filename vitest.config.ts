@@ -20,6 +20,7 @@ export default defineConfig({
       quick("library", 60_000),
       alone("linux"),
       alone("hosts"),
+      alone("systemd"),
       alone("interop"),
     ],
   },

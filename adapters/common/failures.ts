@@ -11,3 +11,8 @@ export function newEpochBegan(store: string): VipdError {
 export function openedForReading(store: string): VipdError {
   return new VipdError("store-unavailable", `${store}: it was opened for reading only`);
 }
+
+/** The failure of a read of a store that no daemon has used yet, and that was opened for reading only. */
+export function unusedStore(message: string): VipdError {
+  return new VipdError("store-unavailable", message, { unused: true });
+}

@@ -1,6 +1,8 @@
 // Where the secrets of a store URL come from: files that it names, or the environment.
 
-import { readFileSync } from "node:fs";
+import { MAX_SECRET_BYTES } from "../../src/base/bounds.ts";
+import { isVipdError } from "../../src/base/errors.ts";
+import { readRegularFile } from "./regular-file.ts";
 import { badUrl } from "./url.ts";
 
 /** What secrets are read from. */
@@ -11,16 +13,30 @@ export interface SecretSources {
 }
 
 /** This process's files and environment. */
-export const systemSecrets: SecretSources = { readFile: (path) => readFileSync(path), env: process.env };
+export const systemSecrets: SecretSources = {
+  readFile: (path) => readRegularFile(path, MAX_SECRET_BYTES),
+  env: process.env,
+};
 
 /** Holds the password when the URL names no file for it. */
 export const PASSWORD_VARIABLE = "VIPD_STORE_PASSWORD";
+
+/** The options of store URLs that name a file which nobody else should read. */
+const SECRET_OPTIONS = ["passwordFile", "sentinelPasswordFile", "key"];
+
+/** The files that a store URL names and that hold secrets. */
+export function secretFilesOf(url: string): readonly string[] {
+  const params = new URLSearchParams(/\?(.*)$/su.exec(url)?.[1] ?? "");
+  return SECRET_OPTIONS.flatMap((option) => params.get(option) ?? []);
+}
 
 /** Reads the file that an option of the URL names. Throws "store-url". */
 export function readSecret(option: string, path: string, secrets: SecretSources): Uint8Array {
   try {
     return secrets.readFile(path);
   } catch (error) {
+    if (isVipdError(error, "config"))
+      throw badUrl(`names a file for ${option}: ${error.message}`, "give the file itself");
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
     throw badUrl(`names a file for ${option} that cannot be read: ${path} (${code})`, "give a file that vipd may read");
   }

@@ -26,7 +26,11 @@ export function readHost(
   example: string,
 ): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+))(?::(\d{1,5}))?$/u.exec(text.trim());
-  if (match === null) throw badUrl(`names no host and port where it says "${text}"`, `write one such as ${example}`);
+  if (match === null) {
+    // What follows the colon may be a password whose "@" and host were forgotten.
+    const shown = /^[0-9a-f:.]*$/iu.test(text) ? text : text.replace(/^([^:[]*:)(?!\d*$).*$/su, "$1***");
+    throw badUrl(`names no host and port where it says "${shown}"`, `write one such as ${example}`);
+  }
   return { host: match[1] ?? match[2] ?? "", port: match[3] === undefined ? port : readPort(match[3]) };
 }
 
@@ -48,8 +52,10 @@ export function checkOptions(params: URLSearchParams, known: readonly string[]):
   const seen = new Set<string>();
   for (const key of params.keys()) {
     // What follows a question mark in a password would be taken for an option.
-    if (key.includes("@")) throw badUrl("has a ? in its user or password", "write %3F for it");
-    if (!known.includes(key)) throw badUrl(`has an unknown option ${key}`, `use one of ${known.join(", ")}`);
+    const isKnown = known.includes(key);
+    if (key.includes("@") || (!isKnown && params.getAll(key).some((value) => value.includes("@"))))
+      throw badUrl("has a ? in its user or password", "write %3F for it");
+    if (!isKnown) throw badUrl(`has an unknown option ${key}`, `use one of ${known.join(", ")}`);
     if (seen.has(key)) throw badUrl(`has the option ${key} twice`, "keep one of the two");
     seen.add(key);
   }

@@ -2,6 +2,9 @@
 
 import type { CallLimits } from "../../src/ports/store.ts";
 
+/** A call was not settled by its own end, but by its limits. */
+export class TimeLimitError extends Error {}
+
 /**
  * Runs a call, and settles by its time limit (`restMs`, when some of it is used up) or its signal at the latest. What is left behind is
  * not waited for: it may still take effect, and its end is of no consequence.
@@ -9,9 +12,9 @@ import type { CallLimits } from "../../src/ports/store.ts";
 export function withTimeout<T>(limits: CallLimits, run: () => Promise<T>, restMs = limits.timeoutMs): Promise<T> {
   return new Promise((resolve, reject) => {
     const { signal, timeoutMs } = limits;
-    if (signal?.aborted === true) return reject(new Error("given up by the caller"));
-    const onAbort = (): void => settle(() => reject(new Error("given up by the caller")));
-    const late = (): void => settle(() => reject(new Error(`no answer within ${timeoutMs} ms`)));
+    if (signal?.aborted === true) return reject(new TimeLimitError("given up by the caller"));
+    const onAbort = (): void => settle(() => reject(new TimeLimitError("given up by the caller")));
+    const late = (): void => settle(() => reject(new TimeLimitError(`no answer within ${Math.round(timeoutMs)} ms`)));
     const timer = setTimeout(late, Math.max(1, restMs));
     const settle = (how: () => void): void => {
       clearTimeout(timer);

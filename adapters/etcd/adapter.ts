@@ -1,7 +1,7 @@
 // etcd as a store: light to load, so that a URL can be checked without its client.
 
 import type { StoreAdapter } from "../../src/ports/store-adapter.ts";
-import { systemSecrets } from "../common/secrets.ts";
+import { secretFilesOf, systemSecrets } from "../common/secrets.ts";
 import { MIN_TTL_MS } from "./limits.ts";
 import { parseEtcdUrl } from "./url.ts";
 
@@ -12,6 +12,7 @@ export const etcdAdapter: StoreAdapter = {
   example: "etcd://10.0.0.5:2379,10.0.0.6:2379,10.0.0.7:2379",
   minTtlMs: MIN_TTL_MS,
   check: (url) => void parseEtcdUrl(url, systemSecrets),
+  secretFiles: secretFilesOf,
   open: async (url, { readOnly }) => {
     const options = parseEtcdUrl(url, systemSecrets);
     return (await import("./index.ts")).openEtcdStore(options, { readOnly });

@@ -5,6 +5,7 @@
 import { messageOf } from "../../src/base/errors.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { absent, atRevision } from "./requests.ts";
+import { plainWords } from "./words.ts";
 
 /** Where the round stands, beside the fleets. */
 export const COMPACTION_KEY = Buffer.from("/vipd-compaction");
@@ -50,7 +51,7 @@ export class Compaction {
       );
       this.trouble = null;
     } catch (error) {
-      if (!this.ending.signal.aborted) this.trouble = `its history could not be compacted: ${messageOf(error)}`;
+      if (!this.ending.signal.aborted) this.trouble = `its history could not be compacted: ${plainWords(error)}`;
     }
   }
 }

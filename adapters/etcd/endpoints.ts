@@ -142,9 +142,10 @@ function clientOptions({ tls, auth }: EtcdOptions, address: string): IOptions {
       "grpc.use_local_subchannel_pool": 1,
       // A fleet with thousands of VIPs is read whole; the default is 4 MB.
       "grpc.max_receive_message_length": MAX_ANSWER_BYTES,
-      "grpc.keepalive_time_ms": 5_000,
+      // etcd hangs up on who pings more often than every 5 s, or without a call (--grpc-keepalive-min-time).
+      "grpc.keepalive_time_ms": 10_000,
       "grpc.keepalive_timeout_ms": 1_000,
-      "grpc.keepalive_permit_without_calls": 1,
+      "grpc.keepalive_permit_without_calls": 0,
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 300,
     },

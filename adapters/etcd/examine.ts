@@ -1,9 +1,9 @@
 // What the members of an etcd say of themselves: version, size, alarms; and what that asks for.
 
 import type { IStatusResponse } from "etcd3";
-import { messageOf } from "../../src/base/errors.ts";
 import type { StoreFinding } from "../../src/ports/store.ts";
 import type { EtcdOptions } from "./url.ts";
+import { plainWords } from "./words.ts";
 
 /** What one member said. */
 export interface MemberWord {
@@ -49,7 +49,7 @@ export function judgeMembers(
     ...members.flatMap(({ address, trouble }) =>
       trouble === undefined
         ? []
-        : [{ text: `${address} does not answer: ${trouble}`, fix: "start it, or look at the way to it" }],
+        : [{ text: `${address} cannot be asked: ${trouble}`, fix: "start it, or look at the way to it" }],
     ),
     ...(members.length === 1 && !local
       ? [{ text: "one endpoint: without it no VIP moves", fix: "name three members in the URL" }]
@@ -71,7 +71,7 @@ export async function wordOf(address: string, ask: () => Promise<IStatusResponse
   try {
     return { address, status: await ask(), trouble: undefined };
   } catch (error) {
-    return { address, status: undefined, trouble: messageOf(error) };
+    return { address, status: undefined, trouble: plainWords(error) };
   }
 }
 

@@ -8,6 +8,7 @@ import {
   GRPCUnavailableError,
 } from "etcd3";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
+import { plainWords } from "./words.ts";
 
 /** grpc-js says this when no connection was there to send on. */
 const NOT_CONNECTED = /no connection established|name resolution failed/iu;
@@ -53,11 +54,11 @@ export function commitFailure(error: unknown, endpoint: string): VipdError {
   if (error instanceof VipdError) return error;
   const fate = fateOf(error);
   const code = fate === "unknown" || fate === "answer-too-long" ? "outcome-unknown" : "store-unavailable";
-  return new VipdError(code, `etcd at ${endpoint}: ${messageOf(error)}`, { endpoint }, error);
+  return new VipdError(code, `etcd at ${endpoint}: ${plainWords(error)}`, { endpoint }, error);
 }
 
 /** The core's error for a failed read. */
 export function readFailure(error: unknown, endpoint: string): VipdError {
   if (error instanceof VipdError) return error;
-  return new VipdError("store-unavailable", `etcd at ${endpoint}: ${messageOf(error)}`, { endpoint }, error);
+  return new VipdError("store-unavailable", `etcd at ${endpoint}: ${plainWords(error)}`, { endpoint }, error);
 }

@@ -17,7 +17,7 @@ import type {
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { boundedValue, ReadBudget, tooMuchToRead } from "../common/bounds.ts";
-import { newEpochBegan, openedForReading } from "../common/failures.ts";
+import { newEpochBegan, openedForReading, unusedStore } from "../common/failures.ts";
 import { withTimeout } from "../common/with-timeout.ts";
 import { Compaction, COMPACTION_KEY } from "./compaction.ts";
 import { type Attempt, type Endpoint, Endpoints } from "./endpoints.ts";
@@ -215,7 +215,7 @@ export class EtcdStore implements Store {
 
   /** Writes the record of a new epoch, unless somebody else has done so meanwhile. */
   private async beginEpoch(response: ITxnResponse, limits: CallLimits): Promise<void> {
-    if (this.readOnly) throw new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used");
+    if (this.readOnly) throw unusedStore("etcd holds no fleet that a vipd has used");
     const record = response.responses[1]?.response_range.kvs[0];
     const compare = [record === undefined ? absent(EPOCH_KEY) : atRevision(EPOCH_KEY, record.mod_revision)];
     const success = [{ request_put: { key: EPOCH_KEY, value: newEpoch(Date.now(), response.header) } }];

@@ -3,12 +3,12 @@
 
 import type { IKeyValue, IWatchResponse } from "etcd3";
 import { MAX_PENDING_CHANGES } from "../../src/base/bounds.ts";
-import { messageOf } from "../../src/base/errors.ts";
 import type { Change, Revision, WatchEvent } from "../../src/ports/store.ts";
 import { boundedValue, ReadBudget, TOO_MUCH_AT_ONCE } from "../common/bounds.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { EPOCH_KEY, inward, outward, type EpochRecord } from "./epoch.ts";
 import { rangeOf } from "./requests.ts";
+import { plainWords } from "./words.ts";
 
 /** A server that has not confirmed a watch by then is not asked any longer, in milliseconds. */
 const CREATE_MS = 5_000;
@@ -43,7 +43,7 @@ export async function* watchEndpoint(
     if (onEpoch && response.events.length > 0) news.end("a new epoch of the store began");
     else news.take(response, epoch, isOwn);
   });
-  stream.on("error", (error) => news.end(messageOf(error)));
+  stream.on("error", (error) => news.end(plainWords(error)));
   stream.on("end", () => news.end("etcd ended the watch"));
   try {
     const start = { start_revision: String(BigInt(inward(epoch, since)) + 1n) };

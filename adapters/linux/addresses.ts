@@ -1,5 +1,6 @@
 // Addresses of the host by rtnetlink.
 
+import { MAX_TTL_MS } from "../../src/base/bounds.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { AddressFailure, AddressPlace, AddressTable, BoundAddress, Link } from "../../src/ports/host.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
@@ -25,6 +26,12 @@ import type { Request } from "./netlink.ts";
 /** vipd's IFA_PROTO: "v". By it a restarted daemon knows the addresses that it put there. */
 export const ADDRESS_MARK = 0x76;
 
+/** The kernel's number for keepalived (RTPROT_KEEPALIVED, linux/rtnetlink.h). */
+const KEEPALIVED_MARK = 18;
+
+/** No address of vipd outlives the longest lease by more, in seconds. */
+const LONGEST_OWN_S = MAX_TTL_MS / 1_000 + 60;
+
 /** How many addresses one datagram changes: the kernel answers each, and its answers must fit into the socket. */
 const BATCH = 256;
 
@@ -33,7 +40,7 @@ export class KernelAddresses implements AddressTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
 
   /**
-   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that is harmless only
+   * Adds or refreshes. The kernel cannot refresh without also adding what has just expired; that does no harm only
    * because the fence, and not the presence of the address, decides whether this host answers.
    */
   bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {
@@ -140,6 +147,7 @@ function refusal(call: string, errno: number): string {
 /** What the port shows of an address. */
 export function toBoundAddress(record: AddressRecord, interfaceName: string): BoundAddress {
   const { family, ip, prefix, mark, validS, secondary } = record;
-  const permanent = validS === undefined;
-  return { family, ip, prefix, interface: interfaceName, ours: mark === ADDRESS_MARK, permanent, secondary };
+  const permanent = validS === undefined || validS > LONGEST_OWN_S;
+  const [ours, keepalived] = [mark === ADDRESS_MARK, mark === KEEPALIVED_MARK];
+  return { family, ip, prefix, interface: interfaceName, ours, keepalived, permanent, secondary };
 }

@@ -16,7 +16,9 @@ import { KernelPackets } from "./packets.ts";
 import { bootTimers } from "./timers.ts";
 import { notifySystemd } from "./sd-notify.ts";
 
+export { machineSleptMs } from "./clock.ts";
 export { lockFile } from "./lockfile.ts";
+export { peerCredentials } from "./native.ts";
 export type { FileLock } from "./lockfile.ts";
 
 /** How to use this host. */

@@ -1,8 +1,7 @@
 // A lock that the kernel ties to the living process: it is free the moment its holder is dead, and not before.
 
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { getSystemErrorName } from "node:util";
-import { VipdError } from "../../src/base/errors.ts";
+import { messageOf, VipdError } from "../../src/base/errors.ts";
 import { tryLock } from "./native.ts";
 
 /** A lock that is held. */
@@ -14,7 +13,7 @@ export interface FileLock {
 
 /**
  * Takes the exclusive lock (flock) of a file, creating it with mode 0600; "busy" when another living process has it.
- * Throws "kernel" when the file cannot be opened.
+ * Throws "state-dir" when the file cannot be opened.
  */
 export function lockFile(path: string): FileLock | "busy" {
   const fd = openFile(path);
@@ -43,13 +42,8 @@ function openFile(path: string): number {
   try {
     return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {
-    const errno = error instanceof Error && "errno" in error && typeof error.errno === "number" ? -error.errno : 0;
-    const name = errno === 0 ? "unknown" : getSystemErrorName(-errno);
-    throw new VipdError(
-      "kernel",
-      `the lock file ${path} cannot be opened (${name})`,
-      { call: "open", errno, name, path },
-      error,
-    );
+    const reason = messageOf(error);
+    const fix = "free its disk, make it writable for vipd, or set stateDir";
+    throw new VipdError("state-dir", `the lock file ${path} cannot be opened (${reason}); ${fix}`, { path }, error);
   }
 }

@@ -45,6 +45,7 @@ export const SOCK_RAW = 3;
 
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
+const SO_PEERCRED = 17;
 const SO_ATTACH_FILTER = 26;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
@@ -109,6 +110,13 @@ export function getOption(fd: Fd, level: number, option: number, length: number)
   const size = Uint32Array.of(length);
   checked("getsockopt", calls.getsockopt(fd, level, option, value, size));
   return value.subarray(0, size[0] ?? 0);
+}
+
+/** The process and user at the other end of a connected unix socket, as they were when it connected. */
+export function peerCredentials(fd: Fd): { readonly pid: number; readonly uid: number } {
+  // struct ucred: pid, uid, gid, 32 bits each.
+  const [pid = 0, uid = 0] = new Uint32Array(getOption(fd, SOL_SOCKET, SO_PEERCRED, 12).slice().buffer);
+  return { pid, uid };
 }
 
 /** Puts a classic BPF program (8 bytes an instruction, host order) before a socket. */

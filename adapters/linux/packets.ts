@@ -12,44 +12,22 @@ import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Answer, PacketLink } from "../../src/ports/host.ts";
-import { arpProbe, decodeArp, encodeArp, gratuitousReply, gratuitousRequest } from "../../src/wire/arp.ts";
-import { toHex } from "../../src/wire/bytes.ts";
+import { arpProbe, encodeArp, gratuitousReply, gratuitousRequest } from "../../src/wire/arp.ts";
 import {
   BROADCAST_MAC,
-  decodeLinkAddress,
   encodeLinkAddress,
-  PACKET_OTHERHOST,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV6,
-  formatMac,
   ipv6MulticastMac,
   parseMac,
 } from "../../src/wire/ethernet.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
-import {
-  ALL_NODES,
-  dadSolicitation,
-  decodeNdp,
-  encodeNdp,
-  NEIGHBOR_ADVERTISEMENT,
-  solicitedNode,
-  unsolicitedAdvertisement,
-} from "../../src/wire/ndp.ts";
+import { ALL_NODES, dadSolicitation, encodeNdp, solicitedNode, unsolicitedAdvertisement } from "../../src/wire/ndp.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
-import { neighbourAdvertisementFilter } from "./bpf.ts";
+import { ClaimSocket, openPacketSocket } from "./claim-socket.ts";
 import { ENETDOWN, ENOBUFS, ENODEV, ENXIO, errnoOf } from "./errors.ts";
 import { dumpLinks, findLink, needLink } from "./links.ts";
-import {
-  AF_PACKET,
-  attachFilter,
-  bindSocket,
-  closeFd,
-  openSocket,
-  receive,
-  sendTo,
-  SOCK_DGRAM,
-  watchReadable,
-} from "./native.ts";
+import { closeFd, sendTo } from "./native.ts";
 import type { Fd } from "./native.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 
@@ -57,8 +35,11 @@ import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 const PROBE_COUNT = 3;
 const PROBE_INTERVAL_MS = 20;
 
-/** The largest message that matters here; longer ones are cut and then no answer. */
-const BUFFER_BYTES = 2048;
+/** So many stations that answer one probe are told. */
+const MAX_HEARD = 1_000;
+
+/** The host's own hardware addresses are read anew after so long, in milliseconds. */
+const OWN_FRESH_MS = 1_000;
 
 /** What the packet link needs. */
 export interface PacketDeps {
@@ -80,7 +61,11 @@ export class KernelPackets implements PacketLink {
   readonly #links = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
   readonly #sender: Fd;
   /** By interface and family: those that are in use. */
-  readonly #probeSockets = new Map<string, ProbeSocket>();
+  readonly #claimSockets = new Map<string, ClaimSocket>();
+  /** By address, interface and its index: what is heard for without asking. */
+  #hearing: ReadonlyMap<string, () => void> = new Map();
+  #own: ReadonlySet<string> = new Set();
+  #ownReadAt: Instant | undefined;
   #open = true;
 
   constructor(deps: PacketDeps) {
@@ -104,13 +89,14 @@ export class KernelPackets implements PacketLink {
     const mac = link.ethernet ? parseMac(link.mac) : undefined;
     if (mac === undefined) return [];
     const question = probeFrame(address, mac);
-    const own = new Set(dumpLinks(this.#links).map((each) => each.mac));
+    const own = this.#ownMacs();
     const probeSocket = this.#earFor(link, address);
     const heard = new Map<string, Instant>();
     const stopHearing = probeSocket.listen(address, (claimant, at) => {
-      if (!own.has(claimant) && !heard.has(claimant)) heard.set(claimant, at);
+      if (!own.has(claimant) && !heard.has(claimant) && heard.size < MAX_HEARD) heard.set(claimant, at);
     });
     try {
+      probeSocket.refilter();
       const end = later(this.#deps.clock.now(), waitMs);
       const interval = Math.min(PROBE_INTERVAL_MS, waitMs / PROBE_COUNT);
       for (let i = 0; i < PROBE_COUNT; i++) {
@@ -126,19 +112,57 @@ export class KernelPackets implements PacketLink {
     }
   }
 
+  hear(addresses: readonly VipAddress[], onClaim: (address: VipAddress, mac: string) => void): void {
+    const links = new Map(dumpLinks(this.#links).map((link) => [link.name, link]));
+    this.#ownMacs();
+    const hearing = new Map<string, () => void>();
+    const sockets = new Set<ClaimSocket>();
+    for (const address of addresses) {
+      const link = links.get(address.interface);
+      if (link === undefined || !link.ethernet) continue;
+      const key = `${address.ip} ${link.name} ${link.index}`;
+      const socket = this.#earFor(link, address);
+      sockets.add(socket);
+      const listener = (mac: string): void => {
+        if (!this.#isOwn(mac)) onClaim(address, mac);
+      };
+      hearing.set(key, socket.listen(address, listener));
+    }
+    const before = this.#hearing;
+    this.#hearing = hearing;
+    for (const stop of before.values()) stop();
+    for (const socket of sockets) socket.refilter();
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    for (const stop of this.#hearing.values()) stop();
     closeFd(this.#sender);
     this.#links.close();
   }
 
-  #earFor(link: LinkRecord, { family }: VipAddress): ProbeSocket {
+  /** Hardware addresses of this host, read now. */
+  #ownMacs(): ReadonlySet<string> {
+    this.#own = new Set(dumpLinks(this.#links).map((each) => each.mac));
+    this.#ownReadAt = this.#deps.clock.now();
+    return this.#own;
+  }
+
+  /** Whoever is not known may be a new interface of this host; that is looked at now and then, not for each packet. */
+  #isOwn(mac: string): boolean {
+    if (this.#own.has(mac)) return true;
+    const readAt = this.#ownReadAt;
+    if (readAt !== undefined && this.#deps.clock.now() < later(readAt, OWN_FRESH_MS)) return false;
+    return this.#ownMacs().has(mac);
+  }
+
+  #earFor(link: LinkRecord, { family }: VipAddress): ClaimSocket {
     const key = `${link.index} ${family}`;
-    const known = this.#probeSockets.get(key);
+    const known = this.#claimSockets.get(key);
     if (known !== undefined) return known;
-    const probeSocket = new ProbeSocket(link, family, this.#deps.clock, () => this.#probeSockets.delete(key));
-    this.#probeSockets.set(key, probeSocket);
+    const probeSocket = new ClaimSocket(link, family, this.#deps.clock, () => this.#claimSockets.delete(key));
+    this.#claimSockets.set(key, probeSocket);
     return probeSocket;
   }
 
@@ -153,110 +177,6 @@ export class KernelPackets implements PacketLink {
       throw error;
     }
   }
-}
-
-/** Told of a station that answers for an address: its hardware address, and when it was heard. */
-type Listener = (claimant: string, at: Instant) => void;
-
-/**
- * Listens for those who answer for addresses. Frames for other hosts are left out: the kernel marks so, too, those of a
- * VLAN that has no interface here, and who answers there holds another network's address.
- */
-class ProbeSocket {
-  readonly fd: Fd;
-  readonly #clock: Clock;
-  readonly #onClose: () => void;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  /** By the address's bytes in hexadecimal. */
-  readonly #listeners = new Map<string, Set<Listener>>();
-  readonly #watch: { close(): void };
-
-  constructor(link: LinkRecord, family: VipAddress["family"], clock: Clock, onClose: () => void) {
-    this.#clock = clock;
-    this.#onClose = onClose;
-    this.fd = openPacketSocket();
-    try {
-      if (family === 6) attachFilter(this.fd, neighbourAdvertisementFilter());
-      const protocol = family === 4 ? ETHERTYPE_ARP : ETHERTYPE_IPV6;
-      bindSocket(this.fd, encodeLinkAddress({ protocol, index: link.index, mac: new Uint8Array() }));
-      this.#watch = watchReadable(this.fd, () => this.drain());
-    } catch (error) {
-      closeFd(this.fd);
-      throw error;
-    }
-  }
-
-  /** Tells of those who answer for the address until the result is called; the last one to call it closes the socket. */
-  listen({ ip }: VipAddress, listener: Listener): () => void {
-    const key = toHex(ipBytes(ip));
-    const listeners = this.#listeners.get(key) ?? new Set();
-    this.#listeners.set(key, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(key);
-      if (this.#listeners.size === 0) this.#close();
-    };
-  }
-
-  drain(): void {
-    for (;;) {
-      const datagram = this.#next();
-      if (datagram === undefined) return;
-      const { protocol, packetType, mac } = decodeLinkAddress(datagram.from);
-      if (packetType === PACKET_OTHERHOST) continue;
-      const claim = protocol === ETHERTYPE_ARP ? arpClaim(datagram.data) : ndpClaim(datagram.data, mac);
-      if (claim === undefined) continue;
-      const at = this.#clock.now();
-      for (const listener of this.#listeners.get(toHex(claim.address)) ?? []) listener(claim.claimant, at);
-    }
-  }
-
-  #close(): void {
-    this.#onClose();
-    this.#watch.close();
-    closeFd(this.fd);
-  }
-
-  /** The link may go down under a probe; then nothing more is heard. */
-  #next(): ReturnType<typeof receive> {
-    try {
-      return receive(this.fd, this.#buffer);
-    } catch (error) {
-      if (errnoOf(error) === ENETDOWN) return undefined;
-      throw error;
-    }
-  }
-}
-
-/** Who says that it has which address. */
-interface Claim {
-  readonly claimant: string;
-  readonly address: Uint8Array;
-}
-
-function arpClaim(data: Uint8Array): Claim | undefined {
-  const message = tolerant(() => decodeArp(data));
-  return message === undefined ? undefined : { claimant: formatMac(message.senderMac), address: message.senderIp };
-}
-
-function ndpClaim(data: Uint8Array, sender: Uint8Array): Claim | undefined {
-  const message = tolerant(() => decodeNdp(data));
-  if (message?.type !== NEIGHBOR_ADVERTISEMENT) return undefined;
-  return { claimant: formatMac(message.mac ?? sender), address: message.target };
-}
-
-/** Anyone on the wire may send cut-off messages; they answer nothing. */
-function tolerant<T>(decode: () => T | undefined): T | undefined {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
-function openPacketSocket(): Fd {
-  return openSocket(AF_PACKET, SOCK_DGRAM, 0, "CAP_NET_RAW");
 }
 
 function announcements(address: VipAddress, mac: Uint8Array): readonly Frame[] {

@@ -1,6 +1,6 @@
 // A node of a Redis Cluster, asked for the master of the one slot in which all of vipd's data lie.
 
-import { z } from "zod";
+import * as z from "zod";
 import { VipdError } from "../../src/base/errors.ts";
 import type { Told } from "./masters.ts";
 import { KEYS } from "./scripts.ts";

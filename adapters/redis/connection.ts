@@ -7,6 +7,7 @@ import { makeRedis } from "./client.ts";
 import { parseInfo, type ServerFacts } from "./facts.ts";
 import { BEGIN, KEYS, type Script } from "./scripts.ts";
 import type { RedisOptions } from "./url.ts";
+import { isSilence } from "./words.ts";
 
 /** One run of a server, as this connection found it. */
 export interface ServerRun extends ServerFacts {
@@ -20,25 +21,38 @@ export interface ServerRun extends ServerFacts {
 export class Connection {
   readonly redis: Redis;
   private readonly hasWitnesses: boolean;
-  private lastError: string | undefined;
+  private lastError: Error | undefined;
   /** Calls that wait for the connection. */
   private readonly waiting = new Set<() => void>();
   private serverRun: ServerRun | undefined;
+  /** Counts the connections that have ended, one after the other. */
+  private lives = 0;
+  private stood = false;
   private lastFacts: ServerFacts | undefined;
 
   constructor(options: RedisOptions) {
     this.hasWitnesses = options.where.kind === "sentinel" || options.where.kind === "cluster";
     this.redis = makeRedis(options);
-    this.redis.on("error", (error: Error) => (this.lastError = error.message));
-    this.redis.on("ready", () => {
-      this.lastError = undefined;
-      for (const done of [...this.waiting]) done();
+    this.redis.on("error", (error: Error) => {
+      this.lastError = error;
+      this.failed();
     });
-    this.redis.on("close", () => this.forget());
+    this.redis.on("ready", () => {
+      this.stood = true;
+      this.lastError = undefined;
+      this.tell();
+    });
+    this.redis.on("close", () => {
+      this.forget();
+      this.lives += 1;
+      // One that stood has ended: the next attempt begins now.
+      if (this.stood) this.stood = false;
+      else this.failed();
+    });
   }
 
   /** Why there is no connection; `undefined`: there is one, or nothing is known. */
-  get trouble(): string | undefined {
+  get trouble(): Error | undefined {
     return this.lastError;
   }
 
@@ -47,7 +61,12 @@ export class Connection {
     return this.lastFacts;
   }
 
-  /** Settles when the connection stands, or after the time; calls fail until it does. */
+  /** Names the connection that stands: WAIT waits for what was written on the same one, and for nothing on another. */
+  get life(): number {
+    return this.lives;
+  }
+
+  /** Settles when the connection stands, when the next attempt to make it is refused, or after the time; calls fail until it does. */
   async ready(timeoutMs: number): Promise<void> {
     if (this.redis.status === "ready") return;
     await new Promise<void>((resolve) => {
@@ -92,6 +111,15 @@ export class Connection {
 
   close(): void {
     this.redis.disconnect();
+    this.tell();
+  }
+
+  /** Who is refused is told at once; where nothing answers, the next attempt may fare better. */
+  private failed(): void {
+    if (this.lastError === undefined || !isSilence(this.lastError)) this.tell();
+  }
+
+  private tell(): void {
     for (const done of [...this.waiting]) done();
   }
 

@@ -48,17 +48,27 @@ export function mayFailOver({ where }: RedisOptions, facts: ServerFacts | undefi
 
 /** Sentences for people: what this Redis, as it runs, cannot promise. */
 export function caveatsOf(options: RedisOptions, facts: ServerFacts | undefined): readonly string[] {
-  const { minReplicas } = options;
-  const failover = minReplicas === 0 ? "" : ` (minReplicas=${minReplicas} makes that less likely)`;
   return [
     ...persistence(facts),
-    ...(mayFailOver(options, facts)
-      ? [
-          `a failover to a replica may lose commits that were confirmed, and an old master that is cut off goes on confirming${failover}: two may hold for up to a lease; let what stands behind the VIP check tokens`,
-        ]
-      : []),
+    ...(mayFailOver(options, facts) ? [failover(options, facts?.replicas ?? 0)] : []),
     "tokens keep growing over lost data as long as the server's clock is not set back",
   ];
+}
+
+/** Only when every replica has confirmed a commit is there none that could be promoted without it, or behind its back. */
+function failover({ minReplicas, where }: RedisOptions, replicas: number): string {
+  const all = "set minReplicas in the URL to the number of replicas, or let what stands behind the VIP check tokens";
+  if (minReplicas > 0 && minReplicas >= replicas)
+    return `one node holds at a time as long as the master never has more than ${minReplicas} replicas (minReplicas=${minReplicas}); while one of these is away nothing is confirmed, and nobody holds`;
+  const until =
+    where.kind === "cluster"
+      ? "until its cluster-node-timeout is over"
+      : "for as long as a node reaches it, without any bound";
+  const master =
+    minReplicas === 0
+      ? "an old master that is cut off"
+      : `an old master that keeps ${minReplicas} of its ${replicas} replicas`;
+  return `a failover may lose commits that were confirmed, and ${master} goes on confirming ${until}: so long two nodes may hold; ${all}`;
 }
 
 function persistence(facts: ServerFacts | undefined): readonly string[] {
@@ -87,17 +97,21 @@ export function findingsOn(options: RedisOptions, facts: ServerFacts, clockMs: n
     ...(facts.evicts
       ? [{ text: "it forgets keys when its memory is full", fix: "set maxmemory-policy to noeviction" }]
       : []),
-    ...(mayFailOver(options, facts) && minReplicas === 0
-      ? [
-          {
-            text: `${facts.replicas} replicas, and commits do not wait for any`,
-            fix: "set minReplicas in the URL to the number of replicas",
-          },
-        ]
-      : []),
+    ...(mayFailOver(options, facts) ? [replication(minReplicas, facts.replicas)] : []),
     Math.abs(clockMs) < CLOCK_MS ? fine(clock) : { text: clock, fix: "have a time service set the clocks" },
     transport(tls !== null, where),
   ];
+}
+
+function replication(minReplicas: number, replicas: number): StoreFinding {
+  const text = `${replicas} replicas are connected, and commits and reads wait for ${minReplicas}`;
+  if (replicas < minReplicas) return { text, fix: "start the replicas: until then nothing is confirmed" };
+  if (replicas > minReplicas || minReplicas === 0)
+    return {
+      text,
+      fix: "set minReplicas in the URL to the number of replicas: else two nodes may hold after a failover",
+    };
+  return { text, fix: null };
 }
 
 function transport(secure: boolean, where: RedisOptions["where"]): StoreFinding {

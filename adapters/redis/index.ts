@@ -4,18 +4,20 @@ import type { Store } from "../../src/ports/store.ts";
 import { RedisStore } from "./store.ts";
 import type { RedisOptions } from "./url.ts";
 
-/** A connection is waited for this long, in milliseconds. */
+/** The first attempt to connect is waited for this long, in milliseconds. */
 const CONNECT_MS = 1_000;
 const LOOK_MS = 5_000;
 
 /**
  * Opens the store. A daemon may start before its Redis does. `readOnly`: only look, write nothing, and make sure that there is
- * a fleet to look at; throws "store-unavailable" and "store-corrupt" then.
+ * a fleet to look at, by one attempt to connect; throws "store-unavailable" and "store-corrupt" then.
  */
 export async function openRedisStore(options: RedisOptions, { readOnly = false } = {}): Promise<Store> {
   const store = new RedisStore(options, readOnly);
-  await store.ready(CONNECT_MS);
-  if (!readOnly) return store;
+  if (!readOnly) {
+    await store.ready(CONNECT_MS);
+    return store;
+  }
   try {
     await store.read("", { timeoutMs: LOOK_MS });
     return store;

@@ -1,12 +1,14 @@
-// Where the master is, by what most of those say who should know: Sentinels, or the nodes of a Cluster. One that is cut off
-// from the others names an old master in good faith. It is asked anew whenever a connection is made: so there is one
-// server at a time behind a connection, and a failover shows as another run id.
+// Where the master is, by what more than half of all those say who should know: Sentinels, or the nodes of a Cluster. One
+// that is cut off from the others names an old master in good faith, so whoever happens to answer is not enough. They are
+// asked anew whenever a connection is made: so there is one server at a time behind a connection, and a failover shows
+// as another run id.
 
 import { AbstractConnector } from "ioredis";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { messageOf } from "../../src/base/errors.ts";
-import type { Address, RedisOptions } from "./url.ts";
+import { VipdError } from "../../src/base/errors.ts";
+import { type Address, nameOf, type RedisOptions } from "./url.ts";
+import { plainWords } from "./words.ts";
 
 /** Who is asked and has not answered by then is passed over, in milliseconds. */
 export const ASK_MS = 500;
@@ -28,11 +30,13 @@ export type Ask = (whom: Address) => Promise<Told>;
 
 /** What a round of asking found. */
 export interface Found extends Told {
-  /** Why no master was found. */
-  readonly trouble: string | undefined;
+  /** Why no master was found; empty when there is one. */
+  readonly trouble: string;
+  /** What went wrong with one of them, if only with one. */
+  readonly cause: unknown;
 }
 
-/** A connector for ioredis that leads to the master that most name. */
+/** A connector for ioredis that leads to the master that more than half name. */
 export function masterConnector(
   seeds: readonly Address[],
   ask: Ask,
@@ -44,18 +48,23 @@ export function masterConnector(
       super(ASK_MS);
     }
 
+    private tell: (type: string, error: Error) => void = () => {};
+
     override check(info: { readonly role?: string }): boolean {
-      return info.role === undefined || info.role === "master";
+      const isMaster = info.role === undefined || info.role === "master";
+      if (!isMaster) this.tell("error", new VipdError("store-unavailable", "what is named as the master is a replica"));
+      return isMaster;
     }
 
     async connect(tell: (type: string, error: Error) => void): Promise<Socket> {
       this.connecting = true;
+      this.tell = tell;
       for (;;) {
-        const { master, others, trouble } = await findMaster(known, ask);
+        const { master, others, trouble, cause } = await findMaster(known, ask);
         known = withLearned(seeds, others);
         if (!this.connecting) throw new Error("the connection is not wanted any more");
         if (master !== undefined) return this.open(master);
-        tell("error", new Error(`no master is found: ${trouble ?? "nobody names one"}`));
+        tell("error", new VipdError("store-unavailable", trouble, {}, cause));
         await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
       }
     }
@@ -71,19 +80,19 @@ export function masterConnector(
   };
 }
 
-/** Asks all at once; settles when more than half of them agree, or when all have answered or failed. */
+/** Asks all at once; settles when more than half of all agree, or when all have answered or failed: then there is none. */
 export function findMaster(whom: readonly Address[], ask: Ask): Promise<Found> {
   return new Promise((resolve) => {
-    const ballot = new Ballot();
+    const ballot = new Ballot(whom.length);
     let waiting = whom.length;
     const hear = async (one: Address): Promise<void> => {
       try {
         ballot.count(await ask(one));
       } catch (error) {
-        ballot.trouble = `${nameOf(one)}: ${messageOf(error)}`;
+        ballot.fail(one, error);
       }
       waiting -= 1;
-      if (waiting === 0 || ballot.most > whom.length / 2) resolve(ballot.found);
+      if (waiting === 0 || ballot.isDecided) resolve(ballot.found);
     };
     for (const one of whom) void hear(one);
   });
@@ -91,14 +100,32 @@ export function findMaster(whom: readonly Address[], ask: Ask): Promise<Found> {
 
 /** Who was named how often. */
 class Ballot {
-  trouble: string | undefined;
-  most = 0;
+  private why = "";
+  private cause: unknown;
+  private readonly voters: number;
+  private most = 0;
   private leading: Address | undefined;
   private readonly votes = new Map<string, number>();
   private readonly others: Address[] = [];
 
+  constructor(voters: number) {
+    this.voters = voters;
+  }
+
+  get isDecided(): boolean {
+    return this.most > this.voters / 2;
+  }
+
   get found(): Found {
-    return { master: this.leading, others: this.others, trouble: this.trouble };
+    const { others, most, voters } = this;
+    if (this.isDecided) return { master: this.leading, others, trouble: "", cause: undefined };
+    const trouble = `${most} of ${voters} name the same master, and more than half must${this.why}`;
+    return { master: undefined, others, trouble, cause: this.cause };
+  }
+
+  fail(one: Address, error: unknown): void {
+    this.why = `: ${nameOf(one)}: ${plainWords(error)}`;
+    this.cause = error;
   }
 
   count({ master, others }: Told): void {
@@ -116,8 +143,4 @@ class Ballot {
 function withLearned(seeds: readonly Address[], others: readonly Address[]): readonly Address[] {
   const all = new Map([...seeds, ...others].map((one) => [nameOf(one), one]));
   return [...all.values()].slice(0, seeds.length + MAX_LEARNED);
-}
-
-function nameOf({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

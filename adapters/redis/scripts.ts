@@ -1,7 +1,8 @@
 // The scripts that Redis runs whole. All data of vipd have one hash tag, so that they lie on one node of a cluster:
 //
 //   {vipd}:records   hash: key -> "<version> <value>"; and "#epoch", so that it is noticed when this hash alone was lost
-//   {vipd}:meta      hash: epoch, run (the run id and replication id of the server that began the epoch), revision
+//   {vipd}:meta      hash: epoch, run (the run id and replication id of the server that began the epoch), revision; and
+//                    reads, how many were confirmed by replicas
 //   {vipd}:log       list, newest first: one JSON text for each of the last commits
 //
 // Numbers beyond 2^53 do not pass through Lua unharmed; revisions begin at the clock's microseconds, 2^51, and stay below.
@@ -49,7 +50,7 @@ export const BEGIN = script(`
 const LONGEST_TEXT = 16 + 1 + MAX_VALUE_BYTES;
 
 /**
- * ARGV: run, prefix. Gives epoch, revision, and keys and values by turns, of a value that is too long its version alone;
+ * ARGV: run, prefix, "1" when the replicas shall confirm it: then something is written, for WAIT to wait for. Gives epoch, revision, and keys and values by turns, of a value that is too long its version alone;
  * "too-much" when they are too many; nothing when the server has restarted or was promoted.
  */
 export const READ = script(`
@@ -76,6 +77,7 @@ export const READ = script(`
       found[#found + 1] = value
     end
   end
+  if ARGV[3] == '1' then redis.call('HINCRBY', KEYS[2], 'reads', 1) end
   return found
 `);
 

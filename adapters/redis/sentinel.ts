@@ -1,6 +1,6 @@
 // A Sentinel, asked for the master that it watches.
 
-import { z } from "zod";
+import * as z from "zod";
 import { VipdError } from "../../src/base/errors.ts";
 import type { Told } from "./masters.ts";
 import { askOnce } from "./short-client.ts";

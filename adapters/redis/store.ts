@@ -15,15 +15,16 @@ import type {
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { boundedValue, tooMuchToRead } from "../common/bounds.ts";
-import { newEpochBegan, openedForReading } from "../common/failures.ts";
+import { newEpochBegan, openedForReading, unusedStore } from "../common/failures.ts";
 import { withTimeout } from "../common/with-timeout.ts";
 import { makeRedis } from "./client.ts";
 import { Connection, type ServerRun } from "./connection.ts";
 import { caveatsOf, mayFailOver, findingsOn } from "./facts.ts";
-import { commitFailure, readFailure } from "./failures.ts";
+import { commitFailure, type FailureContext, readFailure } from "./failures.ts";
 import { MIN_TTL_MS } from "./limits.ts";
+import { missingReplicas } from "./replication.ts";
 import { CHANGES, COMMIT, READ } from "./scripts.ts";
-import type { RedisOptions } from "./url.ts";
+import { nameOfPlace, type RedisOptions } from "./url.ts";
 import { parseEntry, type Past, watchChanges } from "./watch.ts";
 
 /** A fleet's view of a Redis. */
@@ -54,6 +55,10 @@ export class RedisStore implements Store {
     };
   }
 
+  private get failing(): FailureContext {
+    return { place: nameOfPlace(this.options), trouble: this.connection.trouble };
+  }
+
   ready(timeoutMs: number): Promise<void> {
     return this.connection.ready(timeoutMs);
   }
@@ -62,16 +67,15 @@ export class RedisStore implements Store {
     const bounded = this.bounded(limits);
     try {
       return await withTimeout(bounded, async () => {
-        const found = (await this.ask(prefix, limits)) ?? (await this.ask(prefix, limits));
+        const end = performance.now() + limits.timeoutMs;
+        const found = (await this.ask(prefix, end)) ?? (await this.ask(prefix, end));
         if (found !== undefined) return found;
-        throw new VipdError(
-          "store-unavailable",
-          this.readOnly ? "Redis holds no fleet that a vipd has used" : "Redis restarted repeatedly during the read",
-        );
+        if (this.readOnly) throw unusedStore("Redis holds no fleet that a vipd has used");
+        throw new VipdError("store-unavailable", "Redis restarted repeatedly during the read");
       });
     } catch (error) {
       if (limits.signal?.aborted === true) throw new VipdError("aborted", "given up by the caller", {}, error);
-      throw readFailure(error, this.connection.trouble);
+      throw readFailure(error, this.failing);
     }
   }
 
@@ -92,7 +96,7 @@ export class RedisStore implements Store {
       if (result.kind === "committed") this.epoch = result.epoch;
       return result;
     } catch (error) {
-      throw commitFailure(error, this.connection.trouble);
+      throw commitFailure(error, this.failing);
     }
   }
 
@@ -103,7 +107,7 @@ export class RedisStore implements Store {
     try {
       yield* watchChanges(prefix, since, { subscriber, catchUp: (from) => this.commitsSince(from) }, either);
     } catch (error) {
-      if (!either.aborted) yield { kind: "gap", reason: readFailure(error, this.connection.trouble).message };
+      if (!either.aborted) yield { kind: "gap", reason: readFailure(error, this.failing).message };
     }
   }
 
@@ -113,7 +117,7 @@ export class RedisStore implements Store {
       const clockMs = run.clockOffsetUs / 1e3 + performance.now() - Date.now();
       return findingsOn(this.options, run, clockMs);
     } catch (error) {
-      throw readFailure(error, this.connection.trouble);
+      throw readFailure(error, this.failing);
     }
   }
 
@@ -136,20 +140,26 @@ export class RedisStore implements Store {
     try {
       return await withTimeout(limits, () => this.connection.currentRun(!this.readOnly, limits.timeoutMs));
     } catch (error) {
-      throw readFailure(error, this.connection.trouble);
+      throw readFailure(error, this.failing);
     }
   }
 
   /** `undefined`: the server has restarted, or another one answers, since the connection was made. */
-  private async ask(prefix: string, { timeoutMs }: CallLimits): Promise<Snapshot | undefined> {
-    const run = await this.connection.currentRun(!this.readOnly, timeoutMs);
-    const answer = await this.connection.run(READ, [run.runId, prefix]);
+  private async ask(prefix: string, end: number): Promise<Snapshot | undefined> {
+    const run = await this.connection.currentRun(!this.readOnly, end - performance.now());
+    const { life } = this.connection;
+    // What only this server has may be gone after a failover: it must not settle whether a commit counts.
+    const replicas = this.readOnly ? 0 : this.options.minReplicas;
+    const answer = await this.connection.run(READ, [run.runId, prefix, replicas > 0 ? 1 : 0]);
     if (answer === null) {
       this.connection.forget();
       return undefined;
     }
     const [epoch = "", revision, ...pairs] = texts(answer);
     if (revision === undefined) throw tooMuchToRead("Redis", prefix);
+    const missing = await missingReplicas(this.connection, { replicas, life, end });
+    if (missing !== undefined)
+      throw new VipdError("store-unavailable", `Redis: what was read is not known to be replicated: ${missing}`);
     // Somebody else has begun it: before the next commit the server is asked anew.
     if (run.epoch !== null && epoch !== run.epoch) this.connection.forget();
     this.epoch = epoch;
@@ -160,6 +170,7 @@ export class RedisStore implements Store {
   }
 
   private async send({ guards, writes }: Txn, run: ServerRun, end: number): Promise<CommitResult> {
+    const { life } = this.connection;
     const entry = `"changes":${JSON.stringify(writes.map(({ key, value }) => [key, value]))}}`;
     const answer = texts(
       await this.connection.run(COMMIT, [
@@ -181,22 +192,10 @@ export class RedisStore implements Store {
       this.epoch = undefined;
       throw newEpochBegan("Redis");
     }
-    await this.replicated(end);
+    const missing = await missingReplicas(this.connection, { replicas: this.options.minReplicas, life, end });
+    if (missing !== undefined)
+      throw new VipdError("outcome-unknown", `Redis: the commit is not known to be replicated: ${missing}`);
     return { kind: "committed", revision: BigInt(revision), epoch };
-  }
-
-  private async replicated(end: number): Promise<void> {
-    const { minReplicas } = this.options;
-    if (minReplicas === 0) return;
-    // Redis's own limit ends before ours, so that its answer comes in time to be told.
-    const restMs = Math.max(1, Math.floor((end - performance.now()) * 0.8));
-    const replicas = await this.connection.redis.wait(minReplicas, restMs);
-    if (replicas >= minReplicas) return;
-    this.connection.lookAnew();
-    throw new VipdError(
-      "outcome-unknown",
-      `Redis: ${replicas} of ${minReplicas} replicas have taken the commit in time`,
-    );
   }
 
   private async commitsSince(since: Revision): Promise<Past | undefined> {

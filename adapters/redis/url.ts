@@ -36,6 +36,19 @@ export interface RedisOptions {
   readonly minReplicas: number;
 }
 
+/** An address for people. */
+export function nameOf({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Where a Redis is, for people. */
+export function nameOfPlace({ where }: RedisOptions): string {
+  if (where.kind === "host") return nameOf(where);
+  if (where.kind === "unix") return where.path;
+  if (where.kind === "cluster") return where.nodes.map(nameOf).join(",");
+  return `${where.name} of the Sentinels ${where.sentinels.map(nameOf).join(",")}`;
+}
+
 /** Every scheme that this reads. */
 export const REDIS_SCHEMES = [
   "redis",

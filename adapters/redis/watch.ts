@@ -1,7 +1,7 @@
 // A watch: commits as Redis publishes them, each insisting on the one before it. Where one is missing, it is over.
 
 import type { Redis } from "ioredis";
-import { z } from "zod";
+import * as z from "zod";
 import {
   MAX_KEY_BYTES,
   MAX_PENDING_CHANGES,
@@ -13,6 +13,7 @@ import { parseJson } from "../../src/base/json.ts";
 import type { Change, Revision, WatchEvent } from "../../src/ports/store.ts";
 import { boundedValue, TOO_MUCH_AT_ONCE } from "../common/bounds.ts";
 import { CHANNEL } from "./scripts.ts";
+import { plainWords } from "./words.ts";
 
 const entrySchema = z.object({
   revision: z.string().regex(/^\d{1,16}$/u),
@@ -72,7 +73,7 @@ export async function* watchChanges(
   if (signal.aborted) onAbort();
   subscriber.on("message", (_channel, text) => inbox.take(text));
   subscriber.on("close", () => inbox.end("the connection to Redis broke"));
-  subscriber.on("error", (error: Error) => inbox.end(error.message));
+  subscriber.on("error", (error: Error) => inbox.end(plainWords(error)));
   try {
     await subscribed(subscriber, inbox);
     const past = inbox.isOver ? undefined : await catchUp(since);

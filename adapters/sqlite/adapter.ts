@@ -11,6 +11,7 @@ export const sqliteAdapter: StoreAdapter = {
   example: "sqlite:/var/lib/vipd/fleet.db",
   minTtlMs: MIN_TTL_MS,
   check: (url) => void parseSqliteUrl(url),
+  secretFiles: () => [],
   open: async (url, { readOnly }) => {
     const path = parseSqliteUrl(url);
     return (await import("./index.ts")).openSqliteStore({ path, readOnly });

@@ -30,7 +30,7 @@ const TABLES = `
 /** How to open the file. */
 export interface DatabaseOptions {
   readonly path: string;
-  /** `create`: make the file when it is missing; `reopen`: it must be there; `look`: only read. */
+  /** `create`: make the file when it is missing; `reopen`: it must be there; `read-only`: likewise, and nothing is written. */
   readonly mode: "create" | "reopen" | "read-only";
 }
 
@@ -94,10 +94,15 @@ export class Database {
 
   /** Throws "store-unavailable" when the path names another file by now, or none. */
   checkInPlace(): void {
-    if (fileOf(this.path) !== this.file)
+    if (!this.isInPlace())
       throw new VipdError("store-unavailable", `${this.path}: another file has taken the place of the database`, {
         path: this.path,
       });
+  }
+
+  /** Whether the path still names this file. Throws "store-unavailable" when it names none. */
+  isInPlace(): boolean {
+    return fileOf(this.path) === this.file;
   }
 
   close(): void {

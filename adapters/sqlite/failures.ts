@@ -51,9 +51,9 @@ function wordsFor(code: number): string | undefined {
 export function fileFailure(error: unknown, path: string): VipdError {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   const words: Readonly<Record<string, string>> = {
-    ENOENT: "does not exist",
+    ENOENT: "does not exist: vipd makes it at its start, in a directory that is there",
     ENOTDIR: "a part of the path is no directory",
-    EACCES: "permission denied",
+    EACCES: "permission denied: look at the owner of the file and its directory",
     EROFS: "the disk is read-only",
     EISDIR: "is a directory",
     ENOSPC: "the disk is full",
@@ -61,7 +61,7 @@ export function fileFailure(error: unknown, path: string): VipdError {
   return new VipdError(
     "store-unavailable",
     `${path}: ${words[code ?? ""] ?? messageOf(error)}`,
-    { path, errno: code },
+    { path, errno: code, unused: code === "ENOENT" },
     error,
   );
 }

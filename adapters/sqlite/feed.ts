@@ -60,10 +60,19 @@ export class Feed {
     this.tell();
   }
 
-  /** A counter that cannot be read is word of a change: whoever then reads learns why. */
+  /** The database is another one from now on. */
+  renew(): void {
+    this.watcher?.close();
+    this.watcher = undefined;
+    this.tell();
+  }
+
+  /** A counter that cannot be read, of a file that has lost its name too, is word of a change: whoever then reads learns why. */
   private readCounter(): unknown {
     try {
-      return this.currentDatabase()?.statement("PRAGMA data_version").get()?.["data_version"];
+      const database = this.currentDatabase();
+      if (database?.isInPlace() === false) return {};
+      return database?.statement("PRAGMA data_version").get()?.["data_version"];
     } catch {
       return {};
     }

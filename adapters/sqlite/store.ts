@@ -1,7 +1,7 @@
 // The Store over one SQLite file in WAL mode, shared by the processes of one host. Every transaction is short and
 // synchronous: it begins with the write lock or not at all, and a lock that others have is waited for outside.
 
-import { messageOf, VipdError } from "../../src/base/errors.ts";
+import { isVipdError, VipdError } from "../../src/base/errors.ts";
 import type {
   CallLimits,
   CommitResult,
@@ -22,6 +22,12 @@ import { applyTxn, checkLanded, type FoundChanges, readChanges, readSnapshot } f
 
 /** Between two tries for a lock that another process has, in milliseconds. */
 const LOCK_PAUSE_MS = 2;
+
+/**
+ * A file that has been missing for so long was deleted, not moved for a moment: it is made anew, and a new epoch begins. In
+ * milliseconds. Until then everybody has noticed, and has closed the old one with the files beside it.
+ */
+const MISSING_MS = 3_000;
 
 const GUARANTEES: StoreGuarantees = {
   name: "sqlite",
@@ -44,6 +50,8 @@ export class SqliteStore implements Store {
   private database: Database | undefined;
   /** The epoch that callers were last told: a commit is for this one. */
   private epoch: string | undefined;
+  /** Since when there is no file, on performance.now(). */
+  private missingSince: number | undefined;
 
   constructor(database: Database, options: DatabaseOptions) {
     this.database = database;
@@ -105,7 +113,7 @@ export class SqliteStore implements Store {
     try {
       return readChanges(database, prefix, since);
     } catch (error) {
-      return { kind: "gap", reason: messageOf(error) };
+      return { kind: "gap", reason: (isBusy(error) ? failureOf(error, database.path) : this.broken(error)).message };
     }
   }
 
@@ -117,10 +125,7 @@ export class SqliteStore implements Store {
       if (this.ending.signal.aborted) throw new VipdError("store-unavailable", "the store has been closed", { path });
       if (limits.signal?.aborted === true)
         throw new VipdError("aborted", "given up before the store was asked", { path });
-      this.database ??= await openDatabase(
-        { path, mode: this.options.mode === "read-only" ? "read-only" : "reopen" },
-        again,
-      );
+      this.database ??= await this.reopen(again);
       try {
         return work(this.database);
       } catch (error) {
@@ -130,11 +135,26 @@ export class SqliteStore implements Store {
     }
   }
 
+  private async reopen(again: (error: unknown) => Promise<void>): Promise<Database> {
+    const { path, mode } = this.options;
+    const now = performance.now();
+    const isDeleted = mode === "create" && now - (this.missingSince ?? now) >= MISSING_MS;
+    try {
+      const database = await openDatabase({ path, mode: isDeleted || mode === "read-only" ? mode : "reopen" }, again);
+      this.missingSince = undefined;
+      return database;
+    } catch (error) {
+      const isMissing = isVipdError(error, "store-unavailable") && error.context["errno"] === "ENOENT";
+      this.missingSince = isMissing ? (this.missingSince ?? now) : undefined;
+      throw error;
+    }
+  }
+
   /** After an error of the file the connection is not trusted any more; the next call opens it again. */
   private broken(error: unknown): VipdError {
     this.database?.close();
     this.database = undefined;
-    this.feed.tell();
+    this.feed.renew();
     return failureOf(error, this.options.path);
   }
 

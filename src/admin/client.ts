@@ -4,8 +4,24 @@
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { MAX_ADMIN_ANSWER_BYTES } from "../base/bounds.ts";
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
-import { electionSchema, failureSchema, ROUTES, statusSchema, stepDownViewSchema, versionSchema } from "./protocol.ts";
-import type { ElectionView, StatusView, StepDownRequest, StepDownView, VersionView } from "./views.ts";
+import {
+  electionSchema,
+  failureSchema,
+  maintenanceViewSchema,
+  ROUTES,
+  statusSchema,
+  stepDownViewSchema,
+  versionSchema,
+} from "./protocol.ts";
+import type {
+  ElectionView,
+  MaintenanceRequest,
+  MaintenanceView,
+  StatusView,
+  StepDownRequest,
+  StepDownView,
+  VersionView,
+} from "./views.ts";
 
 /** The limits of one request. */
 export interface AdminLimits {
@@ -21,6 +37,7 @@ export interface AdminClient {
   /** `null` when the daemon knows no such election. */
   election(name: string, limits: AdminLimits): Promise<ElectionView | null>;
   stepDown(request: StepDownRequest, limits: AdminLimits): Promise<StepDownView>;
+  maintenance(request: MaintenanceRequest, limits: AdminLimits): Promise<MaintenanceView>;
   /**
    * The status now and after each change, until the daemon or the signal ends it. `timeoutMs` is for the
    * first one.
@@ -46,6 +63,8 @@ export function adminFailure(error: unknown): AdminFailure | undefined {
 export function adminClient(socketPath: string): AdminClient {
   const get = <T>(path: string, schema: Schema<T>, limits: AdminLimits): Promise<T> =>
     ask({ socketPath, method: "GET", path }, schema, limits);
+  const post = <T>(path: string, body: unknown, schema: Schema<T>, limits: AdminLimits): Promise<T> =>
+    ask({ socketPath, method: "POST", path, body: JSON.stringify(body) }, schema, limits);
   return {
     version: (limits) => get(ROUTES.version, versionSchema, limits),
     status: (limits) => get(ROUTES.status, statusSchema, limits),
@@ -57,12 +76,8 @@ export function adminClient(socketPath: string): AdminClient {
         throw error;
       }
     },
-    stepDown: (body, limits) =>
-      ask(
-        { socketPath, method: "POST", path: ROUTES.stepDown, body: JSON.stringify(body) },
-        stepDownViewSchema,
-        limits,
-      ),
+    stepDown: (body, limits) => post(ROUTES.stepDown, body, stepDownViewSchema, limits),
+    maintenance: (body, limits) => post(ROUTES.maintenance, body, maintenanceViewSchema, limits),
     watch: (limits) => watch(socketPath, limits),
   };
 }
@@ -180,6 +195,8 @@ function translate(error: unknown, socket: string, limits: AdminLimits, deadline
     new VipdError("admin", message, { socket, failure }, error);
   if (deadline.aborted) return tell("silent", `the daemon at ${socket} does not answer within ${limits.timeoutMs} ms`);
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  if (code === "ECONNRESET" || code === "EPIPE")
+    return tell("broken", `the daemon at ${socket} hung up: it stops, or too many others are connected`);
   if (code === "ENOENT" || code === "ECONNREFUSED") return tell("absent", `no daemon listens at ${socket}`);
   if (code === "EACCES" || code === "EPERM")
     return tell("denied", `no permission to use ${socket}: become root, or a member of its group (admin.group)`);

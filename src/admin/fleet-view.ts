@@ -1,14 +1,12 @@
 // The fleet's records -> what people are shown of them. Pure; a daemon adds what only it knows.
 
+import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { clip } from "../base/text.ts";
 import type { Instant } from "../base/time.ts";
 import { type HistoryRecord, type LossRecord, parseHistory, parseLoss } from "../election/records.ts";
 import { type Survey, survey, type Surveyed, type SurveyedElection, type SurveyedNode } from "../election/survey.ts";
 import type { StoredRecord } from "../ports/store.ts";
 import type { ElectionView, HistoryView, NodeView } from "./views.ts";
-
-/** Longest text that a view carries, in UTF-16 code units. */
-export const MAX_VIEW_TEXT = 2_000;
 
 /** So many sentences of one kind are shown. */
 const MAX_WARNINGS = 20;

@@ -6,12 +6,23 @@
 //   GET  /v1/elections/<name>    ElectionView with its history; 404 when there is none
 //   GET  /v1/watch               StatusView now and after each change, one JSON text a line, until hung up
 //   POST /v1/step-down           StepDownRequest -> StepDownView
+//   POST /v1/maintenance         MaintenanceRequest -> MaintenanceView
 //
 // Failures: 4xx or 5xx with a FailureView.
 
-import { z } from "zod";
+import * as z from "zod";
+import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
-import type { ElectionView, FailureView, StatusView, StepDownRequest, StepDownView, VersionView } from "./views.ts";
+import type {
+  ElectionView,
+  FailureView,
+  MaintenanceRequest,
+  MaintenanceView,
+  StatusView,
+  StepDownRequest,
+  StepDownView,
+  VersionView,
+} from "./views.ts";
 
 /** The routes, as both sides write them. */
 export const ROUTES = {
@@ -21,10 +32,11 @@ export const ROUTES = {
   elections: "/v1/elections/",
   watch: "/v1/watch",
   stepDown: "/v1/step-down",
+  maintenance: "/v1/maintenance",
 } as const;
 
-/** Longer than any text that a daemon composes (MAX_VIEW_TEXT). */
-const words = z.string().max(16_384);
+/** What a client takes, of a daemon of another version too. */
+const words = z.string().max(8 * MAX_VIEW_TEXT);
 const token = z.string().regex(/^\d{1,40}$/u);
 const ms = z.number();
 
@@ -131,6 +143,19 @@ export const stepDownRequestSchema: z.ZodType<StepDownRequest, unknown> = z.stri
   election: z.string().refine(isName, `a name: ${NAME_RULE}`),
   to: z.string().refine(isName, `a name: ${NAME_RULE}`).nullable().default(null),
 });
+
+/** Longest reason of a maintenance, in UTF-16 code units. */
+export const MAX_MAINTENANCE_REASON = 200;
+
+/** The body of POST /v1/maintenance; only `on` must be there. */
+export const maintenanceRequestSchema: z.ZodType<MaintenanceRequest, unknown> = z.strictObject({
+  on: z.boolean(),
+  vip: z.string().refine(isName, `a name: ${NAME_RULE}`).nullable().default(null),
+  reason: z.string().max(MAX_MAINTENANCE_REASON).default(""),
+});
+
+/** The answer of POST /v1/maintenance. */
+export const maintenanceViewSchema: z.ZodType<MaintenanceView> = z.object({ accepted: z.boolean(), reason: words });
 
 /** The body of a 4xx or 5xx. */
 export const failureSchema: z.ZodType<FailureView> = z.object({ error: z.object({ code: words, message: words }) });

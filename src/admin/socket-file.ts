@@ -2,9 +2,10 @@
 // its place, so that at no instant anybody else can open it. The process's umask is left alone.
 
 import { randomBytes } from "node:crypto";
-import { chmod, chown, lstat, mkdir, mkdtemp, readFile, rename, rm, rmdir, unlink } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, mkdtemp, rename, rm, rmdir, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
+import { readGroups } from "./groups.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 
 /** Owner and group may use it, nobody else. */
@@ -18,15 +19,15 @@ const KNOCK_MS = 500;
 
 /** Makes `server` listen at `path`; the result removes the file again if it is still this server's. */
 export async function listenAt(server: Server, path: string, group: string | null): Promise<() => Promise<void>> {
-  const gid = group === null ? -1 : await groupId(group);
   await makeRoom(path);
-  const nest = await mkdtemp(join(dirname(path), ".")).catch((error: unknown) => fail(path, error));
+  // Inside the socket's own directory: a service may write nowhere else. (`join` would drop a trailing dot.)
+  const nest = await mkdtemp(`${dirname(path)}/.`).catch((error: unknown) => fail(path, error));
   const egg = join(nest, randomBytes(1).toString("hex"));
   try {
     if (Math.max(Buffer.byteLength(egg), Buffer.byteLength(path)) > MAX_SOCKET_PATH_BYTES)
       throw new VipdError("admin", `the socket's path is too long for the kernel: ${path}`, { socket: path });
     await bind(server, egg);
-    await chown(egg, -1, gid);
+    if (group !== null) await giveTo(egg, group);
     await chmod(egg, SOCKET_MODE);
     await rename(egg, path);
   } catch (error) {
@@ -85,13 +86,26 @@ async function removeOwn(path: string, ino: number): Promise<void> {
   if (found?.ino === ino) await rm(path, { force: true });
 }
 
+/** Only root may give a file to a group that it is not in. */
+async function giveTo(socket: string, group: string): Promise<void> {
+  const gid = await groupId(group);
+  try {
+    await chown(socket, -1, gid);
+  } catch (error) {
+    throw new VipdError(
+      "admin",
+      `admin.group: vipd may not give its socket to the group ${group}: ${messageOf(error)}; add the user that vipd runs as to that group (SupplementaryGroups= in its unit)`,
+      { group },
+      error,
+    );
+  }
+}
+
 /** A group's number, from /etc/group where it is given by name. */
 async function groupId(group: string): Promise<number> {
   if (/^\d+$/u.test(group)) return Number(group);
-  const table = await readFile("/etc/group", "utf8");
-  const line = table.split("\n").find((each) => each.startsWith(`${group}:`));
-  const gid = Number(line?.split(":")[2]);
-  if (line === undefined || !Number.isInteger(gid))
+  const gid = (await readGroups()).get(group);
+  if (gid === undefined)
     throw new VipdError("admin", `no group "${group}" in /etc/group; give its number instead`, { group });
   return gid;
 }

@@ -164,6 +164,22 @@ export interface StepDownView {
   readonly reason: string;
 }
 
+/** Begins or ends maintenance: the node holds none of these until it is ended, also over restarts. */
+export interface MaintenanceRequest {
+  readonly on: boolean;
+  /** The VIP; `null`: all of this node. */
+  readonly vip: string | null;
+  /** For people. */
+  readonly reason: string;
+}
+
+/** What came of it. */
+export interface MaintenanceView {
+  readonly accepted: boolean;
+  /** Why not; or what happens now. */
+  readonly reason: string;
+}
+
 /** Which daemon it is. */
 export interface VersionView {
   readonly version: string;

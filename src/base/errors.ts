@@ -18,13 +18,15 @@ export type ErrorCode =
   | "interface"
   /** The fence cannot be put up, or somebody else owns it. */
   | "fence"
+  /** The state directory cannot be read or written: see `context.path`. */
+  | "state-dir"
   /** The configuration has mistakes: see `context.issues`. */
   | "config"
   /** The admin socket cannot be used. */
   | "admin"
   /** A leader is no leader any more: its lease is over, or it gave the election up. */
   | "lease-lost"
-  /** Another vipd lives with the same state directory. */
+  /** Another vipd lives with the same state directory, or in the same network namespace. */
   | "already-running"
   /** A wait reached its deadline. */
   | "timeout"

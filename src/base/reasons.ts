@@ -20,11 +20,12 @@ const TEXTS = {
   spread: (node) => `${node} is its place in the spread group`,
   shutdown: () => "vipd was stopped",
   unconfigured: () => "it is no longer configured on this node",
-  maintenance: (detail) => `maintenance: ${detail}`,
+  maintenance: (detail) => `maintenance${detail === "" ? "" : ` (${detail})`} until vipctl resume`,
   "link-down": (detail) => detail,
   "check-failed": (detail) => `check failed: ${detail}`,
   "hold-failed": (detail) => `the kernel refused: ${detail}`,
   "address-claimed": (detail) => detail,
+  "own-address": (detail) => detail,
   ineligible: (detail) => detail,
   // Why a holder lost it.
   "lease-expired": (detail) =>

@@ -1,16 +1,16 @@
 // vipctl's program: hands its surroundings to the command line, each part loaded only when it is needed.
 
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { VipAddress } from "../base/vip.ts";
 import type { VrrpReceived } from "../base/vrrp.ts";
 import type { AdvertReceiver } from "../ports/vrrp.ts";
 import { messageOf } from "../base/errors.ts";
-import type { HostReport, OnVrrp, Output, WireReport } from "../cli/deps.ts";
+import type { HostReport, OnVrrp, Output, StoreWriter, WireReport } from "../cli/deps.ts";
 import type { FenceChoice } from "../config/types.ts";
 import { runVipctl } from "../cli/vipctl.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { procClock, systemTimers } from "../runtime/timers.ts";
+import { hostLook, readConfigFile } from "./host-look.ts";
 import { readVersion } from "./version.ts";
 
 /** How long an answer from the wire is waited for, in milliseconds. */
@@ -90,6 +90,11 @@ async function listenVrrp(link: string | undefined, onReceived: OnVrrp): Promise
   }
 }
 
+async function openFleet(url: string, fleet: string, readOnly: boolean): Promise<StoreWriter> {
+  const { storeFleet } = await import("../cli/store-fleet.ts");
+  return storeFleet(await openStore(url, { readOnly }), { fleet, url }, timers);
+}
+
 function outputTo(stream: NodeJS.WriteStream): Output {
   return { write: (text) => void stream.write(text), isTerminal: stream.isTTY };
 }
@@ -113,12 +118,11 @@ export async function main(): Promise<void> {
     timers,
     signal: interrupted.signal,
     stores: STORE_ADAPTERS,
-    readFile: (path) => readFile(path, "utf8"),
+    readFile: readConfigFile,
+    look: hostLook,
     adminClient: async (socket) => (await import("../admin/client.ts")).adminClient(socket),
-    openFleet: async (url, fleet) => {
-      const { storeFleet } = await import("../cli/store-fleet.ts");
-      return storeFleet(await openStore(url, { readOnly: true }), { fleet, url }, timers);
-    },
+    openFleet: (url, fleet) => openFleet(url, fleet, true),
+    openFleetToWrite: (url, fleet) => openFleet(url, fleet, false),
     probeWire,
     listenVrrp,
     examineHost,

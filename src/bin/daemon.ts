@@ -1,12 +1,18 @@
 // The daemon's program: puts the parts together, and stands between them and the operating system's signals.
 
 import { readFileSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { createLinuxHost, type LinuxHost, lockFile } from "../../adapters/linux/index.ts";
+import {
+  createLinuxHost,
+  type LinuxHost,
+  lockFile,
+  machineSleptMs,
+  peerCredentials,
+} from "../../adapters/linux/index.ts";
+import { adminActions } from "../node/admin-actions.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
 import type { ElectionView, StatusView } from "../admin/views.ts";
-import { messageOf, VipdError } from "../base/errors.ts";
+import { messageOf } from "../base/errors.ts";
 import { errorLines, loadConfig } from "../cli/config-file.ts";
 import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
 import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
@@ -16,14 +22,17 @@ import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
 import { openIdentity } from "../node/identity.ts";
+import { type MaintenanceKeeper, openMaintenance } from "../node/maintenance.ts";
 import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
 import { statusWithoutStore, vrrpElectionView, type VrrpStatusParts, withVrrp } from "../node/vrrp-status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
+import { isJournal, priorityPrefix } from "../runtime/journal.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { systemEntropy } from "../runtime/timers.ts";
 import { checkVirtualRouters, DaemonElectors, heldBy } from "./electors.ts";
+import { hostLook, readConfigFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
@@ -48,7 +57,8 @@ const deps: VipdDeps = {
   err: { write: (text) => void process.stderr.write(text), isTerminal: process.stderr.isTTY },
   hostName: hostname(),
   stores: STORE_ADAPTERS,
-  readFile: (path) => readFile(path, "utf8"),
+  readFile: readConfigFile,
+  look: hostLook,
 };
 
 /** Runs vipd with the arguments of this process, to its end. */
@@ -63,7 +73,8 @@ export async function main(): Promise<void> {
     followSignals(running, invocation.configFile);
   } catch (error) {
     // The process ends at once: what was opened on the way here must not keep it.
-    for (const line of errorLines(error)) process.stderr.write(`vipd: ${line}\n`);
+    const prefix = isJournal(2) ? priorityPrefix("error") : "";
+    for (const line of errorLines(error)) process.stderr.write(`${prefix}vipd: ${line}\n`);
     process.exit(exitCodeOf(error));
   }
 }
@@ -75,15 +86,16 @@ async function start(config: Config): Promise<Running> {
     entropy: systemEntropy,
     lockFile,
     bootId: bootId(),
+    sleptMs: machineSleptMs,
     networkNamespace: networkNamespace(),
     uid: process.getuid?.() ?? 0,
     onTrouble: (message) => log.warn({}, message),
   });
   const host = createLinuxHost({ fence: config.fence });
-  checkInterfaces(config, host);
   checkVirtualRouters(config, host);
   const store = config.store === null ? null : await openStore(config.store);
-  const parts = makeDaemon(config, { host, store, log, identity });
+  const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
+  const parts = makeDaemon(config, { host, store, log, identity, maintenance });
   const { daemon, electors } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
@@ -124,15 +136,22 @@ interface Parts {
 
 function makeDaemon(
   config: Config,
-  parts: { host: LinuxHost; store: Store | null; log: AdjustableLogger; identity: IdentityKeeper },
+  parts: {
+    host: LinuxHost;
+    store: Store | null;
+    log: AdjustableLogger;
+    identity: IdentityKeeper;
+    maintenance: MaintenanceKeeper;
+  },
 ): Parts {
-  const { host, store, log, identity } = parts;
+  const { host, store, log, identity, maintenance } = parts;
   const { addresses, fence, packets, timers } = host;
   const vips = (): Config["vips"] => daemon.running.vips;
-  const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, vips });
+  const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, log, vips });
   const daemon: Daemon = new Daemon(config, {
     timers,
     identity,
+    maintenance,
     addresses,
     fence,
     firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
@@ -187,32 +206,16 @@ function openAdmin(
     return known ?? (leased === null ? null : await electionWithHistory(leased, name, HISTORY_MS));
   };
   return startAdminServer(
-    config.admin,
+    { ...config.admin, peerOf: peerCredentials },
     {
       version: () => ({ version, node: config.node, pid: process.pid }),
       status,
       election,
-      stepDown: ({ election, to }) => {
-        const refused = daemon.stepDown(election, to);
-        return Promise.resolve({ accepted: refused === undefined, reason: refused ?? `handing ${election} over` });
-      },
+      ...adminActions(daemon, log),
       onChange: (listener) => daemon.onChange(listener),
     },
     new AbortController().signal,
   );
-}
-
-/** An interface that is missing now is a slip in the file; one that goes later makes this node stand back. */
-function checkInterfaces(config: Config, host: LinuxHost): void {
-  const links = host.addresses.links().map((link) => link.name);
-  for (const vip of config.vips)
-    for (const { interface: name } of vip.addresses)
-      if (!links.includes(name))
-        throw new VipdError(
-          "interface",
-          `vips.${vip.name}.interface: this host has no interface ${name}; it has ${links.join(", ")}`,
-          { vip: vip.name, interface: name },
-        );
 }
 
 function followSignals(running: Running, configFile: string): void {
@@ -223,7 +226,17 @@ function followSignals(running: Running, configFile: string): void {
     void shutDown(running);
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
+  process.on("SIGUSR2", () => leave(running));
+  // Without a listener Node would open its debugger, at which others of this host could take the process over.
+  process.on("SIGUSR1", () => running.log.info({}, "SIGUSR1 means nothing to vipd: see `vipctl status`"));
   process.on("SIGHUP", () => void reload(running, configFile));
+}
+
+/** Ends at once and lets nothing go: the process that follows within the lease takes it up, and nothing moves. */
+function leave({ log, manager }: Running): never {
+  manager.stopping();
+  log.info({}, "ends for a restart: the lease and the VIPs are left to the next process");
+  process.exit(EXIT.ok);
 }
 
 async function shutDown({ daemon, electors, admin, store, host, log, manager }: Running): Promise<void> {

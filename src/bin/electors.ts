@@ -15,6 +15,7 @@ import { VrrpElector } from "../node/vrrp-elector.ts";
 import { findSource } from "../node/vrrp-place.ts";
 import type { Elector, ElectorHost, ElectorKind } from "../ports/elector.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
+import type { Logger } from "../ports/logger.ts";
 import type { Store } from "../ports/store.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { storeCalls } from "../runtime/store-calls.ts";
@@ -28,6 +29,7 @@ export interface ElectorParts {
   /** `null`: no VIP needs one. */
   readonly store: Store | null;
   readonly identity: IdentityKeeper;
+  readonly log: Logger;
   /** The VIPs that are configured now. */
   readonly vips: () => readonly VipConfig[];
 }
@@ -92,7 +94,7 @@ export class DaemonElectors {
     return new LeaseElector(
       { self, incarnation, adopt },
       {
-        calls: storeCalls(store, linux.timers),
+        calls: storeCalls(store, linux.timers, this.parts.log),
         timers: linux.timers,
         renewIncarnation: () => identity.renew(),
         rememberTtl: (longestTtlMs) => identity.rememberTtl(longestTtlMs),

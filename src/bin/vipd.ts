@@ -7,6 +7,8 @@ import { setFlagsFromString } from "node:v8";
 import { refuseOldNode } from "./node-version.ts";
 
 refuseOldNode("vipd");
+// What Node.js deprecates in a client library is for its developers, not for the log.
+process.noDeprecation = true;
 for (const flag of ["--max-semi-space-size=1", "--semi-space-growth-factor=1", "--no-opt"]) setFlagsFromString(flag);
 
 const { main } = await import("./daemon.ts");

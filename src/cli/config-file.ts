@@ -1,9 +1,9 @@
 // A configuration file, from its path to a Config or to words for its user.
 
-import { messageOf, VipdError } from "../base/errors.ts";
+import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
 import { formatIssue } from "../config/issue.ts";
-import { parseConfig } from "../config/parse.ts";
+import { type HostFacts, parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
 
 /** Where vipd and vipctl look when they are not told. */
@@ -11,21 +11,28 @@ export const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
 
 /** What reading a configuration needs. */
 export interface ConfigFileDeps {
+  /** Reads a regular file within MAX_CONFIG_BYTES; anything else is a VipdError "config". */
   readFile(path: string): Promise<string>;
   readonly hostName: string;
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
 }
 
-/** Reads a configuration. Throws VipdError "config"; `context.issues` has a line for each mistake. */
-export async function loadConfig(file: string, deps: ConfigFileDeps): Promise<Config> {
+/**
+ * Reads a configuration; with `host`, holds it against that host. Throws VipdError "config"; `context.issues` has a line
+ * for each mistake.
+ */
+export async function loadConfig(file: string, deps: ConfigFileDeps, host: HostFacts = {}): Promise<Config> {
   const text = await deps.readFile(file).catch((error: unknown) => {
+    if (isVipdError(error, "config")) throw error;
     throw new VipdError("config", `cannot read ${file}: ${reasonOf(error)}`, { file }, error);
   });
-  const parsed = parseConfig(text, file, deps);
+  const parsed = parseConfig(text, file, { ...deps, host });
   if (parsed.kind === "config") return parsed.config;
   const issues = parsed.issues.map(formatIssue);
-  const count = issues.length === 1 ? "1 mistake" : `${issues.length} mistakes`;
+  const all = issues.length + parsed.more;
+  const count =
+    all === 1 ? "1 mistake" : `${all} mistakes${parsed.more === 0 ? "" : `, of which ${issues.length} are shown`}`;
   throw new VipdError("config", `${count} in ${file}`, { file, issues });
 }
 
@@ -38,8 +45,9 @@ export function errorLines(error: unknown): readonly string[] {
 
 function reasonOf(error: unknown): string {
   const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
-  if (code === "ENOENT") return "there is no such file";
-  if (code === "EACCES") return "permission denied";
-  if (code === "EISDIR") return "it is a directory";
+  if (code === "ENOENT") return "there is no such file; name another with --config";
+  if (code === "EACCES") return "permission denied; run as root, or as the user of vipd";
+  if (code === "ENOTDIR") return "a part of its path is no directory";
+  if (code === "ELOOP") return "its symbolic links lead in a circle";
   return messageOf(error);
 }

@@ -4,6 +4,7 @@ import type { AdminClient } from "../admin/client.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { VrrpReceived } from "../base/vrrp.ts";
+import type { HostLook } from "./check.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
 import type { FenceChoice } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -31,6 +32,27 @@ export interface FleetReader {
 export interface StoreReader extends FleetReader {
   /** What the servers behind it say of themselves; empty where there are none. Fails as `read` does. */
   examine(signal: AbortSignal): Promise<readonly StoreFinding[]>;
+}
+
+/** What became of a record that cannot be read. */
+export interface RepairReport {
+  readonly kind: "sound" | "refused" | "broken";
+  /** For people. */
+  readonly lines: readonly string[];
+  /** Whether it was reset. */
+  readonly done: boolean;
+}
+
+/** A fleet's store that may be written to. */
+export interface StoreWriter extends StoreReader {
+  /** Looks at an election's record, and resets it when it is broken and `apply` says so. Fails as `read` does. */
+  repair(election: string, how: RepairOptions, signal: AbortSignal): Promise<RepairReport>;
+}
+
+/** `force`: also when nobody can tell who held it last. */
+export interface RepairOptions {
+  readonly apply: boolean;
+  readonly force: boolean;
 }
 
 /** A station that answers for an address. */
@@ -80,10 +102,13 @@ export interface VipctlDeps {
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
   readFile(path: string): Promise<string>;
+  readonly look: HostLook;
   /** Loads and makes the client; it connects only when asked. */
   adminClient(socket: string): Promise<AdminClient>;
   /** Opens a store without creating it. Failures are VipdErrors "store-url", "store-unavailable", "store-corrupt". */
   openFleet(url: string, fleet: string): Promise<StoreReader>;
+  /** The same, for writing. */
+  openFleetToWrite(url: string, fleet: string): Promise<StoreWriter>;
   /** Looks at kernel and network; a fence is put up for a moment, and taken down. Absent where this build cannot. */
   examineHost?(fence: FenceChoice): Promise<HostReport>;
   /**

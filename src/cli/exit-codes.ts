@@ -34,6 +34,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, ExitCode>> = {
   privilege: EXIT.privilege,
   interface: EXIT.unavailable,
   fence: EXIT.kernel,
+  "state-dir": EXIT.io,
   config: EXIT.config,
   admin: EXIT.unavailable,
   "lease-lost": EXIT.temporary,

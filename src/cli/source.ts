@@ -1,10 +1,11 @@
 // Where vipctl gets its view of the fleet: from the daemon of this host when there is one, else straight from the store.
 
 import { type AdminClient, adminFailure } from "../admin/client.ts";
-import type { FleetView, HistoryView, StatusView } from "../admin/views.ts";
+import type { ElectionView, FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
+import { hasSecret } from "../base/store-url.ts";
 import type { Config } from "../config/types.ts";
-import type { FleetReader, VipctlDeps } from "./deps.ts";
+import type { FleetReader, StoreWriter, VipctlDeps } from "./deps.ts";
 import { escapeControl } from "./render/text.ts";
 
 /** A daemon that has not answered by then is taken for silent, in milliseconds. */
@@ -35,12 +36,20 @@ export function isStatus(view: FleetView): view is StatusView {
   return "session" in view;
 }
 
+/** Whether the daemon has released what the store, when it last answered, still gave it. */
+export function isReleasedHere({ holder, role }: ElectionView, view: FleetView): boolean {
+  return isStatus(view) && !view.store.ok && holder === view.node && role !== "holder";
+}
+
 /**
  * Finds the daemon or the store. Throws VipdErrors "admin" (no daemon, and no store is named), "config", and those of
  * opening a store.
  */
 export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise<Source> {
-  if (where.store !== undefined) return fromStore(where.store, where.fleet ?? "main", null, deps);
+  if (where.store !== undefined) {
+    refuseSecret(where.store);
+    return fromStore(where.store, where.fleet ?? "main", null, deps);
+  }
   const config = where.config === undefined ? undefined : await loadConfig(where.config, deps);
   const socket = where.socket ?? config?.admin.socket ?? DEFAULT_SOCKET;
   try {
@@ -56,10 +65,31 @@ export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise
   }
 }
 
+/** Every user of the host can read the arguments of a process. */
+function refuseSecret(url: string): void {
+  if (!hasSecret(url)) return;
+  throw new VipdError(
+    "store-url",
+    "--store has a password, which ps shows to every user of this host: give it in the environment variable VIPD_STORE_PASSWORD, or in a file with the URL's option passwordFile",
+  );
+}
+
 /** Says why the store was asked where a daemon was expected. */
 export function tellDetour(source: Source, { err }: VipctlDeps): void {
   if (source.kind === "store" && source.because !== null)
     err.write(`${escapeControl(source.because)}: read straight from the store\n`);
+}
+
+/** The store itself, for writing: the one that is named, or that of the configuration. Throws "config", and those of opening a store. */
+export async function openStoreToWrite(where: WhereOptions, deps: VipctlDeps): Promise<StoreWriter> {
+  if (where.store !== undefined) {
+    refuseSecret(where.store);
+    return deps.openFleetToWrite(where.store, where.fleet ?? "main");
+  }
+  const { store, fleet } = await loadConfig(where.config ?? DEFAULT_CONFIG_FILE, deps);
+  if (store === null)
+    throw new VipdError("config", "the configuration names no store: VIPs that VRRP elects have no record anywhere");
+  return deps.openFleetToWrite(store, fleet);
 }
 
 /** The daemon, for what only it can do. Throws "admin" and "config". */

@@ -9,7 +9,8 @@ import { Keys } from "../election/keys.ts";
 import { Mirror } from "../election/mirror.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Revision, Snapshot, Store } from "../ports/store.ts";
-import type { StoreReader } from "./deps.ts";
+import { repairOf } from "../election/repair.ts";
+import type { RepairOptions, RepairReport, StoreWriter } from "./deps.ts";
 
 /** A store that has not answered by then is out of reach, in milliseconds. */
 const READ_MS = 2_000;
@@ -27,8 +28,8 @@ export interface StoreFleetOptions {
   readonly url: string;
 }
 
-/** Reads a fleet's records from `store`, which it owns from now on. */
-export function storeFleet(store: Store, options: StoreFleetOptions, timers: Timers): StoreReader {
+/** Reads a fleet's records from `store`, which it owns from now on; repairs where it was opened for writing. */
+export function storeFleet(store: Store, options: StoreFleetOptions, timers: Timers): StoreWriter {
   const keys = new Keys(options.fleet);
   const look = async (signal: AbortSignal): Promise<{ view: FleetView; revision: Revision }> => {
     const snapshot = await readAll(store, keys.live, signal);
@@ -38,6 +39,7 @@ export function storeFleet(store: Store, options: StoreFleetOptions, timers: Tim
     read: async (signal) => (await look(signal)).view,
     examine: async (signal) => (await store.examine?.({ timeoutMs: READ_MS, signal })) ?? [],
     history: (election, signal) => readHistory(store, keys, election, signal),
+    repair: (election, how, signal) => repair({ store, keys, timers, election, how, signal }),
     async *watch(signal) {
       while (!signal.aborted) {
         const { view, revision } = await look(signal);
@@ -72,6 +74,31 @@ async function readHistory(
 ): Promise<readonly HistoryView[]> {
   const snapshot = await readAll(store, keys.historyOf(election), signal);
   return historyViews(snapshot.records);
+}
+
+interface RepairRun {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly timers: Timers;
+  readonly election: string;
+  readonly how: RepairOptions;
+  readonly signal: AbortSignal;
+}
+
+async function repair({ store, keys, timers, election, how, signal }: RepairRun): Promise<RepairReport> {
+  const live = await readAll(store, keys.live, signal);
+  const past = await readAll(store, keys.historyOf(election), signal);
+  const now = timers.now();
+  const mirror = new Mirror(keys, now);
+  mirror.applySnapshot(live, "all", now);
+  const record = live.records.find(({ key }) => key === keys.election(election));
+  const { force } = how;
+  const found = repairOf({ election, keys, mirror, record, history: past.records, wallMs: timers.wallMs(), force });
+  if (found.kind !== "broken" || !how.apply) return { kind: found.kind, lines: found.lines, done: false };
+  const result = await store.commit(found.txn, { timeoutMs: READ_MS, signal });
+  if (result.kind === "committed") return { kind: "broken", lines: found.lines, done: true };
+  const changed = `the record of ${election} has changed meanwhile: nothing was written, look again`;
+  return { kind: "refused", lines: [...found.lines, changed], done: false };
 }
 
 /** To the reader, a store that does not answer in time is one that is not there. */

@@ -1,9 +1,13 @@
 // vipctl's command line. Each command is loaded when it is asked for.
 
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
+import { given, nameGiven } from "./arguments.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { HistoryOptions } from "./commands/history.ts";
+import type { MaintenanceOptions, ResumeOptions } from "./commands/maintenance.ts";
+import type { RepairCommandOptions } from "./commands/repair.ts";
 import type { StatusOptions } from "./commands/status.ts";
 import type { StepDownOptions } from "./commands/step-down.ts";
 import type { VersionOptions } from "./commands/version.ts";
@@ -44,13 +48,17 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
     .version(deps.version, "-V, --version", "print vipctl's version")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", `\n${EXAMPLES}\n\n${formatExitCodes(VIPCTL_EXIT_CODES)}`)
-    .helpCommand(false)
+    .helpCommand("help [command]", "print the help of a command")
+    .showHelpAfterError("vipctl --help tells what there is, vipctl help <command> more")
     .exitOverride()
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
   addWhoOwns(program, deps, run);
   addStatus(program, deps, run);
   addHistory(program, deps, run);
   addStepDown(program, deps, run);
+  addMaintenance(program, deps, run);
+  addResume(program, deps, run);
+  addRepair(program, deps, run);
   addDoctor(program, deps, run);
   addVrrp(program, deps, run);
   addVersion(program, deps, run);
@@ -61,24 +69,36 @@ const EXAMPLES = `Examples:
   vipctl who-owns 10.0.0.50            who answers for it, since when, under which token
   vipctl who-owns web --verify         and whether the wire agrees
   vipctl status --watch                the whole fleet, live
-  vipctl step-down web                 hand it over, before maintenance
+  vipctl step-down web                 hand it over, now and once
+  vipctl maintenance                   hand all over, and take none until vipctl resume
   vipctl status --store sqlite:/var/lib/vipd/fleet.db     without a daemon`;
 
 /** The options by which the fleet is found. */
 function withWhere(command: Command, storeToo: boolean): Command {
   command
-    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)")
-    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)");
-  if (storeToo)
-    command
-      .addOption(new Option("--store <url>", "ask this store, not the daemon").conflicts(["config", "socket"]))
-      .option("--fleet <name>", "the fleet in that store (default: main)")
-      .hook("preAction", () => {
-        const { store, fleet } = command.opts<WhereOptions>();
-        if (fleet !== undefined && store === undefined)
-          command.error("error: option '--fleet <name>' needs '--store <url>': a daemon knows its own fleet only");
-      });
-  return command.option("--json", "one line of JSON for programs");
+    .option("-c, --config <file>", "configuration that names socket and store (default: /etc/vipd/vipd.yaml)", given)
+    .option("--socket <path>", "the daemon's admin socket (default: /run/vipd/vipd.sock)", given);
+  return storeToo ? withStore(command) : command.option("--json", "one line of JSON for programs");
+}
+
+function withStore(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--store <url>", "ask this store, not the daemon").argParser(given).conflicts(["config", "socket"]),
+    )
+    .option("--fleet <name>", "the fleet in that store (default: main)", nameGiven)
+    .option("--json", "one line of JSON for programs")
+    .hook("preAction", () => {
+      const { store, fleet } = command.opts<WhereOptions>();
+      if (fleet !== undefined && store === undefined)
+        command.error("error: option '--fleet <name>' needs '--store <url>': a daemon knows its own fleet only");
+    });
+}
+
+function wholeNumber(text: string): number {
+  const value = /^\d{1,9}$/u.test(text) ? Number(text) : 0;
+  if (value >= 1) return value;
+  throw new InvalidArgumentError("It must be a whole number, 1 or more.");
 }
 
 function addWhoOwns(program: Command, deps: VipctlDeps, run: Run): void {
@@ -100,6 +120,7 @@ function addStatus(program: Command, deps: VipctlDeps, run: Run): void {
     .command("status")
     .description("all VIPs, nodes and warnings of the fleet")
     .option("--watch", "go on, and show it anew after each change")
+    .option("--verbose", "and what the store cannot promise, as it runs")
     .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, deps)));
   withWhere(command, true);
 }
@@ -109,6 +130,7 @@ function addHistory(program: Command, deps: VipctlDeps, run: Run): void {
     .command("history")
     .description("the last ownership changes of a VIP")
     .argument("<vip>", "name of the VIP (election), or address")
+    .option("--limit <count>", `so many changes at most (the store keeps ${HISTORY_LENGTH})`, wholeNumber)
     .action(async (vip: string, options: HistoryOptions) =>
       run((await import("./commands/history.ts")).history(vip, options, deps)),
     );
@@ -120,18 +142,55 @@ function addStepDown(program: Command, deps: VipctlDeps, run: Run): void {
     .command("step-down")
     .description("have the daemon of this host hand a VIP over")
     .argument("<vip>", "name of the VIP (election), or address")
-    .option("--to <node>", "to this node (default: the best other candidate)")
+    .option("--to <node>", "to this node (default: the best other candidate)", nameGiven)
     .action(async (vip: string, options: StepDownOptions) =>
       run((await import("./commands/step-down.ts")).stepDown(vip, options, deps)),
     );
   withWhere(command, false);
 }
 
+function addMaintenance(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("maintenance")
+    .description("have this host give up a VIP, or all, and take none, until vipctl resume; lasts over restarts")
+    .argument("[vip]", "name of the VIP (election), or address (default: all of this node)")
+    .option("--reason <text>", "shown in status and history")
+    .option("--force", "also when no other node can take a VIP")
+    .action(async (vip: string | undefined, options: MaintenanceOptions) =>
+      run((await import("./commands/maintenance.ts")).maintenance(vip, options, deps)),
+    );
+  withWhere(command, false);
+}
+
+function addResume(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("resume")
+    .description("end the maintenance of a VIP, or of all, on this host")
+    .argument("[vip]", "name of the VIP (election), or address (default: all of this node)")
+    .action(async (vip: string | undefined, options: ResumeOptions) =>
+      run((await import("./commands/maintenance.ts")).resume(vip, options, deps)),
+    );
+  withWhere(command, false);
+}
+
+function addRepair(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("repair")
+    .description("what stands where a VIP's record in the store cannot be read; with --yes it is reset")
+    .argument("<vip>", "name of the VIP (election), or address")
+    .option("--yes", "reset it: the token does not fall, and nobody takes it from who may hold it")
+    .option("--force", "also when nobody can tell who held it last: make sure that no host answers for it")
+    .action(async (vip: string, options: RepairCommandOptions) =>
+      run((await import("./commands/repair.ts")).repair(vip, options, deps)),
+    );
+  withStore(command.option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)"));
+}
+
 function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {
   program
     .command("doctor")
     .description("what is wrong with this host's configuration, daemon, store, kernel and network, and how to fix it")
-    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)")
+    .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)", given)
     .option("--json", "one line of JSON for programs")
     .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, deps)));
 }

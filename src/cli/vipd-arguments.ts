@@ -1,13 +1,15 @@
 // vipd's arguments, and everything it does besides running: checking a file, printing the schema, help.
 
 import { Command, CommanderError, Option } from "commander";
+import { given } from "./arguments.ts";
 import { escapeControl } from "./render/text.ts";
-import { type ConfigFileDeps, DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "./config-file.ts";
+import { type CheckDeps, checkFile } from "./check.ts";
+import { DEFAULT_CONFIG_FILE, errorLines } from "./config-file.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPD_EXIT_CODES } from "./exit-codes.ts";
 import type { Output } from "./deps.ts";
 
 /** What vipd's front door works with. */
-export interface VipdDeps extends ConfigFileDeps {
+export interface VipdDeps extends CheckDeps {
   readonly version: string;
   readonly out: Output;
   readonly err: Output;
@@ -46,24 +48,30 @@ function exit(code: ExitCode): VipdInvocation {
 function vipdProgram(deps: VipdDeps): Command {
   return new Command("vipd")
     .description("Holds virtual IPs: each on exactly one healthy host of the fleet.")
-    .option("-c, --config <file>", "configuration", DEFAULT_CONFIG_FILE)
-    .addOption(new Option("--check", "check the configuration, tell every mistake, and exit").conflicts("printSchema"))
+    .option("-c, --config <file>", "configuration", given, DEFAULT_CONFIG_FILE)
+    .addOption(
+      new Option("--check", "check the configuration, also against this host, tell every mistake, and exit").conflicts(
+        "printSchema",
+      ),
+    )
     .option("--print-schema", "print the JSON Schema of the configuration, and exit")
     .version(deps.version, "-V, --version", "print the version, and exit")
     .helpOption("-h, --help", "print this help, and exit")
     .addHelpText(
       "after",
-      `\nSignals:\n  TERM, INT  let go of everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
+      `\nSignals:\n  TERM, INT  release everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
     )
     .allowExcessArguments(false)
+    .showHelpAfterError("vipd --help tells what there is")
     .exitOverride()
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
 }
 
-/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`. */
+/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`, and what should be mended on `err`. */
 export async function checkConfig(file: string, deps: VipdDeps): Promise<ExitCode> {
   try {
-    const config = await loadConfig(file, deps);
+    const { config, remarks } = await checkFile(file, deps);
+    for (const { text, fix } of remarks) deps.err.write(`${escapeControl(`warning: ${text}; ${fix}`)}\n`);
     const vips = config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`;
     deps.out.write(`${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${vips})\n`);
     return EXIT.ok;

@@ -1,6 +1,6 @@
 // The addresses of a VIP as the file writes them: `10.0.0.10/24`, or a group {address, interface, label}.
 
-import { z } from "zod";
+import * as z from "zod";
 import {
   type Cidr,
   isLimitedBroadcast,

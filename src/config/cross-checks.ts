@@ -8,13 +8,15 @@ import { notThat } from "./leaf.ts";
 import { STORE_URL } from "./schema.ts";
 import { needsStore, vrrpMistakes } from "./vrrp-checks.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
-import { sizeMistakes, valueAt } from "./mistakes.ts";
+import { emptyMistakes, valueAt } from "./mistakes.ts";
 import { isVipdError } from "../base/errors.ts";
 import { storeScheme } from "../base/store-url.ts";
+import type { BoundAddress } from "../ports/host.ts";
+import { hostConflicts, ownAddressMistake } from "./host-conflicts.ts";
 import type { StoreAdapter } from "../ports/store-adapter.ts";
 
 /** What is to be known of the stores of this build. */
-export type KnownStore = Pick<StoreAdapter, "name" | "schemes" | "example" | "minTtlMs" | "check">;
+export type KnownStore = Pick<StoreAdapter, "name" | "schemes" | "example" | "minTtlMs" | "check" | "secretFiles">;
 
 /** An address that reads well, and where it stands. */
 interface Found {
@@ -25,17 +27,22 @@ interface Found {
 }
 
 /** All mistakes between values of the file. */
-export function crossMistakes(data: unknown, stores: readonly KnownStore[]): readonly Mistake[] {
+export function crossMistakes(
+  data: unknown,
+  stores: readonly KnownStore[],
+  hostAddresses: readonly BoundAddress[],
+): readonly Mistake[] {
   const vips = valueAt(data, ["vips"]);
   const found = findAddresses(vips);
   return [
     ...missingStore(data),
     ...storeMistakes(valueAt(data, ["store"]), valueAt(data, ["ttl"]), stores),
-    ...sizeMistakes(vips),
+    ...emptyMistakes(vips),
     ...missingInterfaces(vips),
     ...found.flatMap(labelMistakes),
     ...duplicates(found),
     ...vrrpMistakes(data),
+    ...ownAddresses(found, hostAddresses),
   ];
 }
 
@@ -128,6 +135,17 @@ function labelMistakes(found: Found): readonly Mistake[] {
   if (found.interface === undefined || label.startsWith(found.interface)) return [];
   const fix = `begin it with the interface's name, such as ${found.interface}:0`;
   return [{ path, problem: `does not begin with "${found.interface}"`, fix }];
+}
+
+function ownAddresses(found: readonly Found[], hostAddresses: readonly BoundAddress[]): readonly Mistake[] {
+  const conflicts = hostConflicts(
+    found.map(({ address: { cidr } }) => cidr),
+    hostAddresses,
+  );
+  return found.flatMap(({ path, address: { cidr } }) => {
+    const conflict = conflicts.get(cidr.ip);
+    return conflict?.kind === "own" ? [{ path, ...ownAddressMistake(conflict.bound) }] : [];
+  });
 }
 
 function duplicates(found: readonly Found[]): readonly Mistake[] {

@@ -1,7 +1,7 @@
 // Single values of the configuration: each reads one unknown, and says what is wrong and what would be right.
 // A leaf is a zod schema, with its own JSON Schema beside it, so that both come from one place.
 
-import { z } from "zod";
+import * as z from "zod";
 import { isName, NAME_RULE } from "../base/names.ts";
 import { DURATION_PATTERN, DURATION_RULE, formatDuration, parseDuration } from "./duration.ts";
 import { describeKind } from "./issue.ts";
@@ -117,7 +117,11 @@ export function wholeNumber(description: string, minimum: number, maximum: numbe
       return { problem: `is the text ${JSON.stringify(input)}, not a number`, fix: "remove the quotes" };
     if (typeof input !== "number") return notThat(input, range);
     const fits = Number.isInteger(input) && input >= minimum && input <= maximum;
-    return fits ? { value: input } : { problem: `${input} is not ${range}`, fix: `use ${range}` };
+    if (fits) return { value: input };
+    const [problem, near] = !Number.isInteger(input)
+      ? [`${input} is not a whole number`, Math.round(input)]
+      : [`${input} is ${input < minimum ? "less than" : "more than"} ${input < minimum ? minimum : maximum}`, input];
+    return { problem, fix: `use ${near >= minimum && near <= maximum ? near : `${minimum} to ${maximum}`}` };
   });
 }
 

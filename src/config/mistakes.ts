@@ -1,7 +1,7 @@
 // What the schema complains about, in words that say what would be right.
 
-import type { z } from "zod";
-import { MAX_ADDRESSES_PER_VIP, MAX_VIPS } from "../base/bounds.ts";
+import type * as z from "zod";
+import { MAX_ADDRESSES_PER_VIP, MAX_CONFIG_KEYS, MAX_VIPS } from "../base/bounds.ts";
 import { NAME_RULE } from "../base/names.ts";
 import { describeKind, type Mistake, type Path } from "./issue.ts";
 import { knownKeys } from "./schema.ts";
@@ -25,8 +25,10 @@ function translate(issue: Issue, data: unknown): readonly Mistake[] {
       return issue.keys.map((key) => ({ path: [...path, key], atKey: true, ...unknownKey(path, key) }));
     case "invalid_key":
       return [{ path, atKey: true, problem: "is not a name", fix: `use ${NAME_RULE}` }];
-    case "invalid_type":
-      return [{ path, ...wrongKind(path, valueAt(data, path)) }];
+    case "invalid_type": {
+      const wrong = wrongKind(path, valueAt(data, path));
+      return [{ path, ...wrong, atKey: isBesideVips(path) }];
+    }
     default:
       return [{ path, problem: issue.message, fix: "see vipd.yaml(5)" }];
   }
@@ -46,13 +48,34 @@ export function valueAt(data: unknown, path: Path): unknown {
 function wrongKind(path: Path, value: unknown): { problem: string; fix: string } {
   const last = path.at(-1);
   const problem = value === undefined ? "is missing" : `is ${describeKind(value)}`;
-  if (last === undefined)
-    return { problem: "the file has no keys", fix: "begin with store: and vips:, see vipd.yaml(5)" };
+  if (last === "vips" && Array.isArray(value))
+    return {
+      problem: "is a list of VIPs",
+      fix: "name each VIP and remove its '-', such as web: {interface: eth0, ...}",
+    };
   if (last === "vips") return { problem, fix: "name each VIP below it, or write 'vips: {}' for none" };
-  if (last === "addresses") return { problem, fix: "give a list, such as [10.0.0.10/24]" };
+  if (isBesideVips(path))
+    return { problem: "stands beside the VIPs, not below one", fix: "indent it like the other keys of its VIP" };
+  if (last === "addresses") return { problem, fix: listFix(value) };
   const keys = knownKeys(path);
   return { problem, fix: keys === undefined ? "see vipd.yaml(5)" : `give a group with keys among ${keys.join(", ")}` };
 }
+
+/** A key of a VIP that is indented like the VIP's own name. */
+function isBesideVips([top, name, ...below]: Path): boolean {
+  const isVip = top === "vips" && below.length === 0;
+  return isVip && typeof name === "string" && knownKeys(["vips", "*"])?.includes(name) === true;
+}
+
+/** One address without its brackets is what people forget most. */
+function listFix(value: unknown): string {
+  return typeof value === "string" && value.length <= MAX_SHOWN_ADDRESS
+    ? `write it as a list: [${value}]`
+    : "give a list, such as [10.0.0.10/24]";
+}
+
+/** Longest text that is shown as an address, in characters. */
+const MAX_SHOWN_ADDRESS = 50;
 
 /** keepalived's words, and what they are here. */
 const KEEPALIVED: Readonly<Record<string, string>> = {
@@ -101,21 +124,40 @@ function placeName(place: Path): string {
   return place[0] === "vips" && place.length === 2 ? "below a VIP" : `below ${String(place.at(-1))}:`;
 }
 
-/** Lists and groups that are empty or too long. */
-export function sizeMistakes(vips: unknown): readonly Mistake[] {
-  if (typeof vips !== "object" || vips === null) return [];
+/** Lists and groups that are too long: nothing in them is looked at, so that a hostile file costs little. */
+export function countMistakes(data: unknown): readonly Mistake[] {
+  const vips = valueAt(data, ["vips"]);
+  const groups: readonly Path[] = [[], ...PLACES.slice(1).filter((path) => path[0] !== "vips")];
+  const crowded = groups.flatMap((path) => crowdedGroup(data, path));
+  if (typeof vips !== "object" || vips === null) return crowded;
   const names = Object.keys(vips);
   if (names.length > MAX_VIPS)
-    return [{ path: ["vips"], problem: `holds ${names.length} VIPs`, fix: `keep it within ${MAX_VIPS}` }];
-  return names.flatMap((name): readonly Mistake[] => {
-    const path = [name, "addresses"];
-    const list = valueAt(vips, path);
-    if (!Array.isArray(list)) return [];
-    if (list.length === 0)
-      return [{ path: ["vips", ...path], problem: "is an empty list", fix: "give at least one address" }];
+    return [...crowded, { path: ["vips"], problem: `holds ${names.length} VIPs`, fix: `keep it within ${MAX_VIPS}` }];
+  const lists = names.flatMap((name): readonly Mistake[] => {
+    const list = valueAt(vips, [name, "addresses"]);
+    const count = Array.isArray(list) ? list.length : 0;
+    if (count <= MAX_ADDRESSES_PER_VIP) return [];
     const fix = `keep it within ${MAX_ADDRESSES_PER_VIP}, or make a second VIP`;
-    return list.length > MAX_ADDRESSES_PER_VIP
-      ? [{ path: ["vips", ...path], problem: `holds ${list.length} addresses`, fix }]
-      : [];
+    return [{ path: ["vips", name, "addresses"], problem: `holds ${count} addresses`, fix }];
+  });
+  return [...crowded, ...names.flatMap((name) => crowdedGroup(data, ["vips", name])), ...lists];
+}
+
+/** A group with far more keys than there are words for. */
+function crowdedGroup(data: unknown, path: Path): readonly Mistake[] {
+  const group = valueAt(data, path);
+  const count = typeof group === "object" && group !== null ? Object.keys(group).length : 0;
+  if (count <= MAX_CONFIG_KEYS) return [];
+  const fix = "is this the right file? See vipd.yaml(5)";
+  return [{ path, problem: path.length === 0 ? `the file has ${count} keys` : `has ${count} keys`, fix }];
+}
+
+/** Lists that are empty. */
+export function emptyMistakes(vips: unknown): readonly Mistake[] {
+  if (typeof vips !== "object" || vips === null) return [];
+  return Object.keys(vips).flatMap((name): readonly Mistake[] => {
+    const list = valueAt(vips, [name, "addresses"]);
+    if (!Array.isArray(list) || list.length > 0) return [];
+    return [{ path: ["vips", name, "addresses"], problem: "is an empty list", fix: "give at least one address" }];
   });
 }

@@ -1,13 +1,17 @@
 // Configuration text -> Config, or all its mistakes at once, each with its place and what would be right.
 
+import { MAX_CONFIG_MISTAKES } from "../base/bounds.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
 import type { VipAddress } from "../base/vip.ts";
+import type { BoundAddress } from "../ports/host.ts";
 import type { WrittenAddress } from "./address.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { type ConfigIssue, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
-import { mistakesOf, valueAt } from "./mistakes.ts";
-import { type FileData, fileSchema, type FileVip } from "./schema.ts";
+import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
+import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
+import type { Wrong } from "./leaf.ts";
 import { readSource, type Source } from "./source.ts";
+import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
 import type { Config, VipConfig } from "./types.ts";
 import { buildVrrp } from "./vrrp-schema.ts";
@@ -18,27 +22,49 @@ export interface ConfigContext {
   readonly hostName: string;
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
+  /** The host that the file is for, as far as it is known. */
+  readonly host?: HostFacts;
 }
 
-/** A configuration, or its mistakes in the order of the file. */
+/** What a configuration is held against besides itself. */
+export interface HostFacts {
+  /** The host's addresses: no VIP may be its own. */
+  readonly addresses?: readonly BoundAddress[];
+  /** The names of its groups. */
+  readonly groups?: ReadonlySet<string>;
+  /** What keeps vipd from trusting a directory; `undefined`: nothing, or it is still to be made. */
+  readonly directoryTrouble?: (path: string) => Wrong | undefined;
+}
+
+/** A configuration, or its first mistakes in the order of the file; `more`: those that are not among them. */
 export type ParsedConfig =
   | { readonly kind: "config"; readonly config: Config }
-  | { readonly kind: "issues"; readonly issues: readonly ConfigIssue[] };
+  | { readonly kind: "issues"; readonly issues: readonly ConfigIssue[]; readonly more: number };
 
 /** Reads a configuration file's text; `file` is its name, for the issues. Never throws for bad input. */
 export function parseConfig(text: string, file: string, context: ConfigContext): ParsedConfig {
   const source = readSource(text);
-  if (!("data" in source)) {
-    return { kind: "issues", issues: source.map((mistake) => ({ file, path: "", value: "", ...mistake })) };
+  if ("mistakes" in source) {
+    const issues = source.mistakes.map((mistake) => ({ file, path: "", value: "", ...mistake }));
+    return firstOf(issues);
   }
+  const tooMany = countMistakes(source.data);
+  if (tooMany.length > 0) return firstOf(located(tooMany, file, source));
   const parsed = fileSchema.safeParse(source.data);
   const mistakes = [
     ...(parsed.success ? [] : mistakesOf(parsed.error, source.data)),
-    ...crossMistakes(source.data, context.stores),
+    ...crossMistakes(source.data, context.stores, context.host?.addresses ?? []),
     ...nameMistakes(source.data, context.hostName),
+    ...groupMistakes(source.data, context.host?.groups),
+    ...directoryMistakes(source.data, context.host?.directoryTrouble),
   ];
   if (parsed.success && mistakes.length === 0) return { kind: "config", config: build(parsed.data, context.hostName) };
-  return { kind: "issues", issues: located(mistakes, file, source) };
+  return firstOf(located(mistakes, file, source));
+}
+
+function firstOf(issues: readonly ConfigIssue[]): ParsedConfig {
+  const first = issues.slice(0, MAX_CONFIG_MISTAKES);
+  return { kind: "issues", issues: first, more: issues.length - first.length };
 }
 
 /** The host name stands in for the node's name only when it is one. */
@@ -46,6 +72,24 @@ function nameMistakes(data: unknown, hostName: string): readonly Mistake[] {
   if (valueAt(data, ["node"]) !== undefined || isName(hostName)) return [];
   const problem = `is missing, and the host name ${JSON.stringify(hostName)} cannot stand in for it`;
   return [{ path: ["node"], problem, fix: `give a name: ${NAME_RULE}` }];
+}
+
+/** A group by number needs no name. */
+function groupMistakes(data: unknown, groups: ReadonlySet<string> | undefined): readonly Mistake[] {
+  const path = ["admin", "group"];
+  const group = valueAt(data, path);
+  if (groups === undefined || typeof group !== "string" || /^\d*$/u.test(group) || groups.has(group)) return [];
+  const near = nearest(group, [...groups]);
+  const fix = near === undefined ? `make it: groupadd --system ${group}` : `did you mean ${near}?`;
+  return [{ path, problem: "this host has no such group", fix }];
+}
+
+function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble"]): readonly Mistake[] {
+  const path = ["stateDir"];
+  const directory = valueAt(data, path) ?? DEFAULT_STATE_DIR;
+  const trouble = typeof directory === "string" && directory.startsWith("/") ? troubleOf?.(directory) : undefined;
+  if (trouble === undefined) return [];
+  return [{ path, problem: `${directory as string} ${trouble.problem}`, fix: trouble.fix }];
 }
 
 function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {

@@ -1,7 +1,7 @@
 // The configuration file, key by key: what may stand there, its default and its description. The JSON
 // Schema for editors comes from the same tables.
 
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
@@ -15,6 +15,8 @@ const MAX_SOCKET_PATH_BYTES = 107;
 
 /** What a store's URL is, for messages. */
 export const STORE_URL = "the URL of a store, such as sqlite:/var/lib/vipd/fleet.db";
+/** Where the daemon keeps its state when the file does not say. */
+export const DEFAULT_STATE_DIR = "/var/lib/vipd";
 
 const store = text(
   {
@@ -94,7 +96,7 @@ export const fileSchema = z
       minMs: MIN_TTL_MS,
       maxMs: MAX_TTL_MS,
     }).prefault("3s"),
-    stateDir: absolutePath("Where the daemon keeps its incarnation", "/var/lib/vipd").prefault("/var/lib/vipd"),
+    stateDir: absolutePath("Where the daemon keeps its incarnation", DEFAULT_STATE_DIR).prefault(DEFAULT_STATE_DIR),
     admin: admin.prefault({}),
     log: log.prefault({}),
     fence: oneOf("Kernel fence; auto takes the best that the kernel has", ["auto", "netdev", "inet"]).prefault("auto"),

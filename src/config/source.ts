@@ -1,125 +1,159 @@
-// YAML text -> plain data, and the line and column of each path in it.
+// YAML text -> plain data, and the line and column of each path in it; or what is wrong with the text.
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
-import type { Document } from "yaml";
-import type { Path } from "./issue.ts";
+import { type Document, LineCounter, parseDocument } from "yaml";
+import { MAX_CONFIG_BYTES } from "../base/bounds.ts";
+import { looksLike } from "./look.ts";
+import { readTree, type SyntaxMistake, type Tree } from "./tree.ts";
 
-/** Largest configuration that is read, in UTF-16 code units. */
-export const MAX_CONFIG_LENGTH = 2 * 1024 * 1024;
+/** A file that is YAML. */
+export type Source = Pick<Tree, "data" | "locate">;
 
-/** How often all aliases together may be expanded: enough for people, not for a bomb. */
-const MAX_ALIAS_COUNT = 1_000;
-
-/** Most syntax mistakes that are told: one slip often makes many. */
-const MAX_SYNTAX_MISTAKES = 10;
-
-/** A place in the file, both numbers from 1. */
-export interface Place {
-  readonly line: number;
-  readonly column: number;
+/** What is wrong with a file that cannot be read. */
+export interface Unreadable {
+  readonly mistakes: readonly SyntaxMistake[];
 }
 
-/** A mistake in the YAML itself. */
-export interface SyntaxMistake extends Place {
+/** Reads YAML 1.2. */
+export function readSource(text: string): Source | Unreadable {
+  // A character is a byte at least.
+  if (text.length > MAX_CONFIG_BYTES)
+    return atStart(`is larger than ${MAX_CONFIG_BYTES} bytes`, "is this the right file?");
+  const lines = new LineCounter();
+  const document = parse(text, lines);
+  if ("mistakes" in document) return document;
+  const wrong = syntaxMistakes(document, lines);
+  const tree = wrong === undefined ? readTree(document, lines) : undefined;
+  if (tree !== undefined && tree.mistakes.length > 0) return listed(tree.mistakes);
+  if (tree !== undefined && isGroup(tree.data))
+    return { data: tree.data, locate: (path, atKey) => tree.locate(path, atKey) };
+  const look = looksLike(text);
+  if (look !== undefined) return atStart(look.problem, look.fix);
+  return wrong ?? atStart("has no keys", "begin with store: and vips:, see vipd.yaml(5)");
+}
+
+/** The parser is a recursive one. */
+function parse(text: string, lines: LineCounter): Document.Parsed | Unreadable {
+  try {
+    return parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2", uniqueKeys: false });
+  } catch (error) {
+    if (error instanceof RangeError) return atStart("is nested too deeply", "flatten it");
+    throw error;
+  }
+}
+
+function isGroup(data: unknown): boolean {
+  return typeof data === "object" && data !== null && !Array.isArray(data);
+}
+
+function atStart(problem: string, fix: string): Unreadable {
+  return listed([{ line: 1, column: 1, problem: `the file ${problem}`, fix }]);
+}
+
+function listed(mistakes: readonly SyntaxMistake[]): Unreadable {
+  return { mistakes };
+}
+
+/** One slip makes the parser stumble many times: only the first is told. */
+function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Unreadable | undefined {
+  const all = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  const [first] = all;
+  if (first === undefined) return undefined;
+  const { line, col } = lines.linePos(first.pos[0]);
+  const known = SYNTAX.find(
+    ({ code, says }) => code === first.code && (says === undefined || says.test(first.message)),
+  );
+  const { problem, fix } = known ?? { problem: first.message, fix: "correct the YAML" };
+  return listed([{ line, column: col, problem, fix }]);
+}
+
+interface Slip {
+  readonly code: string;
+  /** What the parser's message has, where its code alone does not tell. */
+  readonly says?: RegExp;
   readonly problem: string;
   readonly fix: string;
 }
 
-/** A file that is YAML. */
-export interface Source {
-  readonly data: unknown;
-  /** Where the value at `path` stands, or its key; for what is missing, its nearest parent. */
-  locate(path: Path, atKey: boolean): Place;
-}
-
-/** Reads YAML 1.2; all syntax mistakes at once. */
-export function readSource(text: string): Source | readonly SyntaxMistake[] {
-  if (text.length > MAX_CONFIG_LENGTH) {
-    return [mistakeAtStart(`the file is longer than ${MAX_CONFIG_LENGTH} characters`, "is this the right file?")];
-  }
-  const lines = new LineCounter();
-  try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
-    const complaints = [...document.errors, ...document.warnings];
-    if (complaints.length > 0)
-      return complaints.slice(0, MAX_SYNTAX_MISTAKES).map((each) => syntaxMistake(each, lines));
-    const data: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
-    return { data, locate: (path, atKey) => locate(document, lines, path, atKey) };
-  } catch (error) {
-    return [asMistake(error)];
-  }
-}
-
-function mistakeAtStart(problem: string, fix: string): SyntaxMistake {
-  return { line: 1, column: 1, problem, fix };
-}
-
-function syntaxMistake(
-  complaint: { code: string; message: string; pos: [number, number] },
-  lines: LineCounter,
-): SyntaxMistake {
-  const { line, col } = lines.linePos(complaint.pos[0]);
-  const known = SYNTAX_FIXES[complaint.code];
-  return { line, column: col, problem: known?.[0] ?? complaint.message, fix: known?.[1] ?? "correct the YAML" };
-}
-
-/** The parser's codes that deserve plainer words. */
-const SYNTAX_FIXES: Readonly<Record<string, readonly [problem: string, fix: string]>> = {
-  DUPLICATE_KEY: ["this key stands here twice", "keep one of the two"],
-  MULTIPLE_DOCS: ["a second YAML document begins here", "keep one document and remove '---'"],
-  TAB_AS_INDENT: ["a tab is used to indent", "indent with spaces"],
-};
-
-/** The parser throws for an alias bomb (ReferenceError) and for deep nesting (RangeError: the stack). */
-function asMistake(error: unknown): SyntaxMistake {
-  if (error instanceof ReferenceError)
-    return mistakeAtStart("its aliases (*name) expand too often or lead nowhere", "write the values out");
-  if (error instanceof RangeError) return mistakeAtStart("it is nested too deeply", "flatten it");
-  throw error;
-}
-
-function locate(document: Document, lines: LineCounter, path: Path, atKey: boolean): Place {
-  let node = resolve(document, document.contents);
-  let offset = startOf(node) ?? 0;
-  for (const [depth, part] of path.entries()) {
-    const step = descend(document, node, part);
-    if (step === undefined) break;
-    const last = depth === path.length - 1;
-    const valueOffset = last && !atKey ? startOf(step.value) : undefined;
-    offset = valueOffset ?? step.keyOffset ?? startOf(step.value) ?? offset;
-    node = resolve(document, step.value);
-  }
-  const { line, col } = lines.linePos(offset);
-  return { line, column: col };
-}
-
-interface Step {
-  readonly keyOffset: number | undefined;
-  readonly value: Node | null;
-}
-
-function descend(document: Document, node: Node | null, part: string | number): Step | undefined {
-  if (isMap(node)) {
-    const pair = node.items.find((item) => keyText(item) === String(part));
-    return pair === undefined
-      ? undefined
-      : { keyOffset: startOf(pair.key as Node | null), value: pair.value as Node | null };
-  }
-  if (isSeq(node) && typeof part === "number") {
-    const item = node.items[part] as Node | null | undefined;
-    return item === undefined ? undefined : { keyOffset: startOf(resolve(document, item)), value: item };
-  }
-  return undefined;
-}
-
-function keyText(pair: Pair): string | undefined {
-  return isScalar(pair.key) ? String(pair.key.value) : undefined;
-}
-
-function resolve(document: Document, node: Node | null): Node | null {
-  return isAlias(node) ? (node.resolve(document) ?? null) : node;
-}
-
-function startOf(node: Node | null): number | undefined {
-  return node?.range?.[0];
-}
+/** The parser's codes in plainer words. */
+const SYNTAX: readonly Slip[] = [
+  {
+    code: "MULTIPLE_DOCS",
+    problem: "a second YAML document begins here",
+    fix: "keep one document and remove '---'",
+  },
+  { code: "TAB_AS_INDENT", problem: "a tab is used to indent", fix: "indent with spaces" },
+  { code: "RESOURCE_EXHAUSTION", problem: "the file is nested too deeply", fix: "flatten it" },
+  {
+    code: "BAD_INDENT",
+    says: /same column/u,
+    problem: "this line is indented neither like its neighbours nor below them",
+    fix: "give all keys of a group the same number of spaces",
+  },
+  {
+    code: "BAD_INDENT",
+    problem: "a [ or { before this line is not closed, or the line is not indented below it",
+    fix: "close every [ and {",
+  },
+  {
+    code: "UNEXPECTED_TOKEN",
+    says: /"\}"/u,
+    problem: "a stray '}' closes nothing",
+    fix: "remove it, or open it before",
+  },
+  {
+    code: "UNEXPECTED_TOKEN",
+    says: /"\]"/u,
+    problem: "a stray ']' closes nothing",
+    fix: "remove it, or open it before",
+  },
+  {
+    code: "UNEXPECTED_TOKEN",
+    says: /block-seq-ind/u,
+    problem: "a '-' stands on the line of its key",
+    fix: "begin the list on the next line, or write it as [a, b]",
+  },
+  {
+    code: "UNEXPECTED_TOKEN",
+    problem: "this does not belong to the value before it",
+    fix: "indent a new key like its neighbours, or put the whole value in quotes",
+  },
+  {
+    code: "BLOCK_AS_IMPLICIT_KEY",
+    says: /block sequence/u,
+    problem: "this item is indented unlike the others of its list",
+    fix: "put all '-' of the list below each other",
+  },
+  {
+    code: "BLOCK_AS_IMPLICIT_KEY",
+    problem: "a second ':' makes this value a group, or the next line is indented below it",
+    fix: "put the value in quotes, or indent the next line like this one",
+  },
+  {
+    code: "MULTILINE_IMPLICIT_KEY",
+    problem: "the ': ' is missing after this key",
+    fix: "write it as key: value, with a space",
+  },
+  { code: "MISSING_CHAR", says: /quote/u, problem: "a quote is opened and not closed", fix: "close it" },
+  {
+    code: "MISSING_CHAR",
+    says: /Sequence item/u,
+    problem: "this line is indented like the items of a list, and has no '-'",
+    fix: "indent it like the line above, or begin it with '-'",
+  },
+  {
+    code: "MISSING_CHAR",
+    problem: "a ',' or a ':' is missing here",
+    fix: "write keys as key: value, and separate the items of [ ] and { } by commas",
+  },
+  {
+    code: "BAD_SCALAR_START",
+    problem: "this value begins with a character that YAML keeps for itself",
+    fix: "put the value in quotes",
+  },
+  {
+    code: "BAD_DQ_ESCAPE",
+    problem: "a \\ in double quotes begins an escape that YAML does not know",
+    fix: "write \\\\, or use single quotes",
+  },
+  { code: "TAG_RESOLVE_FAILED", problem: "the tag that begins with ! is not known here", fix: "remove it" },
+];

@@ -1,6 +1,7 @@
 // Takes an event into the state: what is now known, not yet what to do about it.
 
 import { assert, unreachable } from "../base/assert.ts";
+import { clip } from "../base/text.ts";
 import { later } from "../base/time.ts";
 import { countDuplicateNode } from "./conditions.ts";
 import { handoverTarget } from "./ranking.ts";
@@ -10,6 +11,9 @@ import type { Attempt, Effect, Event, Moment, State } from "./state.ts";
 
 /** More attempts of unknown outcome than this, and the session counts as lost. */
 const MAX_IN_DOUBT = 32;
+
+/** Longest text of a store's error that is kept, in UTF-16 code units. */
+const MAX_ERROR = 1_000;
 
 /** From so many conflicts in a row on, everything is read before the next try. */
 const READ_ALL_CONFLICTS = 2;
@@ -230,7 +234,8 @@ function backOff(state: State, at: Moment): void {
 
 function storeFailed(state: State, message: string, at: Moment): void {
   const { outage } = state;
-  state.outage = { since: outage?.since ?? at.now, failures: (outage?.failures ?? 0) + 1, lastError: message };
+  const lastError = clip(message, MAX_ERROR);
+  state.outage = { since: outage?.since ?? at.now, failures: (outage?.failures ?? 0) + 1, lastError };
 }
 
 function storeAnswered(state: State): void {

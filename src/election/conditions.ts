@@ -1,12 +1,15 @@
 // Conditions that last, and that people should know: told when they begin and when they end, never over and over.
 
 import { addressCollisions } from "./address-claims.ts";
+import { clip } from "../base/text.ts";
 import { elapsedMs } from "../base/time.ts";
 import { ownSession } from "./session.ts";
 import type { Effect, Moment, Outage, State } from "./state.ts";
 
-/** So many names are told in one text. */
+/** So many names are told in one text, each at most so long, and the whole text too, in UTF-16 code units. */
 const MAX_NAMES = 8;
+const MAX_NAME = 200;
+const MAX_TEXT = 1_000;
 
 interface Condition {
   readonly name: string;
@@ -43,25 +46,56 @@ const OF_THE_ROSTER: readonly Condition[] = [
 /** While the store does not answer, people are told so again this often, in milliseconds. */
 const OUTAGE_NOTE_MS = 60_000;
 
+/** A store that fails again so soon after it has answered is in the same trouble still, in milliseconds. */
+const CALM_MS = 10_000;
+
+/** Then it is told of at once only when it does not answer for so long, in milliseconds. */
+const LASTING_MS = 2_000;
+
 /** The conditions that last now, for status. */
 export function warnings(state: State): readonly string[] {
   return [...state.conditions.values(), ...(state.outage === null ? [] : [state.outage.lastError])];
 }
 
-/** Tells that the store does not answer: once, then with a count now and then, and once more when it answers again. */
+/**
+ * Tells that the store does not answer: once, then with a count now and then, and once more when it answers again. One
+ * that answers and fails by turns is summed up.
+ */
 export function noteOutage(before: Outage | null, state: State, at: Moment): readonly Effect[] {
   const { outage } = state;
-  if (outage === null) {
-    if (before === null) return [];
-    const text = `the store answers again after ${seconds(elapsedMs(before.since, at.now))} (${count(before.failures, "failed request")})`;
-    return [{ type: "note", level: "info", text }];
+  if (outage === null) return before === null ? [] : noteAnswer(before, state, at);
+  if (before === null) state.outageTold = false;
+  const lasts = elapsedMs(outage.since, at.now) >= LASTING_MS;
+  if (!state.outageTold && (lasts || elapsedMs(state.outageEndedAt, at.now) >= CALM_MS)) {
+    state.outageTold = true;
+    return noteNow(state, at, outage.lastError);
   }
-  if (before !== null && elapsedMs(state.outageNotedAt, at.now) < OUTAGE_NOTE_MS) return [];
-  state.outageNotedAt = at.now;
+  if (elapsedMs(state.outageNotedAt, at.now) < OUTAGE_NOTE_MS) return [];
   const { failures, lastError, since } = outage;
-  if (before === null) return [{ type: "note", level: "warning", text: lastError }];
-  const text = `the store has not answered for ${seconds(elapsedMs(since, at.now))} (${count(failures, "failed request")}; the last: ${lastError})`;
+  if (state.outageTold) {
+    const lasting = `the store has failed for ${seconds(elapsedMs(since, at.now))}`;
+    return noteNow(state, at, `${lasting} (${count(failures, "failed request")}; the last: ${lastError})`);
+  }
+  const failed = count(state.untoldFailures + failures, "failed request");
+  const span = seconds(elapsedMs(state.outageNotedAt, at.now));
+  return noteNow(state, at, `the store answers and fails by turns: ${failed} in ${span} (the last: ${lastError})`);
+}
+
+function noteNow(state: State, at: Moment, text: string): readonly Effect[] {
+  state.outageNotedAt = at.now;
+  state.untoldFailures = 0;
   return [{ type: "note", level: "warning", text }];
+}
+
+function noteAnswer(before: Outage, state: State, at: Moment): readonly Effect[] {
+  state.outageEndedAt = at.now;
+  if (!state.outageTold) {
+    state.untoldFailures += before.failures;
+    return [];
+  }
+  state.outageTold = false;
+  const text = `the store answers again after ${seconds(elapsedMs(before.since, at.now))} (${count(before.failures, "failed request")})`;
+  return [{ type: "note", level: "info", text }];
 }
 
 function seconds(ms: number): string {
@@ -122,7 +156,8 @@ function overflow({ mirror }: State): string | undefined {
 function list(names: readonly string[], separator: string): string | undefined {
   if (names.length === 0) return undefined;
   const more = names.length > MAX_NAMES ? `${separator}and ${names.length - MAX_NAMES} more` : "";
-  return names.slice(0, MAX_NAMES).join(separator) + more;
+  const told = names.slice(0, MAX_NAMES).map((name) => clip(name, MAX_NAME));
+  return clip(told.join(separator), MAX_TEXT) + more;
 }
 
 function count(number: number, what: string): string {

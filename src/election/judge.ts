@@ -147,6 +147,7 @@ function judgeGain(state: State, election: string, now: Instant, grants: Grant[]
     token,
     previousToken: previous === null ? null : BigInt(previous),
     reason: record?.reason ?? reason("first-holder"),
+    vacantMs: record?.vacantMs ?? null,
     addresses,
   });
   return true;

@@ -21,6 +21,7 @@ import { judge, type Verdicts } from "./judge.ts";
 import { giveUpAt } from "./lease.ts";
 import type { ReadScope } from "./mirror.ts";
 import { breakableAt } from "./ownership.ts";
+import { observeOwner } from "./observing.ts";
 import { isTrusted, leaseCovers, trustedAt } from "./questions.ts";
 import { joinableAt, ownSession } from "./session.ts";
 import type { Effect, Event, Moment, State } from "./state.ts";
@@ -101,7 +102,11 @@ function rememberLongestTtl(state: State, effects: Effect[]): void {
 function judgeAll(state: State, formerUntil: Instant, at: Moment, effects: Effect[]): void {
   collectDirty(state, at.now);
   const verdicts: Verdicts = { losses: [], grants: [], confirmations: [] };
-  for (const election of state.dirty) judge(state, election, at, verdicts);
+  for (const election of state.dirty) {
+    judge(state, election, at, verdicts);
+    const news = observeOwner(state, election);
+    if (news !== undefined) effects.push(news);
+  }
   state.dirty.clear();
   state.mirror.touched.clear();
   const { losses, grants } = verdicts;

@@ -19,6 +19,7 @@ import {
   parseValue,
   type SessionRecord,
 } from "./records.ts";
+import { Tombstones } from "./tombstones.ts";
 import { Touched } from "./touched.ts";
 
 /** A record as it was observed. */
@@ -63,6 +64,7 @@ export class Mirror {
   /** Which elections claim an address, through which nodes. */
   readonly claims = new Claims();
   readonly touched = new Touched();
+  private readonly tombstones = new Tombstones();
   private readonly keys: Keys;
   private readonly self: string | null;
   private readonly ownKey: string | null;
@@ -85,6 +87,7 @@ export class Mirror {
       if (this.put(record, at, true) && record.key !== this.ownKey) isNews = true;
     }
     this.dropMissing(present, scope, snapshot.revision);
+    this.dropTombstones(snapshot.revision);
     if (snapshot.revision > this.fleetRevision) this.fleetRevision = snapshot.revision;
     if (scope === "all" && snapshot.revision > this.revision) this.revision = snapshot.revision;
     return isNews;
@@ -127,20 +130,22 @@ export class Mirror {
     this.unreadable.clear();
     this.overflow.clear();
     this.claims.clear();
+    this.tombstones.clear();
     this.touched.everything = true;
     this.touched.roster = true;
   }
 
-  private put({ key, value, version }: Change | StoredRecord, at: Instant, wasRead: boolean): boolean {
+  private put({ key, value, version }: Change | StoredRecord, at: Instant, isFromRead: boolean): boolean {
     const place = this.keys.parse(key);
     if (place === undefined) return false;
     const horizon = this.horizonOf(place);
     const known = this.known(place);
     // Everything up to the horizon was read: news of before, which may be of another epoch, tell nothing.
-    if (!wasRead && version <= horizon) return false;
+    if (!isFromRead && version <= horizon) return false;
     if (known === undefined ? value === null || this.isFull(place) : known.version >= version) return false;
     const fresh = horizon >= 0n && version > horizon;
     const parsed = value === null ? null : parseValue(place.kind, value);
+    this.tombstones.note(key, place, version, value === null);
     this.noteReadable(key, parsed !== undefined);
     this.set(place, { version, value: parsed, seenAt: at, fresh });
     return true;
@@ -185,13 +190,14 @@ export class Mirror {
   }
 
   private overflowOf(place: RecordKey): "nodes" | "elections" | "candidates" | undefined {
+    const deleted = this.tombstones.beside(place);
     if (place.kind === "session")
-      return this.sessions.size >= MAX_NODES && place.node !== this.self ? "nodes" : undefined;
-    if (place.kind === "election" && this.elections.size >= MAX_ELECTIONS) return "elections";
+      return this.sessions.size - deleted >= MAX_NODES && place.node !== this.self ? "nodes" : undefined;
+    if (place.kind === "election" && this.elections.size - deleted >= MAX_ELECTIONS) return "elections";
     if (place.kind !== "candidate") return undefined;
     const candidates = this.candidates.get(place.election);
     if (candidates === undefined) return this.candidates.size >= MAX_ELECTIONS ? "elections" : undefined;
-    return candidates.size >= MAX_CANDIDATES ? "candidates" : undefined;
+    return candidates.size - deleted >= MAX_CANDIDATES ? "candidates" : undefined;
   }
 
   private set(place: RecordKey, observed: Observed<LiveRecords[RecordKey["kind"]]>): void {
@@ -280,13 +286,28 @@ export class Mirror {
       }
   }
 
+  /**
+   * A deletion need not be remembered once a read was no older than it, for reads come one after the other, and once the
+   * watch, which is in order, has passed it: then nothing of before it can come any more.
+   */
+  private dropTombstones(revision: Revision): void {
+    const passed = revision < this.newestChange ? revision : this.newestChange;
+    for (const place of this.tombstones.until(passed)) {
+      if (place.kind === "candidate") this.dropCandidate(place.election, place.node);
+      else if (place.kind === "election") this.dropElection(place.election);
+      else if (place.kind === "address") this.dropAddress(place.ip);
+    }
+  }
+
   private dropSession(node: string): void {
+    this.tombstones.drop(this.keys.session(node));
     if (this.sessions.get(node)?.value !== null) this.touched.nodes.add(node);
     this.sessions.delete(node);
     this.touched.roster = true;
   }
 
   private dropElection(election: string): void {
+    this.tombstones.drop(this.keys.election(election));
     const holder = this.elections.get(election)?.value?.holder;
     if (holder != null) removeFrom(this.heldBy, holder, election);
     this.elections.delete(election);
@@ -294,6 +315,7 @@ export class Mirror {
   }
 
   private dropCandidate(election: string, node: string): void {
+    this.tombstones.drop(this.keys.candidate(election, node));
     const nodes = this.candidates.get(election);
     const before = nodes?.get(node)?.value?.addresses ?? [];
     nodes?.delete(node);
@@ -304,6 +326,7 @@ export class Mirror {
   }
 
   private dropAddress(ip: string): void {
+    this.tombstones.drop(this.keys.address(ip));
     this.addresses.delete(ip);
     this.touchClaims(ip);
   }

@@ -2,6 +2,7 @@
 // only; a mistake here costs a detour, never a second holder.
 
 import { type Instant, later } from "../base/time.ts";
+import { ipOf } from "./claims.ts";
 import type { Mirror, Observed } from "./mirror.ts";
 import { isAlive } from "./ownership.ts";
 import type { CandidateRecord } from "./records.ts";
@@ -13,6 +14,8 @@ export interface Contender {
   readonly priority: number;
   readonly preempt: boolean;
   readonly preemptDelayMs: number;
+  /** In CIDR form. */
+  readonly addresses: readonly string[];
   /** Since when it has been like this, as seen here. */
   readonly since: Instant;
 }
@@ -49,7 +52,7 @@ export function handoverTarget(
   now: Instant,
 ): Contender | undefined {
   return contenders(mirror, election, now).find(
-    (other) => other.node !== node && hasSentHeartbeat(mirror, other) && (wanted === null || other.node === wanted),
+    (other) => other.node !== node && mayBeGiven(mirror, election, other) && (wanted === null || other.node === wanted),
   );
 }
 
@@ -63,16 +66,22 @@ export function preemption(
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
   const better = contenders(mirror, election, now).find(
-    (other) => other.node !== node && other.preempt && other.priority > priority && hasSentHeartbeat(mirror, other),
+    (other) => other.node !== node && other.preempt && other.priority > priority && mayBeGiven(mirror, election, other),
   );
   if (better === undefined) return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
   return { to: better.node, at: later(steadySince, better.preemptDelayMs) };
 }
 
-/** A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its next heartbeat. */
-function hasSentHeartbeat(mirror: Mirror, { node }: Contender): boolean {
-  return mirror.sessions.get(node)?.fresh === true;
+/**
+ * A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its
+ * next heartbeat. Nor to one whose addresses are all another election's: it would have to give the election back.
+ */
+function mayBeGiven(mirror: Mirror, election: string, { node, addresses }: Contender): boolean {
+  if (mirror.sessions.get(node)?.fresh !== true) return false;
+  const isAnothers = (cidr: string): boolean =>
+    (mirror.addresses.get(ipOf(cidr))?.value?.election ?? election) !== election;
+  return addresses.length === 0 || !addresses.every(isAnothers);
 }
 
 function contending(

@@ -1,7 +1,7 @@
 // What a fleet keeps in its store: the records, with the schemas that they must pass. The store, and everybody who can
 // write to it, is hostile until a record is parsed. Where each record stands is in keys.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_ADDRESSES_PER_VIP, MAX_TTL_MS, MAX_VALUE_BYTES } from "../base/bounds.ts";
 import { parseJson } from "../base/json.ts";
 import { isName } from "../base/names.ts";
@@ -43,6 +43,8 @@ const electionSchema = z.object({
   sinceWallMs: wallMs,
   /** Why it is held, or free, since then. */
   reason,
+  /** How long nobody had held it until then, as the writer could see it; `null`: not known. In milliseconds. */
+  vacantMs: z.number().nullable().default(null),
   /** The record's own version is the token; this is the one before. Decimal; `null`: there was none. */
   previousToken: z
     .string()
@@ -61,8 +63,11 @@ const candidateSchema = z.object({
   reason: words,
   preempt: z.boolean(),
   preemptDelayMs: z.number().nonnegative(),
-  /** What the node would bind, in CIDR form: so that vipctl finds a VIP by its address, and collisions are seen. */
-  addresses: z.array(z.string().max(64)).max(MAX_ADDRESSES_PER_VIP),
+  /**
+   * What the node would bind, and what it still has of a former configuration, in CIDR form: so that vipctl finds a VIP by
+   * its address, and collisions are seen.
+   */
+  addresses: z.array(z.string().max(64)).max(2 * MAX_ADDRESSES_PER_VIP),
   interface: z.string().max(64).nullable(),
 });
 
@@ -151,4 +156,9 @@ export function parseLoss(text: string): LossRecord | undefined {
   if (text.length > MAX_VALUE_BYTES) return undefined;
   const result = lossSchema.safeParse(parseJson(text));
   return result.success ? result.data : undefined;
+}
+
+/** The number of the next ownership change. A number that somebody else wrote may be the last that JSON carries: then counting begins anew. */
+export function nextSeq(seq: number): number {
+  return seq >= Number.MAX_SAFE_INTEGER ? 1 : seq + 1;
 }

@@ -89,12 +89,19 @@ export interface Outage {
   readonly lastError: string;
 }
 
+/** Who held an election when it was looked at last. */
+export interface ObservedOwner {
+  readonly version: Revision;
+  readonly holder: string | null;
+  readonly sinceWallMs: number;
+}
+
 /** Everything an election machine knows. */
 export interface State {
   readonly self: Self;
   readonly keys: Keys;
   readonly timings: LeaseTimings;
-  readonly startedAt: Instant;
+  startedAt: Instant;
   identity: Identity;
   readonly mirror: Mirror;
   /** Whether the first read has come. */
@@ -142,6 +149,8 @@ export interface State {
   readonly preemptSuppressed: Set<string>;
   /** Elections that the store says are this node's, while all their addresses are another election's. */
   readonly claimed: Map<string, Reason>;
+  /** Who held each election that concerns this node, by the last look. */
+  readonly observed: Map<string, ObservedOwner>;
   readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
@@ -151,6 +160,10 @@ export interface State {
   outage: Outage | null;
   /** When people were last told of the outage. */
   outageNotedAt: Instant;
+  /** Whether people know of this outage; when the last one ended; and the failed requests of those that nobody was told of. */
+  outageTold: boolean;
+  outageEndedAt: Instant;
+  untoldFailures: number;
   /** When others were last seen to take a vacant election: while they go on, this node waits for its turn. */
   readonly lastTakenBy: Map<string, Instant>;
   /** Nodes whose lease has run out as seen here. */
@@ -208,6 +221,8 @@ export interface Grant {
   /** The token before; `null`: there was none. */
   readonly previousToken: Revision | null;
   readonly reason: Reason;
+  /** How long nobody had held it, as far as that is known, in milliseconds. */
+  readonly vacantMs: number | null;
   /** The addresses that it may be answered for, without prefixes; more may come by "confirm". */
   readonly addresses: readonly string[];
 }
@@ -281,12 +296,16 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     stepDowns: new Map(),
     preemptSuppressed: new Set(),
     claimed: new Map(),
+    observed: new Map(),
     lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,
     stopped: false,
     outage: null,
     outageNotedAt: LONG_AGO,
+    outageTold: false,
+    outageEndedAt: LONG_AGO,
+    untoldFailures: 0,
     lastTakenBy: new Map(),
     silent: new Set(),
     conditions: new Map(),

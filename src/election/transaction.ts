@@ -2,7 +2,7 @@
 // one, so that a node has one lease, one chain of versions, and never two requests that could overtake each other.
 // Whatever else is due rides along: releasing, candidacies, claims of addresses, taking, breaking.
 
-import { MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts";
+import { MAX_TXN_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs } from "../base/time.ts";
 import type { Guard, Revision, Txn, Write } from "../ports/store.ts";
@@ -26,6 +26,7 @@ import {
   type EpochRecord,
   type HistoryRecord,
   type LossRecord,
+  nextSeq,
   type SessionRecord,
 } from "./records.ts";
 import { ownSession, publishedTtlMs, sessionVersion } from "./session.ts";
@@ -187,6 +188,7 @@ function ownershipChange(
     seq,
     sinceWallMs: at.wallMs,
     reason: why,
+    vacantMs: vacant,
     previousToken: token === null ? null : String(token),
     waitMs: 0,
   });
@@ -203,11 +205,6 @@ function ownershipChange(
     { key: state.keys.election(election), value: record },
     { key: state.keys.history(election, seq), value: history },
   ];
-}
-
-/** A number that somebody else wrote may be the last that JSON carries: then counting begins anew. */
-function nextSeq(seq: number): number {
-  return seq >= Number.MAX_SAFE_INTEGER ? 1 : seq + 1;
 }
 
 /** The candidate record that the store should have of this node, where it has another one, or none. */
@@ -276,10 +273,19 @@ function lossMutation(state: State, election: string): Mutation | undefined {
   return { guards: [], writes: [{ key: state.keys.loss(election, seq), value }], reports: election };
 }
 
+/** The marker of changes, or the end of the session, which is written over what is there, in bytes. */
+const MARKER_BYTES = 1_024;
+
+/** Most bytes that a guard or write can have: three for each unit of UTF-16. */
+function mostBytes(part: Guard | Write): number {
+  return 3 * (part.key.length + ("value" in part ? (part.value?.length ?? 0) : 0));
+}
+
 /** Collects mutations up to the size of one commit; each key is guarded and written once. */
 class TxnBuilder {
   private readonly guards = new Map<string, Guard>();
   private readonly writes = new Map<string, Write>();
+  private bytes = 0;
 
   /** Adds a mutation, or leaves it for the next commit when it does not fit any more. */
   add({ guards, writes }: Mutation): boolean {
@@ -290,6 +296,9 @@ class TxnBuilder {
     // One write is kept for the marker of changes.
     if (this.guards.size + moreGuards.length > MAX_TXN_GUARDS) return false;
     if (this.writes.size + moreWrites.length > MAX_TXN_WRITES - 1) return false;
+    const more = [...moreGuards, ...moreWrites].reduce((sum, part) => sum + mostBytes(part), 0);
+    if (this.bytes + more > MAX_TXN_BYTES - MARKER_BYTES) return false;
+    this.bytes += more;
     for (const guard of moreGuards) this.guards.set(guard.key, guard);
     for (const write of moreWrites) this.writes.set(write.key, write);
     return true;

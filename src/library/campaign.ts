@@ -2,6 +2,7 @@
 // let go and before the next term begins: two terms of one member never overlap.
 
 import { VipdError } from "../base/errors.ts";
+import { reason } from "../base/reasons.ts";
 import type { Leadership, Term } from "./leadership.ts";
 
 /** What a leader does. */
@@ -13,6 +14,10 @@ export interface CampaignDeps {
   readonly withdraw: () => void;
   /** The work has settled: the election may be another's. */
   readonly release: () => void;
+  /** Calls back when work whose signal has aborted has had its time; the result takes that back. */
+  readonly settleWithin: (onLate: () => void) => () => void;
+  /** The work did not settle in its time: nobody may wait for it any more. */
+  readonly abandon: () => void;
 }
 
 /** A campaign that is under way. */
@@ -25,6 +30,7 @@ export class Campaign<T> {
   private readonly settle: { resolve: (value: T) => void; reject: (error: unknown) => void };
   private term: Term | undefined;
   private over = false;
+  private cancelWait: (() => void) | undefined;
 
   constructor(work: Work<T>, again: boolean, deps: CampaignDeps) {
     this.work = work;
@@ -49,8 +55,10 @@ export class Campaign<T> {
 
   /** The term is over. True when there is no work to wait for. */
   end(reason: string): boolean {
-    this.term?.end(reason);
-    return this.term === undefined;
+    if (this.term === undefined) return true;
+    this.term.end(reason);
+    this.awaitWork();
+    return false;
   }
 
   /** Ends the campaign: at once when nothing runs, else when the work has settled. */
@@ -61,6 +69,24 @@ export class Campaign<T> {
     this.over = true;
     term.abort(error);
     this.deps.withdraw();
+    this.awaitWork();
+  }
+
+  /** Ends the campaign whether its work has settled or not, for the member's claim is over: nothing is held any more. */
+  drop(error: VipdError): void {
+    this.over = true;
+    this.term?.abort(error);
+    if (this.term === undefined) this.settle.reject(error);
+    else this.awaitWork();
+  }
+
+  private awaitWork(): void {
+    this.cancelWait ??= this.deps.settleWithin(() => {
+      const { election = "", token = "" } = this.term?.facts ?? {};
+      this.over = true;
+      this.deps.abandon();
+      this.settle.reject(stuck(election, token));
+    });
   }
 
   private async serve(term: Term): Promise<void> {
@@ -71,6 +97,8 @@ export class Campaign<T> {
         (error: unknown) => () => this.settle.reject(error),
       );
     this.term = undefined;
+    this.cancelWait?.();
+    this.cancelWait = undefined;
     const lost = term.signal.aborted;
     term.end("its work has settled");
     if (lost && !this.over && this.again) this.deps.release();
@@ -91,4 +119,14 @@ export class Campaign<T> {
 /** The error of a campaign that its caller ends. */
 export function cancelled(election: string, why: string): VipdError {
   return new VipdError("aborted", `no longer a candidate for ${election}: ${why}`, { election });
+}
+
+/** The error of a campaign whose work went on for too long after its signal had aborted. */
+function stuck(election: string, token: string): VipdError {
+  const why = reason("work-stuck");
+  return new VipdError("lease-lost", `no longer the leader of ${election}: ${why.text}`, {
+    election,
+    token,
+    reason: why.code,
+  });
 }

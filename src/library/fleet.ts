@@ -15,8 +15,11 @@ import { Term } from "./leadership.ts";
 import { type Observation, observationOf, observations } from "./observation.ts";
 import {
   checkName,
+  checkFleetOptions,
+  checkLeadOptions,
   checkTtl,
   candidacyWith,
+  DEFAULT_SETTLE_MS,
   DEFAULT_TTL_MS,
   defaultNode,
   type FleetOptions,
@@ -30,6 +33,7 @@ const LEAVE_MS = 1_000;
 
 /** Joins a fleet. Throws VipdErrors "config", "store-url", "store-unavailable", "store-corrupt", "aborted". */
 export async function joinFleet(options: FleetOptions): Promise<FleetMember> {
+  checkFleetOptions(options);
   const { fleet, node = defaultNode(), ttlMs = DEFAULT_TTL_MS, signal } = options;
   checkName("fleet", fleet);
   checkName("node", node);
@@ -58,6 +62,7 @@ export class FleetMember implements AsyncDisposable {
   private readonly ownsStore: boolean;
   private readonly timers: Timers;
   private readonly log: FleetOptions["log"];
+  private readonly settleMs: number;
   private readonly participant: Participant;
   private readonly campaigns = new Map<string, Campaign<unknown>>();
   private readonly followers = new Set<() => void>();
@@ -76,6 +81,7 @@ export class FleetMember implements AsyncDisposable {
     this.ownsStore = ownsStore;
     this.timers = timers;
     this.log = options.log;
+    this.settleMs = options.settleMs ?? DEFAULT_SETTLE_MS;
     const self = {
       node: this.node,
       fleet: options.fleet,
@@ -103,12 +109,13 @@ export class FleetMember implements AsyncDisposable {
   /**
    * Campaigns for an election, runs `work` while this member leads, and gives the election up when the work has settled.
    * Resolves with the work's value. Rejects with what the work throws; with "lease-lost" when the lease was lost before
-   * the work had settled (unless `again`); with "aborted" when `resign`, `leave` or the signal ended it. The next term, here or
+   * the work had settled (unless `again`), or when the work did not settle within `settleMs` after its signal; with "aborted" when `resign`, `leave` or the signal ended it. The next term, here or
    * by handover elsewhere, begins only after the work has settled; but a lease that ran out is anybody's.
    */
   async lead<T>(election: string, work: Work<T>, options: LeadOptions = {}): Promise<T> {
-    const { signal, again = false } = options;
     checkName("election", election);
+    checkLeadOptions(work, options);
+    const { signal, again = false } = options;
     const candidacy = candidacyWith(options.priority);
     if (this.leaving !== undefined) throw cancelled(election, "this member has left the fleet");
     if (this.campaigns.has(election))
@@ -117,6 +124,8 @@ export class FleetMember implements AsyncDisposable {
     const campaign = new Campaign(work, again, {
       withdraw: () => this.post({ type: "candidacies", changes: new Map([[election, null]]) }),
       release: () => this.post({ type: "released", elections: [election] }),
+      settleWithin: (onLate) => this.timers.at(later(this.timers.now(), this.settleMs), onLate),
+      abandon: () => this.abandon(election),
     });
     this.campaigns.set(election, campaign as Campaign<unknown>);
     const onAbort = (): void => campaign.cancel(cancelled(election, "aborted by the caller"));
@@ -165,6 +174,21 @@ export class FleetMember implements AsyncDisposable {
   /** As `leave`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.leave();
+  }
+
+  /**
+   * Ends this member's claim where it stands: no heartbeat is sent any more, so that others lead once its lease is over.
+   * Its other work is told, and has its own time to settle.
+   */
+  private abandon(election: string): void {
+    this.participant.close();
+    this.stopped.resolve();
+    this.warn(
+      `the work of ${election} did not settle within ${this.settleMs} ms: this member has left the fleet without it`,
+    );
+    const error = cancelled(election, "this member has left the fleet, for other work did not settle");
+    for (const [other, campaign] of this.campaigns) if (other !== election) campaign.drop(error);
+    void this.leave().catch((failure: unknown) => this.warn("leaving failed", failure));
   }
 
   private async end(): Promise<void> {

@@ -13,7 +13,10 @@ export interface Leadership {
    * also when the work has settled: what it has left running shall not outlive its term.
    */
   readonly signal: AbortSignal;
-  /** Greater at each change of leader: hand it to what you write to, and let that refuse smaller ones. */
+  /**
+   * Greater at each change of leader: hand it to what you write to, and let that refuse smaller ones. A bigint, for a
+   * store's revisions outgrow the numbers that JavaScript keeps exactly; in JSON write it as text: `String(token)`.
+   */
   readonly token: Revision;
   /**
    * Throws the signal's reason when the lease does not cover this moment. It reads the clock, and is right where the
@@ -36,6 +39,11 @@ export class Term implements Leadership {
     this.token = token;
     this.until = until;
     this.clock = clock;
+  }
+
+  /** For errors. */
+  get facts(): { readonly election: string; readonly token: string } {
+    return { election: this.election, token: String(this.token) };
   }
 
   get signal(): AbortSignal {

@@ -2,7 +2,7 @@
 // both what the other needs to know.
 
 import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
-import { VipdError } from "../base/errors.ts";
+import { messageOf, VipdError } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { Config, VipConfig } from "../config/types.ts";
@@ -16,7 +16,9 @@ import { candidacyOf } from "./candidacy.ts";
 import { Eligibility } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { Links } from "./links.ts";
-import { logGains, logLosses } from "./ownership-log.ts";
+import type { MaintenanceKeeper } from "./maintenance.ts";
+import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
+import { OwnAddresses } from "./own-addresses.ts";
 import { VipHolder } from "./vip-holder.ts";
 
 /** A daemon that stops gives its electors this long to tell others, in milliseconds. */
@@ -29,6 +31,8 @@ export type MakeElector = (host: ElectorHost) => Elector;
 export interface DaemonDeps {
   readonly timers: Timers;
   readonly identity: IdentityKeeper;
+  /** Absent where no maintenance is kept. */
+  readonly maintenance?: MaintenanceKeeper;
   readonly addresses: AddressTable;
   readonly fence: Fence;
   /** A number for the first deadline of the fence that no former process had: 32 bits. */
@@ -47,6 +51,7 @@ export class Daemon {
   private readonly deps: DaemonDeps;
   private readonly vips: VipHolder;
   private readonly links: Links;
+  private readonly own: OwnAddresses;
   private readonly backoff: HoldBackoff;
   private readonly candidacies = new Map<string, Candidacy>();
   private readonly listeners = new Set<() => void>();
@@ -69,6 +74,7 @@ export class Daemon {
       protect: () => this.vips.protect(),
       changed: (links) => this.updateEligibility(this.config.vips.filter((vip) => isOn(vip, links))),
     });
+    this.own = new OwnAddresses({ addresses, isHeld: (vip) => this.vips.state.holdings.has(vip) });
     this.elector = deps.makeElector(this.electorHost());
   }
 
@@ -84,8 +90,9 @@ export class Daemon {
 
   /** Puts up the fence, removes what is not ours, and joins the fleet. Throws what the kernel refuses. */
   start(): void {
-    const { identity, monitor, timers } = this.deps;
-    const stuck = this.vips.plan(this.config.vips.map(planOf));
+    const { identity, monitor, timers, log } = this.deps;
+    this.own.look(this.config.vips);
+    const stuck = this.vips.plan(this.plans());
     if (stuck.length > 0)
       throw new VipdError(
         "kernel",
@@ -98,6 +105,7 @@ export class Daemon {
     this.links.refresh();
     this.monitor = monitor((event) => this.onHostEvent(event));
     this.updateEligibility(this.config.vips);
+    logStandingBack(log, this.config.vips, this.eligibility);
     this.elector.start();
     this.cancelAdoption = timers.at(later(timers.now(), this.config.ttlMs), () => this.finishAdoption());
   }
@@ -113,15 +121,36 @@ export class Daemon {
     return this.elector.stepDown(election, to, reason("step-down"));
   }
 
+  /** Begins (`why`) or ends (`null`) maintenance of a VIP, or of all; the answer says why not, or nothing. Throws "admin". */
+  maintain(vip: string | null, why: string | null): string | undefined {
+    const keeper = this.deps.maintenance;
+    if (keeper === undefined) return "this daemon keeps no maintenance";
+    if (vip !== null && why !== null && !this.config.vips.some(({ name }) => name === vip))
+      return `${vip} is not configured on this node`;
+    if (why !== null) keeper.begin(vip, why);
+    else if (!keeper.end(vip)) return nothingToResume(vip, keeper);
+    this.updateEligibility(this.config.vips);
+    this.changed();
+    return undefined;
+  }
+
   /** Adopts a new configuration. VIPs that are gone are released; the others change in place. Throws when the fence cannot follow: then nothing has changed. */
   reload(config: Config): void {
-    this.vips.plan(config.vips.map(planOf));
+    const before = this.config.vips;
+    this.own.look(config.vips);
+    try {
+      this.vips.plan(this.plans(config.vips));
+    } catch (error) {
+      this.own.look(before);
+      throw error;
+    }
     const kept = new Set(config.vips.map(({ name }) => name));
     const gone = this.config.vips.filter(({ name }) => !kept.has(name));
     this.config = config;
     this.eligibility.keepOnly(kept);
     this.withdraw(gone);
     this.updateEligibility(config.vips);
+    logStandingBack(this.deps.log, config.vips, this.eligibility);
     this.deps.log.info({ vips: config.vips.length }, "configuration adopted");
   }
 
@@ -161,7 +190,10 @@ export class Daemon {
     const { log } = this.deps;
     return {
       gain: (grants, validity) => this.gain(grants, validity),
-      extend: (validity) => this.vips.post({ type: "extend", ...validity }),
+      extend: (validity) => {
+        this.vips.post({ type: "extend", ...validity });
+        this.deps.identity.fenceWasSet();
+      },
       lose: (losses) => this.lose(losses),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       announce: (vip) => this.vips.post({ type: "announce-anew", vip }),
@@ -179,7 +211,10 @@ export class Daemon {
     this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
+  /** What a former process held for a VIP that is not configured any more may be planned for another one now. */
   private lose(losses: readonly Loss[]): void {
+    if (!this.adoptionFinished && losses.some(({ election }) => !this.candidacies.has(election)))
+      this.vips.sweep(false, (vip) => !this.elector.isUndecided(vip));
     this.vips.post({
       type: "lose",
       losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),
@@ -207,6 +242,7 @@ export class Daemon {
     const released = new Set(losses.map(({ vip }) => vip));
     // Addresses that were still on the host are published no longer.
     this.updateCandidacies(this.config.vips.filter(({ name }) => released.delete(name)));
+    if (this.own.isPostponed(losses.map(({ vip }) => vip))) this.lookAtOwn();
     // What is not configured any more needs no guard once it is gone.
     if (released.size > 0) this.vips.protect();
   }
@@ -217,7 +253,29 @@ export class Daemon {
     if (this.eligibility.set(vip, "hold-backoff", { reason: why, until }, now)) this.eligibilityChanged([vip]);
   }
 
+  /** The VIPs that this host may hold, guard and remove. */
+  private plans(vips: readonly VipConfig[] = this.config.vips): readonly VipPlan[] {
+    return vips.filter(({ name }) => this.own.troubleOf(name) === undefined).map(planOf);
+  }
+
+  /** The host got an address that is a VIP, or lost it. */
+  private lookAtOwn(): void {
+    const changed = this.own.look();
+    if (changed.size === 0) return;
+    const vips = this.config.vips.filter(({ name }) => changed.has(name));
+    try {
+      this.vips.plan(this.plans());
+    } catch (error) {
+      this.deps.log.error({}, `the fence cannot follow this host's addresses: ${messageOf(error)}`);
+    }
+    this.updateEligibility(vips);
+    logStandingBack(this.deps.log, vips, this.eligibility);
+  }
+
   private onHostEvent(event: HostEvent): void {
+    if (this.own.concerns(event)) this.lookAtOwn();
+    // Whatever came of that: the host's own address is never removed.
+    if (event.kind === "address-added" && this.own.has(event.address.ip)) return;
     this.vips.onHostEvent(event);
     if (event.kind !== "address-added" && event.kind !== "address-removed") this.links.onHostEvent(event);
   }
@@ -229,6 +287,12 @@ export class Daemon {
       const trouble = this.links.troubleOf(vip);
       const objection = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
       this.eligibility.set(vip.name, "link", objection, now);
+      const maintained = this.deps.maintenance?.reasonFor(vip.name) ?? null;
+      const kept = maintained === null ? null : { reason: reason("maintenance", maintained), until: NEVER };
+      this.eligibility.set(vip.name, "maintenance", kept, now);
+      const own = this.own.troubleOf(vip.name);
+      const mistake = own === undefined ? null : { reason: reason("own-address", own), until: NEVER };
+      this.eligibility.set(vip.name, "address", mistake, now);
     }
     this.updateCandidacies(vips);
     this.scheduleExpiry();
@@ -279,6 +343,12 @@ export class Daemon {
     this.adoptionFinished = true;
     this.vips.sweep(false);
   }
+}
+
+function nothingToResume(vip: string | null, keeper: MaintenanceKeeper): string {
+  if (vip === null) return "this node is not in maintenance";
+  if (keeper.reasonFor(vip) === null) return `${vip} is not in maintenance on this node`;
+  return `all VIPs of this node are in maintenance: vipctl resume without a name ends it`;
 }
 
 function planOf({ name, addresses, announce }: VipConfig): VipPlan {

@@ -1,25 +1,16 @@
 // The claim on disk. A daemon that starts finds the one of the previous process, and takes up its lease, but only when
 // that process is surely dead (the kernel has freed its lock), and only where it can have left its addresses: on the same
-// boot, in the same network namespace, with this very state directory and not a copy of it.
+// boot, in the same network namespace, with this very state directory and not a copy of it. Nor does it when the machine
+// has slept since: what the kernel counts down stood still meanwhile, so the fence is open for longer than the lease.
 
-import {
-  closeSync,
-  constants,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { parseJson } from "../base/json.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Entropy } from "../ports/clock.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
+import { readStateFile, writeStateFile } from "./state-file.ts";
 
 /** A lock that is held. */
 export interface HeldLock {
@@ -44,6 +35,8 @@ export interface IdentityDeps {
   readonly lockFile: LockFile;
   /** Names the boot of the host. */
   readonly bootId: string;
+  /** How long the machine has slept since it booted, in milliseconds. */
+  readonly sleptMs: () => number;
   /** Names the network namespace of this process. */
   readonly networkNamespace: string;
   /** The user that this process runs as. */
@@ -55,6 +48,7 @@ export interface IdentityDeps {
 const schema = z.object({
   incarnation: z.string().min(1).max(64),
   bootId: z.string(),
+  sleptMs: z.number(),
   networkNamespace: z.string(),
   lockFile: z.string(),
   node: z.string(),
@@ -62,6 +56,9 @@ const schema = z.object({
   knownTtlMs: z.number().nonnegative(),
 });
 type Claim = z.infer<typeof schema>;
+
+/** Two clocks cannot be read at one instant; no sleep is as short as this. */
+const READING_MS = 20;
 
 /** A claim is a few hundred bytes. */
 const MAX_CLAIM_BYTES = 16 * 1024;
@@ -80,7 +77,7 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Iden
     );
   const path = join(stateDir, "incarnation.json");
   const { bootId, networkNamespace } = deps;
-  const place = { bootId, networkNamespace, lockFile: lock.fileId, node, fleet };
+  const place = { bootId, sleptMs: deps.sleptMs(), networkNamespace, lockFile: lock.fileId, node, fleet };
   const found = readClaim(path);
   const adopt = found !== undefined && isSamePlace(found, place);
   let claim: Claim = {
@@ -91,7 +88,7 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Iden
   const keep = (next: Claim): void => {
     claim = next;
     try {
-      writeClaim(path, next);
+      writeStateFile(path, `${JSON.stringify(next)}\n`);
     } catch (error) {
       deps.onTrouble(
         `${path} cannot be written (${messageOf(error)}): a restart will not take up the lease, but wait for its end`,
@@ -104,8 +101,12 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Iden
     adopt,
     knownTtlMs: claim.knownTtlMs,
     rememberTtl: (knownTtlMs) => keep({ ...claim, knownTtlMs }),
+    fenceWasSet: () => {
+      const sleptMs = deps.sleptMs();
+      if (!isSameSleep(claim.sleptMs, sleptMs)) keep({ ...claim, sleptMs });
+    },
     renew: () => {
-      keep({ ...claim, incarnation: deps.entropy.uniqueId() });
+      keep({ ...claim, sleptMs: deps.sleptMs(), incarnation: deps.entropy.uniqueId() });
       return claim.incarnation;
     },
     release: () => lock.release(),
@@ -115,6 +116,7 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Iden
 function isSamePlace(claim: Claim, place: Omit<Claim, "incarnation" | "knownTtlMs">): boolean {
   return (
     claim.bootId === place.bootId &&
+    isSameSleep(claim.sleptMs, place.sleptMs) &&
     claim.networkNamespace === place.networkNamespace &&
     claim.lockFile === place.lockFile &&
     claim.node === place.node &&
@@ -122,12 +124,17 @@ function isSamePlace(claim: Claim, place: Omit<Claim, "incarnation" | "knownTtlM
   );
 }
 
+function isSameSleep(one: number, other: number): boolean {
+  return Math.abs(one - other) < READING_MS;
+}
+
 function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o750 });
   } catch (error) {
     const problem = `cannot make the state directory ${path}: ${messageOf(error)}`;
-    throw new VipdError("config", `${problem}; make it writable for vipd or set stateDir`, { path }, error);
+    const fix = "free its disk, make it writable for vipd, or set stateDir";
+    throw new VipdError("state-dir", `${problem}; ${fix}`, { path }, error);
   }
 }
 
@@ -146,33 +153,9 @@ function checkDirectory(path: string, uid: number): void {
 /** A claim that is missing or does not parse is no claim: the node begins anew and waits for its old lease to end. */
 function readClaim(path: string): Claim | undefined {
   try {
-    const text = readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW });
-    const result = schema.safeParse(text.length > MAX_CLAIM_BYTES ? undefined : parseJson(text));
+    const result = schema.safeParse(parseJson(readStateFile(path, MAX_CLAIM_BYTES)));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** Follows no link, and overwrites nothing: a new file takes the place of the old one. */
-function writeClaim(path: string, claim: Claim): void {
-  const draft = `${path}.new`;
-  removeDraft(draft);
-  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  const fd = openSync(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  try {
-    writeSync(fd, `${JSON.stringify(claim)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(draft, path);
-}
-
-function removeDraft(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }

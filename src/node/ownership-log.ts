@@ -1,5 +1,6 @@
 // The log lines of an ownership change: what, why, and under which tokens.
 
+import type { Eligibility } from "./eligibility.ts";
 import type { Grant, Loss } from "../ports/elector.ts";
 import type { Logger } from "../ports/logger.ts";
 
@@ -8,9 +9,13 @@ const UNWANTED: readonly string[] = ["lease-expired", "session-lost", "too-slow"
 
 /** A line for each VIP that this node holds from now on. */
 export function logGains(log: Logger, grants: readonly Grant[]): void {
-  for (const { election, token, previousToken, reason } of grants) {
-    const fields = { vip: election, token: String(token), previousToken: asText(previousToken), reason: reason.code };
-    log.info(fields, `became the holder (MASTER): ${reason.text}`);
+  for (const { election, token, previousToken, reason, vacantMs } of grants) {
+    const tokens = { token: String(token), previousToken: asText(previousToken) };
+    const unheld = vacantMs === null || vacantMs < 1 ? "" : `; nobody held it for ${(vacantMs / 1_000).toFixed(1)} s`;
+    log.info(
+      { vip: election, ...tokens, reason: reason.code, vacantMs: vacantMs === null ? null : Math.round(vacantMs) },
+      `became the holder (MASTER): ${reason.text}${unheld}`,
+    );
   }
 }
 
@@ -20,6 +25,30 @@ export function logLosses(log: Logger, losses: readonly Loss[]): void {
     const fields = { vip: election, token: asText(token), reason: reason.code };
     if (UNWANTED.includes(reason.code)) log.warn(fields, `lost: ${reason.text}`);
     else log.info(fields, `released: ${reason.text}`);
+  }
+}
+
+/** So many VIPs are named in one line. */
+const MAX_NAMED = 8;
+
+/** A line for each reason for which VIPs cannot be held here as it is now: others hold them, or nobody. */
+export function logStandingBack(
+  log: Logger,
+  vips: readonly { readonly name: string }[],
+  eligibility: Eligibility,
+): void {
+  const byReason = new Map<string, { readonly code: string; readonly names: string[] }>();
+  for (const { name } of vips)
+    for (const { source, reason } of eligibility.of(name)) {
+      if (source !== "link" && source !== "address") continue;
+      const group = byReason.get(reason.text) ?? { code: reason.code, names: [] };
+      byReason.set(reason.text, group);
+      group.names.push(name);
+    }
+  for (const [text, { code, names }] of byReason) {
+    const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : "";
+    const level = code === "own-address" ? "error" : "warn";
+    log[level]({ reason: code }, `cannot hold ${names.slice(0, MAX_NAMED).join(", ")}${more} for now: ${text}`);
   }
 }
 

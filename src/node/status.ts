@@ -2,7 +2,9 @@
 
 import { fleetParts, historyViews } from "../admin/fleet-view.ts";
 import type { ElectionView, ObjectionView, SessionView, StatusView, StoreView } from "../admin/views.ts";
+import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { redactUrl } from "../base/store-url.ts";
+import { clip } from "../base/text.ts";
 import { elapsedMs, type Instant, NEVER } from "../base/time.ts";
 import { warnings } from "../election/conditions.ts";
 import { giveUpAt } from "../election/lease.ts";
@@ -48,7 +50,7 @@ export function statusView(parts: StatusParts): StatusView {
     ttlMs: self.ttlMs,
     elections: fleet.elections.map((election) => ({ ...election, ...ownPart(parts, election.name) })),
     nodes: fleet.nodes,
-    warnings: [...new Set([...warnings(state), ...fleet.warnings, ...conflicts(parts.holdings)])],
+    warnings: warningsOf(parts, fleet.warnings),
     wakeups: parts.debug
       ? deadlines(state, now, MAX_WAKEUPS).map(({ name, at }) => ({ name, inMs: elapsedMs(now, at) }))
       : [],
@@ -75,7 +77,7 @@ function sessionView(state: State, now: Instant): SessionView {
 
 function storeView({ store, storeUrl, election }: StatusParts): StoreView {
   const { name, minTtlMs, tokenDurable, failoverSafe, caveats } = store.guarantees;
-  const lastError = election.outage?.lastError ?? null;
+  const lastError = election.outage === null ? null : clip(election.outage.lastError, MAX_VIEW_TEXT);
   return {
     url: redactUrl(storeUrl),
     ok: lastError === null,
@@ -92,14 +94,13 @@ type OwnPart = Pick<
 function ownPart({ election: state, holdings, eligibility, now }: StatusParts, name: string): OwnPart {
   const candidacy = effectiveCandidacy(state, name);
   const tenure = state.tenures.get(name);
-  const holding = holdings.holdings.get(name);
   const holds = tenure?.phase === "on";
   return {
     role: holds ? "holder" : candidacy?.ineligible === null ? "candidate" : "idle",
     validForMs: holds ? sessionView(state, now).validForMs : null,
     priority: candidacy?.priority ?? null,
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
-    conflict: holding?.phase === "on" ? holding.conflict : null,
+    conflict: holdings.conflicts.get(name)?.text ?? null,
     elector: candidacy === undefined ? null : "lease",
     objections: objectionViews(eligibility, name, now),
   };
@@ -116,11 +117,17 @@ export function objectionViews(eligibility: Eligibility, vip: string, now: Insta
   }));
 }
 
+/** So many sentences are shown. */
+const MAX_WARNINGS = 100;
+
+function warningsOf({ election, holdings }: StatusParts, ofFleet: readonly string[]): readonly string[] {
+  const all = [...new Set([...warnings(election), ...ofFleet, ...conflicts(holdings)])];
+  const more = all.length - MAX_WARNINGS;
+  const shown = more > 0 ? [...all.slice(0, MAX_WARNINGS), `and ${more} more warnings`] : all;
+  return shown.map((text) => clip(text, MAX_VIEW_TEXT));
+}
+
 /** Sentences about VIPs that somebody else answers for, too. */
-export function conflicts(holdings: VipState): readonly string[] {
-  return [...holdings.holdings].flatMap(([vip, holding]) =>
-    holding.phase === "on" && holding.conflict !== null
-      ? [`somebody else answers for ${vip}: ${holding.conflict}`]
-      : [],
-  );
+export function conflicts({ conflicts: found }: VipState): readonly string[] {
+  return [...found].map(([vip, { text }]) => `somebody else answers for ${vip}: ${text}`);
 }

@@ -2,16 +2,28 @@
 
 import { messageOf } from "../base/errors.ts";
 import type { Reason } from "../base/reasons.ts";
-import type { Instant } from "../base/time.ts";
+import { type Instant, later } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { AddressFailure, AddressPlace, AddressTable, Fence, HostEvent, PacketLink } from "../ports/host.ts";
+import type {
+  AddressFailure,
+  AddressPlace,
+  AddressTable,
+  BoundAddress,
+  Fence,
+  HostEvent,
+  PacketLink,
+} from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
-import { nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
+import { Ears } from "./ears.ts";
 import { Prober } from "./prober.ts";
+
+/** News of what this process did to the kernel come within this time, in milliseconds, or were dropped. */
+const OWN_NEWS_MS = 2_000;
 
 /** What the daemon is told, when the host is at rest. */
 export interface VipListener {
@@ -45,10 +57,15 @@ export class VipHolder {
   private readonly deps: VipDeps;
   private readonly driver: Driver<VipEvent, VipEffect>;
   private readonly prober: Prober;
+  private readonly ears: Ears;
   /** What the daemon is to be told. */
   private readonly outbox: Report[] = [];
+  /** Deadlines under which the kernel may have less open than it should. */
+  private readonly damaged = new Set<number>();
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
+  /** Addresses that this process has removed, and until when the kernel's news of it are waited for. */
+  private readonly takenOff = new Map<string, Instant>();
 
   constructor(deps: VipDeps) {
     this.deps = deps;
@@ -70,11 +87,19 @@ export class VipHolder {
       addressesOf: (vip) => this.addressesOf(vip),
       probed: (vip, others) => this.post({ type: "probed", vip, others }),
     });
+    this.ears = new Ears({
+      timers,
+      packets,
+      log,
+      held: () => this.answered(),
+      heard: (vip, others) => this.post({ type: "heard", vip, others }),
+    });
   }
 
   /** Hands in an event of an election. */
   post(event: VipEvent): void {
     this.driver.post(event);
+    if (event.type === "confirm") this.ears.changed();
   }
 
   /**
@@ -85,8 +110,9 @@ export class VipHolder {
   plan(plans: readonly VipPlan[]): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
-    this.deps.fence.protect(unique([...planned, ...this.guarded(), ...marked]));
+    this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
     this.post({ type: "plan", plans });
+    this.ears.changed();
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
     const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
@@ -98,10 +124,17 @@ export class VipHolder {
   /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and mends it or gives the VIPs up. */
   protect(): void {
     try {
-      this.deps.fence.protect(this.guarded());
+      this.protectAll(this.guarded());
     } catch (error) {
       this.deps.log.warn({ error: messageOf(error) }, `the fence could not be brought up to date: ${messageOf(error)}`);
     }
+  }
+
+  /** What has been closed by a damage of the fence is opened again with the next extension. */
+  private protectAll(addresses: readonly AddressPlace[]): void {
+    if (this.deps.fence.protect(addresses) === "kept") return;
+    for (const deadline of this.state.deadlines.keys()) this.damaged.add(deadline);
+    this.deps.log.warn({}, "somebody has changed the fence: it is put up again, and opened with the next heartbeat");
   }
 
   /** Ends it, and takes the fence down, unless a guarded address cannot be removed: that is the answer, and stays guarded. */
@@ -119,16 +152,11 @@ export class VipHolder {
     return left;
   }
 
-  /** Removes what is bound and not held. `foreignOnly`: only what does not carry vipd's mark. */
-  sweep(foreignOnly: boolean): void {
-    const bound = new Map(this.deps.addresses.addresses().map((address) => [placeOf(address), address]));
-    for (const [vip, { addresses }] of this.state.plans) {
-      const isStray = (address: VipAddress): boolean => {
-        const found = bound.get(placeOf(address));
-        return found !== undefined && !(foreignOnly && found.ours);
-      };
-      if (!this.state.holdings.has(vip) && addresses.some(isStray)) this.perform({ type: "sweep", vip });
-    }
+  /** Removes what is bound for these VIPs and not held. `foreignOnly`: only what does not carry vipd's mark. */
+  sweep(foreignOnly: boolean, isMeant: (vip: string) => boolean = () => true): void {
+    const strays = this.strays(foreignOnly).filter((address) => isMeant(this.vipAt(address) ?? ""));
+    const vips = [...new Set(strays.map((address) => this.vipAt(address) ?? ""))];
+    if (vips.length > 0) this.sweepVips(vips, strays);
   }
 
   /** Takes in news from the kernel, except of links, which bear on more than VIPs. */
@@ -137,14 +165,21 @@ export class VipHolder {
       case "address-added":
         // A refreshed lifetime of an own address is no news.
         if (event.address.ours && this.state.holdings.has(this.vipAt(event.address) ?? "")) return;
+        // Nor is that of one which has been removed since.
+        if (event.address.ours && this.takenOff.has(cidrOf(event.address))) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
+        if (this.hasTakenOff(event.address)) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
-        return event.link.up ? this.post({ type: "link-up", interface: event.link.name }) : undefined;
+        if (!event.link.up) return;
+        this.ears.changed();
+        return this.post({ type: "link-up", interface: event.link.name });
       case "link-removed":
         return;
       case "overrun":
+        this.ears.changed();
+        this.takenOff.clear();
         return this.post({ type: "resync" });
     }
   }
@@ -158,6 +193,7 @@ export class VipHolder {
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
     this.prober.close();
+    this.ears.close();
     this.driver.close();
   }
 
@@ -178,7 +214,7 @@ export class VipHolder {
       case "drop":
         return this.drop(effect.vip, effect.addresses);
       case "sweep":
-        return this.sweepVip(effect.vip);
+        return this.sweepVips(effect.vips, this.strays(false));
       case "held":
       case "released":
       case "hold-failed":
@@ -193,6 +229,7 @@ export class VipHolder {
   /** Only at rest: what an election then decides is done at once, and not queued behind a fence that is about to open. */
   private tell(): void {
     const { listener } = this.deps;
+    if (this.outbox.some(({ type }) => type === "held" || type === "released")) this.ears.changed();
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vips);
       else if (next.type === "released") listener.released(next.losses);
@@ -230,9 +267,11 @@ export class VipHolder {
   private open({ vips, deadline, number, until }: Extract<VipEffect, { type: "open" }>): void {
     const { fence } = this.deps;
     try {
-      if (!fence.intact()) fence.protect(this.guarded());
-      const addresses = vips.flatMap((vip) => this.addressesOf(vip));
+      if (!fence.intact()) this.protectAll(this.guarded());
+      const opened = this.damaged.has(deadline) ? heldUnder(this.state, deadline) : vips;
+      const addresses = opened.flatMap((vip) => this.addressesOf(vip));
       const { kind } = fence.open(addresses, number, fenceUntil(until));
+      if (kind === "open") this.damaged.delete(deadline);
       this.post({ type: kind === "open" ? "opened" : "too-late", vips, deadline, until });
     } catch (error) {
       const message = messageOf(error);
@@ -257,7 +296,7 @@ export class VipHolder {
     const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map((address) => [placeOf(address), vip])));
     const addresses = vips.flatMap((vip) => this.addressesOf(vip));
     if (!this.closeFence(vips, addresses)) return;
-    const failed = this.failuresOf(() => this.deps.addresses.unbind(addresses).failures, owners, vips);
+    const failed = this.failuresOf(() => this.takeOff(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
   }
@@ -265,7 +304,7 @@ export class VipHolder {
   private drop(vip: string, addresses: readonly VipAddress[]): void {
     if (!this.closeFence([vip], addresses)) return;
     const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
-    const failed = this.failuresOf(() => this.deps.addresses.unbind(addresses).failures, owners, [vip]);
+    const failed = this.failuresOf(() => this.takeOff(addresses).failures, owners, [vip]);
     for (const [, message] of failed) this.post({ type: "failed", vip, message });
     if (failed.size === 0) this.post({ type: "dropped", vip, addresses });
   }
@@ -280,23 +319,50 @@ export class VipHolder {
     }
   }
 
-  /** What is not held may have been opened by a former process: it is closed too. */
-  private sweepVip(vip: string): void {
-    const addresses = this.addressesOf(vip);
-    const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
-    const remark = "was bound here although this node does not hold it: removed";
-    for (const [, message] of this.failuresOf(() => this.unbind(addresses, remark), owners, [vip]))
-      this.post({ type: "failed", vip, message });
+  /** Addresses that are bound, and of VIPs that are not held. Others bind with other prefixes: keepalived with /32. */
+  private strays(foreignOnly: boolean): readonly BoundAddress[] {
+    return this.deps.addresses.addresses().filter((address) => {
+      const vip = this.vipAt(address);
+      return vip !== undefined && !this.state.holdings.has(vip) && !(foreignOnly && address.ours);
+    });
   }
 
-  /** Closes the fence, then removes the addresses; `remark` is logged for each that was there. */
-  private unbind(addresses: readonly AddressPlace[], remark: string | undefined): readonly AddressFailure[] {
-    const { fence, log } = this.deps;
-    fence.close(addresses);
-    const { removed, failures } = this.deps.addresses.unbind(addresses);
-    if (remark !== undefined)
-      for (const { ip, interface: link } of removed) log.warn({ ip, interface: link }, `${ip} ${remark}`);
+  /** What is not held may have been opened by a former process: it is closed too. */
+  private sweepVips(vips: readonly string[], strays: readonly BoundAddress[]): void {
+    const swept = new Set(vips);
+    const owners = new Map<string, string>();
+    for (const vip of vips) for (const address of this.addressesOf(vip)) owners.set(placeOf(address), vip);
+    const bound = strays.filter((address) => swept.has(this.vipAt(address) ?? ""));
+    const remark = "was bound here although this node does not hold it: removed";
+    const sweep = (): readonly AddressFailure[] => {
+      this.deps.fence.close(vips.flatMap((vip) => this.addressesOf(vip)));
+      return bound.length === 0 ? [] : this.unbind(bound, remark);
+    };
+    for (const [vip, message] of this.failuresOf(sweep, owners, vips)) this.post({ type: "failed", vip, message });
+  }
+
+  /** Removes addresses behind a closed fence; `remark` is logged for each that was there. */
+  private unbind(addresses: readonly AddressPlace[], remark: string): readonly AddressFailure[] {
+    const { removed, failures } = this.takeOff(addresses);
+    for (const { ip, interface: link } of removed) this.deps.log.warn({ ip, interface: link }, `${ip} ${remark}`);
     return failures;
+  }
+
+  /** The kernel tells of each address that goes: it is noted before, so that nobody else is blamed. */
+  private takeOff(addresses: readonly AddressPlace[]): ReturnType<AddressTable["unbind"]> {
+    const until = later(this.deps.timers.now(), OWN_NEWS_MS);
+    for (const address of addresses) this.takenOff.set(cidrOf(address), until);
+    const result = this.deps.addresses.unbind(addresses);
+    const removed = new Set(result.removed.map(cidrOf));
+    for (const address of addresses) if (!removed.has(cidrOf(address))) this.takenOff.delete(cidrOf(address));
+    return result;
+  }
+
+  /** Whether this process removed the address itself, just now. */
+  private hasTakenOff(address: AddressPlace): boolean {
+    const until = this.takenOff.get(cidrOf(address));
+    this.takenOff.delete(cidrOf(address));
+    return until !== undefined && this.deps.timers.now() <= until;
   }
 
   /** Removes addresses; the result: those that the kernel would not. */
@@ -304,6 +370,7 @@ export class VipHolder {
     if (addresses.length === 0) return [];
     const { log } = this.deps;
     try {
+      this.deps.fence.close(addresses);
       const failures = this.unbind(addresses, remark);
       for (const { address, message } of failures)
         log.warn(
@@ -315,6 +382,10 @@ export class VipHolder {
       log.warn({ error: messageOf(error) }, "addresses cannot be removed: they stay behind the fence");
       return addresses;
     }
+  }
+
+  private *answered(): Generator<readonly [vip: string, addresses: readonly VipAddress[]]> {
+    for (const [vip, holding] of this.state.holdings) if (holding.phase === "on") yield [vip, holding.addresses];
   }
 
   private vipAt({ ip, interface: link }: AddressPlace): string | undefined {

@@ -252,7 +252,7 @@ export class VrrpElection {
     this.held = this.lastToken;
     const why = router === null ? reason("first-holder") : reasonOf(router.state.change, null);
     this.heldUntil = until;
-    const grant = { election: this.name, token: this.held, previousToken, reason: why };
+    const grant = { election: this.name, token: this.held, previousToken, vacantMs: null, reason: why };
     host.gain([{ ...grant, addresses: vip === undefined ? [] : ipsOf(vip) }], { deadline: this.deadline, until });
   }
 

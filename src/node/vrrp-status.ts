@@ -108,7 +108,6 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
   const { now, eligibility, holdings, vips, node } = parts;
   const vip = vips.find((other) => other.name === name);
   const phase = state?.phase;
-  const holding = holdings.holdings.get(name);
   const holds = phase?.kind === "master";
   const objections = objectionViews(eligibility, name, now);
   const why = state === null ? null : reasonOf(state.change, brings?.ineligible ?? null);
@@ -132,7 +131,7 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
     reason: why?.text ?? trouble,
     elector: "vrrp",
     objections,
-    conflict: holding?.phase === "on" ? holding.conflict : null,
+    conflict: holdings.conflicts.get(name)?.text ?? null,
     candidates: candidatesOf(election, node, trouble),
     history: history.all.map(({ reason, token: at, ...change }): HistoryView => ({
       ...change,

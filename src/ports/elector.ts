@@ -26,6 +26,8 @@ export interface Grant {
   /** The token before; `null`: there was none, or it is not known. */
   readonly previousToken: Token | null;
   readonly reason: Reason;
+  /** How long nobody had held it, as far as that is known, in milliseconds. */
+  readonly vacantMs: number | null;
   /** The addresses that may be answered for, without prefixes; more may come by `confirm`. */
   readonly addresses: readonly string[];
 }

@@ -28,7 +28,9 @@ export interface BoundAddress {
   readonly interface: string;
   /** Whether it carries vipd's IFA_PROTO mark. */
   readonly ours: boolean;
-  /** Whether it has no lifetime: vipd's own addresses all have one. */
+  /** Whether it carries keepalived's IFA_PROTO mark, as newer versions of it set. */
+  readonly keepalived: boolean;
+  /** Whether it has no lifetime, or one that is longer than vipd's own addresses ever have (DHCP). */
   readonly permanent: boolean;
   /** Whether another address of the same subnet on the interface is the primary one (IPv4). */
   readonly secondary: boolean;
@@ -84,6 +86,9 @@ export interface FenceInfo {
   readonly caveats: readonly string[];
 }
 
+/** Whether what was open is open still; "closed": some of it is not, and has to be opened again. */
+export type ProtectResult = "kept" | "closed";
+
 /** The result of opening or extending a fence. */
 export type OpenResult =
   /** Open; the kernel closes it by itself at `until` or up to `armMs` before it. */
@@ -104,9 +109,10 @@ export interface Fence {
   readonly info: FenceInfo;
   /**
    * Makes the guarded addresses exactly these on every Ethernet interface of the host (idempotent, also after
-   * interfaces came and went). Newly guarded addresses start closed; open ones stay open.
+   * interfaces came and went). Newly guarded addresses start closed; open ones stay open, unless the kernel did not have
+   * them any more.
    */
-  protect(addresses: readonly AddressPlace[]): void;
+  protect(addresses: readonly AddressPlace[]): ProtectResult;
   /**
    * Opens these addresses under deadline number `deadline`, and sets that deadline to `until` for all that is open
    * under it, in one kernel transaction, so that the kernel closes them at `until` at the latest whatever happens to
@@ -140,5 +146,11 @@ export interface PacketLink {
   announce(address: VipAddress): boolean;
   /** Asks the wire who has the address (RFC 5227 probe, or a DAD-style NS), for `waitMs`; own answers are not counted. */
   probe(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]>;
+  /**
+   * From now on tells of other stations that claim one of these addresses (ARP of any kind, neighbour advertisements),
+   * without asking; replaces the addresses of the call before. Interfaces that are missing are left out. Absent where
+   * nobody can listen.
+   */
+  hear?(addresses: readonly VipAddress[], onClaim: (address: VipAddress, mac: string) => void): void;
   close(): void;
 }

@@ -10,6 +10,8 @@ export interface IdentityKeeper {
   readonly knownTtlMs: number;
   /** Keeps the longest lease of the fleet for later processes. Throws what the file system refuses. */
   rememberTtl(longestTtlMs: number): void;
+  /** The fence has been set for all that is held: should the machine have slept before, a restart may take it up still. */
+  fenceWasSet(): void;
   /** Makes a new incarnation; it is durable on return. */
   renew(): string;
   /** Lets the next daemon on this host have it. */

@@ -20,6 +20,8 @@ export interface StoreAdapter {
   readonly minTtlMs: number;
   /** Throws "store-url" for everything that `open` would not take: options, values, hosts, ports, files that it names. */
   check(url: string): void;
+  /** The files that the URL names and that hold secrets. */
+  secretFiles(url: string): readonly string[];
   /** Throws "store-url", "store-unavailable" and "store-corrupt". A daemon may start before its store does. */
   open(url: string, options: OpenOptions): Promise<Store>;
 }

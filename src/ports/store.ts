@@ -44,7 +44,7 @@ export interface Write {
   readonly value: string | null;
 }
 
-/** Guards and writes, all or nothing. At most MAX_TXN_GUARDS and MAX_TXN_WRITES; each key is written at most once. */
+/** Guards and writes, all or nothing. At most MAX_TXN_GUARDS, MAX_TXN_WRITES and MAX_TXN_BYTES; each key is written at most once. */
 export interface Txn {
   readonly guards: readonly Guard[];
   readonly writes: readonly Write[];

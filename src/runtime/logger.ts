@@ -1,7 +1,9 @@
-// The daemon's log: pino, JSON lines on standard output, or pretty lines on a terminal.
+// The daemon's log: pino, JSON lines on standard output, or pretty lines on a terminal. In systemd's journal each line has
+// its priority.
 
-import { type Level, pino } from "pino";
+import { type DestinationStream, type Level, pino } from "pino";
 import type { Logger } from "../ports/logger.ts";
+import { isJournal, priorityPrefix } from "./journal.ts";
 
 /** How much is logged, and how it looks; `auto`: pretty on a terminal, JSON elsewhere. */
 export interface LogOptions {
@@ -30,8 +32,14 @@ export async function createLogger(options: LogOptions): Promise<AdjustableLogge
       })
     : pino.destination({ dest: 1, sync: true });
   const log = pino(
-    { level: options.level, base: { node: options.node }, timestamp: pino.stdTimeFunctions.isoTime },
-    target,
+    {
+      level: options.level,
+      base: { node: options.node },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      // Names: numbers are pino's own.
+      formatters: { level: (level) => ({ level }) },
+    },
+    isJournal(1) ? withPriority(target) : target,
   );
   return {
     debug: (fields, message) => log.debug(fields, message),
@@ -43,4 +51,21 @@ export async function createLogger(options: LogOptions): Promise<AdjustableLogge
       log.level = level;
     },
   };
+}
+
+/** pino tells the level of a line on the stream itself, where the stream asks for it. */
+function withPriority(target: DestinationStream): DestinationStream {
+  const stream = {
+    [pino.symbols.needsMetadataGsym]: true,
+    lastLevel: 0,
+    write: (line: string): void => target.write(`${prefixOf(stream.lastLevel)}${line}`),
+  };
+  return stream;
+}
+
+function prefixOf(level: number): string {
+  const name = pino.levels.labels[level];
+  return name === "error" || name === "warn" || name === "debug" || name === "trace"
+    ? priorityPrefix(name)
+    : priorityPrefix("info");
 }

@@ -4,6 +4,7 @@
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { Logger } from "../ports/logger.ts";
 import type { Change, Revision, Snapshot, Store, Txn } from "../ports/store.ts";
 
 /** How a read ended. */
@@ -37,8 +38,8 @@ export interface StoreCalls {
 /** An adapter that has not settled a call this long after its limit is taken to have failed, in milliseconds. */
 const SETTLE_SLACK_MS = 100;
 
-/** Calls to `store`, which stays its owner's to close. */
-export function storeCalls(store: Store, timers: Timers): StoreCalls {
+/** Calls to `store`, which stays its owner's to close. `log`: where the client library's own words go. */
+export function storeCalls(store: Store, timers: Timers, log?: Pick<Logger, "debug">): StoreCalls {
   const ending = new AbortController();
   const { signal } = ending;
   const settle = <T>(promise: Promise<T>, timeoutMs: number, done: (value: T | VipdError) => void): void => {
@@ -54,7 +55,11 @@ export function storeCalls(store: Store, timers: Timers): StoreCalls {
       `the store did not settle a request within ${Math.round(timeoutMs)} ms`,
     );
     const cancel = timers.at(later(timers.now(), timeoutMs + SETTLE_SLACK_MS), () => once(late));
-    promise.then(once, (error: unknown) => once(asVipdError(error)));
+    promise.then(once, (error: unknown) => {
+      const failure = asVipdError(error);
+      if (failure.cause !== undefined) log?.debug({ cause: messageOf(failure.cause) }, failure.message);
+      once(failure);
+    });
   };
   return {
     read: (prefix, timeoutMs, done) =>

@@ -22,5 +22,6 @@ export async function openStore(url: string, options: Partial<OpenOptions> = {})
   const adapter = adapterFor(url);
   if (adapter !== undefined) return adapter.open(url, { readOnly: options.readOnly ?? false });
   const known = STORE_ADAPTERS.flatMap(({ schemes }) => schemes).map((scheme) => `${scheme}:`);
-  throw new VipdError("store-url", `${redactUrl(url)} names no known store: use one of ${known.join(", ")}`);
+  const fix = url.startsWith("/") ? `write sqlite:${url}` : `use one of ${known.join(", ")}`;
+  throw new VipdError("store-url", `${redactUrl(url)} names no known store: ${fix}`);
 }

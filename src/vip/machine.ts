@@ -15,13 +15,14 @@ import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
+import { forgetConflict, onHeard, onProbed } from "./conflicts.ts";
 import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
-/** An address outlives its fence by this much at most, and half of it at least, in milliseconds. */
-const LIFETIME_SLACK_MS = 10_000;
+/** An address outlives its fence by this much at most, in milliseconds. */
+const LIFETIME_SLACK_MS = 20_000;
 
 /** The lifetimes of addresses are refreshed this often, in milliseconds. */
-const REFRESH_EVERY_MS = LIFETIME_SLACK_MS / 2;
+const REFRESH_EVERY_MS = 12_000;
 
 /** A fence that could not be set in time is tried again so often: a stall of the machine is no reason to move. */
 const OPEN_TRIES = 3;
@@ -87,8 +88,10 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
       return announce(state, [event.vip], now, effects);
     case "resync":
       return onResync(state, now, effects);
+    case "heard":
+      return onHeard(state, event.vip, event.others, now, effects);
     case "probed":
-      return onProbed(state, event.vip, event.others, effects);
+      return onProbed(state, event.vip, event.others, now, effects);
     default:
       return unreachable(event);
   }
@@ -97,13 +100,16 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
 function onTick(state: VipState, now: Instant, effects: Effects): void {
   const announced: string[] = [];
   const closing: string[] = [];
+  const probed: string[] = [];
   for (const name of state.wakeups.takeDue(now, SLICE)) {
     const [what = "", vip = ""] = name.split(" ");
     if (what === "announce") announced.push(vip);
     else if (what === "close") closing.push(vip);
+    else if (what === "probe") probed.push(vip);
     else refreshSlice(state, now, effects);
   }
   announce(state, announced, now, effects);
+  if (probed.length > 0) effects.push({ type: "probe", vips: probed });
   for (const vip of closing) closeAgain(state, vip, now, effects);
 }
 
@@ -277,7 +283,8 @@ function takeNumber(state: VipState): number {
   return number;
 }
 
-function heldUnder(state: VipState, deadline: number): readonly string[] {
+/** The VIPs that are held, or about to be, under a deadline. */
+export function heldUnder(state: VipState, deadline: number): readonly string[] {
   return [...state.holdings].flatMap(([vip, holding]) =>
     holding.phase !== "closing" && holding.deadline === deadline ? [vip] : [],
   );
@@ -298,9 +305,8 @@ function onOpened(state: VipState, { vips, deadline, until }: Opened, now: Insta
     const policy = state.plans.get(vip)?.announce;
     if (policy === undefined || holding === undefined || holding.phase === "closing") continue;
     const { addresses } = holding;
-    const conflict = holding.phase === "on" ? holding.conflict : null;
     if (holding.phase === "opening") held.push(vip);
-    setHolding(state, vip, { phase: "on", addresses, deadline, schedule: arrivalSchedule(policy, now), conflict });
+    setHolding(state, vip, { phase: "on", addresses, deadline, schedule: arrivalSchedule(policy, now) });
   }
   // The first slice at once; for the others it is due now.
   announce(state, vips.slice(0, SLICE), now, effects);
@@ -403,7 +409,7 @@ function onAddress(state: VipState, { type, ip, interface: link }: AddressEvent,
   if (vip === undefined) return;
   const holding = state.holdings.get(vip);
   if (type === "address-added") {
-    if (holding === undefined) effects.push({ type: "sweep", vip });
+    if (holding === undefined) effects.push({ type: "sweep", vips: [vip] });
     return;
   }
   if (holding?.phase !== "on") return;
@@ -429,30 +435,11 @@ function announceAnew(state: VipState, vip: string, now: Instant): void {
 }
 
 function onResync(state: VipState, now: Instant, effects: Effects): void {
-  for (const vip of state.plans.keys()) if (!state.holdings.has(vip)) effects.push({ type: "sweep", vip });
+  const idle = [...state.plans.keys()].filter((vip) => !state.holdings.has(vip));
+  if (idle.length > 0) effects.push({ type: "sweep", vips: idle });
   state.refreshing.length = 0;
   for (const [vip, holding] of state.holdings) if (holding.phase === "on") state.refreshing.push(vip);
   refreshSlice(state, now, effects);
-}
-
-function onProbed(state: VipState, vip: string, others: readonly string[], effects: Effects): void {
-  const holding = state.holdings.get(vip);
-  if (holding?.phase !== "on") return;
-  const conflict = others.length === 0 ? null : listOf(others);
-  if (conflict === holding.conflict) return;
-  setHolding(state, vip, { ...holding, conflict });
-  effects.push({ type: "conflict", vip, others: conflict });
-  if (conflict === null)
-    effects.push({ type: "note", vip, level: "info", text: "nobody else answers for it any more" });
-  else effects.push({ type: "note", vip, level: "warning", text: `somebody else answers for it: ${conflict}` });
-}
-
-/** So many hardware addresses are told. */
-const MAX_STATIONS = 4;
-
-function listOf(others: readonly string[]): string {
-  const more = others.length > MAX_STATIONS ? ` and ${others.length - MAX_STATIONS} more` : "";
-  return others.slice(0, MAX_STATIONS).join(", ") + more;
 }
 
 function setHolding(state: VipState, vip: string, holding: Holding | undefined): void {
@@ -461,6 +448,7 @@ function setHolding(state: VipState, vip: string, holding: Holding | undefined):
     state.holdings.delete(vip);
     state.granted.delete(vip);
   }
+  if (holding?.phase !== "on") forgetConflict(state, vip);
   state.wakeups.set(`announce ${vip}`, holding?.phase === "on" ? (holding.schedule[0] ?? NEVER) : NEVER);
   state.wakeups.set(`close ${vip}`, NEVER);
 }

@@ -7,6 +7,7 @@ import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { Wakeups } from "../base/wakeups.ts";
 import type { AnnouncePolicy, Schedule } from "./announcing.ts";
+import type { Conflict } from "./conflicts.ts";
 
 /** A VIP as this host would hold it. */
 export interface VipPlan {
@@ -28,8 +29,6 @@ export type Holding =
       readonly addresses: readonly VipAddress[];
       readonly deadline: number;
       readonly schedule: Schedule;
-      /** Hardware addresses of others that answer for it; `null`: none was heard. */
-      readonly conflict: string | null;
     }
   /** Closing, or the kernel refused that and is asked again. The kernel closes by itself at `until`. */
   | {
@@ -61,6 +60,8 @@ export interface VipState {
   /** By VIP that is held: the addresses that may be answered for, without prefixes. */
   readonly granted: Map<string, ReadonlySet<string>>;
   readonly deadlines: Map<number, Deadline>;
+  /** By VIP that is held: others that answer for it too. */
+  readonly conflicts: Map<string, Conflict>;
   /** The fence's number of the next deadline: no former process had it. */
   nextNumber: number;
   /** By address and interface: the VIP that has it; by interface: the VIPs that live there. */
@@ -103,7 +104,9 @@ export type VipEvent =
   | { readonly type: "announce-anew"; readonly vip: string }
   /** The kernel's news may have been lost: compare everything. */
   | { readonly type: "resync" }
-  /** Hardware addresses of others that answered for the VIP. */
+  /** Hardware addresses of others that claim the VIP, heard without having asked. */
+  | { readonly type: "heard"; readonly vip: string; readonly others: readonly string[] }
+  /** Hardware addresses of others that answered for the VIP; none: a probe found nobody. */
   | { readonly type: "probed"; readonly vip: string; readonly others: readonly string[] };
 
 /** A VIP, and the addresses of it that this host may answer for, without prefixes. */
@@ -138,8 +141,8 @@ export type VipEffect =
   | { readonly type: "close"; readonly vips: readonly string[] }
   /** Close and unbind some addresses of a VIP that is held on: "dropped", or "failed" when the kernel refuses. */
   | { readonly type: "drop"; readonly vip: string; readonly addresses: readonly VipAddress[] }
-  /** Close and unbind what is not ours to hold. */
-  | { readonly type: "sweep"; readonly vip: string }
+  /** Close and unbind what is not ours to hold, with whatever prefix somebody has bound it. */
+  | { readonly type: "sweep"; readonly vips: readonly string[] }
   /** They answer now. */
   | { readonly type: "held"; readonly vips: readonly string[] }
   /** They surely do not answer any more. */
@@ -157,6 +160,7 @@ export function initialVips(firstNumber: number): VipState {
     holdings: new Map(),
     granted: new Map(),
     deadlines: new Map(),
+    conflicts: new Map(),
     nextNumber: firstNumber >>> 0,
     byPlace: new Map(),
     byLink: new Map(),

@@ -19,7 +19,7 @@ export class Stage {
 
   constructor(hosts: readonly string[]) {
     this.lan = new Lan(hosts);
-    this.fleet = new Fleet(this.lan, "dist/src/bin");
+    this.fleet = new Fleet(this.lan, "dist/bin");
     this.recorder = new Recorder(this.lan, [VIP]);
   }
 

@@ -2,7 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import { AssertionError } from "../../src/base/assert.ts";
-import { MAX_KEY_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
+import {
+  MAX_KEY_BYTES,
+  MAX_TXN_BYTES,
+  MAX_TXN_GUARDS,
+  MAX_TXN_WRITES,
+  MAX_VALUE_BYTES,
+} from "../../src/base/bounds.ts";
 import { VipdError } from "../../src/base/errors.ts";
 import type { Revision, Store, Txn } from "../../src/ports/store.ts";
 import { committed, contents, type Harness, PATIENT, put, thrownBy } from "./harness.ts";
@@ -60,6 +66,10 @@ const GUARDS: readonly GuardCase[] = [
 const BEYOND_BOUNDS: Readonly<Record<string, Txn>> = {
   "too many guards": { guards: many(MAX_TXN_GUARDS + 1, (key) => ({ key, version: null })), writes: [] },
   "too many writes": { guards: [], writes: many(MAX_TXN_WRITES + 1, (key) => ({ key, value: "" })) },
+  "too many bytes": {
+    guards: [],
+    writes: many(Math.ceil(MAX_TXN_BYTES / MAX_VALUE_BYTES), (key) => ({ key, value: "x".repeat(MAX_VALUE_BYTES) })),
+  },
   "a key that is too long": { guards: [], writes: [{ key: "k".repeat(MAX_KEY_BYTES + 1), value: "" }] },
   "a key that is too long in bytes": { guards: [], writes: [{ key: "ü".repeat(MAX_KEY_BYTES / 2 + 1), value: "" }] },
   "a value that is too long": { guards: [], writes: [{ key: "k", value: "x".repeat(MAX_VALUE_BYTES + 1) }] },
@@ -128,6 +138,16 @@ export function describeCommits(current: () => Harness): void {
       const { records } = await store.read("", PATIENT);
       expect(records).toHaveLength(MAX_TXN_WRITES);
       expect(new Set(records.map(({ version }) => version))).toEqual(new Set([revision]));
+    });
+
+    test("a commit may have the greatest number of bytes", async () => {
+      const store = await current().open();
+      const keys = many(MAX_TXN_WRITES, (key) => key);
+      const each = Math.floor(MAX_TXN_BYTES / MAX_TXN_WRITES);
+      const guards = keys.map((key) => ({ key, version: null }));
+      const writes = keys.map((key) => ({ key, value: "x".repeat(each - 2 * key.length) }));
+      await committed(store, { guards, writes });
+      expect((await store.read("", PATIENT)).records).toHaveLength(MAX_TXN_WRITES);
     });
 
     test("a deleted record is gone, and deleting what is not there is no error", async () => {

@@ -14,8 +14,8 @@ export function describeEpochs(current: () => Harness, traits: Traits): void {
       let store = await current().open();
       const { epoch } = await store.read("", PATIENT);
       let last = -1n;
-      for (let life = 0; life < 4; life += 1) {
-        const revision = await put(store, `life${life}`, "1");
+      for (let lifetime = 0; lifetime < 4; lifetime += 1) {
+        const revision = await put(store, `lifetime${lifetime}`, "1");
         expect(revision).toBeGreaterThan(last);
         last = revision;
         await current().restart();
@@ -24,7 +24,7 @@ export function describeEpochs(current: () => Harness, traits: Traits): void {
         if (traits.restartKeepsEpoch) expect(snapshot).toMatchObject({ epoch });
         else expect(snapshot.epoch).not.toBe(epoch);
         expect(snapshot.revision).toBeGreaterThanOrEqual(last);
-        expect(Object.keys(contents(snapshot))).toHaveLength(traits.restartKeepsData ? life + 1 : 0);
+        expect(Object.keys(contents(snapshot))).toHaveLength(traits.restartKeepsData ? lifetime + 1 : 0);
       }
     });
 

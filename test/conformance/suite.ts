@@ -9,6 +9,7 @@ import type { Harness } from "./harness.ts";
 import { describeEpochs } from "./epoch.ts";
 import { describeLimits } from "./limits.ts";
 import { describeReads } from "./reads.ts";
+import { describeScale } from "./scale.ts";
 import { describeWatches } from "./watches.ts";
 
 /** Runs the suite; `begin` makes a new, empty store for each test. `traits` says what its harness offers. */
@@ -31,6 +32,7 @@ export function storeConformance(name: string, traits: Traits, begin: () => Prom
     describeEpochs(current, traits);
     describeWatches(current);
     describeBounds(current);
+    describeScale(current);
     describeLimits(current, traits);
     describeContention(current, traits);
   });

@@ -9,6 +9,7 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { type DaemonProcess, Fleet, VIP } from "../hosts/harness/fleet.ts";
 import { Lan } from "../hosts/harness/lan.ts";
 import { Recorder } from "../hosts/harness/recorder.ts";
+import { hints } from "./hints.ts";
 import { Screen } from "./screen.ts";
 import { enterSurroundings } from "./surroundings.ts";
 
@@ -165,7 +166,8 @@ async function keep(demo: Demo, signal: AbortSignal): Promise<void> {
   screen.line(
     "  Type: status | kill H | start H | freeze H | thaw H | unplug H | plug H | hand-over | quit   (H: alpha, beta or gamma)",
   );
-  screen.line(`  From another terminal: ip netns exec ${first?.namespace.name ?? ""} ping ${VIP}\n`);
+  if (first !== undefined) for (const line of hints(demo.fleet, first)) screen.line(`  ${line}`);
+  screen.line();
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: "vipd> ", signal });
   lines.prompt();
   for await (const line of lines) {

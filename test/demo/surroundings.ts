@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 
 /** Set in the process that runs inside the user namespace. */
-const INSIDE = "VIPD_DEMO_INSIDE";
+export const INSIDE = "VIPD_DEMO_INSIDE";
 
 const HOW_TO_ALLOW = `The demo makes network namespaces. It can do so in one of two ways:
   as root:          sudo npm run demo

@@ -61,10 +61,34 @@ test("an unreadable file: exit 78, naming it", async () => {
   expect(result).toMatchObject({ code: 78, stderr: expect.stringMatching(/none\.yaml: there is no such file/u) });
 });
 
-test("an interface that the host does not have: exit 69, naming those that it has", async () => {
-  const { code, said } = await refused({ vips: "  web: {interface: eth9, addresses: [10.77.0.50/24]}\n" });
-  expect(said).toMatch(/eth9.*eth0/u);
-  expect(code).toBe(69);
+test("an interface that the host does not have is a warning of --check, naming those that it has", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const file = fleet.configure(host, { vips: "  web: {interface: eth9, addresses: [10.77.0.50/24]}\n" });
+  const { code, stderr } = await fleet.vipd(host, ["--check", "-c", file]);
+  expect(stderr).toMatch(/^warning: vips\.web: this host has no interface eth9: .*eth0/u);
+  expect(code).toBe(0);
+});
+
+test("a pipe for a configuration is refused at once", async () => {
+  const { fleet } = bench();
+  const pipe = join(fleet.directory, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const { code, stderr } = await fleet.vipd(bench().host("a"), ["--check", "-c", pipe]);
+  expect(stderr).toBe(`${pipe} is a pipe: give a regular file\n`);
+  expect(code).toBe(78);
+});
+
+test("a file with 100,000 VIPs is refused in seconds", async () => {
+  const { fleet } = bench();
+  const file = join(fleet.directory, "large.yaml");
+  const vips = Array.from({ length: 100_000 }, (_, i) => `  v${i}: {a: 1}\n`);
+  writeFileSync(file, `store: ${fleet.store}\nvips:\n${vips.join("")}`);
+  const begin = performance.now();
+  const { code, stderr } = await fleet.vipd(bench().host("a"), ["--check", "-c", file]);
+  expect(stderr).toContain("vips: holds 100000 VIPs; keep it within 8192");
+  expect(code).toBe(78);
+  expect(performance.now() - begin).toBeLessThan(30_000);
 });
 
 test("without privileges: exit 77, naming the capability", async () => {

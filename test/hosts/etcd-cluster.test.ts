@@ -58,7 +58,7 @@ test("a version with known bugs is named: once in the log, and by the doctor; so
   await etcd.kill(etcd.members.slice(0, 1));
   const doctor = await fleet.vipctl(host, ["doctor", "--config", fleet.configFile(host)]);
   expect(doctor.stdout.match(warning) ?? []).toHaveLength(times);
-  expect(doctor.stdout).toMatch(/^warning +store +10\.77\.0\.31:2379 does not answer/mu);
+  expect(doctor.stdout).toMatch(/^warning +store +10\.77\.0\.31:2379 cannot be asked/mu);
   expect(doctor.stdout).toMatch(/^ok +store +its database has [\d.]+ MB/mu);
   expect(doctor.code).toBe(0);
 });

@@ -19,6 +19,20 @@ test("a second daemon with the same state directory does not start", async () =>
   expect(recorder.hands(VIP, from)).toEqual(["a"]);
 });
 
+test("a second daemon in the same network namespace does not start, and says why", async () => {
+  const { fleet, recorder, now } = bench();
+  const host = bench().host("a");
+  await fleet.start(host, { vips: oneVip(200) }).holds();
+  const from = now();
+  const second = fleet.start(host, { node: "other", vips: oneVip(250) });
+  await expect(second.ended).resolves.toEqual({ code: 75, signal: null });
+  expect(second.log()).toBe(
+    "vipd: another vipd already runs in this network namespace: there can be one in each; stop it first\n",
+  );
+  await recorder.answered(VIP, (name) => name === "a", now());
+  expect(recorder.hands(VIP, from)).toEqual(["a"]);
+});
+
 test("also not while the first one is frozen: it may believe in its lease when it thaws", async () => {
   const { fleet } = bench();
   const host = bench().host("a");

@@ -3,6 +3,8 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { bootClock } from "../../adapters/linux/clock.ts";
+import { KernelPackets } from "../../adapters/linux/packets.ts";
 import { oneVip, VIP, VIP6 } from "./harness/fleet.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
@@ -58,6 +60,29 @@ test("a second answerer on the wire is detected and reported", async () => {
   expect(status?.elections[0]?.conflict).toContain(client.mac);
   expect(status?.warnings.join("\n")).toContain(client.mac);
 });
+
+test.each([VIP, VIP6])(
+  "a stranger that claims %s is noticed within a second, long before the next probe",
+  async (ip) => {
+    const a = bench().fleet.start(bench().host("a"), { vips: oneVip(200) });
+    await a.holds();
+    const { client } = bench().lan;
+    const packets = client.namespace.inside(() => new KernelPackets({ clock: bootClock() }));
+    try {
+      // What was gained a moment ago is listened for.
+      await bench().idle(300);
+      const from = performance.now();
+      const [family, prefix] = ip === VIP ? [4 as const, 24] : [6 as const, 64];
+      client.namespace.inside(() => packets.announce({ family, ip, prefix, interface: "eth0" }));
+      const status = await a.until("tells of the stranger", (seen) => seen.elections[0]?.conflict != null, 5_000);
+      expect(performance.now() - from).toBeLessThan(1_000);
+      expect(status?.elections[0]?.conflict).toBe(client.mac);
+      await expect.poll(() => a.log()).toContain(`somebody else answers for it: ${client.mac}`);
+    } finally {
+      packets.close();
+    }
+  },
+);
 
 test("a flush of all firewall rules neither opens the fence nor moves the VIP", async () => {
   const { recorder, now, idle } = bench();

@@ -5,6 +5,7 @@ import { waitFor } from "../servers/place.ts";
 import { type RedisGroup, startRedisCluster, startSentinelGroup } from "../servers/redis-groups.ts";
 import type { RedisServer } from "../servers/redis.ts";
 import { cut } from "./harness/cut.ts";
+import type { Station } from "./harness/lan.ts";
 import { type DaemonProcess, VIP } from "./harness/fleet.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
@@ -97,6 +98,54 @@ test("Sentinel: a master cut off from its replicas, but not from the nodes, conf
   await bench().idle(2_000);
   await bench().allTakePart(daemons, BACK_MS);
   expect(bench().outOfTurnMs("a", from)).toBe(0);
+});
+
+/** The machines of one side and of the other hear nothing of each other; the result mends that. */
+function part(these: readonly Station[], those: readonly Station[]): () => void {
+  const heals = these.flatMap((machine) => [cut(machine, "hears", those), cut(machine, "says", those)]);
+  return () => heals.forEach((heal) => heal());
+}
+
+describe("Sentinel, and the holder alone with the old master and one Sentinel, while all others are on the other side", () => {
+  const ttl = "1500ms";
+
+  async function divide(places: readonly Station[], witnesses: readonly Station[]) {
+    const made = await startSentinelGroup({ downAfterMs: 500, places, witnesses });
+    group = made;
+    await made.ready();
+    const daemons = await bench().startAll({ store: made.url, ttl }, "    preempt: false\n");
+    const from = await bench().mark("a");
+    const [mine, ...theirs] = [...places, ...witnesses];
+    const heal = part([bench().host("a"), ...(mine === undefined ? [] : [mine])], [bench().host("b"), ...theirs]);
+    const [a] = daemons;
+    await a?.until("has let go", ({ elections: [web], store }) => web?.role !== "holder" && !store.ok);
+    return { daemons, from, heal, group: made };
+  }
+
+  test("the replicas are two: one is promoted and the other confirms, and the other node holds; never both", async () => {
+    const { daemons, from, heal } = await divide(machines(), []);
+    await daemons[1]?.holds("web", FAILOVER_MS);
+    const turned = bench().now();
+    await bench().idle(LONG_MS);
+    expect(bench().recorder.hands(VIP, turned)).toEqual(["b"]);
+    heal();
+    await bench().idle(2_000);
+    await bench().allTakePart(daemons, BACK_MS);
+    expect(bench().outOfTurnMs("a", from)).toBe(0);
+  });
+
+  test("the replica is the only one: it is promoted, and nothing is confirmed on either side until they meet", async () => {
+    const { daemons, from, heal, group: made } = await divide(machines(2), machines(1));
+    const master = made.servers[1];
+    await expect.poll(() => made.master(), { timeout: FAILOVER_MS, interval: 200 }).toBe(master);
+    const silent = bench().now();
+    await bench().idle(LONG_MS);
+    expect(bench().recorder.hands(VIP, silent)).toEqual([]);
+    heal();
+    await bench().allTakePart(daemons, 2 * FAILOVER_MS);
+    await bench().recorder.answered(VIP, () => true, silent);
+    expect(bench().outOfTurnMs("a", from)).toBe(0);
+  });
 });
 
 describe("a Cluster of three", () => {

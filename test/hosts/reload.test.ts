@@ -2,6 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { knock } from "./harness/knock.ts";
 import { oneVip, VIP } from "./harness/fleet.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
@@ -23,6 +24,45 @@ test("a VIP that is added is raced for, one that is removed is let go, the other
   await expect.poll(() => bench().isBound(host, "10.77.0.60"), { timeout: 5_000 }).toBe(false);
   await recorder.answered(VIP, (name) => name === "a", now());
   expect(recorder.hands(VIP, from)).toEqual(["a"]);
+});
+
+test("an address is added to a held VIP, and taken off it, in place: nothing is let go that stays", async () => {
+  const { fleet, recorder, now } = bench();
+  const [host, other] = [bench().host("a"), bench().host("b")];
+  const addresses = (...more: readonly string[]): string =>
+    `  web:\n    interface: eth0\n    addresses: [${[`${VIP}/24`, ...more].join(", ")}]\n`;
+  const a = fleet.start(host, { vips: `${addresses()}    priority: 200\n` });
+  const { elections } = await a.holds();
+  const b = fleet.start(other, { vips: addresses() });
+  await b.backs();
+  const from = now();
+  fleet.configure(host, { vips: `${addresses("10.77.0.60/24")}    priority: 200\n` });
+  a.signal("SIGHUP");
+  await expect.poll(() => bench().isBound(host, "10.77.0.60"), { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => knock(bench().lan.client, "10.77.0.60"), { timeout: 10_000 }).toContain("refused");
+  fleet.configure(host, { vips: `${addresses()}    priority: 200\n` });
+  a.signal("SIGHUP");
+  await expect.poll(() => bench().isBound(host, "10.77.0.60"), { timeout: 5_000 }).toBe(false);
+  await recorder.answered(VIP, (name) => name === "a", now());
+  expect(recorder.hands(VIP, from)).toEqual(["a"]);
+  const after = await a.until("still holds it", (seen) => seen.elections[0]?.role === "holder");
+  expect(after.elections[0]?.token).toBe(elections[0]?.token);
+  expect(a.log()).not.toMatch(/somebody removed|released: |lost: /u);
+});
+
+test("a changed prefix is changed in place, and nobody is blamed for the removal", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: "  web:\n    interface: eth0\n    addresses: [10.77.0.50/24]\n" });
+  const { elections } = await a.holds();
+  fleet.configure(host, { vips: "  web:\n    interface: eth0\n    addresses: [10.77.0.50/25]\n" });
+  a.signal("SIGHUP");
+  const shown = (): string => host.namespace.exec("ip", "-4", "-o", "address", "show", "dev", "eth0");
+  await expect.poll(shown, { timeout: 5_000 }).toMatch(/10\.77\.0\.50\/25/u);
+  expect(shown()).not.toContain("10.77.0.50/24");
+  const after = await a.until("still holds it", (seen) => seen.elections[0]?.role === "holder");
+  expect(after.elections[0]?.token).toBe(elections[0]?.token);
+  expect(a.log()).not.toMatch(/somebody removed|released: |lost: /u);
 });
 
 test("a changed address replaces the old one", async () => {

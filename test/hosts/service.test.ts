@@ -3,10 +3,31 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { AF_UNIX, bindSocket, closeFd, openSocket, receive, SOCK_DGRAM } from "../../adapters/linux/native.ts";
-import { oneVip } from "./harness/fleet.ts";
+import { oneVip, VIP } from "./harness/fleet.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
 const bench = useFleet(["a"]);
+
+test("SIGUSR2 ends it for a restart: the next process takes VIP and token over, and nobody notices", async () => {
+  const { fleet, recorder, idle } = bench();
+  const token = async (): Promise<string> =>
+    (
+      JSON.parse((await fleet.vipctl(host, ["who-owns", "web", "--json", "--socket", socket])).stdout) as {
+        token: string;
+      }
+    ).token;
+  const host = bench().host("a");
+  const socket = fleet.socketOf(host);
+  const first = fleet.start(host, { vips: oneVip(100), ttl: "3s" });
+  await first.holds();
+  const [before, from] = [await token(), await bench().mark("a")];
+  first.signal("SIGUSR2");
+  await expect(first.ended).resolves.toEqual({ code: 0, signal: null });
+  await fleet.restart(host).holds();
+  await idle(4_000);
+  expect(await token()).toBe(before);
+  expect(recorder.gapMs(VIP, from)).toBeLessThan(1_000);
+});
 
 test("ready, what is held, alive again and again, reloading, stopping", async () => {
   const { fleet } = bench();

@@ -302,6 +302,106 @@ describe("a lease that is lost while the work runs", () => {
   });
 });
 
+describe("work that does not settle after its signal", () => {
+  const forever = (): Promise<never> => new Promise(() => {});
+
+  test("costs its member the claim: others lead, other work is told, and its lead rejects", async () => {
+    const warnings: string[] = [];
+    const log = { info: () => {}, warn: (_fields: unknown, text: string) => void warnings.push(text) };
+    const [a, b] = [await enter({ settleMs: 300, log }), await enter()];
+    const stuck = a.lead("job", forever);
+    const other = a.lead("other", async ({ signal }) => untilAborted(signal));
+    const waiting = b.lead("waiting", async ({ signal }) => untilAborted(signal));
+    await expect.poll(() => a.look("job")?.self === true && a.look("other")?.self === true).toBe(true);
+    await expect.poll(() => b.look("waiting")?.self).toBe(true);
+    const third = a.lead("waiting", () => "never");
+    const order: string[] = [];
+    const next = b.lead("job", () => order.push("b leads"));
+    const told = Promise.all([
+      expect(stuck).rejects.toMatchObject({ code: "lease-lost", context: { election: "job", reason: "work-stuck" } }),
+      expect(other).rejects.toMatchObject({ code: "aborted" }),
+      expect(third).rejects.toMatchObject({ code: "aborted" }),
+    ]);
+    await Promise.all([a.resign("job"), told]);
+    await next;
+    expect(order).toEqual(["b leads"]);
+    expect(warnings).toEqual([
+      "the work of job did not settle within 300 ms: this member has left the fleet without it",
+    ]);
+    await expect(a.lead("job", () => 1)).rejects.toMatchObject({ code: "aborted" });
+    await Promise.all([expect(waiting).rejects.toMatchObject({ code: "aborted" }), b.resign("waiting")]);
+  });
+
+  test("keeps nobody from leaving", async () => {
+    const a = await enter({ settleMs: 200 });
+    const stuck = a.lead("job", forever, { again: true });
+    await expect.poll(() => a.look("job")?.self).toBe(true);
+    await Promise.all([expect(stuck).rejects.toMatchObject({ code: "lease-lost" }), a.leave()]);
+  });
+
+  test("and work that settles late, but in its time, costs nothing", async () => {
+    const a = await enter({ settleMs: 2_000 });
+    const late = a.lead("job", async ({ signal }) => {
+      await untilAborted(signal);
+      await sleep(50);
+    });
+    await expect.poll(() => a.look("job")?.self).toBe(true);
+    await Promise.all([expect(late).rejects.toMatchObject({ code: "aborted" }), a.resign("job")]);
+    await expect(a.lead("job", () => "again")).resolves.toBe("again");
+  });
+});
+
+describe("callers without types", () => {
+  const join = joinFleet as unknown as (options?: unknown) => Promise<unknown>;
+  const store = "sqlite:/nowhere/fleet.db";
+
+  test.each<[unknown, string, string]>([
+    [undefined, "options", "options of joinFleet is missing: give an object with store, fleet"],
+    ["sqlite:/x", "options", "options of joinFleet is of type string: give an object with store, fleet"],
+    [{}, "store", "store is missing: give the URL of a store, such as sqlite:"],
+    [{ store }, "fleet", "fleet is missing: give a string to joinFleet"],
+    [{ store, fleet: "f", ttl: 3_000 }, "ttl", "ttl is no option of joinFleet: did you mean ttlMs?"],
+    [{ store, fleet: "f", nodeId: "x" }, "nodeId", "nodeId is no option of joinFleet: did you mean node?"],
+    [{ store, fleet: "f", ttlMs: "3s" }, "ttlMs", "ttlMs is of type string: give a number"],
+    [{ store: 5, fleet: "f" }, "store", "store is of type number: give the URL of a store"],
+    [{ store: {}, fleet: "f" }, "store", "store is of type object: give the URL of a store"],
+    [{ store, fleet: ["f"] }, "fleet", "fleet is an array: give a string"],
+    [{ store, fleet: "f", signal: {} }, "signal", "signal is of type object: give an AbortSignal"],
+    [{ store, fleet: "f", log: () => {} }, "log", "log is of type function: give an object with info and warn"],
+    [{ store, fleet: "f", settleMs: -1 }, "settleMs", "settleMs is -1: use a whole number of milliseconds"],
+    [{ store, fleet: "f", settleMs: Infinity }, "settleMs", "settleMs is Infinity: use a whole number"],
+    [JSON.parse(`{"store":"${store}","fleet":"f","__proto__":1}`), "__proto__", "__proto__ is no option of joinFleet"],
+  ])("joinFleet(%j) names the option %s", async (options, key, told) => {
+    await expect(join(options)).rejects.toMatchObject({
+      code: "config",
+      context: { key },
+      message: expect.stringContaining(told),
+    });
+  });
+
+  test("a lease that the store cannot keep is told with the store's name", async () => {
+    await expect(enter({ ttlMs: 100 })).rejects.toThrow("ttlMs is 100: use 500 to 600000 (milliseconds) on sqlite");
+  });
+
+  test("lead names what is wrong with it", async () => {
+    const a = await enter();
+    const lead = a.lead.bind(a) as unknown as (...args: readonly unknown[]) => Promise<unknown>;
+    await expect(lead("job")).rejects.toThrow("work is missing: give the function that leads");
+    await expect(lead()).rejects.toThrow("election is missing: give 1 to 63 letters");
+    await expect(lead("job", () => 1, { prio: 1 })).rejects.toThrow(
+      "prio is no option of lead: did you mean priority?",
+    );
+    await expect(lead("job", () => 1, null)).rejects.toThrow("options of lead is missing");
+    await expect(lead("job", () => 1, { priority: "1" })).rejects.toThrow("priority is of type string: give a number");
+  });
+
+  test("a token goes into JSON as text", async () => {
+    const a = await enter();
+    const token = await a.lead("job", (leadership) => leadership.token);
+    expect(BigInt(JSON.parse(JSON.stringify(String(token))) as string)).toBe(token);
+  });
+});
+
 describe("bad input", () => {
   test.each([
     [{ fleet: "no spaces" }, "config"],

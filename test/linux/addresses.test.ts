@@ -55,8 +55,26 @@ describe("binding", () => {
     addresses.bind([VIP], 30_000);
     const list = addresses.addresses().filter(({ family, interface: name }) => family === 4 && name === "eth0");
     expect(list).toEqual([
-      { family: 4, ip: "10.77.0.1", prefix: 24, interface: "eth0", ours: false, permanent: true, secondary: false },
-      { family: 4, ip: VIP.ip, prefix: 24, interface: "eth0", ours: true, permanent: false, secondary: true },
+      {
+        family: 4,
+        ip: "10.77.0.1",
+        prefix: 24,
+        interface: "eth0",
+        ours: false,
+        keepalived: false,
+        permanent: true,
+        secondary: false,
+      },
+      {
+        family: 4,
+        ip: VIP.ip,
+        prefix: 24,
+        interface: "eth0",
+        ours: true,
+        keepalived: false,
+        permanent: false,
+        secondary: true,
+      },
     ]);
   });
 

@@ -107,6 +107,31 @@ describe.each(KINDS)("deadlines of the %s fence", (mode) => {
     expect(fence.openAddresses()).toEqual([VIP4.ip, VIP6.ip]);
   });
 
+  it("that somebody emptied are told by protect, once: what was open is closed", () => {
+    const fence = openFence(wire(), { mode, ownable: false });
+    expect(fence.protect(VIPS)).toBe("kept");
+    openFor(fence, 60_000, VIPS, 7);
+    expect(fence.protect(VIPS)).toBe("kept");
+    expect(fence.intact()).toBe(true);
+    wire().host.exec("nft", "flush", "map", mode, "vipd", "open4");
+    expect(fence.intact()).toBe(false);
+    expect(fence.protect(VIPS)).toBe("closed");
+    expect(fence.openAddresses()).toEqual([VIP6.ip]);
+    expect(fence.protect(VIPS)).toBe("kept");
+    expect(fence.intact()).toBe(true);
+  });
+
+  it("that went with the whole fence are told by protect", () => {
+    const fence = openFence(wire(), { mode, ownable: false });
+    fence.protect(VIPS);
+    openFor(fence, 60_000, VIPS, 7);
+    wire().host.exec("nft", "flush", "ruleset");
+    expect(fence.protect(VIPS)).toBe("closed");
+    expect(fence.openAddresses()).toEqual([]);
+    expect(openFor(fence, 60_000, VIPS, 7)).toEqual({ kind: "open" });
+    expect(fence.openAddresses()).toEqual([VIP4.ip, VIP6.ip]);
+  });
+
   it("hold thousands of addresses, and are extended without naming them", async () => {
     const fence = openFence(wire(), { mode });
     const many = Array.from({ length: 5_000 }, (_, i): VipAddress => ({

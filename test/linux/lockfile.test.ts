@@ -89,8 +89,8 @@ describe("a lock", () => {
   it("in a folder that is not there says so", () => {
     expect(() => lockFile(join(folder, "no", "lock"))).toThrow(
       expect.objectContaining({
-        code: "kernel",
-        context: expect.objectContaining({ call: "open", errno: 2, name: "ENOENT" }),
+        code: "state-dir",
+        message: expect.stringMatching(/cannot be opened \(ENOENT: .+\); free its disk, make it writable/u),
       }),
     );
   });

@@ -1,6 +1,8 @@
 // The bridge to libc: what fails says which call and why, and a watch goes on after errors.
 
+import { once } from "node:events";
 import { constants, readFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -13,6 +15,7 @@ import {
   closeFd,
   getOption,
   openSocket,
+  peerCredentials,
   receive,
   sendTo,
   setOption,
@@ -134,6 +137,19 @@ describe("a watch", () => {
     await turn();
     expect(heard).toBe(0);
   });
+});
+
+it("tells which user and process is at the other end of a unix socket", async () => {
+  const path = `/tmp/vipd-peer-${process.pid}.sock`;
+  const server = createServer();
+  closers.push(() => server.close());
+  await once(server.listen(path), "listening");
+  const client = connect(path);
+  closers.push(() => client.destroy());
+  const [socket] = (await once(server, "connection")) as [Socket & { readonly _handle: { readonly fd: number } }];
+  closers.push(() => socket.destroy());
+  expect(peerCredentials(socket._handle.fd)).toEqual({ pid: process.pid, uid: process.getuid?.() });
+  expect(() => peerCredentials(9_999)).toThrow(refusal("getsockopt", "EBADF"));
 });
 
 describe("sockets in a host", () => {

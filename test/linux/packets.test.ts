@@ -294,3 +294,64 @@ describe("probing", () => {
     else expect(outcome).toMatchObject({ code: "interface" });
   });
 });
+
+describe("hearing", () => {
+  /** What is heard of others, as `ip mac`. */
+  function hear(packets: KernelPackets, addresses: readonly VipAddress[]): readonly string[] {
+    const heard: string[] = [];
+    wire().host.inside(() => packets.hear(addresses, ({ ip }, mac) => heard.push(`${ip} ${mac}`)));
+    return heard;
+  }
+
+  function stranger(vip: VipAddress, mac: string): void {
+    const data =
+      vip.family === 4
+        ? arpAnswer(vip.ip, mac)
+        : encodeNdp(unsolicitedAdvertisement(ipBytes(vip.ip), macBytes(mac), false));
+    sender(SOCK_DGRAM)(vip.family === 4 ? ETHERTYPE_ARP : ETHERTYPE_IPV6, data);
+  }
+
+  it.each(VIPS)("tells of a stranger that claims $ip without being asked, and of nothing else", async (vip) => {
+    const heard = hear(open(), VIPS);
+    const other: VipAddress = { ...vip, ip: vip.family === 4 ? "10.77.0.99" : "2001:db8:77::99" };
+    stranger(other, STRANGER);
+    stranger(vip, STRANGER);
+    await eventually("the stranger", () => heard.length > 0);
+    expect(heard).toEqual([`${vip.ip} ${STRANGER}`]);
+  });
+
+  it("does not take an announcement of this very host for a stranger's", async () => {
+    const packets = open();
+    const heard = hear(packets, VIPS);
+    stranger(VIP4, wire().hostLink().mac);
+    expect(packets.announce(VIP4)).toBe(true);
+    stranger(VIP4, STRANGER);
+    await eventually("the stranger", () => heard.length > 0);
+    expect(heard).toEqual([`${VIP4.ip} ${STRANGER}`]);
+  });
+
+  it("follows what is listened for, more addresses than one filter takes among them, and ends with it", async () => {
+    const packets = open();
+    const many = Array.from({ length: 400 }, (_, i): VipAddress => ({ ...VIP4, ip: `10.78.${i >> 8}.${i & 255}` }));
+    const heard = hear(packets, [...many, VIP4]);
+    stranger(many[399] ?? VIP4, STRANGER);
+    await eventually("one of many", () => heard.length > 0);
+    expect(heard).toEqual([`10.78.1.143 ${STRANGER}`]);
+    const again = hear(packets, [VIP4]);
+    stranger(many[399] ?? VIP4, STRANGER);
+    stranger(VIP4, STRANGER);
+    await eventually("the one that is left", () => again.length > 0);
+    expect(again).toEqual([`${VIP4.ip} ${STRANGER}`]);
+    expect(hear(packets, [])).toEqual([]);
+  });
+
+  it("goes on after the link was down", async () => {
+    const heard = hear(open(), [VIP4]);
+    wire().host.exec("ip", "link", "set", "eth0", "down");
+    wire().host.exec("ip", "link", "set", "eth0", "up");
+    await eventually("the stranger", () => {
+      stranger(VIP4, STRANGER);
+      return heard.length > 0;
+    });
+  });
+});

@@ -7,6 +7,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ip: "iproute2",
   setpriv: "util-linux",
   unshare: "util-linux",
+  nsenter: "util-linux",
+  "systemd-analyze": "systemd",
   mount: "mount",
   fsfreeze: "util-linux",
   "mkfs.ext4": "e2fsprogs",

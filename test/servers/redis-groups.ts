@@ -29,11 +29,14 @@ export interface SentinelSetup {
   readonly minReplicas?: number;
   /** A server and a Sentinel at each. */
   readonly places?: readonly Place[];
+  /** A Sentinel alone at each. */
+  readonly witnesses?: readonly Place[];
 }
 
-/** A master with replicas, watched by as many Sentinels. */
+/** A master with replicas, watched by as many Sentinels, and by the witnesses. */
 export async function startSentinelGroup(setup: SentinelSetup): Promise<RedisGroup> {
-  const { downAfterMs, minReplicas = 1, places = [HERE, HERE, HERE] } = setup;
+  const { downAfterMs, minReplicas = 1, places = [HERE, HERE, HERE], witnesses = [] } = setup;
+  const posts = [...places, ...witnesses];
   const [masterPlace = HERE, ...replicaPlaces] = places;
   const master = await RedisServer.start(DURABLE, masterPlace);
   const replicas = replicaPlaces.map((place) =>
@@ -42,17 +45,17 @@ export async function startSentinelGroup(setup: SentinelSetup): Promise<RedisGro
   const servers = [master, ...(await Promise.all(replicas))];
   const directory = mkdtempSync(join(tmpdir(), "vds-"));
   const isRemote = masterPlace.namespace !== undefined;
-  const ports = isRemote ? places.map(() => SENTINEL_PORT) : await freePorts(places.length);
-  const sentinels = places.map((place, i) => {
+  const ports = isRemote ? posts.map(() => SENTINEL_PORT) : await freePorts(posts.length);
+  const sentinels = posts.map((place, i) => {
     const file = writeSentinelConfig(directory, { place, port: ports[i] ?? 0, master, downAfterMs });
     return spawnAt(place, "redis-server", [file, "--sentinel"]);
   });
   const known = async (): Promise<RedisServer | undefined> => {
-    const address = await masterAddress(places, ports);
+    const address = await masterAddress(posts, ports);
     return servers.find(({ place, port }) => address === `${place.ip} ${port}`);
   };
   return {
-    url: `redis+sentinel://${places.map(({ ip }, i) => `${ip}:${ports[i]}`).join(",")}/${NAME}?minReplicas=${minReplicas}`,
+    url: `redis+sentinel://${posts.map(({ ip }, i) => `${ip}:${ports[i]}`).join(",")}/${NAME}?minReplicas=${minReplicas}`,
     servers,
     master: async () => {
       const found = await known();

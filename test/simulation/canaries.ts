@@ -1,11 +1,13 @@
 // Deliberately broken variants. Each breaks one rule that the safety or the liveness of the fleet rests on; the
 // simulation must notice every one of them, or its silence about the real code means nothing.
 
-import { type Instant, later } from "../../src/base/time.ts";
+import { type Instant, later, LONG_AGO } from "../../src/base/time.ts";
 import type { Random } from "../../src/base/random.ts";
 import { observerWaitMs } from "../../src/election/lease.ts";
 import type { Event, State } from "../../src/election/state.ts";
-import type { Elector, ElectorHost } from "../../src/ports/elector.ts";
+import { ipOf } from "../../src/election/claims.ts";
+import type { LeaseElector } from "../../src/node/lease-elector.ts";
+import type { ElectorHost } from "../../src/ports/elector.ts";
 import type { Change, StoredRecord } from "../../src/ports/store.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import type { FenceFlaw } from "./kernel.ts";
@@ -32,6 +34,16 @@ export interface Canary {
   readonly store?: "revisions-fall";
   /** A daemon starts, and adopts, while its frozen predecessor is alive. */
   readonly ignoresLock?: boolean;
+  /** A daemon adopts a claim that was made elsewhere. */
+  readonly adoptsCopies?: boolean;
+  /** A process sleeps on for as long as its machine has slept. */
+  readonly sleepsOn?: boolean;
+  /** A master that has lost its replicas confirms, and answers reads. */
+  readonly believesFormer?: boolean;
+  /** The host takes every address that is configured for one that it may answer for. */
+  readonly takesAllAddresses?: boolean;
+  /** The store has nothing to say of addresses. */
+  readonly ignoresClaims?: boolean;
 }
 
 /** All canaries. */
@@ -51,8 +63,31 @@ export const CANARIES: readonly Canary[] = [
   { name: "a stale read accepted over newer news", breaks: [1, 6, 7], perturb: staleReads },
   { name: "no quarantine after the store lost data", breaks: [1], trouble: "restore", perturb: trusting },
   { name: "leases of others broken after half of their length", breaks: [1], sight: 0.5 },
-  { name: "a restart beside a frozen predecessor", breaks: [1, 2, 6, 7], trouble: "freeze", ignoresLock: true },
+  { name: "a restart beside a frozen predecessor", breaks: [1, 2, 3, 6, 7], trouble: "freeze", ignoresLock: true },
   { name: "a read that is never answered", breaks: [6, 7], forgetsReads: true },
+  {
+    name: "a new epoch waited for by the own lease instead of the longest",
+    breaks: [1],
+    trouble: "restore",
+    perturb: ownWait,
+  },
+  { name: "a shorter lease published before the former one is over", breaks: [1], trouble: "kill", perturb: tooShort },
+  { name: "a copied state directory taken for the own one", breaks: [1, 2, 3], trouble: "twin", adoptsCopies: true },
+  { name: "timers that stand still while the machine sleeps", breaks: [1], trouble: "suspend", sleepsOn: true },
+  { name: "a master believed that has lost its replicas", breaks: [1, 3], trouble: "fork", believesFormer: true },
+  { name: "an address taken without asking who has it", breaks: [1], trouble: "reload", ignoresClaims: true },
+  {
+    name: "an address opened before the store says whose it is",
+    breaks: [1],
+    trouble: "reload",
+    takesAllAddresses: true,
+  },
+  {
+    name: "a fence put up again and not opened again",
+    breaks: [6],
+    trouble: "fence-flushed",
+    fenceFlaw: "keeps-quiet",
+  },
   { name: "a store whose revisions fall", breaks: [4, 6], trouble: "restore", store: "revisions-fall" },
 ];
 
@@ -60,9 +95,10 @@ export const CANARIES: readonly Canary[] = [
 export function brokenHost(
   canary: Canary | null,
   host: ElectorHost,
-  elector: () => Elector | undefined,
+  elector: () => LeaseElector | undefined,
   { world, process }: { readonly world: World; readonly process: Process },
 ): ElectorHost {
+  if (canary?.takesAllAddresses === true) return takingAll(host, elector);
   if (canary?.releasesFirst !== true) return host;
   return {
     ...host,
@@ -73,8 +109,24 @@ export function brokenHost(
   };
 }
 
+/** What is configured is answered for, whatever the elector has confirmed. */
+function takingAll(host: ElectorHost, elector: () => LeaseElector | undefined): ElectorHost {
+  const all = (election: string): readonly string[] =>
+    (elector()?.state.candidacies.get(election)?.addresses ?? []).map(ipOf);
+  return {
+    ...host,
+    gain: (grants, validity) =>
+      host.gain(
+        grants.map((grant) => ({ ...grant, addresses: all(grant.election) })),
+        validity,
+      ),
+    confirm: (election) => host.confirm(election, all(election)),
+  };
+}
+
 /** The store as a broken daemon sees it. */
 export function brokenStore(canary: Canary | null, calls: StoreCalls, random: Random): StoreCalls {
+  if (canary?.ignoresClaims === true) return withoutClaims(calls);
   const { sight, forgetsReads } = canary ?? {};
   if (sight === undefined && forgetsReads !== true) return calls;
   const shortened = <T extends Change | StoredRecord>(records: readonly T[]): readonly T[] =>
@@ -96,6 +148,33 @@ export function brokenStore(canary: Canary | null, calls: StoreCalls, random: Ra
         tell(news.kind === "ended" ? news : { kind: "changes", changes: shortened(news.changes) }),
       ),
     close: () => calls.close(),
+  };
+}
+
+/** Every address looks as if it were the own election's. */
+function withoutClaims(calls: StoreCalls): StoreCalls {
+  const isClaim = ({ key }: { readonly key: string }): boolean => key.includes("/addresses/");
+  return {
+    close: () => calls.close(),
+    read: (prefix, timeoutMs, done) =>
+      calls.read(prefix, timeoutMs, (result) =>
+        done(
+          result.kind === "failed"
+            ? result
+            : {
+                kind: "read",
+                snapshot: { ...result.snapshot, records: result.snapshot.records.filter((each) => !isClaim(each)) },
+              },
+        ),
+      ),
+    commit: ({ guards, writes }, timeoutMs, done) =>
+      calls.commit({ guards: guards.filter((guard) => !isClaim(guard)), writes }, timeoutMs, done),
+    watch: (prefix, since, tell) =>
+      calls.watch(prefix, since, (news) =>
+        tell(
+          news.kind === "ended" ? news : { kind: "changes", changes: news.changes.filter((each) => !isClaim(each)) },
+        ),
+      ),
   };
 }
 
@@ -131,6 +210,16 @@ function staleReads({ mirror }: State, event: Event): Event {
   for (const part of [mirror.sessions, mirror.elections, mirror.candidates, mirror.heldBy, mirror.wantedBy])
     part.clear();
   mirror.touched.everything = true;
+  return event;
+}
+
+function ownWait(state: State, event: Event): Event {
+  state.longestTtlMs = state.self.ttlMs;
+  return event;
+}
+
+function tooShort(state: State, event: Event): Event {
+  state.startedAt = LONG_AGO;
   return event;
 }
 

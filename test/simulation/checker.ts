@@ -8,7 +8,9 @@
 //   7  a daemon that is restarted within its lease moves nothing (liveness.ts)
 //   0  no assertion of the program itself fails
 //
-// An address that a person bound by hand on a host where no daemon guards it is not counted.
+// An address that a person bound by hand on a host where no daemon guards it is not counted, nor what a host
+// answers while its fence is taken away, nor what was open when its machine fell asleep and no daemon could close it at
+// its waking, until a daemon has closed or opened it again.
 
 import type { State } from "../../src/election/state.ts";
 import type { Txn } from "../../src/ports/store.ts";
@@ -37,7 +39,16 @@ export interface Grant {
 interface SessionValue {
   readonly processId: string;
   readonly heartbeat: number;
+  readonly ttlMs: number;
 }
+
+/** The last heartbeat of a process that was applied: when it was sent, and the lease that it published. */
+interface Leased {
+  readonly sentAt: TrueTime;
+  readonly ttlMs: number;
+}
+
+const NEVER_LEASED: Leased = { sentAt: Number.NEGATIVE_INFINITY, ttlMs: 0 };
 
 interface ElectionValue {
   readonly holder: string | null;
@@ -47,19 +58,20 @@ interface ElectionValue {
 export class Checker {
   readonly violations: Violation[] = [];
   private readonly world: World;
-  private readonly ttlMs: number;
   private readonly hosts: ReadonlyMap<string, SimHost>;
-  /** When each attempt was sent, and by node the latest one that was applied. */
+  /** When each attempt was sent, and by process the latest one that was applied. */
   private readonly sentAt = new Map<string, TrueTime>();
-  private readonly leasedAt = new Map<string, TrueTime>();
+  private readonly leased = new Map<string, Leased>();
+  /** By process, the host that it ran on; by host and election, the addresses that were opened for it. */
+  private readonly hostOf = new Map<string, SimHost>();
+  private readonly openedFor = new Map<string, Set<string>>();
   /** By election: the last ownership change in the store, and the greatest token under which a fence was opened, and by whom. */
   private readonly grants = new Map<string, Grant>();
   private readonly opened = new Map<string, { readonly token: bigint; readonly node: string }>();
   private readonly granted = new Set<string>();
 
-  constructor(world: World, ttlMs: number, hosts: ReadonlyMap<string, SimHost>) {
+  constructor(world: World, hosts: ReadonlyMap<string, SimHost>) {
     this.world = world;
-    this.ttlMs = ttlMs;
     this.hosts = hosts;
   }
 
@@ -81,29 +93,32 @@ export class Checker {
 
   sent(daemon: SimDaemon, heartbeat: number): void {
     this.sentAt.set(`${daemon.options.processId}/${heartbeat}`, this.world.now);
+    const host = this.hosts.get(daemon.options.host);
+    if (host !== undefined) this.hostOf.set(daemon.options.processId, host);
   }
 
   /** Validity runs from before the send, of a heartbeat that was applied. */
   stepped(daemon: SimDaemon, after: State): void {
     if (after.validUntil === Number.NEGATIVE_INFINITY) return;
-    const leasedAt = this.leasedAt.get(daemon.options.node) ?? Number.NEGATIVE_INFINITY;
     const until = daemon.kernel.clock.trueTimeOf(after.validUntil);
-    if (until > leasedAt + this.ttlMs + EPSILON)
+    const { sentAt, ttlMs } = this.leaseOf(daemon);
+    if (until > sentAt + ttlMs + EPSILON)
       this.say(
         3,
-        `${daemon.options.node} takes its lease to last until ${until.toFixed(2)}, but its last heartbeat was sent at ${leasedAt.toFixed(2)}`,
+        `${daemon.options.host} takes its lease to last until ${until.toFixed(2)}, but its last heartbeat was sent at ${sentAt.toFixed(2)}`,
       );
   }
 
   /** A commit has been applied, at this very moment. */
   applied({ txn, revision, before }: Applied): void {
-    const author = authorOf(txn);
+    const author = authorOf(txn, before);
     if (author === undefined) return;
     for (const { key, value } of txn.writes) {
-      const [folder, name] = (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
-      if (folder === "sessions" && name === author && value !== null)
-        this.heartbeat(author, JSON.parse(value) as SessionValue);
-      if (folder === "sessions" && name === author && value === null) this.left(author);
+      const [folder, name] = placeOf(key);
+      if (folder === "sessions" && name === author.node) {
+        if (value === null) this.left(author);
+        else this.heartbeat(JSON.parse(value) as SessionValue);
+      }
       if (folder !== "elections" || name === undefined || value === null) continue;
       const was = before.get(key)?.value;
       const holder = (JSON.parse(value) as ElectionValue).holder;
@@ -117,41 +132,51 @@ export class Checker {
     }
   }
 
-  private heartbeat(author: string, { processId, heartbeat }: SessionValue): void {
+  private heartbeat({ processId, heartbeat, ttlMs }: SessionValue): void {
     const sentAt = this.sentAt.get(`${processId}/${heartbeat}`);
-    if (sentAt !== undefined) this.leasedAt.set(author, Math.max(sentAt, this.leasedAt.get(author) ?? sentAt));
+    const last = this.leased.get(processId) ?? NEVER_LEASED;
+    if (sentAt !== undefined && sentAt > last.sentAt) this.leased.set(processId, { sentAt, ttlMs });
+  }
+
+  private leaseOf(daemon: SimDaemon): Leased {
+    return this.leased.get(daemon.options.processId) ?? NEVER_LEASED;
   }
 
   private ownershipChanged(
     election: string,
     from: string | null,
     to: string | null,
-    author: string,
+    author: Author,
     token: bigint,
   ): void {
     if (token <= (this.grants.get(election)?.token ?? -1n))
       this.say(4, `the token of ${election} did not grow: ${token}`);
     this.grants.set(election, { holder: to, token });
     if (to !== null) this.granted.add(`${election}/${to}/${token}`);
-    if (from === author && to !== author) this.checkReleased(author, election);
+    if (from === author.node && to !== author.node) this.checkReleased(author, election);
   }
 
-  private left(author: string): void {
+  private left(author: Author): void {
     for (const election of this.grants.keys()) this.checkReleased(author, election);
   }
 
-  /** What a node gives away must be closed and unbound on its host. */
-  private checkReleased(node: string, election: string): void {
-    const host = this.hosts.get(node);
-    const left = host === undefined ? [] : addressesOf(election).filter((ip) => host.kernel.isLeft(ip));
+  /** What a node gives away must be closed and unbound on its host, unless it holds it for another election. */
+  private checkReleased({ node, processId }: Author, election: string): void {
+    const host = this.hostOf.get(processId);
+    if (host === undefined) return;
+    const key = `${host.name} ${election}`;
+    const others = holdersOf(host, election);
+    const left = [...(this.openedFor.get(key) ?? [])].filter((ip) => host.kernel.isLeft(ip) && !others.has(ip));
     if (left.length > 0) this.say(2, `${node} gave ${election} away while ${left.join(", ")} was bound or open`);
+    this.openedFor.delete(key);
   }
 
   private checkSole(host: SimHost): void {
     const { now } = this.world;
     for (const ip of host.kernel.ipsKnown()) {
       const answering = [...this.hosts.values()].filter(
-        ({ kernel }) => kernel.answersUntil(ip) > now && !kernel.answersByHand(ip),
+        ({ kernel }) =>
+          kernel.answersUntil(ip) > now && !kernel.flushed && !kernel.unattended.has(ip) && !kernel.answersByHand(ip),
       );
       if (answering.length > 1) this.say(1, `${answering.map(({ name }) => name).join(" and ")} answer for ${ip}`);
     }
@@ -160,13 +185,21 @@ export class Checker {
   private checkOpening(host: SimHost, ips: readonly string[], until: TrueTime): void {
     const { daemon } = host;
     if (daemon === null || until < this.world.now) return;
-    const leasedAt = this.leasedAt.get(host.name) ?? Number.NEGATIVE_INFINITY;
-    if (until > leasedAt + this.ttlMs)
+    const { sentAt, ttlMs } = this.leaseOf(daemon);
+    if (until > sentAt + ttlMs)
       this.say(
         3,
-        `${host.name} opens until ${until.toFixed(2)}, but its last heartbeat was sent at ${leasedAt.toFixed(2)}`,
+        `${host.name} opens until ${until.toFixed(2)}, but its last heartbeat was sent at ${sentAt.toFixed(2)}`,
       );
-    for (const election of new Set(ips.map(electionOf))) this.checkGrant(daemon, election);
+    const elections = new Set<string>();
+    for (const [election, { addresses }] of daemon.daemon.holdings.holdings)
+      for (const { ip } of addresses) {
+        if (!ips.includes(ip)) continue;
+        elections.add(election);
+        const key = `${host.name} ${election}`;
+        this.openedFor.set(key, (this.openedFor.get(key) ?? new Set()).add(ip));
+      }
+    for (const election of elections) this.checkGrant(daemon, election);
   }
 
   private checkGrant(daemon: SimDaemon, election: string): void {
@@ -182,21 +215,28 @@ export class Checker {
   }
 }
 
-/** Whose commit it is: every commit writes the session of its author. */
-function authorOf(txn: Txn): string | undefined {
-  const sessions = txn.writes.flatMap(({ key, value }) => {
-    const [folder, node] = (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
-    return folder === "sessions" && node !== undefined ? [{ node, value }] : [];
-  });
-  return (sessions.find(({ value }) => value !== null) ?? sessions[0])?.node;
+/** Whose commit it is. */
+interface Author {
+  readonly node: string;
+  readonly processId: string;
 }
 
-/** All addresses that a VIP may have had; scenario.ts numbers them. */
-function addressesOf(election: string): readonly string[] {
-  const number = election.slice("vip-".length);
-  return [1, 2, 3].map((last) => `10.0.${number}.${last}`);
+/** Every commit writes the session of its author; it may end those of others beside it. */
+function authorOf(txn: Txn, before: Applied["before"]): Author | undefined {
+  const sessions = txn.writes.filter(({ key }) => placeOf(key)[0] === "sessions");
+  const own = sessions.find(({ value }) => value !== null) ?? sessions[0];
+  const value = own?.value ?? (own === undefined ? undefined : before.get(own.key)?.value);
+  if (own === undefined || value === undefined) return undefined;
+  return { node: placeOf(own.key)[1] ?? "", processId: (JSON.parse(value) as SessionValue).processId };
 }
 
-function electionOf(ip: string): string {
-  return `vip-${ip.split(".")[2]}`;
+/** Folder and name of a record. */
+function placeOf(key: string): readonly string[] {
+  return (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
+}
+
+/** The addresses that a host holds for other elections than this one. */
+function holdersOf({ daemon }: SimHost, election: string): ReadonlySet<string> {
+  const others = [...(daemon?.daemon.holdings.holdings ?? [])].filter(([name]) => name !== election);
+  return new Set(others.flatMap(([, { addresses }]) => addresses.map(({ ip }) => ip)));
 }

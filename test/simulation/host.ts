@@ -15,7 +15,6 @@ import { Process, type World } from "./world.ts";
 export interface HostDeps {
   readonly world: World;
   readonly network: Network;
-  readonly ttlMs: number;
   readonly canary: Canary | null;
   /** A kernel has booted: the checker follows it. */
   readonly onBoot: (host: SimHost) => void;
@@ -30,6 +29,10 @@ const RESTART_MS = 200;
 interface Claim {
   readonly incarnation: string;
   readonly boot: number;
+  /** How long the machine had slept by then. */
+  readonly sleptMs: number;
+  /** The host whose state directory it was made in: a copy is told from it by its place. */
+  readonly place: string;
   readonly knownTtlMs: number;
 }
 
@@ -39,9 +42,13 @@ export class SimHost {
   kernel: Kernel;
   daemon: SimDaemon | null = null;
   config: readonly VipConfig[];
+  /** The lease of the next daemon. */
+  ttlMs: number;
   /** A daemon will be started. */
   private awaited = false;
   private claim: Claim | null = null;
+  private forgotten = false;
+  private retired = false;
   private boots = 0;
   private serial = 0;
   private readonly deps: HostDeps;
@@ -50,6 +57,7 @@ export class SimHost {
     this.setup = setup;
     this.deps = deps;
     this.config = setup.config;
+    this.ttlMs = setup.ttlMs;
     this.kernel = this.boot();
     this.startIn(setup.startAt, null);
   }
@@ -61,11 +69,11 @@ export class SimHost {
   /** Starts a daemon after `ms`, unless one runs or is awaited already. */
   startIn(ms: number | null, config: readonly VipConfig[] | null): void {
     const { world } = this.deps;
-    if (ms === null || this.awaited) return;
+    if (ms === null || this.awaited || this.retired) return;
     this.awaited = true;
     world.at(world.now < world.calmAt ? Math.min(world.now + ms, world.calmAt) : world.now + ms, () => {
       this.awaited = false;
-      if (this.daemon !== null) return;
+      if (this.daemon !== null || this.retired) return;
       if (config !== null) this.config = config;
       this.start();
     });
@@ -74,13 +82,41 @@ export class SimHost {
   /** Called once, when the present daemon is gone. */
   whenGone: () => void = () => {};
 
+  /** The next daemon dies so long after its first commit was sent, and is followed after `backMs`. */
+  nextDies: { readonly afterMs: number; readonly backMs: number | null } | null = null;
+
   reboot(): void {
     this.daemon?.process.kill();
     this.kernel = this.boot();
   }
 
-  loseState(): void {
+  /** The next daemon knows nothing of earlier days: it must have the fleet's longest lease. */
+  loseState(longestTtlMs: number): void {
     this.claim = null;
+    this.forgotten = true;
+    this.ttlMs = longestTtlMs;
+  }
+
+  /** Begins with a copy of another host's state directory, as it is now. */
+  copyState(other: SimHost): void {
+    this.claim = other.claim;
+  }
+
+  /** The machine sleeps; its daemon goes on `lateMs` after it wakes up, its network `darkMs` after. */
+  suspend(forMs: number, darkMs: number, lateMs: number): void {
+    const { world } = this.deps;
+    const { kernel } = this;
+    kernel.sleep();
+    this.daemon?.process.sleep(forMs, lateMs);
+    const isAttended = (): boolean => this.daemon !== null && (lateMs > 0 || !this.daemon.process.frozen);
+    world.at(world.now + forMs, () => kernel.wake(forMs, isAttended()));
+    world.at(world.now + forMs + darkMs, () => kernel.lighten());
+  }
+
+  /** No daemon runs here any more. */
+  retire(): void {
+    this.retired = true;
+    this.daemon?.process.kill();
   }
 
   /** For a canary: a second daemon starts although the first one, frozen, lives. */
@@ -99,15 +135,15 @@ export class SimHost {
   }
 
   private start(): void {
-    const { world, network, canary, ttlMs, onStep, onSend } = this.deps;
-    const { kernel, name } = this;
+    const { world, network, canary, onStep, onSend } = this.deps;
+    const { kernel, name, ttlMs } = this;
     const process = new Process(name, world, () => this.gone(process));
     const processId = `${name}-process-${++this.serial}`;
     const identity = this.openIdentity();
     const vips = this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]);
     world.say(name, () => `starts, ${identity.adopt ? "adopting" : "anew"}, with ${JSON.stringify(vips)}`);
     const link = new StoreLink(network, process, name, kernel.clock);
-    const options = { node: name, host: name, processId, ttlMs, canary };
+    const options = { node: this.setup.node, host: name, processId, ttlMs, canary };
     const daemon = new SimDaemon(options, this.config, {
       world,
       process,
@@ -115,20 +151,45 @@ export class SimHost {
       link,
       identity,
       onStep,
-      onSend,
+      onSend: (sender, heartbeat) => {
+        onSend(sender, heartbeat);
+        this.dieSoon(process);
+      },
       onExit: () => this.exited(process),
     });
     this.daemon = daemon;
     world.at(world.now, () => daemon.start(), process);
   }
 
+  private dieSoon(process: Process): void {
+    const { nextDies } = this;
+    const { world } = this.deps;
+    this.nextDies = null;
+    if (nextDies === null || world.now >= world.calmAt) return;
+    world.at(Math.min(world.now + nextDies.afterMs, world.calmAt), () => {
+      if (this.daemon?.process !== process) return;
+      this.whenGone = () => this.startIn(nextDies.backMs, null);
+      process.kill();
+    });
+  }
+
+  /** A claim is taken up only where it was made: as src/node/identity.ts has it. */
   private openIdentity(): IdentityKeeper {
     const found = this.claim;
-    const adopt = found !== null && found.boot === this.boots;
-    const knownTtlMs = found?.knownTtlMs ?? 0;
+    const here = found?.place === this.name || this.deps.canary?.adoptsCopies === true;
+    const { sleptMs } = this.kernel;
+    const adopt = found !== null && found.boot === this.boots && found.sleptMs === sleptMs && here;
+    const knownTtlMs = found?.knownTtlMs ?? (this.forgotten ? 0 : this.setup.knownTtlMs);
+    const { kernel } = this;
     const renew = (): string => {
       const incarnation = `${this.name}-claim-${++this.serial}`;
-      this.claim = { incarnation, boot: this.boots, knownTtlMs: this.claim?.knownTtlMs ?? knownTtlMs };
+      this.claim = {
+        incarnation,
+        boot: this.boots,
+        sleptMs: kernel.sleptMs,
+        place: this.name,
+        knownTtlMs: this.claim?.knownTtlMs ?? knownTtlMs,
+      };
       return incarnation;
     };
     return {
@@ -137,6 +198,10 @@ export class SimHost {
       knownTtlMs,
       rememberTtl: (ttlMs) => {
         if (this.claim !== null) this.claim = { ...this.claim, knownTtlMs: ttlMs };
+      },
+      fenceWasSet: () => {
+        if (this.claim !== null && this.claim.sleptMs !== kernel.sleptMs)
+          this.claim = { ...this.claim, sleptMs: kernel.sleptMs };
       },
       renew,
       release: () => {},

@@ -14,6 +14,7 @@ import type {
   Link,
   OpenResult,
   PacketLink,
+  ProtectResult,
 } from "../../src/ports/host.ts";
 import type { HostClock } from "./host-clock.ts";
 import type { Process, TrueTime, World } from "./world.ts";
@@ -21,8 +22,8 @@ import type { Process, TrueTime, World } from "./world.ts";
 /** The armed element's timeout, as src/ports/host.ts has it, in milliseconds. */
 const ARM_MS = 100;
 
-/** The only interface of a host. */
-export const INTERFACE = "eth0";
+/** The interfaces of a host. */
+export const INTERFACES: readonly string[] = ["eth0", "eth1"];
 
 /** What the kernel refuses for the time being. */
 export type Refusal = "bind" | "unbind" | "close" | "open" | "protect";
@@ -33,7 +34,15 @@ export class Kernel {
   readonly world: World;
   readonly clock: HostClock;
   readonly refused = new Set<Refusal>();
-  linkUp = true;
+  /** Somebody has taken the fence away, and the daemon has not put it up again. */
+  flushed = false;
+  /** What the kernel has open still, because the machine has slept while no daemon could run, or close it. */
+  readonly unattended = new Set<string>();
+  private readonly linksUp = new Map(INTERFACES.map((name) => [name, true]));
+  /** The machine sleeps, or its network has not come back yet: it answers nobody. */
+  private dark = false;
+  /** How long the machine has slept in all: the kernel's own timeouts do not count that. */
+  sleptMs = 0;
   /** Called after each change of what the host answers for: the checker's. */
   onChange: () => void = () => {};
   /** Called after the fence was opened or extended. */
@@ -54,6 +63,7 @@ export class Kernel {
 
   /** Until when the host answers for an address if nothing is done; the past when it does not. */
   answersUntil(ip: string): TrueTime {
+    if (this.dark) return -1;
     const bound = this.bound.get(ip)?.until ?? -1;
     return this.guarded.has(ip) ? Math.min(bound, this.openUntil(ip)) : bound;
   }
@@ -78,7 +88,7 @@ export class Kernel {
 
   /** Somebody with an `ip` command. */
   bindByHand(ip: string): void {
-    const address = record(ip, 24, false);
+    const address = record({ ip, prefix: 24, interface: INTERFACES[0] ?? "" }, false);
     this.change(() => this.bound.set(ip, { address, until: Number.POSITIVE_INFINITY }));
     this.tell({ kind: "address-added", address });
   }
@@ -87,25 +97,62 @@ export class Kernel {
     this.remove(ip);
   }
 
-  setLink(up: boolean): void {
-    this.linkUp = up;
-    this.tell({ kind: "link-changed", link: this.link() });
+  setLink(name: string, up: boolean): void {
+    this.linksUp.set(name, up);
+    for (const link of this.links()) if (link.name === name) this.tell({ kind: "link-changed", link });
   }
 
-  link(): Link {
-    const { linkUp: up } = this;
-    return { index: 2, name: INTERFACE, up, ethernet: true, loopback: false, mac: "02:00:00:00:00:01", port: "" };
+  isUp(name: string): boolean {
+    return this.linksUp.get(name) === true;
   }
 
-  bind({ ip, prefix }: VipAddress, lifetimeMs: number): void {
+  links(): readonly Link[] {
+    return [...this.linksUp].map(([name, up], i) => {
+      const mac = `02:00:00:00:00:0${i + 1}`;
+      return { index: i + 2, name, up, ethernet: true, loopback: false, mac, port: "" };
+    });
+  }
+
+  /** The machine falls asleep. */
+  sleep(): void {
+    this.dark = true;
+  }
+
+  /** It wakes up after `forMs`: what the kernel had counted down by then goes on. */
+  wake(forMs: number, isAttended: boolean): void {
+    if (!isAttended || this.refused.has("close")) for (const ip of this.openUnder.keys()) this.unattended.add(ip);
+    this.sleptMs += forMs;
+    for (const [number, until] of this.deadlines)
+      if (until > this.world.now - forMs) this.deadlines.set(number, until + forMs);
+    for (const [ip, { address, until }] of [...this.bound]) this.bindUntil(ip, address, until + forMs);
+  }
+
+  /** Its network is there again. */
+  lighten(): void {
+    this.change(() => (this.dark = false));
+  }
+
+  /** Somebody takes the fence away. */
+  flushFence(): void {
+    if (this.guarded.size === 0) return;
+    this.flushed = true;
+    this.guarded.clear();
+    this.openUnder.clear();
+  }
+
+  bind(place: VipAddress, lifetimeMs: number): void {
     const seconds = Math.max(1, Math.ceil(lifetimeMs / 1_000));
-    const until = this.world.now + this.clock.stretch(seconds * 1_000);
-    const address = record(ip, prefix, true);
-    this.change(() => this.bound.set(ip, { address, until }));
+    const address = record(place, true);
+    this.change(() => this.bindUntil(place.ip, address, this.world.now + this.clock.stretch(seconds * 1_000)));
+    this.tell({ kind: "address-added", address });
+  }
+
+  private bindUntil(ip: string, address: BoundAddress, until: TrueTime): void {
+    this.bound.set(ip, { address, until });
+    if (until === Number.POSITIVE_INFINITY) return;
     this.world.at(until, () => {
       if (this.bound.get(ip)?.until === until) this.remove(ip);
     });
-    this.tell({ kind: "address-added", address });
   }
 
   remove(ip: string): boolean {
@@ -120,18 +167,21 @@ export class Kernel {
     return [...this.bound.values()].map(({ address }) => address);
   }
 
-  protect(ips: readonly string[]): void {
+  protect(ips: readonly string[]): ProtectResult {
     this.refuse("protect");
+    const { flushed } = this;
     this.change(() => {
+      this.flushed = false;
       const wanted = new Set(ips);
       for (const ip of [...this.openUnder.keys()])
         if (!this.guarded.has(ip) || !wanted.has(ip)) this.openUnder.delete(ip);
       this.guarded = wanted;
     });
+    return flushed ? "closed" : "kept";
   }
 
-  isGuarded(): boolean {
-    return this.guarded.size > 0;
+  isIntact(): boolean {
+    return !this.flushed && this.guarded.size > 0;
   }
 
   /** Begins to drop its news; the listener hears of the loss when it is over. */
@@ -148,8 +198,9 @@ export class Kernel {
   /** Arms: the result tells whether the armed element is still there. */
   arm(): () => boolean {
     this.refuse("open");
-    const until = this.world.now + this.clock.stretch(ARM_MS);
-    return () => this.world.now < until;
+    // On the kernel's own clock, which stands still while the machine sleeps.
+    const until = this.world.now - this.sleptMs + this.clock.stretch(ARM_MS);
+    return () => this.world.now - this.sleptMs < until;
   }
 
   /** Opens these under a deadline, and sets it. */
@@ -159,16 +210,23 @@ export class Kernel {
       for (const ip of ips) this.openUnder.set(ip, deadline);
       this.deadlines.set(deadline, until);
     });
-    this.onOpen(
-      [...this.openUnder].filter(([, under]) => under === deadline).map(([ip]) => ip),
-      until,
-    );
+    const opened = [...this.openUnder].filter(([, under]) => under === deadline).map(([ip]) => ip);
+    for (const ip of opened) this.unattended.delete(ip);
+    this.onOpen(opened, until);
+  }
+
+  /** Closes all that is open under a deadline. */
+  endDeadline(deadline: number): void {
+    this.change(() => this.deadlines.delete(deadline));
   }
 
   close(ips: readonly string[]): void {
     this.refuse("close");
     this.change(() => {
-      for (const ip of ips) this.openUnder.delete(ip);
+      for (const ip of ips) {
+        this.openUnder.delete(ip);
+        this.unattended.delete(ip);
+      }
     });
   }
 
@@ -195,12 +253,12 @@ export class Kernel {
   }
 }
 
-function record(ip: string, prefix: number, ours: boolean): BoundAddress {
-  return { family: 4, ip, prefix, interface: INTERFACE, ours, permanent: !ours, secondary: true };
+function record({ ip, prefix, interface: name }: Omit<AddressPlace, "family">, ours: boolean): BoundAddress {
+  return { family: 4, ip, prefix, interface: name, ours, keepalived: false, permanent: !ours, secondary: true };
 }
 
-/** How a canary builds its fence wrongly. */
-export type FenceFlaw = "unarmed" | "no-timeout";
+/** How a canary builds its fence wrongly. `keeps-quiet`: it does not tell that it had to be put up again. */
+export type FenceFlaw = "unarmed" | "no-timeout" | "keeps-quiet";
 
 /** The kernel as one process sees it; every call may be its last. */
 export class HostPorts implements AddressTable {
@@ -213,7 +271,11 @@ export class HostPorts implements AddressTable {
     this.kernel = kernel;
     this.process = process;
     this.fence = new FencePort(kernel, process, flaw);
-    this.packets = { announce: () => this.announce(), probe: () => new Promise(() => {}), close: () => {} };
+    this.packets = {
+      announce: (address) => this.announce(address),
+      probe: () => new Promise(() => {}),
+      close: () => {},
+    };
   }
 
   bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {
@@ -234,7 +296,7 @@ export class HostPorts implements AddressTable {
   }
 
   links(): readonly Link[] {
-    return [this.kernel.link()];
+    return this.kernel.links();
   }
 
   private each<T extends AddressPlace>(
@@ -252,9 +314,9 @@ export class HostPorts implements AddressTable {
     return failures;
   }
 
-  private announce(): boolean {
+  private announce({ interface: name }: VipAddress): boolean {
     this.process.point();
-    return this.kernel.linkUp;
+    return this.kernel.isUp(name);
   }
 }
 
@@ -271,9 +333,10 @@ class FencePort implements Fence {
     this.flaw = flaw;
   }
 
-  protect(addresses: readonly AddressPlace[]): void {
+  protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.process.point();
-    this.kernel.protect(addresses.map(({ ip }) => ip));
+    const result = this.kernel.protect(addresses.map(({ ip }) => ip));
+    return this.flaw === "keeps-quiet" ? "kept" : result;
   }
 
   open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult {
@@ -281,10 +344,16 @@ class FencePort implements Fence {
     process.point();
     const armed = kernel.arm();
     process.point();
-    const timeoutMs = until - kernel.clock.read(kernel.world.now) - ARM_MS;
+    const readAt = kernel.clock.read(kernel.world.now);
+    const timeoutMs = until - readAt - ARM_MS;
     if (timeoutMs <= 0) return { kind: "too-late" };
     process.point();
     if (this.flaw !== "unarmed" && !armed()) return { kind: "too-late" };
+    // The machine slept between the two transactions: the second one is undone before anything else happens.
+    if (this.flaw === null && kernel.clock.read(kernel.world.now) - readAt > ARM_MS) {
+      kernel.endDeadline(deadline);
+      return { kind: "too-late" };
+    }
     kernel.open(
       addresses.map(({ ip }) => ip),
       deadline,
@@ -305,7 +374,7 @@ class FencePort implements Fence {
   }
 
   intact(): boolean {
-    return this.kernel.isGuarded();
+    return this.kernel.isIntact();
   }
 
   remove(): void {

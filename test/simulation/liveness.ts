@@ -34,8 +34,12 @@ export function steadyMs({ ttlMs }: Scenario): number {
 /** Restarts the daemon of a host that holds something, within its lease: nothing may move, and nothing may fall silent. */
 export function restartOne(fleet: Fleet): void {
   const { world, scenario, checker } = fleet;
+  const contested = contestedVips(fleet);
   const held = (host: SimHost): readonly string[] =>
-    scenario.vips.filter((vip) => host.daemon?.election.tenures.get(vip)?.phase === "on");
+    scenario.vips.filter(
+      (vip) =>
+        host.daemon?.election.tenures.get(vip)?.phase === "on" && !contested.has(vip) && holds(host, vip, world.now),
+    );
   const host = [...fleet.hosts.values()].find((other) => held(other).length > 0);
   if (host === undefined) return;
   const before = new Map(held(host).map((vip) => [vip, checker.grantOf(vip)]));
@@ -77,16 +81,28 @@ export function checkSteady(fleet: Fleet): void {
 }
 
 function checkHeld(fleet: Fleet, trouble: string): void {
+  const contested = contestedVips(fleet);
   for (const vip of fleet.scenario.vips) {
+    if (contested.has(vip)) continue;
     const able = [...fleet.hosts.values()].filter((host) => couldHold(host, vip));
     if (able.length > 0 && !able.some((host) => holds(host, vip, fleet.world.now)))
       fleet.checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
   }
 }
 
+/** VIPs of which an address is configured under another name as well: who answers for that depends on who came first. */
+function contestedVips(fleet: Fleet): ReadonlySet<string> {
+  const names = new Map<string, Set<string>>();
+  for (const daemon of daemons(fleet))
+    for (const { name, addresses } of daemon.daemon.running.vips)
+      for (const { ip } of addresses) names.set(ip, (names.get(ip) ?? new Set()).add(name));
+  return new Set([...names.values()].filter(({ size }) => size > 1).flatMap((vips) => [...vips]));
+}
+
 function couldHold({ daemon, kernel }: SimHost, vip: string): boolean {
-  if (daemon === null || daemon.election.stopping || !kernel.linkUp) return false;
-  return daemon.daemon.running.vips.some(({ name }) => name === vip);
+  if (daemon === null || daemon.election.stopping) return false;
+  const config = daemon.daemon.running.vips.find(({ name }) => name === vip);
+  return config?.addresses.every((address) => kernel.isUp(address.interface)) === true;
 }
 
 function holds({ kernel, daemon, config }: SimHost, vip: string, now: number): boolean {

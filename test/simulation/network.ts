@@ -30,14 +30,27 @@ export class Network {
   calmAt: TrueTime;
   /** By host: which directions are cut. */
   readonly cut = new Map<string, "requests" | "answers" | "both">();
+  /** A master that has lost its place, and the hosts that still talk to it; it confirms nothing, and reads of it prove nothing. */
+  former: { readonly store: StoreModel; readonly hosts: ReadonlySet<string> } | null = null;
   /** The store itself does not answer. */
   outage: "none" | "refuses" | "silent" = "none";
+
+  /** For a canary: a master without replicas is believed. */
+  believesFormer = false;
 
   constructor(world: World, store: StoreModel, weather: Weather, calmAt: TrueTime) {
     this.world = world;
     this.store = store;
     this.weather = weather;
     this.calmAt = calmAt;
+  }
+
+  /** The store that a host talks to; `proves`: what it says counts. */
+  storeOf(host: string): { readonly store: StoreModel; readonly proves: boolean } {
+    const isFormer = this.former?.hosts.has(host) === true;
+    return isFormer && this.former !== null
+      ? { store: this.former.store, proves: this.believesFormer }
+      : { store: this.store, proves: true };
   }
 
   /** A message's way in one direction: when it arrives, or `null` when it is lost. */
@@ -71,19 +84,18 @@ export class StoreLink implements StoreCalls {
   read(prefix: string, timeoutMs: number, done: (result: ReadResult) => void): void {
     this.call<ReadResult>(
       timeoutMs,
-      () => ({ kind: "read", snapshot: this.network.store.read(prefix) }),
+      ({ store }) => ({ kind: "read", snapshot: store.read(prefix) }),
       (trouble) => ({ kind: "failed", message: trouble }),
       done,
     );
   }
 
   commit(txn: Txn, timeoutMs: number, done: (outcome: CommitOutcome) => void): void {
-    const { store } = this.network;
-    const { epoch } = store;
+    const { epoch } = this.network.storeOf(this.host).store;
     this.call<CommitOutcome>(
       timeoutMs,
       // The contract: what was sent before a new epoch began is not applied in it.
-      () => (store.epoch === epoch ? store.commit(txn) : { kind: "conflict" }),
+      ({ store }) => (store.epoch === epoch ? store.commit(txn) : { kind: "conflict" }),
       (kind) => ({ kind, message: kind }),
       done,
     );
@@ -108,7 +120,7 @@ export class StoreLink implements StoreCalls {
       );
     };
     let unfollow = (): void => {};
-    unfollow = network.store.follow(prefix, since, (changes) => {
+    unfollow = network.storeOf(this.host).store.follow(prefix, since, (changes) => {
       if (this.process.dead || over) return unfollow();
       const { weather } = network;
       const at = network.outage === "none" ? network.travel(this.host, "answers") : null;
@@ -132,7 +144,7 @@ export class StoreLink implements StoreCalls {
 
   private call<T>(
     timeoutMs: number,
-    run: () => T,
+    run: (there: { readonly store: StoreModel }) => T,
     fail: (how: "refused" | "unknown") => T,
     done: (value: T) => void,
   ): void {
@@ -157,7 +169,9 @@ export class StoreLink implements StoreCalls {
     if (arrives === null) return;
     world.at(arrives, () => {
       if (this.network.outage !== "none") return;
-      const value = run();
+      const there = this.network.storeOf(this.host);
+      const value = run(there);
+      if (!there.proves) return;
       const back = this.network.travel(this.host, "answers");
       if (back !== null) world.at(back, () => settle(value), this.process);
     });

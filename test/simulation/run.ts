@@ -4,10 +4,11 @@
 import { seededRandom } from "../../src/base/random.ts";
 import type { Canary } from "./canaries.ts";
 import { Checker, type Violation } from "./checker.ts";
+import type { SimDaemon } from "./daemon.ts";
 import { SimHost } from "./host.ts";
 import { checkRecovered, checkSteady, recoveryMs, restartOne, steadyMs } from "./liveness.ts";
 import { Network } from "./network.ts";
-import { drawScenario, FAIR, type Fault, type Scenario, type Trouble } from "./scenario.ts";
+import { drawScenario, FAIR, type Fault, type HostSetup, type Scenario, type Trouble } from "./scenario.ts";
 import { type Applied, StoreModel } from "./store-model.ts";
 import { World } from "./world.ts";
 
@@ -37,6 +38,8 @@ export interface Fleet {
   readonly network: Network;
   readonly hosts: ReadonlyMap<string, SimHost>;
   readonly checker: Checker;
+  readonly canary: Canary | null;
+  readonly addHost: (setup: HostSetup) => SimHost;
 }
 
 /** Runs the scenario of a seed. */
@@ -51,32 +54,32 @@ export function run(
   const store = new StoreModel(BigInt(random.int(0, 1_000)));
   const network = new Network(world, store, scenario.weather, scenario.calmAt);
   const hosts = new Map<string, SimHost>();
-  const checker = new Checker(world, scenario.ttlMs, hosts);
-  const fleet: Fleet = { scenario, world, store, network, hosts, checker };
+  const checker = new Checker(world, hosts);
+  network.believesFormer = canary?.believesFormer === true;
   let steps = 0;
   let ownershipChanges = 0;
   store.onApplied = (applied) => {
     checker.applied(applied);
     if (changesOwnership(applied)) ownershipChanges += 1;
   };
-  for (const setup of scenario.hosts) {
-    hosts.set(
-      setup.name,
-      new SimHost(setup, {
-        world,
-        network,
-        ttlMs: scenario.ttlMs,
-        canary,
-        onBoot: (host) => checker.follow(host),
-        onSend: (daemon, heartbeat) => checker.sent(daemon, heartbeat),
-        onStep: (daemon, after) => {
-          steps += 1;
-          checker.stepped(daemon, after);
-        },
-      }),
-    );
-  }
-  for (const fault of scenario.faults) world.at(fault.at, () => strike(fleet, fault, canary));
+  const addHost = (setup: HostSetup): SimHost => {
+    const host = new SimHost(setup, {
+      world,
+      network,
+      canary,
+      onBoot: (booted) => checker.follow(booted),
+      onSend: (daemon, heartbeat) => checker.sent(daemon, heartbeat),
+      onStep: (daemon, after) => {
+        steps += 1;
+        checker.stepped(daemon, after);
+      },
+    });
+    hosts.set(setup.name, host);
+    return host;
+  };
+  for (const setup of scenario.hosts) addHost(setup);
+  const fleet: Fleet = { scenario, world, store, network, hosts, checker, canary, addHost };
+  for (const fault of scenario.faults) world.at(fault.at, () => strike(fleet, fault));
   world.at(scenario.calmAt, () => calmDown(fleet));
   const { recoveredAt, endAt } = planOf(scenario);
   world.at(recoveredAt, () => checkRecovered(fleet));
@@ -92,8 +95,8 @@ function planOf(scenario: Scenario): { readonly recoveredAt: number; readonly en
   return { recoveredAt, endAt: recoveredAt + steadyMs(scenario) };
 }
 
-function strike(fleet: Fleet, fault: Fault, canary: Canary | null): void {
-  const { world, network, store } = fleet;
+function strike(fleet: Fleet, fault: Fault): void {
+  const { world, network, store, canary } = fleet;
   const host = fleet.hosts.get(fault.host);
   if (host === undefined) return;
   world.say("FAULT", () => JSON.stringify(fault));
@@ -113,69 +116,117 @@ function strike(fleet: Fleet, fault: Fault, canary: Canary | null): void {
       );
     case "restore":
       return restore(fleet, fault, () => store.restore(fault.commitsBack, canary?.store === "revisions-fall"));
+    case "fork":
+      return fork(fleet, fault);
+    case "twin":
+      return startTwin(fleet, host, fault);
     default:
-      return strikeHost(fleet, host, fault, canary);
+      return strikeHost(fleet, host, fault);
   }
 }
 
-type HostFault = Exclude<Fault, { kind: "cut" | "outage" | "storm" | "restore" }>;
+/** The former master goes its own way, with those that still talk to it. */
+function fork(fleet: Fleet, { commitsBack, hosts, forMs }: Extract<Fault, { kind: "fork" }>): void {
+  const { network, store } = fleet;
+  if (network.former !== null) return;
+  network.former = { store: store.clone(), hosts: new Set(hosts) };
+  store.restore(commitsBack, false);
+  after(fleet, forMs, () => (network.former = null));
+}
 
-function strikeHost(fleet: Fleet, host: SimHost, fault: HostFault, canary: Canary | null): void {
+/** It takes the place of nobody: when it goes, what it leaves runs out by itself. */
+function startTwin(fleet: Fleet, host: SimHost, { copiesState, forMs }: Extract<Fault, { kind: "twin" }>): void {
+  const { hosts, scenario, world } = fleet;
+  const name = `${host.name}-twin`;
+  if (hosts.has(name)) return;
+  // Who knows nothing of earlier days has the fleet's longest lease.
+  const ttlMs = copiesState ? host.ttlMs : scenario.ttlMs;
+  const setup = { ...host.setup, name, ttlMs, knownTtlMs: 0, startAt: world.now, config: host.config };
+  const twin = fleet.addHost(setup);
+  if (copiesState) twin.copyState(host);
+  after(fleet, forMs, () => twin.retire());
+}
+
+type HostFault = Exclude<Fault, { kind: "cut" | "outage" | "storm" | "restore" | "fork" | "twin" }>;
+
+function strikeHost(fleet: Fleet, host: SimHost, fault: HostFault): void {
   const { kernel } = host;
+  const { world } = fleet;
   switch (fault.kind) {
     case "link-down":
-      kernel.setLink(false);
-      return after(fleet, fault.forMs, () => host.kernel === kernel && kernel.setLink(true));
+      kernel.setLink(fault.interface, false);
+      return after(fleet, fault.forMs, () => host.kernel === kernel && kernel.setLink(fault.interface, true));
+    case "suspend": {
+      const forMs = Math.min(fault.forMs, world.calmAt - world.now);
+      return host.suspend(forMs, fault.darkMs, fleet.canary?.sleepsOn === true ? forMs : 0);
+    }
     case "refusal":
       kernel.refused.add(fault.what);
       return after(fleet, fault.forMs, () => kernel.refused.delete(fault.what));
+    case "fence-flushed":
+      return kernel.flushFence();
     case "address-removed":
       return kernel.removeByHand(fault.ip);
     case "address-bound":
       return kernel.bindByHand(fault.ip);
     case "overrun":
-      return kernel.overrun(Math.min(fault.forMs, fleet.world.calmAt - fleet.world.now));
+      return kernel.overrun(Math.min(fault.forMs, world.calmAt - world.now));
     case "reboot":
       host.reboot();
       return host.startIn(fault.backMs, null);
     default:
-      return strikeDaemon(fleet, host, fault, canary);
+      return strikeDaemon(fleet, host, fault);
   }
 }
 
-type DaemonFault = Exclude<
-  HostFault,
-  { kind: "link-down" | "refusal" | "address-removed" | "address-bound" | "overrun" | "reboot" }
->;
+type DaemonFault = Extract<HostFault, { kind: "freeze" | "slow" | "kill" | "stop" | "step-down" | "reload" }>;
 
-function strikeDaemon(fleet: Fleet, host: SimHost, fault: DaemonFault, canary: Canary | null): void {
+function strikeDaemon(fleet: Fleet, host: SimHost, fault: DaemonFault): void {
   const { daemon } = host;
   if (daemon === null) return;
-  const { world } = fleet;
+  const { world, scenario, canary } = fleet;
   const { process } = daemon;
   switch (fault.kind) {
     case "freeze":
       process.freeze(fault.after, fault.forMs);
       if (canary?.ignoresLock === true && process.frozen) world.at(world.now + 5, () => host.startBesides());
       return;
+    case "slow":
+      process.stepMs = fault.stepMs;
+      return after(fleet, fault.forMs, () => (process.stepMs = 0));
     case "kill":
       host.whenGone = () => {
-        if (!fault.keepsState) host.loseState();
+        host.ttlMs = fault.ttlMs ?? host.ttlMs;
+        if (!fault.keepsState) host.loseState(scenario.ttlMs);
         host.startIn(fault.backMs, fault.config);
+        host.nextDies = fault.again;
       };
       return process.killAfter(fault.after);
     case "stop":
-      host.whenGone = () => host.startIn(fault.backMs, fault.config);
+      host.whenGone = () => {
+        host.ttlMs = fault.ttlMs ?? host.ttlMs;
+        host.startIn(fault.backMs, fault.config);
+      };
       world.at(world.now, () => daemon.stop(), process);
       return;
     case "step-down":
       world.at(world.now, () => daemon.daemon.stepDown(fault.election, fault.to), process);
       return;
     case "reload":
-      host.config = fault.config;
-      world.at(world.now, () => daemon.reload(fault.config), process);
-      return;
+      return reload(host, daemon, fault, world);
   }
+}
+
+function reload(host: SimHost, daemon: SimDaemon, fault: Extract<Fault, { kind: "reload" }>, world: World): void {
+  const { kernel } = host;
+  host.config = fault.config;
+  const run = (): void => {
+    const refuses = fault.refused && !kernel.refused.has("protect");
+    if (refuses) kernel.refused.add("protect");
+    daemon.reload(fault.config);
+    if (refuses) kernel.refused.delete("protect");
+  };
+  world.at(world.now, run, daemon.process);
 }
 
 function restore({ world, store }: Fleet, { following }: Extract<Fault, { kind: "restore" }>, run: () => void): void {

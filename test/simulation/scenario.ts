@@ -5,13 +5,18 @@ import type { Random } from "../../src/base/random.ts";
 import { DRIFT } from "../../src/election/lease.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VipConfig } from "../../src/config/types.ts";
-import { INTERFACE, type Refusal } from "./kernel.ts";
+import { INTERFACES, type Refusal } from "./kernel.ts";
 import type { Weather } from "./network.ts";
 import type { TrueTime } from "./world.ts";
 
 /** One host, and the configuration of its daemon at the beginning. */
 export interface HostSetup {
   readonly name: string;
+  /** The node that its daemon is. Two hosts may have the same: a copied machine, a second network namespace. */
+  readonly node: string;
+  readonly ttlMs: number;
+  /** The longest lease of the fleet, as its state directory has it from earlier days. */
+  readonly knownTtlMs: number;
   /** How fast its clock runs; 1 is right. */
   readonly rate: number;
   readonly bootMs: number;
@@ -22,28 +27,52 @@ export interface HostSetup {
 /** What goes wrong, or what people do. `after`: at that many points of code from then on; 0: between two steps. */
 export type Trouble =
   | { readonly kind: "freeze"; readonly after: number; readonly forMs: number }
-  /** `backMs: null`: it stays away. `keepsState`: the state directory is still there. */
+  /**
+   * `backMs: null`: it stays away. `keepsState`: the state directory is still there. `ttlMs`: with another lease.
+   * `again`: the next process dies too, so long after it has sent its first commit.
+   */
   | {
       readonly kind: "kill";
       readonly after: number;
       readonly backMs: number | null;
       readonly keepsState: boolean;
       readonly config: readonly VipConfig[] | null;
+      readonly ttlMs: number | null;
+      readonly again: { readonly afterMs: number; readonly backMs: number | null } | null;
     }
-  | { readonly kind: "stop"; readonly backMs: number | null; readonly config: readonly VipConfig[] | null }
+  | {
+      readonly kind: "stop";
+      readonly backMs: number | null;
+      readonly config: readonly VipConfig[] | null;
+      readonly ttlMs: number | null;
+    }
   | { readonly kind: "reboot"; readonly backMs: number }
-  | { readonly kind: "link-down"; readonly forMs: number }
+  | { readonly kind: "link-down"; readonly interface: string; readonly forMs: number }
+  /** The machine sleeps; its network comes back `darkMs` after it has woken up. */
+  | { readonly kind: "suspend"; readonly forMs: number; readonly darkMs: number }
+  /** Each step keeps the daemon's event loop for so long. */
+  | { readonly kind: "slow"; readonly stepMs: number; readonly forMs: number }
+  /** A daemon of the same node starts elsewhere, with a copy of the state directory or with none. */
+  | { readonly kind: "twin"; readonly copiesState: boolean; readonly forMs: number }
+  /** Somebody flushes the ruleset, where that takes the fence away. */
+  | { readonly kind: "fence-flushed" }
   | { readonly kind: "cut"; readonly direction: "requests" | "answers" | "both"; readonly forMs: number }
   | { readonly kind: "refusal"; readonly what: Refusal; readonly forMs: number }
   | { readonly kind: "address-removed"; readonly ip: string }
   | { readonly kind: "address-bound"; readonly ip: string }
   | { readonly kind: "overrun"; readonly forMs: number }
   | { readonly kind: "step-down"; readonly election: string; readonly to: string | null }
-  | { readonly kind: "reload"; readonly config: readonly VipConfig[] }
+  /** `refused`: the kernel does not let the fence be changed for it. */
+  | { readonly kind: "reload"; readonly config: readonly VipConfig[]; readonly refused: boolean }
   | { readonly kind: "outage"; readonly how: "refuses" | "silent"; readonly forMs: number }
   | { readonly kind: "storm"; readonly weather: Weather; readonly forMs: number }
   /** `following`: not at once, but so long after the next ownership change: that is what a restore must not undo. */
-  | { readonly kind: "restore"; readonly commitsBack: number; readonly following: number | null };
+  | { readonly kind: "restore"; readonly commitsBack: number; readonly following: number | null }
+  /**
+   * The store fails over to a replica that lacks the last commits. These hosts talk to the former master until it ends:
+   * what they commit is in nobody's copy but its own, and never confirmed.
+   */
+  | { readonly kind: "fork"; readonly commitsBack: number; readonly hosts: readonly string[]; readonly forMs: number };
 
 /** A trouble with its time and its host; the store's troubles strike whatever host they name. */
 export type Fault = Trouble & { readonly at: TrueTime; readonly host: string };
@@ -51,6 +80,7 @@ export type Fault = Trouble & { readonly at: TrueTime; readonly host: string };
 /** One run. */
 export interface Scenario {
   readonly seed: number;
+  /** The longest lease of any host at any time. */
   readonly ttlMs: number;
   readonly hosts: readonly HostSetup[];
   readonly vips: readonly string[];
@@ -80,24 +110,33 @@ const ADDRESSES_PER_VIP = 3;
 /** A trouble that is looked for strikes so many times as often. */
 const FAVOURED = 6;
 
+const TTLS_MS: readonly number[] = [300, 600, 1_000, 2_000, 3_000];
+
 /** Draws a run; one kind of trouble may be favoured. */
 export function drawScenario(seed: number, random: Random, favourite: Trouble["kind"] | null = null): Scenario {
-  const ttlMs = random.pick([300, 600, 1_000, 2_000, 3_000]);
+  const ttls = random.chance(0.6) ? [random.pick(TTLS_MS)] : [random.pick(TTLS_MS), random.pick(TTLS_MS)];
+  const ttlMs = Math.max(...ttls);
   const vips = Array.from({ length: random.int(1, 3) }, (_, index) => `vip-${index + 1}`);
   const calmAt = ttlMs * random.int(6, 14);
-  const hosts = Array.from({ length: random.int(3, 5) }, (_, index) => drawHost(random, `n${index + 1}`, vips, ttlMs));
+  const hosts = Array.from({ length: random.int(3, 5) }, (_, index) => drawHost(random, `n${index + 1}`, vips, ttls));
   const weather = random.chance(0.4) ? FAIR : drawWeather(random, ttlMs, 0.3);
   const count = random.int(2, 12);
+  const facts: Facts = { ttlMs, ttls, vips, hosts: hosts.map(({ name }) => name) };
   const faults = Array.from({ length: count }, (): Fault => {
     const host = random.pick(hosts).name;
-    return { ...drawTrouble(random, favourite, ttlMs, vips, hosts), at: random.next() * calmAt, host };
+    return { ...drawTrouble(random, favourite, facts), at: random.next() * calmAt, host };
   });
   return { seed, ttlMs, hosts, vips, weather, calmAt, faults: faults.sort((a, b) => a.at - b.at) };
 }
 
-function drawHost(random: Random, name: string, vips: readonly string[], ttlMs: number): HostSetup {
+/** A fleet has run before: each host knows its longest lease. */
+function drawHost(random: Random, name: string, vips: readonly string[], ttls: readonly number[]): HostSetup {
+  const ttlMs = Math.max(...ttls);
   return {
     name,
+    node: name,
+    ttlMs: random.pick(ttls),
+    knownTtlMs: ttlMs,
     rate: 1 + DRIFT * random.pick([-1, -1, 0, 1, 1, random.next() * 2 - 1]),
     bootMs: random.int(1_000, 1_000_000_000),
     startAt: random.chance(0.6) ? random.next() * 50 : random.next() * ttlMs * 3,
@@ -106,7 +145,7 @@ function drawHost(random: Random, name: string, vips: readonly string[], ttlMs: 
 }
 
 function drawConfig(random: Random, vips: readonly string[], ttlMs: number, changed: boolean): readonly VipConfig[] {
-  return vips
+  const config = vips
     .filter(() => random.chance(changed ? 0.8 : 0.95))
     .map((name) => ({
       name,
@@ -116,16 +155,28 @@ function drawConfig(random: Random, vips: readonly string[], ttlMs: number, chan
       preempt: random.chance(0.5),
       preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
     }));
+  return withoutDoubles(config);
 }
 
+/** One file with an address under two names is refused. */
+function withoutDoubles(config: readonly VipConfig[]): readonly VipConfig[] {
+  const seen = new Set<string>();
+  const isNew = ({ ip }: VipAddress): boolean => !seen.has(ip) && seen.add(ip).has(ip);
+  return config
+    .map((vip) => ({ ...vip, addresses: vip.addresses.filter(isNew) }))
+    .filter(({ addresses }) => addresses.length > 0);
+}
+
+/** A new configuration may have an address under another name than before. */
 function drawAddresses(random: Random, vip: number, changed: boolean): readonly VipAddress[] {
   const count = random.chance(0.3) ? 2 : 1;
   const first = changed && random.chance(0.3) ? 1 : 0;
-  return Array.from({ length: count }, (_, index) => ({
+  const from = random.chance(changed ? 0.1 : 0.02) ? (vip + 1) % 2 : vip;
+  return Array.from({ length: count }, (_, index) => addressOf(index === 0 ? from : vip, first + index)).map((ip) => ({
     family: 4,
-    ip: addressOf(vip, first + index),
+    ip,
     prefix: 24,
-    interface: INTERFACE,
+    interface: INTERFACES[ip.endsWith(".2") ? 1 : 0] ?? "",
   }));
 }
 
@@ -154,100 +205,89 @@ function drawSpan(random: Random, ttlMs: number): number {
 
 const drawPoints = (random: Random): number => (random.chance(0.3) ? 0 : random.int(1, 60));
 
-type Draw = (random: Random, ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]) => Trouble;
+/** What troubles are drawn from. */
+interface Facts {
+  readonly ttlMs: number;
+  readonly ttls: readonly number[];
+  readonly vips: readonly string[];
+  readonly hosts: readonly string[];
+}
+
+type Draw<K extends Trouble["kind"]> = (random: Random, facts: Facts) => Omit<Extract<Trouble, { kind: K }>, "kind">;
 
 /** Each kind of trouble with its weight. */
-const TROUBLES: readonly (readonly [kind: Trouble["kind"], weight: number, draw: Draw])[] = [
-  ["freeze", 6, (random, ttlMs) => ({ kind: "freeze", after: drawPoints(random), forMs: drawSpan(random, ttlMs) })],
-  [
-    "kill",
+const TROUBLES: { readonly [K in Trouble["kind"]]: readonly [weight: number, draw: Draw<K>] } = {
+  freeze: [6, (random, { ttlMs }) => ({ after: drawPoints(random), forMs: drawSpan(random, ttlMs) })],
+  kill: [
     3,
-    (random, ttlMs, vips) => ({
-      kind: "kill",
+    (random, facts) => ({
       after: drawPoints(random),
-      backMs: drawBack(random, ttlMs),
+      backMs: drawBack(random, facts.ttlMs),
       keepsState: random.chance(0.8),
-      config: drawNewConfig(random, ttlMs, vips),
+      ...drawRestart(random, facts),
+      again: random.chance(0.5) ? { afterMs: random.next() * 6, backMs: drawBack(random, facts.ttlMs) } : null,
     }),
   ],
-  [
-    "stop",
-    2,
-    (random, ttlMs, vips) => ({
-      kind: "stop",
-      backMs: drawBack(random, ttlMs),
-      config: drawNewConfig(random, ttlMs, vips),
-    }),
-  ],
-  ["reboot", 1, (random, ttlMs) => ({ kind: "reboot", backMs: drawSpan(random, ttlMs) })],
-  ["link-down", 2, (random, ttlMs) => ({ kind: "link-down", forMs: drawSpan(random, ttlMs) })],
-  [
-    "cut",
+  stop: [2, (random, facts) => ({ backMs: drawBack(random, facts.ttlMs), ...drawRestart(random, facts) })],
+  reboot: [1, (random, { ttlMs }) => ({ backMs: drawSpan(random, ttlMs) })],
+  "link-down": [2, (random, { ttlMs }) => ({ interface: random.pick(INTERFACES), forMs: drawSpan(random, ttlMs) })],
+  suspend: [1, (random, { ttlMs }) => ({ forMs: drawSpan(random, ttlMs), darkMs: 5 + random.next() * 50 })],
+  slow: [1, (random, { ttlMs }) => ({ stepMs: random.next() * 5, forMs: drawSpan(random, ttlMs) })],
+  twin: [1, (random, { ttlMs }) => ({ copiesState: random.chance(0.7), forMs: drawSpan(random, ttlMs) })],
+  "fence-flushed": [1, () => ({})],
+  cut: [
     3,
-    (random, ttlMs) => ({
-      kind: "cut",
+    (random, { ttlMs }) => ({
       direction: random.pick(["requests", "answers", "both"]),
       forMs: drawSpan(random, ttlMs),
     }),
   ],
-  [
-    "refusal",
+  refusal: [
     2,
-    (random, ttlMs) => ({
-      kind: "refusal",
+    (random, { ttlMs }) => ({
       what: random.pick(["bind", "unbind", "close", "open", "protect"]),
       forMs: drawSpan(random, ttlMs),
     }),
   ],
-  ["address-removed", 1, (random, _ttlMs, vips) => ({ kind: "address-removed", ip: drawIp(random, vips) })],
-  ["address-bound", 1, (random, _ttlMs, vips) => ({ kind: "address-bound", ip: drawIp(random, vips) })],
-  ["overrun", 1, (random, ttlMs) => ({ kind: "overrun", forMs: drawSpan(random, ttlMs) })],
-  [
-    "step-down",
+  "address-removed": [1, (random, { vips }) => ({ ip: drawIp(random, vips) })],
+  "address-bound": [1, (random, { vips }) => ({ ip: drawIp(random, vips) })],
+  overrun: [1, (random, { ttlMs }) => ({ forMs: drawSpan(random, ttlMs) })],
+  "step-down": [
     3,
-    (random, _ttlMs, vips, hosts) => ({
-      kind: "step-down",
-      election: random.pick(vips),
-      to: random.chance(0.5) ? null : random.pick(hosts).name,
-    }),
+    (random, { vips, hosts }) => ({ election: random.pick(vips), to: random.chance(0.5) ? null : random.pick(hosts) }),
   ],
-  ["reload", 2, (random, ttlMs, vips) => ({ kind: "reload", config: drawConfig(random, vips, ttlMs, true) })],
-  [
-    "outage",
-    1,
-    (random, ttlMs) => ({ kind: "outage", how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) }),
-  ],
-  [
-    "storm",
+  reload: [
     2,
-    (random, ttlMs) => ({ kind: "storm", weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) }),
+    (random, { vips, ttlMs }) => ({ config: drawConfig(random, vips, ttlMs, true), refused: random.chance(0.15) }),
   ],
-  [
-    "restore",
+  outage: [1, (random, { ttlMs }) => ({ how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) })],
+  storm: [2, (random, { ttlMs }) => ({ weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) })],
+  restore: [
     2,
     (random) => ({
-      kind: "restore",
       commitsBack: random.pick([1, 2, 3, 5, 10, 20, 1_000]),
       following: random.chance(0.5) ? null : random.next() * 20,
     }),
   ],
-];
+  fork: [
+    1,
+    (random, { hosts, ttlMs }) => ({
+      commitsBack: random.pick([1, 2, 3, 5]),
+      hosts: hosts.filter(() => random.chance(0.5)),
+      forMs: drawSpan(random, ttlMs),
+    }),
+  ],
+};
 
 /** Every kind of trouble. */
-export const TROUBLE_KINDS: readonly Trouble["kind"][] = TROUBLES.map(([kind]) => kind);
+export const TROUBLE_KINDS = Object.keys(TROUBLES) as readonly Trouble["kind"][];
 
-function drawTrouble(
-  random: Random,
-  favourite: Trouble["kind"] | null,
-  ...facts: [ttlMs: number, vips: readonly string[], hosts: readonly HostSetup[]]
-): Trouble {
-  const weighed = TROUBLES.map(
-    ([kind, weight, draw]) => [kind === favourite ? weight * FAVOURED : weight, draw] as const,
-  );
-  let ticket = random.next() * weighed.reduce((sum, [weight]) => sum + weight, 0);
-  for (const [weight, draw] of weighed) {
-    ticket -= weight;
-    if (ticket < 0) return draw(random, ...facts);
+function drawTrouble(random: Random, favourite: Trouble["kind"] | null, facts: Facts): Trouble {
+  const weightOf = (kind: Trouble["kind"]): number => TROUBLES[kind][0] * (kind === favourite ? FAVOURED : 1);
+  let ticket = random.next() * TROUBLE_KINDS.reduce((sum, kind) => sum + weightOf(kind), 0);
+  for (const kind of TROUBLE_KINDS) {
+    ticket -= weightOf(kind);
+    if (ticket < 0) return { kind, ...TROUBLES[kind][1](random, facts) } as Trouble;
   }
   throw new RangeError("the weights do not add up");
 }
@@ -256,8 +296,13 @@ function drawBack(random: Random, ttlMs: number): number | null {
   return random.chance(0.15) ? null : random.pick([2, 20, random.next() * ttlMs, random.next() * 3 * ttlMs]);
 }
 
-function drawNewConfig(random: Random, ttlMs: number, vips: readonly string[]): readonly VipConfig[] | null {
-  return random.chance(0.3) ? drawConfig(random, vips, ttlMs, true) : null;
+/** A daemon may come back with another configuration, and with another lease. */
+function drawRestart(
+  random: Random,
+  { ttlMs, ttls, vips }: Facts,
+): { readonly config: readonly VipConfig[] | null; readonly ttlMs: number | null } {
+  const config = random.chance(0.3) ? drawConfig(random, vips, ttlMs, true) : null;
+  return { config, ttlMs: random.chance(0.5) ? random.pick(ttls) : null };
 }
 
 function drawIp(random: Random, vips: readonly string[]): string {

@@ -72,6 +72,14 @@ export class StoreModel {
     return () => this.followers.delete(relevant);
   }
 
+  /** Another store with the same records, which goes its own way. */
+  clone(): StoreModel {
+    const other = new StoreModel(this.revision);
+    other.records = new Map(this.records);
+    other.epochs = this.epochs;
+    return other;
+  }
+
   /** Goes back by so many commits (all: empty), in a new epoch; the revision does not fall. */
   restore(commitsBack: number, revisionFalls: boolean): void {
     const back = this.backups.at(-commitsBack);

@@ -14,7 +14,7 @@ export class Killed extends Error {
 }
 
 interface Entry {
-  readonly at: TrueTime;
+  at: TrueTime;
   readonly order: number;
   readonly run: () => void;
   readonly owner: Process | null;
@@ -53,10 +53,17 @@ export class World {
   runUntil(end: TrueTime): void {
     for (let next = this.heap[0]; next !== undefined && next.at <= end; next = this.heap[0]) {
       this.pop();
-      if (next.cancelled || next.owner?.dead === true) continue;
+      const { owner } = next;
+      if (next.cancelled || owner?.dead === true) continue;
       if (next.at > this.now) this.now = next.at;
-      if (next.owner?.frozen === true) next.owner.missed.push(next.run);
-      else this.call(next.run);
+      if (owner?.frozen === true) owner.missed.push(next.run);
+      else if (owner !== null && owner.busyUntil > this.now) {
+        next.at = owner.busyUntil;
+        this.push(next);
+      } else {
+        if (owner !== null) owner.busyUntil = this.now + owner.stepMs;
+        this.call(next.run);
+      }
     }
     if (end > this.now) this.now = end;
   }
@@ -119,10 +126,17 @@ export class Process {
   readonly name: string;
   dead = false;
   frozen = false;
+  /** How long each of its steps keeps it from the next one: an event loop that does too much else. */
+  stepMs = 0;
+  busyUntil: TrueTime = 0;
+  /** Until when the whole machine sleeps. */
+  asleepUntil: TrueTime = 0;
   /** What arrived while it was frozen. */
   readonly missed: (() => void)[] = [];
   private readonly world: World;
   private strike: Strike | null = null;
+  /** Frozen with a step on the stack: only that step's own end thaws it. */
+  private inStep = false;
   private readonly onDeath: () => void;
 
   constructor(name: string, world: World, onDeath: () => void) {
@@ -141,8 +155,11 @@ export class Process {
     if (strike.kind === "kill") this.kill();
     else {
       this.frozen = true;
+      this.inStep = true;
       this.world.say(this.name, () => `frozen in the middle of a step, for ${strike.forMs.toFixed(1)} ms`);
       this.world.runUntil(Math.min(this.world.now + strike.forMs, this.world.calmAt));
+      while (this.asleepUntil > this.world.now) this.world.runUntil(this.asleepUntil);
+      this.inStep = false;
       this.thaw();
     }
     if (this.dead) throw new Killed();
@@ -160,6 +177,14 @@ export class Process {
     this.world.at(Math.min(this.world.now + forMs, this.world.calmAt), () => this.thaw());
   }
 
+  /** The machine falls asleep, and wakes up after `forMs`; the process goes on `moreMs` later. */
+  sleep(forMs: number, moreMs: number): void {
+    if (this.dead) return;
+    this.asleepUntil = this.world.now + forMs;
+    this.frozen = true;
+    this.world.at(this.asleepUntil + moreMs, () => this.thaw());
+  }
+
   /** Kills it: now, or at the `after`-th point of code from now. */
   killAfter(after: number): void {
     if (after === 0 || this.frozen) this.kill();
@@ -175,7 +200,7 @@ export class Process {
   }
 
   private thaw(): void {
-    if (this.dead || !this.frozen) return;
+    if (this.dead || !this.frozen || this.inStep || this.asleepUntil > this.world.now) return;
     this.frozen = false;
     this.world.say(this.name, () => "thawed");
     for (const run of this.missed.splice(0)) this.world.at(this.world.now, run, this);

@@ -56,12 +56,27 @@ export class Contents {
     this.caughtUp.clear();
   }
 
-  /** Whether the kernel guards what it should: asked where somebody else can change it. */
-  isGuardedAsKnown(nft: Nftables): boolean {
-    return this.table.families.every((family) => {
-      const [known, present] = [of(this.guarded, family), read(nft, this.table, GUARDED[family])];
-      return known.size === present.size && [...known.keys()].every((text) => present.has(text));
-    });
+  /** Whether the kernel guards, and has open, what it should: asked where somebody else can change it. */
+  isAsKnown(nft: Nftables): boolean {
+    const same = (known: ReadonlyMap<string, unknown>, present: ReadonlyMap<string, unknown>): boolean =>
+      known.size === present.size && [...known.keys()].every((text) => present.has(text));
+    return this.table.families.every(
+      (family) =>
+        same(of(this.guarded, family), read(nft, this.table, GUARDED[family])) &&
+        same(of(this.open, family), read(nft, this.table, OPEN[family])),
+    );
+  }
+
+  /** The addresses that are known to be open, as keys. */
+  openKeys(): ReadonlySet<string> {
+    return new Set([...this.open.values()].flatMap((open) => [...open.keys()]));
+  }
+
+  /** Whether one of these is guarded and not open. */
+  hasClosed(keys: ReadonlySet<string>): boolean {
+    return this.table.families.some((family) =>
+      [...of(this.guarded, family).keys()].some((key) => keys.has(key) && !of(this.open, family).has(key)),
+    );
   }
 
   /** The table has been made anew. */

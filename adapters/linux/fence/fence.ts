@@ -7,13 +7,16 @@
 // transaction. If it succeeds, it began at most ARMED_MS after the element was put there, hence at most ARMED_MS after
 // the clock was read, and the deadline ends at most at now + ARMED_MS + timeout < until.
 //
+// No timeout of the kernel runs while the machine sleeps, the armed element's neither. A machine that fell asleep between
+// the two transactions is told by the clock, which counts sleep, behind the second one: then it is closed at once.
+//
 // Ownership: the tables belong to our netlink socket (nobody else can change or flush them) and persist when it closes.
 // Where tables cannot be owned, a lock of the network namespace keeps a second daemon out.
 
 import { VipdError } from "../../../src/base/errors.ts";
 import { elapsedMs, type Instant } from "../../../src/base/time.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import type { AddressPlace, Fence, FenceInfo, OpenResult } from "../../../src/ports/host.ts";
+import type { AddressPlace, Fence, FenceInfo, OpenResult, ProtectResult } from "../../../src/ports/host.ts";
 import { be32 } from "../../../src/wire/bytes.ts";
 import { formatIp } from "../../../src/wire/ip.ts";
 import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
@@ -79,13 +82,13 @@ export interface FenceDeps {
 
 /**
  * Finds out what this kernel can carry, and makes the fence's object; nothing is in force before protect().
- * Throws "fence" when another vipd fences this network namespace, "privilege" without CAP_NET_ADMIN.
+ * Throws "already-running" when another vipd fences this network namespace, "fence" when another program owns the tables, "privilege" without CAP_NET_ADMIN.
  */
 export function createFence(options: FenceOptions, deps: FenceDeps): Fence {
   const lock = lockNamespace(`vipd/fence/${options.table}`);
   if (lock === "busy")
     throw new VipdError(
-      "fence",
+      "already-running",
       "another vipd already runs in this network namespace: there can be one in each; stop it first",
       { table: options.table },
     );
@@ -154,10 +157,12 @@ class KernelFence implements Fence {
     }
   }
 
-  protect(addresses: readonly AddressPlace[]): void {
+  protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.refuseForeignOwner();
+    const contents = this.#contentsOf(this.#base[0]);
+    const open = contents.openKeys();
     this.#translates ||= hasLegacyNat() || hasNatChain(this.#nft);
-    if (!this.#isTrusted()) for (const [, contents] of this.#contents) contents.read(this.#nft);
+    if (!this.#isTrusted()) this.#readContents();
     for (let attempt = 1; ; attempt++) {
       const links = linksToFence(this.#deps.links(), addresses);
       const { flags } = this.#kind;
@@ -168,9 +173,9 @@ class KernelFence implements Fence {
       if (outcome.done) {
         for (const { done } of builds) done();
         this.#inspect();
-        return;
+        return contents.hasClosed(open) ? "closed" : "kept";
       }
-      for (const [, contents] of this.#contents) contents.read(this.#nft);
+      this.#readContents();
       // Before 6.16 a chain needs its interface, which may go between the look and the change: look again.
       if (outcome.errno !== ENOENT || attempt === PROTECT_ATTEMPTS) this.#fail("protect", outcome.errno);
     }
@@ -191,7 +196,7 @@ class KernelFence implements Fence {
     let refused = close();
     if (refused?.errno === ENOENT) {
       // Somebody else has taken elements out: what is left is closed.
-      for (const [, contents] of this.#contents) contents.read(this.#nft);
+      this.#readContents();
       refused = close();
     }
     // What is not there is closed for good or not fenced at all: intact() tells.
@@ -240,7 +245,8 @@ class KernelFence implements Fence {
     );
     const key = this.#arm();
     this.#deps.pause?.("armed");
-    const timeoutMs = Math.min(Math.floor(elapsedMs(this.#deps.clock.now(), until) - ARM_MS), MAX_OPEN_MS);
+    const readAt = this.#deps.clock.now();
+    const timeoutMs = Math.min(Math.floor(elapsedMs(readAt, until) - ARM_MS), MAX_OPEN_MS);
     if (timeoutMs < MIN_OPEN_MS) return "too-late";
     this.#deps.pause?.("clock-read");
     const proof: Change = { requests: deleteElements(first.name, ARMED.name, [key]), done: () => undefined };
@@ -249,11 +255,27 @@ class KernelFence implements Fence {
       done: () => undefined,
     };
     const refused = this.#commit([proof, ...deadlines, extended, ...opened]);
-    if (refused === undefined) return "open";
+    if (refused === undefined) return this.#sleptSince(readAt) ? this.#closeDeadline(deadline) : "open";
     if (refused.at === 0 && refused.errno === ENOENT) return "too-late";
     if (!CHANGED_MEANWHILE.includes(refused.errno)) return this.#fail("open", refused.errno);
-    for (const [, contents] of this.#contents) contents.read(this.#nft);
+    this.#readContents();
     return "again";
+  }
+
+  #readContents(): void {
+    for (const contents of this.#contents.values()) contents.read(this.#nft);
+  }
+
+  /** The kernel's timeouts stand still while the machine sleeps: the armed element proves nothing then. */
+  #sleptSince(readAt: Instant): boolean {
+    return elapsedMs(readAt, this.#deps.clock.now()) > ARM_MS;
+  }
+
+  #closeDeadline(deadline: string): "too-late" {
+    const requests = this.#tables.flatMap(({ name }) => deleteElements(name, deadline, DEADLINE_KEYS));
+    const refused = this.#commit([{ requests, done: () => undefined }]);
+    if (refused !== undefined && refused.errno !== ENOENT) this.#fail("close", refused.errno);
+    return "too-late";
   }
 
   #arm(): Uint8Array {
@@ -318,7 +340,7 @@ class KernelFence implements Fence {
     if (this.#kind.flags === OWNED) return found.owner === this.#nft.port;
     const now = inspectTable(this.#nft, table);
     const same = JSON.stringify(now?.chains.map(describe)) === JSON.stringify(installed.chains.map(describe));
-    return same && this.#contentsOf(table).isGuardedAsKnown(this.#nft);
+    return same && this.#contentsOf(table).isAsKnown(this.#nft);
   }
 
   #contentsOf(table: FenceTable): Contents {

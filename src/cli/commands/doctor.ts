@@ -1,10 +1,11 @@
 // vipctl doctor: looks at configuration, daemon, store, kernel and network of this host, one line each, with the fix.
 
-import { adminFailure } from "../../admin/client.ts";
 import type { FleetView } from "../../admin/views.ts";
 import { isVipdError, messageOf } from "../../base/errors.ts";
 import type { Config } from "../../config/types.ts";
-import { DEFAULT_CONFIG_FILE, errorLines, loadConfig } from "../config-file.ts";
+import { type CheckedFile, checkFile } from "../check.ts";
+import { DEFAULT_CONFIG_FILE, errorLines } from "../config-file.ts";
+import { examineDaemon } from "../doctor/daemon-checks.ts";
 import { failure, fine, type Finding, type Level, warning } from "../doctor/finding.ts";
 import { judgeKernel, judgeNetwork } from "../doctor/host-checks.ts";
 import { examineStore } from "../doctor/store-checks.ts";
@@ -19,8 +20,6 @@ export interface DoctorOptions {
   readonly json?: true;
 }
 
-const DAEMON_MS = 2_000;
-
 /** Examines everything that can be examined; exit code 1 when there is a failure. */
 export async function doctor(options: DoctorOptions, deps: VipctlDeps): Promise<ExitCode> {
   const findings = await examine(options.config ?? DEFAULT_CONFIG_FILE, deps);
@@ -32,12 +31,17 @@ export async function doctor(options: DoctorOptions, deps: VipctlDeps): Promise<
 }
 
 async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding[]> {
-  let config: Config;
+  let checked: CheckedFile;
   try {
-    config = await loadConfig(file, deps);
+    checked = await checkFile(file, deps);
   } catch (error) {
-    return errorLines(error).map((line) => failure("config", line, `vipd --check -c ${file} shows it again`));
+    // The last line sums up what the others say one by one.
+    const lines = errorLines(error);
+    return (lines.length > 1 ? lines.slice(0, -1) : lines).map((line) =>
+      failure("config", line, `vipd --check -c ${file} shows it again`),
+    );
   }
+  const { config, remarks } = checked;
   const good = fine(
     "config",
     `${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`})`,
@@ -45,20 +49,8 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const [daemon, store] = [await examineDaemon(config, deps), await examineStore(config, deps)];
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
-  return [good, ...daemon, ...store.findings, ...host, ...wire];
-}
-
-async function examineDaemon({ admin }: Config, deps: VipctlDeps): Promise<readonly Finding[]> {
-  try {
-    const client = await deps.adminClient(admin.socket);
-    const { version, node, pid } = await client.version({ timeoutMs: DAEMON_MS, signal: deps.signal });
-    const text = `vipd ${version} runs (node ${node}, pid ${pid})`;
-    if (version === deps.version) return [fine("daemon", text)];
-    return [warning("daemon", text, `vipctl is ${deps.version}: restart the daemon, which moves nothing`)];
-  } catch (error) {
-    if (adminFailure(error) === undefined) throw error;
-    return [warning("daemon", messageOf(error), "start it: systemctl start vipd")];
-  }
+  const mend = remarks.map(({ text, fix }) => warning("config", text, fix));
+  return [good, ...mend, ...daemon, ...store.findings, ...host, ...wire];
 }
 
 async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {

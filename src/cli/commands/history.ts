@@ -11,6 +11,8 @@ import { openSource, tellDetour, type WhereOptions } from "../source.ts";
 /** The options of history. */
 export interface HistoryOptions extends WhereOptions {
   readonly json?: true;
+  /** So many changes at most. */
+  readonly limit?: number;
 }
 
 /** Shows the history that the store keeps. */
@@ -24,7 +26,7 @@ export async function history(what: string, options: HistoryOptions, deps: Vipct
       deps.err.write(`${escapeControl(notFound(view, what))}\n`);
       return view.store.ok ? EXIT.usage : EXIT.store;
     }
-    const changes = await source.reader.history(election.name, deps.signal);
+    const changes = (await source.reader.history(election.name, deps.signal)).slice(0, options.limit);
     if (options.json === true) deps.out.write(`${toJson(changes)}\n`);
     else {
       const style = styleFor(deps.out, deps.env);

@@ -1,16 +1,17 @@
 // vipctl status: all VIPs of the fleet, its nodes, its store, and what asks for somebody's help.
 
-import type { ElectionView, FleetView, NodeView } from "../../admin/views.ts";
+import type { ElectionView, FleetView, NodeView, ObjectionView, StatusView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
 import { type Cell, formatTable, escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
 import { formatSpan } from "../render/time.ts";
-import { isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
+import { isReleasedHere, isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
 
 /** The options of status. */
 export interface StatusOptions extends WhereOptions {
   readonly json?: true;
   readonly watch?: true;
+  readonly verbose?: true;
 }
 
 const CLEAR = "\u001b[H\u001b[2J";
@@ -33,14 +34,16 @@ export async function status(options: StatusOptions, deps: VipctlDeps): Promise<
 
 function show(view: FleetView, options: StatusOptions, deps: VipctlDeps): ExitCode {
   const text =
-    options.json === true ? toJson(view) : describeFleet(view, styleFor(deps.out, deps.env), deps.timers.wallMs());
+    options.json === true
+      ? toJson(view)
+      : describeFleet(view, styleFor(deps.out, deps.env), deps.timers.wallMs(), options.verbose === true);
   deps.out.write(`${text}\n`);
   return view.store.ok ? EXIT.ok : EXIT.store;
 }
 
 /** The fleet for people. */
-export function describeFleet(view: FleetView, style: Style, wallMs: number): string {
-  const elections = view.elections.map((election) => electionRow(election, style, wallMs));
+export function describeFleet(view: FleetView, style: Style, wallMs: number, verbose: boolean): string {
+  const elections = view.elections.map((election) => electionRow(election, view, style, wallMs));
   const nodes = view.nodes.map((node) => nodeRow(node, view, style));
   const parts = [
     headLines(view, style).join("\n"),
@@ -53,8 +56,10 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number): st
     nodes.length === 0
       ? "no nodes yet"
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
+    objectionLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
-    caveatLines(view, style).join("\n"),
+    verbose ? caveatLines(view, style).join("\n") : "",
+    isStatus(view) ? wakeupLine(view, style) : "",
   ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
@@ -68,13 +73,57 @@ function headLines(view: FleetView, style: Style): readonly string[] {
   const lines = [
     store.url === "" ? `${fleet}, no store: VRRP` : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
   ];
-  if (isStatus(view))
-    lines.push(
-      style.dim(
-        `seen by ${escapeControl(view.node)}, vipd ${escapeControl(view.version)}, ${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`,
-      ),
-    );
+  if (!isStatus(view)) return lines;
+  const electors = [...new Set(view.elections.flatMap(({ elector }) => elector ?? []))].sort();
+  const deciding = electors.length === 0 ? "" : `, elector ${escapeControl(electors.join(", "))}`;
+  const fence = `${view.fence.kind} fence${view.fence.flushProof ? " that outlives a flush" : ""}`;
+  lines.push(
+    style.dim(`seen by ${escapeControl(view.node)}, vipd ${escapeControl(view.version)}, ${fence}${deciding}`),
+    ...localLines(view, style),
+  );
   return lines;
+}
+
+/** What is surely true of this host while the store cannot be reached; all else is what the store said last. */
+function localLines(view: StatusView, style: Style): readonly string[] {
+  if (view.store.ok) return [];
+  const held = view.elections.filter(({ role }) => role === "holder").length;
+  const own =
+    held > 0
+      ? `holds ${held === 1 ? "1 VIP" : `${held} VIPs`} for another ${formatSpan(view.session.validForMs)}, unless the store answers before`
+      : "holds no VIP";
+  return [style.warn(`this host ${own}; of others this is what the store said last`)];
+}
+
+/** So many lines of one kind are shown, and so many names in a line. */
+const MAX_LINES = 20;
+const MAX_NAMES = 8;
+
+/** Why the observing node does not hold VIPs: one line a reason. */
+function objectionLines(elections: readonly ElectionView[], style: Style): readonly string[] {
+  const groups = new Map<string, { readonly names: string[]; readonly objection: ObjectionView }>();
+  for (const { name, objections } of elections)
+    for (const objection of objections) {
+      const key = `${objection.source} ${objection.reason}`;
+      const group = groups.get(key) ?? { names: [], objection };
+      groups.set(key, group);
+      group.names.push(name);
+    }
+  const lines = [...groups.values()].slice(0, MAX_LINES).map(({ names, objection }) => {
+    const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+    const { source, reason, sinceMs, forMs } = objection;
+    const until = forMs === null ? "" : `, another ${formatSpan(forMs)}`;
+    const what = `not held here: ${names.slice(0, MAX_NAMES).join(", ")}${more}`;
+    return style.warn(`- ${escapeControl(`${what}: ${reason} (${source}, for ${formatSpan(sinceMs)}${until})`)}`);
+  });
+  return groups.size > MAX_LINES ? [...lines, `- and ${groups.size - MAX_LINES} more reasons`] : lines;
+}
+
+/** Who wants to be woken and when, where the daemon logs at level debug. */
+function wakeupLine({ wakeups }: StatusView, style: Style): string {
+  if (wakeups.length === 0) return "";
+  const shown = wakeups.slice(0, MAX_LINES).map(({ name, inMs }) => `${name} in ${formatSpan(inMs)}`);
+  return style.dim(`wakeups: ${escapeControl(shown.join(", "))}`);
 }
 
 /** What the store, as it runs, cannot promise: last, for it is the same every day. */
@@ -87,7 +136,7 @@ function heading(names: readonly string[], style: Style): readonly Cell[] {
   return names.map((text) => ({ text, style: style.dim }));
 }
 
-function electionRow(election: ElectionView, style: Style, wallMs: number): readonly Cell[] {
+function electionRow(election: ElectionView, view: FleetView, style: Style, wallMs: number): readonly Cell[] {
   const { holder, holderAlive, conflict } = election;
   const others = election.candidates.filter(({ node }) => node !== holder);
   const candidates = others.map(
@@ -95,8 +144,10 @@ function electionRow(election: ElectionView, style: Style, wallMs: number): read
   );
   const held: Cell =
     holder === null
-      ? { text: "free", style: style.warn }
-      : { text: holderAlive === true ? holder : `${holder}?`, style: holderAlive === true ? style.good : style.warn };
+      ? { text: election.reasonCode === "unreadable" ? "unreadable" : "free", style: style.warn }
+      : isReleasedHere(election, view)
+        ? { text: `${holder}? (released here)`, style: style.warn }
+        : { text: holderAlive === true ? holder : `${holder}?`, style: holderAlive === true ? style.good : style.warn };
   return [
     { text: election.name, style: style.bold },
     { text: election.addresses.join(" ") },

@@ -1,12 +1,12 @@
 // vipctl step-down: the daemon of this host hands a VIP over, and vipctl waits until another node has it.
 
 import { type AdminClient, adminFailure } from "../../admin/client.ts";
-import type { ElectionView } from "../../admin/views.ts";
+import type { ElectionView, StatusView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findElection, notFound } from "../find.ts";
 import type { VipctlDeps } from "../deps.ts";
 import { escapeControl, toJson } from "../render/text.ts";
-import { openDaemon, type WhereOptions } from "../source.ts";
+import { isReleasedHere, openDaemon, type WhereOptions } from "../source.ts";
 
 /** The options of step-down. */
 export interface StepDownOptions extends WhereOptions {
@@ -29,7 +29,7 @@ export async function stepDown(what: string, options: StepDownOptions, deps: Vip
     deps.err.write(`${escapeControl(notFound(view, what))}\n`);
     return EXIT.usage;
   }
-  if (election.role !== "holder") return refuse(elsewhere(election, view.node), deps);
+  if (election.role !== "holder") return refuse(elsewhere(election, view), deps);
   try {
     const { accepted, reason } = await client.stepDown({ election: election.name, to: options.to ?? null }, limits);
     if (!accepted) return refuse(reason, deps);
@@ -58,9 +58,15 @@ function refuse(reason: string, deps: VipctlDeps): ExitCode {
   return EXIT.no;
 }
 
-function elsewhere({ name, holder }: ElectionView, node: string): string {
+function elsewhere(election: ElectionView, view: StatusView): string {
+  const { name, holder } = election;
+  if (!view.store.ok) {
+    const more = isReleasedHere(election, view) ? "any more: its lease ended while the store could not be reached" : "";
+    const trouble = `(${view.store.lastError ?? "no reason known"})`;
+    return `${view.node} does not hold ${name} ${more === "" ? "and cannot reach the store" : more} ${trouble}`;
+  }
   if (holder === null) return `nobody holds ${name}`;
-  return `${node} does not hold ${name}: ${holder} does; run vipctl step-down there`;
+  return `${view.node} does not hold ${name}: ${holder} does; run vipctl step-down there`;
 }
 
 /** The election once another node holds it; `undefined` when that does not come about in time. */

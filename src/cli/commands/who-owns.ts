@@ -126,18 +126,18 @@ function show(owner: Owner, options: WhoOwnsOptions, deps: VipctlDeps): void {
   const { view, election, via, confirmed, wire } = owner;
   if (options.json === true) {
     const { name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs } = election;
-    const { reasonCode, reason, conflict, elector } = election;
+    const { reasonCode, reason, conflict, elector, role, validForMs } = election;
     const known = { election: name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs };
-    const facts = { ...known, reasonCode, reason, conflict, elector };
+    const facts = { ...known, reasonCode, reason, conflict, elector, role, validForMs };
     deps.out.write(
       `${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`,
     );
     return;
   }
-  if (!view.store.ok) deps.err.write(`${escapeControl(storeTrouble(view))}\n`);
   deps.out.write(`${describeOwner(owner, styleFor(deps.out, deps.env), deps.timers.wallMs()).join("\n")}\n`);
+  if (!view.store.ok) deps.err.write(`${escapeControl(storeTrouble(view))}\n`);
 }
 
 function storeTrouble(view: FleetView): string {
-  return `the store cannot be reached (${view.store.lastError ?? "no reason known"}): what follows is what was known before`;
+  return `the store cannot be reached: ${view.store.lastError ?? "no reason known"}`;
 }

@@ -1,7 +1,7 @@
 // The store: whether it answers, how fast against the lease, what it promises, and what its records complain of.
 
 import type { FleetView } from "../../admin/views.ts";
-import { isVipdError, messageOf } from "../../base/errors.ts";
+import { isVipdError, messageOf, VipdError } from "../../base/errors.ts";
 import { elapsedMs } from "../../base/time.ts";
 import type { Config } from "../../config/types.ts";
 import type { StoreReader, VipctlDeps } from "../deps.ts";
@@ -33,9 +33,11 @@ export async function examineStore(config: Config, deps: VipctlDeps): Promise<St
     return { findings: [latency(slowestMs, config), ...findings, ...promises(view), ...complaints(view)], view };
   } catch (error) {
     if (isVipdError(error, "aborted")) throw error;
+    if (error instanceof VipdError && error.context["unused"] === true)
+      return { findings: [warning("store", messageOf(error), "the first vipd that starts makes it")], view: undefined };
     const fix = isVipdError(error, "store-corrupt")
       ? "the message says how"
-      : "look at the store, at the way to it, and at `store` in the configuration; a store that no daemon has used yet is made by the first";
+      : "look at the store, at the way to it, and at `store` in the configuration";
     return { findings: [failure("store", messageOf(error), fix)], view: undefined };
   } finally {
     await reader?.close();

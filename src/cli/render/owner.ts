@@ -1,16 +1,16 @@
 // Who holds a VIP, in words.
 
-import type { ElectionView } from "../../admin/views.ts";
+import type { ElectionView, StatusView } from "../../admin/views.ts";
 import type { Owner } from "../owner.ts";
+import { isReleasedHere, isStatus } from "../source.ts";
 import { escapeControl, type Style } from "./text.ts";
 import { formatMoment, formatSpan } from "./time.ts";
 
 /** The lines for a person. */
-export function describeOwner(
-  { election, confirmed, formerHolder, wire, via }: Owner,
-  style: Style,
-  wallMs: number,
-): readonly string[] {
+export function describeOwner(owner: Owner, style: Style, wallMs: number): readonly string[] {
+  const { view, election, confirmed, formerHolder, wire, via } = owner;
+  if (isStatus(view) && !view.store.ok)
+    return [...describeCutOff(view, election, style, wallMs), ...wireLines(wire, style)];
   const name = style.bold(escapeControl(election.name));
   const since =
     election.sinceWallMs === null
@@ -18,7 +18,7 @@ export function describeOwner(
       : ` since ${formatMoment(election.sinceWallMs)} (${formatSpan(wallMs - election.sinceWallMs)})`;
   if (election.holder === null)
     return [
-      `${name} is ${style.warn("free")}${since}: ${escapeControl(election.reason)}`,
+      `${name} is ${election.reasonCode === "unreadable" ? style.warn("held by nobody that can be told") : `${style.warn("free")}${since}`}: ${escapeControl(election.reason)}`,
       ...caveats(election, style),
       ...ownershipChange(formerHolder, style),
       ...wireLines(wire, style),
@@ -33,6 +33,27 @@ export function describeOwner(
     ...caveats(election, style),
     ...wireLines(wire, style),
   ];
+}
+
+/** What this host surely knows comes first; what the store said last comes after it, as such. */
+function describeCutOff(view: StatusView, election: ElectionView, style: Style, wallMs: number): readonly string[] {
+  const name = style.bold(escapeControl(election.name));
+  const host = `this host (${escapeControl(view.node)})`;
+  const { holder, token, sinceWallMs, validForMs, role } = election;
+  const since = sinceWallMs === null ? "" : ` since ${formatMoment(sinceWallMs)} (${formatSpan(wallMs - sinceWallMs)})`;
+  if (role === "holder")
+    return [
+      `${name} is held by ${style.good(host)}${since}`,
+      `token ${token ?? "unknown"}, for another ${formatSpan(validForMs ?? 0)}, unless the store answers before`,
+      ...(election.conflict === null
+        ? []
+        : [style.bad(`somebody else answers for it: ${escapeControl(election.conflict)}`)]),
+    ];
+  const local = isReleasedHere(election, view)
+    ? `${name} is ${style.warn("not held any more")} by ${host}: its lease ended while the store could not be reached`
+    : `${name} is not held by ${host}; whether another host holds it, nobody can tell here`;
+  const last = holder === null ? "that it was free" : `${escapeControl(holder)}${since}, token ${token ?? "unknown"}`;
+  return [local, `the store's last word: ${last}`];
 }
 
 function freshness(

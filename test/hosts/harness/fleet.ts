@@ -139,7 +139,7 @@ export class Fleet {
   private starts = 0;
 
   /** `programs`: where the programs are, from the top of the project: as they are written, or built. */
-  constructor(lan: Lan, programs: "src/bin" | "dist/src/bin" = "src/bin") {
+  constructor(lan: Lan, programs: "src/bin" | "dist/bin" = "src/bin") {
     this.lan = lan;
     this.programs = programs;
     mkdirSync(join(this.directory, "store"));
@@ -205,6 +205,11 @@ export class Fleet {
   /** The logs of all daemons, with their names. */
   logs(): readonly string[] {
     return [...this.daemons].map((daemon) => `--- ${daemon.host.name} (${daemon.logFile})\n${daemon.log()}`);
+  }
+
+  /** What all daemons of a host have logged. */
+  logOf(host: Station): string {
+    return [...this.daemons].flatMap((daemon) => (daemon.host === host ? [daemon.log()] : [])).join("");
   }
 
   /** Ends every process, then removes the directory. */

@@ -1,13 +1,8 @@
 // What people are shown of a fleet's records: who holds what, how sure that is, and what it was before.
 
 import { describe, expect, test } from "vitest";
-import {
-  type FleetParts,
-  fleetParts,
-  historyViews,
-  MAX_VIEW_TEXT,
-  type Perspective,
-} from "../../../src/admin/fleet-view.ts";
+import { MAX_VIEW_TEXT } from "../../../src/base/bounds.ts";
+import { type FleetParts, fleetParts, historyViews, type Perspective } from "../../../src/admin/fleet-view.ts";
 import type { ElectionView } from "../../../src/admin/views.ts";
 import { reason } from "../../../src/base/reasons.ts";
 import { instant, later } from "../../../src/base/time.ts";

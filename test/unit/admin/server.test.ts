@@ -2,12 +2,14 @@
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawn } from "node:child_process";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { MAX_ADMIN_CONNECTIONS, MAX_ADMIN_WATCHES, MAX_VIEW_TEXT } from "../../../src/base/bounds.ts";
+import { failureSchema } from "../../../src/admin/protocol.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import { adminClient, adminFailure } from "../../../src/admin/client.ts";
 import { type AdminHandler, startAdminServer } from "../../../src/admin/server.ts";
@@ -25,9 +27,16 @@ class Daemon implements AdminHandler {
   version = () => ({ version: "0.1.0", node: "web1", pid: process.pid });
   status = () => this.view;
   election = async (name: string) => (name === "web" ? electionView() : null);
-  stepDown = async (request: unknown) => {
+  readonly callers: unknown[] = [];
+  stepDown = async (request: unknown, caller: unknown) => {
     this.asked.push(request);
+    this.callers.push(caller);
     return { accepted: true, reason: "handing over" };
+  };
+  maintenance = async (request: unknown, caller: unknown) => {
+    this.asked.push(request);
+    this.callers.push(caller);
+    return { accepted: true, reason: "in force" };
   };
   onChange = (listener: () => void) => {
     this.listeners.add(listener);
@@ -103,6 +112,14 @@ test("the socket is for owner and group alone, whatever the umask, and leaves no
   }
 });
 
+test("nothing is made outside of the socket's own directory: a service may write nowhere else", async () => {
+  mkdirSync(join(folder, "run"));
+  const before = statSync(folder, { bigint: true }).mtimeNs;
+  const server = await start();
+  await server.close();
+  expect(statSync(folder, { bigint: true }).mtimeNs).toBe(before);
+});
+
 test("a second server is refused while the first one lives, and takes over a dead one's socket", async () => {
   const first = await start();
   await expect(start()).rejects.toMatchObject({
@@ -167,7 +184,116 @@ test("a watch tells the state now and each newest one, and ends with its signal"
   const end = states.next();
   hangUp.abort();
   expect((await end).done).toBe(true);
-  await expect.poll(() => daemon.listeners.size).toBe(0);
+});
+
+/** A connection that asks to watch; with `read` it takes what it is sent. */
+async function watcher(read: boolean): Promise<{ connection: Socket; head: Promise<string> }> {
+  const connection = connect(socket);
+  await once(connection, "connect");
+  connection.on("error", () => {});
+  const head = read
+    ? new Promise<string>((resolve) => connection.once("data", (chunk) => resolve(chunk.toString().slice(0, 12))))
+    : Promise.resolve("");
+  connection.write("GET /v1/watch HTTP/1.1\r\nhost: x\r\n\r\n");
+  if (!read) connection.pause();
+  return { connection, head };
+}
+
+test("those who watch and never read leave room for others, and are dropped", async () => {
+  await startAdminServer({ socket, stallMs: 400 }, daemon, stop.signal);
+  daemon.set(statusView({ warnings: Array.from({ length: 500 }, () => "x".repeat(2_000)) }));
+  const watchers = await Promise.all(Array.from({ length: MAX_ADMIN_CONNECTIONS }, () => watcher(false)));
+  expect(await adminClient(socket).version(LIMITS)).toMatchObject({ node: "web1" });
+  const place = async (): Promise<string> => {
+    const { connection, head } = await watcher(true);
+    const code = await head;
+    connection.destroy();
+    return code;
+  };
+  expect(await place(), "all places are taken").toBe("HTTP/1.1 503");
+  await expect.poll(place).toBe("HTTP/1.1 200");
+  for (const { connection } of watchers) connection.destroy();
+});
+
+test("connections without a request lock others out, but not root", async () => {
+  let uid = 1000;
+  await startAdminServer({ socket, peerOf: () => ({ uid, pid: 1 }) }, daemon, stop.signal);
+  const idle = await Promise.all(
+    Array.from({ length: MAX_ADMIN_CONNECTIONS }, async () => {
+      const connection = connect(socket);
+      await once(connection, "connect");
+      return connection;
+    }),
+  );
+  await expect(adminClient(socket).version(LIMITS)).rejects.toMatchObject({
+    message: expect.stringContaining("too many others are connected"),
+  });
+  uid = 0;
+  expect(await adminClient(socket).version(LIMITS)).toMatchObject({ node: "web1" });
+  for (const connection of idle) connection.destroy();
+});
+
+test("watches have a limit of their own; a status is still answered beside them, and root may watch", async () => {
+  let uid = 1000;
+  await startAdminServer({ socket, peerOf: () => ({ uid, pid: 1 }) }, daemon, stop.signal);
+  const watchers = await Promise.all(Array.from({ length: MAX_ADMIN_WATCHES }, () => watcher(true)));
+  for (const { head } of watchers) expect(await head).toBe("HTTP/1.1 200");
+  expect(await (await watcher(true)).head).toBe("HTTP/1.1 503");
+  expect(await adminClient(socket).status(LIMITS)).toEqual(statusView());
+  uid = 0;
+  const root = await watcher(true);
+  expect(await root.head).toBe("HTTP/1.1 200");
+  root.connection.destroy();
+  for (const { connection } of watchers) connection.destroy();
+});
+
+test("a status is made once for a change, however many watch, and a few times a second at most", async () => {
+  await start();
+  let made = 0;
+  const status = daemon.status;
+  daemon.status = () => {
+    made += 1;
+    return status();
+  };
+  const watchers = await Promise.all(Array.from({ length: 30 }, () => watcher(true)));
+  for (const { head } of watchers) await head;
+  const before = made;
+  const from = performance.now();
+  const newest = new Promise<void>((resolve) => {
+    watchers.at(-1)?.connection.on("data", (chunk) => chunk.toString().includes('"last"') && resolve());
+  });
+  for (let i = 0; i < 100; i += 1) {
+    daemon.set(statusView({ warnings: [`${i}`] }));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  daemon.set(statusView({ warnings: ["last"] }));
+  await newest;
+  expect(made - before).toBeLessThanOrEqual((performance.now() - from) / 100 + 2);
+  for (const { connection } of watchers) connection.destroy();
+});
+
+test("a step-down and a maintenance tell who asked, by the kernel's word", async () => {
+  await startAdminServer({ socket, peerOf: () => ({ uid: 1234, pid: 77 }) }, daemon, stop.signal);
+  const client = adminClient(socket);
+  await client.stepDown({ election: "web", to: null }, LIMITS);
+  await client.maintenance({ on: true, vip: null, reason: "disks" }, LIMITS);
+  expect(daemon.callers).toEqual([
+    { uid: 1234, pid: 77 },
+    { uid: 1234, pid: 77 },
+  ]);
+  expect(daemon.asked.at(-1)).toEqual({ on: true, vip: null, reason: "disks" });
+});
+
+test("a failure that quotes the request is cut, so that the client can read it", async () => {
+  await start();
+  const key = "k".repeat(30_000);
+  const body = JSON.stringify({ election: "web", [key]: 1 });
+  const answer = await raw(
+    `POST /v1/step-down HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+  expect(answer.slice(0, 12)).toBe("HTTP/1.1 400");
+  const parsed = failureSchema.parse(JSON.parse(answer.slice(answer.indexOf("{"))));
+  expect(parsed.error.message.length).toBeLessThanOrEqual(MAX_VIEW_TEXT);
 });
 
 test("what goes wrong is told apart", async () => {

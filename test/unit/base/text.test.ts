@@ -1,7 +1,7 @@
 // Text from elsewhere that is cut, and store URLs that are shown to people.
 
 import { describe, expect, test } from "vitest";
-import { redactUrl, storeScheme } from "../../../src/base/store-url.ts";
+import { hasSecret, redactUrl, storeScheme } from "../../../src/base/store-url.ts";
 import { clip } from "../../../src/base/text.ts";
 
 test.each<[string, number, string]>([
@@ -44,13 +44,38 @@ describe("a store URL that is shown", () => {
     ["redis://:pa/ss+w=@a:6379", "redis://***@a:6379"],
     ["redis://:pa?ss#w@a:6379/0", "redis://***@a:6379/0"],
     ["me@host: sqlite:/var/lib/vipd/fleet.db", "me@host: sqlite:/var/lib/vipd/fleet.db"],
+    ["sqlite://:pw@host", "sqlite://***@host"],
+    ["redis://me:hu sh@h", "redis://***@h"],
+    ["redis:me:hush@h", "redis:***@h"],
     ["two: redis://u:p@a and redis://v:q@b", "two: redis://***@a and redis://***@b"],
+    ["sqlite://:secret@host", "sqlite://***@host"],
+    ["redis:user:secret@host", "redis:***@host"],
+    ["redis:/user:secret@host", "redis:***@host"],
+    ["user:secret@host:6379", "user:***@host:6379"],
+    ["//user:secret@host", "//***@host"],
+    ["redis://user:my secret@host", "redis://***@host"],
+    ["redis://user:sec//ret@host", "redis://***@host"],
+    ["redis://a?pass=secret&pw=secret&auth=x", "redis://a?pass=***&pw=***&auth=***"],
+    ["redis://a?passwordFile=/etc/vipd/password", "redis://a?passwordFile=/etc/vipd/password"],
+    ["sqlite:/mnt/@home/fleet.db", "sqlite:/mnt/@home/fleet.db"],
   ])("%s", (url, shown) => {
     expect(redactUrl(url)).toBe(shown);
   });
 
-  test("is the same when it is nothing but slashes, however many", () => {
-    const slashes = "/".repeat(200_000);
-    expect(redactUrl(slashes)).toBe(slashes);
+  test.each<[string, boolean]>([
+    ["redis://user:secret@a", true],
+    ["redis://:secret@a", true],
+    ["redis:user:secret@a", true],
+    ["etcd://a?password=secret", true],
+    ["redis://user@a", false],
+    ["redis://a:6379?passwordFile=/etc/vipd/password", false],
+    ["sqlite:/mnt/@home/fleet.db", false],
+  ])("whether %s has a secret in itself: %j", (url, has) => {
+    expect(hasSecret(url)).toBe(has);
+  });
+
+  test.each(["/", "?", ":", "?pass", "pass", "//:"])("is the same when it is nothing but %s, however many", (part) => {
+    const text = part.repeat(200_000);
+    expect(redactUrl(text)).toBe(text);
   });
 });

@@ -1,11 +1,26 @@
 // vipctl's surroundings for tests: paper instead of a terminal, daemons and stores that say what a test wants.
 
 import type { AdminClient, AdminFailure } from "../../../src/admin/client.ts";
-import type { FleetView, HistoryView, StatusView, StepDownRequest } from "../../../src/admin/views.ts";
+import type {
+  FleetView,
+  HistoryView,
+  MaintenanceRequest,
+  StatusView,
+  StepDownRequest,
+} from "../../../src/admin/views.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
-import type { HostReport, Output, StoreReader, VipctlDeps, WireReport } from "../../../src/cli/deps.ts";
+import type { Exposure, HostNetwork } from "../../../src/cli/check.ts";
+import type {
+  HostReport,
+  Output,
+  RepairOptions,
+  RepairReport,
+  StoreWriter,
+  VipctlDeps,
+  WireReport,
+} from "../../../src/cli/deps.ts";
 import type { StoreFinding } from "../../../src/ports/store.ts";
 import { runVipctl } from "../../../src/cli/vipctl.ts";
 import { STORE_ADAPTERS } from "../../../src/stores/index.ts";
@@ -97,12 +112,19 @@ export class Feed<T> {
 }
 
 /** A store that a test fills. */
-export class FakeFleet implements StoreReader {
+export class FakeFleet implements StoreWriter {
   view: FleetView = fleetView();
   readonly feed = new Feed<FleetView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
   findings: readonly StoreFinding[] = [];
   closed = 0;
+  report: RepairReport = { kind: "sound", lines: ["nothing is to be repaired"], done: false };
+  readonly repairs: (readonly [election: string, how: RepairOptions])[] = [];
+
+  repair(election: string, how: RepairOptions): Promise<RepairReport> {
+    this.repairs.push([election, how]);
+    return Promise.resolve({ ...this.report, done: this.report.kind === "broken" && how.apply });
+  }
 
   examine(): Promise<readonly StoreFinding[]> {
     return Promise.resolve(this.findings);
@@ -132,6 +154,7 @@ export class FakeDaemon implements AdminClient {
   readonly feed = new Feed<StatusView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
   readonly asked: StepDownRequest[] = [];
+  readonly maintained: MaintenanceRequest[] = [];
   refusal: string | undefined;
   failure: VipdError | undefined;
 
@@ -151,6 +174,11 @@ export class FakeDaemon implements AdminClient {
   stepDown(request: StepDownRequest): ReturnType<AdminClient["stepDown"]> {
     this.asked.push(request);
     return this.answer({ accepted: this.refusal === undefined, reason: this.refusal ?? "handing it over" });
+  }
+
+  maintenance(request: MaintenanceRequest): ReturnType<AdminClient["maintenance"]> {
+    this.maintained.push(request);
+    return this.answer({ accepted: this.refusal === undefined, reason: this.refusal ?? "in force" });
   }
 
   watch({ signal }: { readonly signal?: AbortSignal }): AsyncIterable<StatusView> {
@@ -178,11 +206,16 @@ export class Desk {
   /** By socket. */
   readonly daemons = new Map<string, AdminClient>();
   /** By URL and fleet. */
-  readonly fleets = new Map<string, StoreReader>();
+  readonly fleets = new Map<string, StoreWriter>();
   /** What the wire was asked for. */
   readonly probed: VipAddress[] = [];
   wire: WireReport | VipdError = { answers: [], boundHere: [] };
   host: HostReport | undefined;
+  /** What vipd --check and the doctor hold a file against. */
+  network: HostNetwork | Error = { addresses: [], links: ["lo", "eth0", "eth1"] };
+  /** By path, who else may read or write it. */
+  readonly distrusted = new Map<string, { problem: string; fix: string }>();
+  readonly exposed = new Map<string, Exposure>();
 
   /** Puts a daemon at `socket`. */
   daemon(socket = SOCKET): FakeDaemon {
@@ -205,6 +238,11 @@ export class Desk {
 
   get deps(): VipctlDeps {
     const { out, err, timers, env, files, daemons, fleets, host } = this;
+    const openFleet = (url: string, fleet: string): Promise<StoreWriter> => {
+      const reader = fleets.get(`${url} ${fleet}`);
+      const missing = new VipdError("store-unavailable", `there is no store at ${url}`, { url });
+      return reader === undefined ? Promise.reject(missing) : Promise.resolve(reader);
+    };
     return {
       ...{ version: "0.1.0", hostName: "lb1", stores: STORE_ADAPTERS, out, err, timers, env },
       signal: this.interrupt.signal,
@@ -213,12 +251,15 @@ export class Desk {
         const missing = Object.assign(new Error(`no such file: ${path}`), { code: "ENOENT" });
         return text === undefined ? Promise.reject(missing) : Promise.resolve(text);
       },
-      adminClient: (socket) => Promise.resolve(daemons.get(socket) ?? absentDaemon(socket)),
-      openFleet: (url, fleet) => {
-        const reader = fleets.get(`${url} ${fleet}`);
-        const missing = new VipdError("store-unavailable", `there is no store at ${url}`, { url });
-        return reader === undefined ? Promise.reject(missing) : Promise.resolve(reader);
+      look: {
+        exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
+        directoryTrouble: (path) => this.distrusted.get(path),
+        groups: () => Promise.resolve(new Set(["adm", "vipd"])),
+        network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },
+      adminClient: (socket) => Promise.resolve(daemons.get(socket) ?? absentDaemon(socket)),
+      openFleet: openFleet,
+      openFleetToWrite: openFleet,
       probeWire: (addresses) => {
         this.probed.push(...addresses);
         return this.wire instanceof VipdError ? Promise.reject(this.wire) : Promise.resolve(this.wire);

@@ -1,11 +1,12 @@
 // vipctl doctor: each finding with its fix, and an exit code that says whether anything fails.
 
 import { expect, test } from "vitest";
+import { VipdError } from "../../../src/base/errors.ts";
 import { later } from "../../../src/base/time.ts";
 import type { Finding } from "../../../src/cli/doctor/finding.ts";
 import type { HostReport } from "../../../src/cli/deps.ts";
 import { electionView, fleetView, statusView } from "../admin/views.ts";
-import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
+import { adminError, CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 const HEALTHY: HostReport = {
   fence: { kind: "netdev", flushProof: true },
@@ -20,7 +21,7 @@ const HEALTHY: HostReport = {
 /** A desk where nothing is wrong: web is held, and one station answers for it. */
 function healthyDesk(): Desk {
   const desk = new Desk();
-  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.files.set(CONFIG, `${GOOD_CONFIG}node: web1\n`);
   desk.daemon();
   desk.fleet().view = fleetView({ elections: [electionView({ addresses: ["10.0.0.10/24"] })] });
   desk.host = HEALTHY;
@@ -37,7 +38,7 @@ test("a healthy host: a line for each part, exit 0", async () => {
   const desk = healthyDesk();
   expect(await desk.vipctl("doctor")).toBe(0);
   expect(desk.out.lines).toEqual([
-    `ok       config   ${CONFIG}: no mistakes (node lb1, fleet main, 1 VIP)`,
+    `ok       config   ${CONFIG}: no mistakes (node web1, fleet main, 1 VIP)`,
     "ok       daemon   vipd 0.1.0 runs (node web1, pid 4711)",
     "ok       store    answers within 0.0 ms (the slowest of 5 reads)",
     "ok       kernel   netdev fence, which stands through a flush of the ruleset",
@@ -53,6 +54,63 @@ test("mistakes in the configuration: nothing else can be examined", async () => 
   expect(code).toBe(1);
   expect(grave.every(({ about, level }) => about === "config" && level === "failure")).toBe(true);
   expect(grave[0]?.fix).toBe(`vipd --check -c ${CONFIG} shows it again`);
+});
+
+test("one mistake in the configuration is told once", async () => {
+  const desk = healthyDesk();
+  desk.files.set(CONFIG, `${GOOD_CONFIG}nod: web1\n`);
+  const { grave } = await examine(desk);
+  expect(grave.map(({ text }) => text)).toEqual([expect.stringContaining("nod")]);
+});
+
+test.each([
+  ["absent", 0, "warning", "systemctl start vipd"],
+  ["denied", 0, "warning", "as root"],
+  ["silent", 1, "failure", "frozen or overloaded"],
+  ["broken", 1, "failure", "journalctl -u vipd"],
+] as const)("a daemon that is %s: what to do about just that", async (kind, code, level, fix) => {
+  const desk = healthyDesk();
+  desk.daemon().failure = adminError(kind, "no luck");
+  const found = await examine(desk);
+  expect(found).toMatchObject({ code, grave: [{ about: "daemon", level, text: "no luck" }] });
+  expect(found.grave[0]?.fix).toContain(fix);
+  if (kind !== "absent") expect(found.grave[0]?.fix).not.toContain("start it:");
+});
+
+test("what differs between the file and the daemon that runs needs a restart, and shows no password", async () => {
+  const desk = healthyDesk();
+  desk.files.set(CONFIG, `store: redis://:secret@r1:6379\nnode: lb9\nttl: 5s\nvips: {}\n`);
+  desk.fleet("redis://:secret@r1:6379");
+  const { grave } = await examine(desk);
+  const texts = grave.filter(({ about }) => about === "daemon").map(({ text }) => text);
+  expect(texts).toEqual([
+    "restart needed: the file says node lb9, the daemon runs with web1",
+    `restart needed: the file says store redis://***@r1:6379, the daemon runs with ${STORE}`,
+    "restart needed: the file says ttl 5000 ms, the daemon runs with 3000 ms",
+  ]);
+});
+
+test("a store that no daemon has used yet is no failure", async () => {
+  const desk = healthyDesk();
+  desk.fleet().read = () =>
+    Promise.reject(new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used", { unused: true }));
+  expect(await examine(desk)).toMatchObject({
+    code: 0,
+    grave: [{ about: "store", level: "warning", fix: "the first vipd that starts makes it" }],
+  });
+});
+
+test("what checking the file finds on this host is told once, as a warning with its fix", async () => {
+  const desk = healthyDesk();
+  desk.exposed.set(CONFIG, { othersRead: true, othersWrite: true });
+  desk.network = { links: ["lo"], addresses: [] };
+  desk.host = { ...HEALTHY, links: [{ name: "lo", up: true }] };
+  const { code, grave } = await examine(desk);
+  expect(code).toBe(0);
+  expect(grave.map(({ about, level, text }) => `${about} ${level} ${text}`)).toEqual([
+    `config warning others may write to ${CONFIG}, the configuration`,
+    "config warning vips.web: this host has no interface eth0: the VIP stands back until there is one",
+  ]);
 });
 
 test("no daemon, or one of another version, is a warning", async () => {
@@ -135,7 +193,6 @@ test("what the store's servers say of themselves is told; what is to be mended i
 const HOSTS: readonly (readonly [what: string, change: Partial<HostReport>, code: number, text: string])[] = [
   ["no fence", { fence: null, trouble: "nf_tables is missing" }, 1, "nf_tables is missing"],
   ["an older fence", { fence: { kind: "inet", flushProof: false } }, 0, "inet fence"],
-  ["no interface", { links: [{ name: "ens3", up: true }] }, 1, "web: there is no interface eth0"],
   ["an interface that is down", { links: [{ name: "eth0", up: false }] }, 0, "web: eth0 is down"],
   ["no address of the network", { addresses: [] }, 0, "web: eth0 has no other address in the network of 10.0.0.10/24"],
 ];

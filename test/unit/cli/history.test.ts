@@ -93,3 +93,15 @@ test("history of nothing: exit 2; where the store is out of reach nobody can tel
   daemon.view = statusView({ store: { ...fleetView().store, ok: false } });
   expect(await desk.vipctl("history", "nope")).toBe(3);
 });
+
+test("--limit shows the newest ones only; it is a whole number", async () => {
+  const desk = new Desk();
+  desk.daemon().changes.set("web", CHANGES);
+  expect(await desk.vipctl("history", "web", "--json", "--limit", "2")).toBe(0);
+  expect(desk.out.json).toEqual(CHANGES.slice(0, 2));
+  for (const limit of ["0", "-1", "two", "1e3"]) {
+    const wrong = new Desk();
+    expect(await wrong.vipctl("history", "web", "--limit", limit)).toBe(2);
+    expect(wrong.err.text).toContain("--limit");
+  }
+});

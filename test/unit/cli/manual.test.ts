@@ -34,7 +34,18 @@ test("vipd(8): options and exit codes", async () => {
 test("vipctl(8): commands, their options, and exit codes", async () => {
   const manual = page("vipctl.8");
   const helped = new Set(["help", "version"]);
-  for (const command of ["who-owns", "status", "history", "step-down", "doctor", "vrrp listen", "version"]) {
+  for (const command of [
+    "who-owns",
+    "status",
+    "history",
+    "step-down",
+    "maintenance",
+    "resume",
+    "repair",
+    "doctor",
+    "vrrp listen",
+    "version",
+  ]) {
     const desk = new Desk();
     await desk.vipctl(...command.split(" "), "--help");
     expect(manual.source).toContain(`.Cm ${command}`);

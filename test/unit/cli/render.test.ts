@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { describeOwner } from "../../../src/cli/render/owner.ts";
 import { COLOURED, formatTable, escapeControl, PLAIN, styleFor, toJson } from "../../../src/cli/render/text.ts";
 import { formatMoment, formatSpan } from "../../../src/cli/render/time.ts";
-import { electionView, fleetView } from "../admin/views.ts";
+import { electionView, fleetView, statusView } from "../admin/views.ts";
 
 test.each([
   [-5, "0s"],
@@ -101,4 +101,33 @@ test("doubts are said: a late heartbeat, no session, an unconfirmed holder, a st
   expect(told({}, true)[1]).toBe("token 41, last heartbeat 0.4s ago, and it has sent another heartbeat");
   expect(told({}, false)[1]).toContain("no heartbeat of web1 has come within its lease: not confirmed");
   expect(told({ conflict: "02:00:00:00:00:99" })[2]).toBe("somebody else answers for it: 02:00:00:00:00:99");
+});
+
+test("while the store cannot be reached, what this host knows of itself comes first", () => {
+  const store = { ...fleetView().store, ok: false, lastError: "connection refused" };
+  const cutOff = (change: Parameters<typeof electionView>[0]): readonly string[] =>
+    describeOwner(
+      {
+        view: statusView({ store }),
+        election: electionView(change),
+        via: "daemon",
+        confirmed: null,
+        formerHolder: null,
+        wire: null,
+      },
+      PLAIN,
+      WALL,
+    );
+  expect(cutOff({ role: "holder", validForMs: 1_200 })).toEqual([
+    "web is held by this host (web1) since 2001-09-09 01:44:27Z (2m 13s)",
+    "token 41, for another 1.2s, unless the store answers before",
+  ]);
+  expect(cutOff({ role: "candidate" })).toEqual([
+    "web is not held any more by this host (web1): its lease ended while the store could not be reached",
+    "the store's last word: web1 since 2001-09-09 01:44:27Z (2m 13s), token 41",
+  ]);
+  expect(cutOff({ role: "candidate", holder: "web2" })).toEqual([
+    "web is not held by this host (web1); whether another host holds it, nobody can tell here",
+    "the store's last word: web2 since 2001-09-09 01:44:27Z (2m 13s), token 41",
+  ]);
 });

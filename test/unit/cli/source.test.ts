@@ -95,7 +95,7 @@ test("a configuration with mistakes: exit 78, each mistake with its place", asyn
 test("a configuration that is not there: 78 when it was asked for", async () => {
   const desk = new Desk();
   expect(await via(desk, "--config", "/tmp/none.yaml")).toBe(78);
-  expect(desk.err.text).toBe("vipctl: cannot read /tmp/none.yaml: there is no such file\n");
+  expect(desk.err.text).toBe("vipctl: cannot read /tmp/none.yaml: there is no such file; name another with --config\n");
 });
 
 test("a store that is not there: exit 3; a URL that is none: exit 78", async () => {
@@ -106,6 +106,25 @@ test("a store that is not there: exit 3; a URL that is none: exit 78", async () 
   reader.read = () => Promise.reject(new VipdError("store-url", "names no known store"));
   expect(await via(desk, "--store", STORE)).toBe(78);
   expect(reader.closed, "closed also when it fails").toBe(1);
+});
+
+test.each(["redis://:secret@a:6379", "etcd://user:secret@a:2379", "redis://a:6379?password=secret"])(
+  "a password in --store is refused, for ps shows it: %s",
+  async (url) => {
+    const desk = new Desk();
+    const fleet = desk.fleet(url);
+    expect(await desk.vipctl("status", "--store", url)).toBe(78);
+    expect(desk.err.text).toContain("VIPD_STORE_PASSWORD");
+    expect(desk.err.text).toContain("passwordFile");
+    expect(desk.err.text).not.toContain("secret");
+    expect(fleet.closed).toBe(0);
+  },
+);
+
+test("a user without a password in --store is no secret", async () => {
+  const desk = new Desk();
+  desk.fleet("redis://reader@a:6379");
+  expect(await via(desk, "--store", "redis://reader@a:6379")).toBe("store");
 });
 
 test("the first view is asked for once, and later ones are new", async () => {

@@ -1,7 +1,7 @@
 // vipctl status: the fleet in tables, as JSON, and live.
 
 import { expect, test } from "vitest";
-import { electionView, fleetView, nodeView, statusView } from "../admin/views.ts";
+import { electionView, fleetView, nodeView, objectionView, statusView } from "../admin/views.ts";
 import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
@@ -12,7 +12,7 @@ test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
   expect(await desk.vipctl("status")).toBe(0);
   expect(desk.out.lines).toEqual([
     "fleet main, store sqlite:/var/lib/vipd/fleet.db, reachable",
-    "seen by web1, vipd 0.1.0, netdev fence that outlives a flush",
+    "seen by web1, vipd 0.1.0, netdev fence that outlives a flush, elector lease",
     "",
     "VIP  ADDRESSES                     HOLDER (MASTER)  FOR     TOKEN  CANDIDATES (BACKUP)",
     "web  10.0.0.10/24 2001:db8::10/64  web1             2m 13s  41     web2 100, web3 50 (eth0 is down)",
@@ -22,6 +22,8 @@ test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
     "web1  web1.example  alive    0.4s ago        3s     MASTER of 1, BACKUP of 0",
     "web2  web2.example  alive    0s ago          3s     MASTER of 0, BACKUP of 1",
     "web3  web3.example  silent   12m 34s ago     3s     MASTER of 0, BACKUP of 1",
+    "",
+    "- not held here: db: eth0 is down (link, for 4s)",
     "",
     "! web: web1 would bind 10.0.0.10/24, but web2 10.0.0.9/24",
   ]);
@@ -33,6 +35,8 @@ test("what the store cannot promise stands below everything else", async () => {
   const guarantees = { ...store.guarantees, name: "redis", caveats: ["it keeps nothing\u0007 over a restart"] };
   desk.fleet().view = fleetView({ store: { ...store, guarantees }, warnings: ["two files differ"] });
   expect(await desk.vipctl("status", "--store", STORE)).toBe(0);
+  expect(desk.out.text, "the same every day: only when asked for").not.toContain("it keeps nothing");
+  expect(await desk.vipctl("status", "--store", STORE, "--verbose")).toBe(0);
   expect(desk.out.lines.slice(-3)).toEqual([
     "! two files differ",
     "",
@@ -54,6 +58,47 @@ test("doubt and conflict are marked: a question mark, an exclamation mark, (gone
   expect(desk.out.text).toMatch(/^late .* web1\? .* web2 100 \(gone\)$/mu);
   expect(desk.out.text).toMatch(/^twice .* web1 ! /mu);
   expect(desk.out.text).toMatch(/^web1 {2}web1\.example {2}alive {4}\? {10}/mu);
+});
+
+test("why this host holds what it does not: one line a reason, with its source, names and ends", async () => {
+  const desk = new Desk();
+  const kept = objectionView({ source: "maintenance", reason: "maintenance (disks) until vipctl resume" });
+  const elections = Array.from({ length: 30 }, (_, i) => electionView({ name: `v${i}`, objections: [kept] }));
+  const backoff = objectionView({ source: "hold-backoff", reason: "the kernel refused: EPERM\u0007", forMs: 6_000 });
+  elections.push(electionView({ name: "mail", objections: [kept, backoff] }));
+  desk.daemon().view = statusView({ elections });
+  await desk.vipctl("status");
+  expect(desk.out.lines.filter((line) => line.startsWith("- "))).toEqual([
+    "- not held here: v0, v1, v2, v3, v4, v5, v6, v7 and 23 more: maintenance (disks) until vipctl resume (maintenance, for 4s)",
+    "- not held here: mail: the kernel refused: EPERM\u{fffd} (hold-backoff, for 4s, another 6s)",
+  ]);
+});
+
+test("wake-ups show where the daemon tells them", async () => {
+  const desk = new Desk();
+  desk.daemon().view = statusView({
+    wakeups: [
+      { name: "commit", inMs: 312.5 },
+      { name: "read", inMs: 1_000 },
+    ],
+  });
+  await desk.vipctl("status");
+  expect(desk.out.lines.at(-1)).toBe("wakeups: commit in 0.3s, read in 1s");
+});
+
+test("a store out of reach: what this host holds comes first, and what it has released is marked", async () => {
+  const store = { ...fleetView().store, ok: false, lastError: "disk I/O error" };
+  const desk = new Desk();
+  desk.daemon().view = statusView({ store });
+  await desk.vipctl("status");
+  expect(desk.out.lines[2]).toBe(
+    "this host holds 1 VIP for another 2.1s, unless the store answers before; of others this is what the store said last",
+  );
+  const gone = new Desk();
+  gone.daemon().view = statusView({ store, elections: [electionView({ role: "candidate", holderAlive: false })] });
+  await gone.vipctl("status");
+  expect(gone.out.lines[2]).toBe("this host holds no VIP; of others this is what the store said last");
+  expect(gone.out.text).toContain("web1? (released here)");
 });
 
 test("an empty fleet says so", async () => {

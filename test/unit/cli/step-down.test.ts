@@ -85,3 +85,13 @@ test("a daemon that breaks off while it is asked: exit 69", async () => {
   expect(await desk.vipctl("step-down", "web")).toBe(69);
   expect(desk.err.text).toBe("vipctl: the connection broke off\n");
 });
+
+test("while the store cannot be reached, the host that has let it go says so", async () => {
+  const store = { ...statusView().store, ok: false, lastError: "connection refused" };
+  const desk = new Desk();
+  desk.daemon().view = statusView({ store, elections: [electionView({ role: "candidate", holder: "web1" })] });
+  expect(await desk.vipctl("step-down", "web")).toBe(1);
+  expect(desk.err.text).toBe(
+    "web1 does not hold web any more: its lease ended while the store could not be reached (connection refused)\n",
+  );
+});

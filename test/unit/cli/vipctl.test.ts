@@ -56,6 +56,7 @@ test("every error of vipd has an exit code, and what is no such error is a bug o
     privilege: 77,
     interface: 69,
     fence: 71,
+    "state-dir": 74,
     config: 78,
     admin: 69,
     "lease-lost": 75,
@@ -92,4 +93,12 @@ test.each([
   expect(await desk.vipctl(...argv)).toBe(EXIT.usage);
   expect(desk.err.text).toContain(text);
   expect(desk.out.text).toBe("");
+});
+
+test("help of a command: what the command's own --help says", async () => {
+  const [one, other] = [new Desk(), new Desk()];
+  expect(await one.vipctl("help", "history")).toBe(0);
+  expect(await other.vipctl("history", "--help")).toBe(0);
+  expect(one.out.text).toBe(other.out.text);
+  expect(one.out.text).toContain("--limit");
 });

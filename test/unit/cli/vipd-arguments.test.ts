@@ -37,7 +37,7 @@ test("--check tells every mistake with its place, and steers no terminal", async
 test("--check of no file: 78", async () => {
   const desk = new Desk();
   expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
-  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file\n`);
+  expect(desk.err.text).toBe(`cannot read ${CONFIG}: there is no such file; name another with --config\n`);
 });
 
 test("--print-schema prints the schema", async () => {
@@ -65,3 +65,56 @@ test.each([["--chek"], ["extra"], ["--config"], ["--check", "--print-schema"]])(
     expect(desk.out.text).toBe("");
   },
 );
+
+test("--check tells what should be mended, and is content all the same", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, "store: redis://me:hush@h\nvips:\n  web: { interface: eth7, addresses: [10.0.0.10/24] }\n");
+  desk.exposed.set(CONFIG, { othersRead: true, othersWrite: true });
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.lines).toEqual([
+    `warning: others may read ${CONFIG}, which holds the password of the store; chmod o-rwx ${CONFIG}`,
+    `warning: others may write to ${CONFIG}, the configuration; chmod go-w ${CONFIG}`,
+    "warning: vips.web: this host has no interface eth7: the VIP stands back until there is one; make it, or use one of lo, eth0, eth1",
+  ]);
+  expect(desk.out.text).toContain("no mistakes");
+});
+
+test("--check refuses a state directory that the start would refuse, also the one that the file does not name", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.files.set("/b.yaml", `stateDir: /srv/v\n${GOOD_CONFIG}`);
+  for (const path of ["/var/lib/vipd", "/srv/v"])
+    desk.distrusted.set(path, { problem: "may be written to by others (mode 777)", fix: `chmod go-w ${path}` });
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
+  expect(await vipd(desk, "--check", "-c", "/b.yaml")).toEqual({ kind: "exit", code: 78 });
+  expect(desk.err.lines.filter((line) => line.includes("stateDir"))).toEqual([
+    `${CONFIG}:2:1: stateDir: /var/lib/vipd may be written to by others (mode 777); chmod go-w /var/lib/vipd`,
+    "/b.yaml:1:11: stateDir: /srv/v may be written to by others (mode 777); chmod go-w /srv/v",
+  ]);
+});
+
+test("--check may be run where the kernel does not tell: that is told", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.exposed.set(CONFIG, { othersRead: true, othersWrite: false });
+  desk.network = new Error("no netlink here");
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.lines).toEqual([
+    "warning: this host's addresses could not be looked at: no netlink here; check again as root",
+  ]);
+});
+
+test("--check tells of an address that keepalived has left, and refuses the host's own", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  const own = { family: 4, ip: "10.0.0.1", prefix: 24, interface: "eth0", ours: false, permanent: true } as const;
+  const left = { ...own, ip: "10.0.0.10", secondary: true, keepalived: false };
+  desk.network = { links: ["eth0"], addresses: [{ ...own, secondary: false, keepalived: false }, left] };
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.text).toMatch(/^warning: 10\.0\.0\.10\/24 is on eth0 already: another program, such as keepalived/u);
+  const other = new Desk();
+  other.files.set(CONFIG, GOOD_CONFIG);
+  other.network = { links: ["eth0"], addresses: [{ ...left, secondary: false }] };
+  expect(await vipd(other, "--check")).toEqual({ kind: "exit", code: 78 });
+  expect(other.err.text).toMatch(/10\.0\.0\.10 is this host's own address/u);
+});

@@ -67,6 +67,21 @@ vips:
     });
   });
 
+  test("may merge groups: own keys win, then those of the group that is named first", () => {
+    const config = parse(`
+store: sqlite:/s.db
+vips:
+  a: &a {interface: eth0, addresses: [10.0.0.1/24], priority: 10}
+  b: &b {<<: *a, addresses: [10.0.0.2/24], preempt: false}
+  c: {<<: [*b, *a], addresses: [10.0.0.3/24], preemptDelay: 1s}
+`);
+    expect(config.vips.map(({ priority, preempt, addresses }) => [priority, preempt, addresses[0]?.ip])).toEqual([
+      [10, true, "10.0.0.1"],
+      [10, false, "10.0.0.2"],
+      [10, false, "10.0.0.3"],
+    ]);
+  });
+
   test("may use anchors, and may have no VIP at all", () => {
     const file = `store: sqlite:/s.db\nvips:\n  a: {interface: &i eth0, addresses: [10.0.0.1/24]}\n  b: {interface: *i, addresses: [10.0.0.2/24]}\n`;
     expect(parse(file).vips.map((vip) => vip.addresses[0]?.interface)).toEqual(["eth0", "eth0"]);
@@ -176,7 +191,7 @@ describe("one mistake is told with its place and what would be right", () => {
     [
       "a priority out of range",
       withVip("interface: eth0\naddresses: [10.0.0.1/8]\npriority: 255"),
-      "6:15: vips.web.priority: 255 is not a whole number from 1 to 254; use a whole number from 1 to 254",
+      "6:15: vips.web.priority: 255 is more than 254; use 1 to 254",
     ],
     [
       "a quoted number",
@@ -237,8 +252,12 @@ describe("one mistake is told with its place and what would be right", () => {
       "1:8: store: has minReplicas=200; use a whole number from 0 to 100",
     ],
     ["no VIPs", "store: sqlite:/s.db", "1:1: vips: is missing; name each VIP below it, or write 'vips: {}' for none"],
-    ["an empty file", "", "1:1: the file has no keys; begin with store: and vips:, see vipd.yaml(5)"],
-    ["a list at the top", "- a", "1:1: the file has no keys; begin with store: and vips:, see vipd.yaml(5)"],
+    ["an empty file", "", "1:1: the file is empty; begin with store: and vips:, see vipd.yaml(5)"],
+    [
+      "a list at the top",
+      "- a",
+      "1:1: the file is a list; remove the '-': begin with store: and vips:, see vipd.yaml(5)",
+    ],
     ["a key given twice", `ttl: 3s\nttl: 4s\n${MINIMAL}`, "2:1: this key stands here twice; keep one of the two"],
     [
       "a second document",

@@ -18,7 +18,14 @@ test.each([
 
 describe("what an adapter says of a store URL", () => {
   const told = (check: KnownStore["check"]): readonly string[] => {
-    const store: KnownStore = { name: "Novel", schemes: ["novel"], example: "novel://h", minTtlMs: 1_000, check };
+    const store: KnownStore = {
+      name: "Novel",
+      schemes: ["novel"],
+      example: "novel://h",
+      minTtlMs: 1_000,
+      check,
+      secretFiles: () => [],
+    };
     return mistakes("store: NOVEL:x\nttl: 900ms\nvips: {}", { ...CONTEXT, stores: [store] });
   };
   const TTL = "vipd.yaml:2:6: ttl: is shorter than a store on Novel can keep (1s); use 1s or more";

@@ -19,6 +19,7 @@ test("a lone candidate holds at once, under the version of the record that names
       election: ELECTION,
       token: fleet.record?.version,
       previousToken: null,
+      vacantMs: null,
       reason: reason("first-holder"),
       addresses: [],
     },

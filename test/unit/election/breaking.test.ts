@@ -172,8 +172,8 @@ test("when all sessions of a dead fleet are broken, every election finds its new
   });
   fleet.advance(5_000);
   for (const node of dead) fleet.kill(node);
-  const heir = fleet.start("heir", null);
-  for (const election of elections) heir.wish(candidacy(), election);
-  expect(fleet.until(() => heir.held === elections.length)).toBeLessThan(WAIT_MS + 50);
+  const successor = fleet.start("successor", null);
+  for (const election of elections) successor.wish(candidacy(), election);
+  expect(fleet.until(() => successor.held === elections.length)).toBeLessThan(WAIT_MS + 50);
   for (const node of dead) expect(fleet.session(node.name)).toBeUndefined();
 });

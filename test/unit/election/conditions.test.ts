@@ -25,7 +25,7 @@ describe("an outage of the store", () => {
     const told = notesOf(a);
     expect(told).toHaveLength(4);
     expect(told[0]).toEqual(["warning", "refused"]);
-    const lasting = /^the store has not answered for (\d+\.\d) s \((\d+) failed requests; the last: refused\)$/u;
+    const lasting = /^the store has failed for (\d+\.\d) s \((\d+) failed requests; the last: refused\)$/u;
     const counts = told.slice(1, 3).map(([level, text]) => [level, ...(lasting.exec(text) ?? []).slice(1).map(Number)]);
     expect(counts).toEqual([
       ["warning", expect.closeTo(60, 0), expect.any(Number)],
@@ -54,10 +54,41 @@ describe("an outage of the store", () => {
       a.link = "refused";
       fleet.advance(TTL_MS);
       a.link = "good";
-      fleet.advance(TTL_MS);
+      fleet.advance(12_000);
     }
     expect(a.notes.filter((note) => note === "refused")).toHaveLength(3);
     expect(a.notes.filter((note) => note.startsWith("the store answers again"))).toHaveLength(3);
+  });
+
+  test("of a store that answers and fails by turns is one line, and then a sum a minute", () => {
+    const { fleet, a } = holderAlone();
+    const from = fleet.now;
+    let failures = 0;
+    while (fleet.now - from < 130_000) {
+      a.link = a.link === "good" ? "refused" : "good";
+      fleet.advance(730);
+      failures += a.state.outage?.failures ?? 0;
+    }
+    expect(failures).toBeGreaterThan(30);
+    const told = notesOf(a).map(([, text]) => text);
+    expect(told.slice(0, 2)).toEqual(["refused", expect.stringMatching(/^the store answers again after 0\.\d s/u)]);
+    expect(told).toHaveLength(4);
+    for (const text of told.slice(2))
+      expect(text).toMatch(
+        /^the store answers and fails by turns: \d\d+ failed requests in 6\d\.\d s \(the last: refused\)$/u,
+      );
+  });
+
+  test("that lasts is told soon, although another one ended a moment before", () => {
+    const { fleet, a } = holderAlone();
+    for (const ms of [1_500, 8_000]) {
+      a.link = "refused";
+      fleet.advance(ms);
+      a.link = "good";
+      fleet.advance(1_500);
+    }
+    const told = notesOf(a).map(([, text]) => text.replace(/after.*/u, ""));
+    expect(told).toEqual(["refused", "the store answers again ", "refused", "the store answers again "]);
   });
 
   test("is no outage while reads or commits succeed in between, nor is a conflict", () => {

@@ -125,6 +125,13 @@ export class Fleet implements Surroundings {
     this.apply({ guards: [], writes: [{ key, value }] });
   }
 
+  /** Damages a record, or writes what vipctl would: what is promised must hold all the same. */
+  write(txn: Txn): boolean {
+    const { kind } = this.backend.commit(txn);
+    this.after(0, () => this.deliver());
+    return kind === "committed";
+  }
+
   /** Loses the data and keeps only `records`, in a new epoch. */
   loseData(records: readonly StoredRecord[]): void {
     this.backend.beginEpoch(records);

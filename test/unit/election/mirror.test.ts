@@ -294,3 +294,70 @@ describe("more records than are tracked", () => {
     expect([...mirror.overflow]).toEqual(["candidates"]);
   });
 });
+
+describe("short-lived members", () => {
+  const candidate = (node: string, version: bigint, value: string | null): Change => ({
+    key: KEYS.candidate("job", node),
+    value,
+    version,
+  });
+  const session = (node: string, version: bigint, value: string | null): Change => ({
+    key: KEYS.session(node),
+    value,
+    version,
+  });
+
+  /** Members come and go, so many between two short reads; the result: the last revision. */
+  function pass(mirror: Mirror, members: number, between: number): bigint {
+    let revision = mirror.fleetRevision;
+    for (let i = 0; i < members; i += 1) {
+      const node = `m${i}`;
+      revision += 2n;
+      mirror.applyChanges(
+        [session(node, revision - 1n, sessionValue()), candidate(node, revision - 1n, candidateValue())],
+        instant(1),
+      );
+      mirror.applyChanges([session(node, revision, null), candidate(node, revision, null)], instant(1));
+      if (i % between === between - 1) read(mirror, revision, [], { scope: "fleet" });
+    }
+    return revision;
+  }
+
+  test("leave nothing behind: 20,000 of them, with short reads in between", () => {
+    const mirror = begin([]);
+    pass(mirror, 20_000, 100);
+    expect([mirror.sessions.size, mirror.candidates.size, mirror.unreadable.size]).toEqual([0, 0, 0]);
+    expect([...mirror.overflow]).toEqual([]);
+  });
+
+  test("do not count as candidates, or nodes, that are too many", () => {
+    const mirror = begin([]);
+    const revision = pass(mirror, MAX_NODES + 1, Number.POSITIVE_INFINITY);
+    mirror.applyChanges(
+      [session("late", revision + 1n, sessionValue()), candidate("late", revision + 1n, candidateValue())],
+      instant(2),
+    );
+    expect(mirror.sessions.get("late")?.value).not.toBeUndefined();
+    expect(mirror.candidates.get("job")?.get("late")?.value).not.toBeUndefined();
+    expect([...mirror.overflow]).toEqual([]);
+  });
+
+  test("are remembered as gone until the watch has passed their end: what it brings late does not revive them", () => {
+    const mirror = begin([candidate("m", 5n, candidateValue())]);
+    mirror.applyWrites([{ key: KEYS.candidate("job", "m"), value: null }], 12n, instant(1));
+    read(mirror, 13n, [], { scope: "fleet" });
+    mirror.applyChanges([candidate("m", 11n, candidateValue())], instant(2));
+    expect(mirror.candidates.get("job")?.get("m")?.value).toBeNull();
+    mirror.applyChanges([candidate("m", 12n, null)], instant(2));
+    read(mirror, 14n, [], { scope: "fleet" });
+    expect(mirror.candidates.size).toBe(0);
+  });
+
+  test("that come back are there again", () => {
+    const mirror = begin([]);
+    const revision = pass(mirror, 3, 1);
+    mirror.applyChanges([candidate("m1", revision + 1n, candidateValue())], instant(2));
+    read(mirror, revision + 2n, [], { scope: "fleet" });
+    expect(mirror.candidates.get("job")?.get("m1")?.value).toMatchObject({ priority: expect.any(Number) });
+  });
+});

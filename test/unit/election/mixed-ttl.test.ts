@@ -102,15 +102,18 @@ describe("the longest lease of the fleet", () => {
 
 describe("a daemon that starts anew with another ttl", () => {
   /** Restarts the holder, whose lease was of `beforeMs`. */
-  function restarted(beforeMs: number, options: NodeOptions): { fleet: Fleet; heir: Node; b: Node; startedAt: number } {
+  function restarted(
+    beforeMs: number,
+    options: NodeOptions,
+  ): { fleet: Fleet; successor: Node; b: Node; startedAt: number } {
     const { fleet, a, b } = pair(beforeMs, TTL_MS);
     const startedAt = fleet.now;
-    return { fleet, heir: fleet.restart(a, candidacy({ preempt: false }), options), b, startedAt };
+    return { fleet, successor: fleet.restart(a, candidacy({ preempt: false }), options), b, startedAt };
   }
 
   test("publishes the longer lease of its predecessor as long as the predecessor's fence may be open", () => {
-    const { fleet, heir, startedAt } = restarted(LONG_MS, { ttlMs: TTL_MS });
-    fleet.until(() => heir.holds, 10);
+    const { fleet, successor, startedAt } = restarted(LONG_MS, { ttlMs: TTL_MS });
+    fleet.until(() => successor.holds, 10);
     expect(fleet.publishedTtlMs("a")).toBe(LONG_MS);
     fleet.until(() => fleet.publishedTtlMs("a") !== LONG_MS);
     expect(fleet.publishedTtlMs("a")).toBe(TTL_MS);
@@ -128,41 +131,41 @@ describe("a daemon that starts anew with another ttl", () => {
   });
 
   test("is waited for as long as its predecessor's lease could run, when it dies soon after", () => {
-    const { fleet, heir, b, startedAt } = restarted(LONG_MS, { ttlMs: TTL_MS });
-    fleet.until(() => heir.holds, 10);
-    fleet.kill(heir);
+    const { fleet, successor, b, startedAt } = restarted(LONG_MS, { ttlMs: TTL_MS });
+    fleet.until(() => successor.holds, 10);
+    fleet.kill(successor);
     fleet.until(() => b.holds);
     expect(fleet.now - startedAt).toBeGreaterThanOrEqual(LONG_WAIT_MS - 1);
   });
 
   test("is waited for by its own lease, when it dies later", () => {
-    const { fleet, heir, b } = restarted(LONG_MS, { ttlMs: TTL_MS });
+    const { fleet, successor, b } = restarted(LONG_MS, { ttlMs: TTL_MS });
     fleet.advance(2 * LONG_MS);
-    fleet.untilHeartbeat(heir);
-    fleet.kill(heir);
+    fleet.untilHeartbeat(successor);
+    fleet.kill(successor);
     const took = fleet.until(() => b.holds);
     expect(took).toBeGreaterThanOrEqual(WAIT_MS - 1);
     expect(took).toBeLessThan(WAIT_MS + 10);
   });
 
   test("publishes a longer lease than its predecessor's at once", () => {
-    const { fleet, heir } = restarted(TTL_MS, { ttlMs: LONG_MS });
-    fleet.until(() => heir.holds, 10);
+    const { fleet, successor } = restarted(TTL_MS, { ttlMs: LONG_MS });
+    fleet.until(() => successor.holds, 10);
     expect(fleet.publishedTtlMs("a")).toBe(LONG_MS);
   });
 
   test("gives up by its own lease, however long the one is that it publishes", () => {
-    const { fleet, heir } = restarted(LONG_MS, { ttlMs: TTL_MS });
-    fleet.until(() => heir.holds, 10);
-    heir.link = "lost";
-    expect(fleet.until(() => !heir.holds)).toBeLessThan(TTL_MS);
+    const { fleet, successor } = restarted(LONG_MS, { ttlMs: TTL_MS });
+    fleet.until(() => successor.holds, 10);
+    successor.link = "lost";
+    expect(fleet.until(() => !successor.holds)).toBeLessThan(TTL_MS);
   });
 
   test("and without its predecessor's incarnation joins only when the predecessor's lease has run out", () => {
     const { fleet, a } = pair(LONG_MS, TTL_MS);
     fleet.kill(a);
-    const heir = fleet.start("a", null, { ttlMs: TTL_MS, incarnation: "other" });
-    const took = fleet.until(() => heir.state.heartbeatSentAt > 0);
+    const successor = fleet.start("a", null, { ttlMs: TTL_MS, incarnation: "other" });
+    const took = fleet.until(() => successor.state.heartbeatSentAt > 0);
     expect(took).toBeGreaterThanOrEqual(LONG_WAIT_MS - 1);
     expect(took).toBeLessThan(LONG_WAIT_MS + 10);
   });

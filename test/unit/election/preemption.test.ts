@@ -89,10 +89,10 @@ describe("a better candidate", () => {
     const b = fleet.start("b", candidacy({ priority: 150 }));
     fleet.advance(10_000);
     fleet.kill(b);
-    const heir = fleet.restart(a, candidacy({ priority: 100 }));
+    const successor = fleet.restart(a, candidacy({ priority: 100 }));
     fleet.advance(2 * TTL_MS);
-    expect(heir.holds).toBe(true);
-    expect(heir.reasons, "b was dead all the time").toEqual([]);
+    expect(successor.holds).toBe(true);
+    expect(successor.reasons, "b was dead all the time").toEqual([]);
     fleet.start("b", candidacy({ priority: 150 }));
     fleet.until(() => fleet.holders.includes("b"), 10);
   });

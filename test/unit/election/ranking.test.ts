@@ -5,7 +5,7 @@ import { type Instant, instant } from "../../../src/base/time.ts";
 import { observerWaitMs } from "../../../src/election/lease.ts";
 import { Mirror } from "../../../src/election/mirror.ts";
 import { betterThan, contenders, handoverTarget, preemption } from "../../../src/election/ranking.ts";
-import { candidateValue, KEYS, sessionValue } from "./samples.ts";
+import { addressValue, candidateValue, KEYS, sessionValue } from "./samples.ts";
 
 const TTL_MS = 1_000;
 
@@ -16,6 +16,7 @@ interface Contestant {
   readonly eligible?: boolean;
   readonly preempt?: boolean;
   readonly preemptDelayMs?: number;
+  readonly addresses?: string[];
   /** Of its candidacy, when it differs from its session's. */
   readonly incarnation?: string;
 }
@@ -140,4 +141,28 @@ test("pre-emption goes to the best that wants it, past a better one that does no
     { node: "d", priority: 8 },
   ]);
   expect(preemption(mirror, "web", "a", 5, NOW, NOW)?.to).toBe("d");
+});
+
+describe("a contender whose only address is another election's", () => {
+  const ADDRESS = "10.0.0.1/24";
+
+  function mirrorWith(owner: string): Mirror {
+    const mirror = mirrorOf([
+      { node: "a", priority: 1 },
+      { node: "b", priority: 9, addresses: [ADDRESS], preempt: true },
+      { node: "c", priority: 5, preempt: true },
+    ]);
+    mirror.applyChanges([{ key: KEYS.address("10.0.0.1"), value: addressValue(owner), version: 200n }], instant(0));
+    return mirror;
+  }
+
+  test.each([
+    ["mail", "c"],
+    ["web", "b"],
+  ])("(%s) is handed nothing, and is not yielded to: %s is", (owner, target) => {
+    const mirror = mirrorWith(owner);
+    expect(handoverTarget(mirror, "web", "a", null, NOW)?.node).toBe(target);
+    expect(preemption(mirror, "web", "a", 1, instant(0), NOW)?.to).toBe(target);
+    expect(handoverTarget(mirror, "web", "a", "b", NOW)?.node).toBe(owner === "web" ? "b" : undefined);
+  });
 });

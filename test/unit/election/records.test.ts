@@ -104,7 +104,7 @@ describe("values", () => {
     [
       "a candidacy with too many addresses",
       "candidate",
-      candidateFields({ addresses: Array.from({ length: MAX_ADDRESSES_PER_VIP + 1 }, () => "10.0.0.1/24") }),
+      candidateFields({ addresses: Array.from({ length: 2 * MAX_ADDRESSES_PER_VIP + 1 }, () => "10.0.0.1/24") }),
     ],
     ["a candidacy with an address without end", "candidate", candidateFields({ addresses: ["1".repeat(65)] })],
     ["a candidacy with a negative delay", "candidate", candidateFields({ preemptDelayMs: -1 })],

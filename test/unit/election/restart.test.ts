@@ -18,9 +18,9 @@ describe("a daemon that starts anew with its predecessor's incarnation", () => {
     const before = fleet.record;
     fleet.kill(a);
     fleet.advance(1_500);
-    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
+    const successor = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(5);
-    expect(heir.tokens).toEqual(a.tokens);
+    expect(successor.tokens).toEqual(a.tokens);
     fleet.advance(20_000);
     expect(fleet.record).toEqual(before);
     expect(b.tokens).toEqual([]);
@@ -30,26 +30,26 @@ describe("a daemon that starts anew with its predecessor's incarnation", () => {
     const { fleet, a } = holderAndCandidate();
     fleet.kill(a);
     fleet.advance(1_000);
-    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
+    const successor = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     const startedAt = fleet.now;
-    heir.link = "lost";
+    successor.link = "lost";
     fleet.advance(1);
-    expect(heir.tokens).toEqual([]);
-    heir.link = "good";
-    fleet.until(() => heir.holds);
-    expect(heir.state.validUntil).toBeGreaterThan(startedAt + validityMs);
+    expect(successor.tokens).toEqual([]);
+    successor.link = "good";
+    fleet.until(() => successor.holds);
+    expect(successor.state.validUntil).toBeGreaterThan(startedAt + validityMs);
   });
 
   test("after the lease finds it broken, and comes back as a candidate under another incarnation", () => {
     const { fleet, a, b } = holderAndCandidate();
     fleet.kill(a);
     fleet.until(() => b.holds);
-    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
+    const successor = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(10_000);
     expect(fleet.holders).toEqual(["b"]);
-    expect(heir.tokens).toEqual([]);
-    expect(heir.notes).toContain("the lease of the previous process has ended");
-    expect(heir.incarnation).not.toBe(a.incarnation);
+    expect(successor.tokens).toEqual([]);
+    expect(successor.notes).toContain("the lease of the previous process has ended");
+    expect(successor.incarnation).not.toBe(a.incarnation);
     expect(fleet.session("a")).toBeDefined();
   });
 
@@ -58,13 +58,13 @@ describe("a daemon that starts anew with its predecessor's incarnation", () => {
     const a = fleet.start("a");
     fleet.advance(1);
     fleet.kill(a);
-    const heir = fleet.start("a", null, { incarnation: a.incarnation, adopt: true });
-    heir.commitLink = "lost";
-    heir.wish(candidacy());
-    fleet.until(() => heir.state.attempts > a.state.attempts + 1, 60_000);
-    expect(heir.tokens).toEqual([]);
-    expect(heir.state.validUntil).toBe(LONG_AGO);
-    expect(heir.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
+    const successor = fleet.start("a", null, { incarnation: a.incarnation, adopt: true });
+    successor.commitLink = "lost";
+    successor.wish(candidacy());
+    fleet.until(() => successor.state.attempts > a.state.attempts + 1, 60_000);
+    expect(successor.tokens).toEqual([]);
+    expect(successor.state.validUntil).toBe(LONG_AGO);
+    expect(successor.notes.filter((note) => note.startsWith("session lost"))).toEqual([]);
   });
 
   test("is not disturbed by attempts that the predecessor left under way", () => {
@@ -72,22 +72,22 @@ describe("a daemon that starts anew with its predecessor's incarnation", () => {
     a.link = "late";
     fleet.until(() => a.state.inFlight !== null);
     fleet.kill(a);
-    const heir = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
+    const successor = fleet.start("a", candidacy(), { incarnation: a.incarnation, adopt: true });
     fleet.advance(20_000);
-    expect(heir.holds).toBe(true);
-    expect(heir.reasons).toEqual([]);
+    expect(successor.holds).toBe(true);
+    expect(successor.reasons).toEqual([]);
   });
 
   test("and may not hold what the predecessor held tells the host to release it, before it tells the store", () => {
     const { fleet, a, b } = holderAndCandidate();
     fleet.kill(a);
     fleet.advance(500);
-    const heir = fleet.start("a", ineligible("http"), { incarnation: a.incarnation, adopt: true });
-    heir.releasesAtOnce = false;
+    const successor = fleet.start("a", ineligible("http"), { incarnation: a.incarnation, adopt: true });
+    successor.releasesAtOnce = false;
     fleet.advance(2 * TTL_MS);
-    expect(heir.losses).toEqual([{ election: ELECTION, token: null, reason: reason("check-failed", "http") }]);
+    expect(successor.losses).toEqual([{ election: ELECTION, token: null, reason: reason("check-failed", "http") }]);
     expect(fleet.record?.holder, "the host may still answer").toBe("a");
-    heir.released();
+    successor.released();
     fleet.until(() => b.holds, 10);
     expect(fleet.record?.reason).toEqual(reason("check-failed", "http"));
   });
@@ -96,12 +96,12 @@ describe("a daemon that starts anew with its predecessor's incarnation", () => {
     const { fleet, a, b } = holderAndCandidate();
     fleet.kill(a);
     fleet.advance(500);
-    const heir = fleet.start("a", null, { incarnation: a.incarnation, adopt: true });
-    heir.link = "refused";
+    const successor = fleet.start("a", null, { incarnation: a.incarnation, adopt: true });
+    successor.link = "refused";
     fleet.until(() => b.holds, 2 * TTL_MS);
-    heir.link = "good";
+    successor.link = "good";
     fleet.advance(TTL_MS);
-    expect(heir.tokens).toEqual([]);
+    expect(successor.tokens).toEqual([]);
     expect(fleet.holders).toEqual(["b"]);
   });
 });
@@ -111,11 +111,11 @@ test("a daemon that lost its incarnation waits out its predecessor's lease", () 
   const a = fleet.start("a");
   fleet.advance(10_000);
   fleet.kill(a);
-  const heir = fleet.start("a", candidacy(), { incarnation: "other" });
-  const took = fleet.until(() => heir.holds);
+  const successor = fleet.start("a", candidacy(), { incarnation: "other" });
+  const took = fleet.until(() => successor.holds);
   expect(took).toBeGreaterThanOrEqual(WAIT_MS);
   expect(took).toBeLessThan(WAIT_MS + 100);
-  expect(heir.tokens[0]).toBeGreaterThan(a.tokens[0] ?? 0n);
+  expect(successor.tokens[0]).toBeGreaterThan(a.tokens[0] ?? 0n);
   expect(fleet.lastReason).toEqual(reason("holder-restarted", "a"));
 });
 

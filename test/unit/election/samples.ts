@@ -61,6 +61,7 @@ export function electionFields(changes: Partial<ElectionRecord> = {}): Fields<El
     seq: 9,
     sinceWallMs: 1,
     reason: reason("repaired"),
+    vacantMs: null,
     previousToken: null,
     waitMs: 0,
     ...changes,

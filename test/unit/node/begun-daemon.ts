@@ -2,6 +2,7 @@
 
 import type { Config, VipConfig } from "../../../src/config/types.ts";
 import { Daemon } from "../../../src/node/daemon.ts";
+import type { MaintenanceKeeper } from "../../../src/node/maintenance.ts";
 import type { IdentityKeeper } from "../../../src/ports/identity.ts";
 import { config, vipConfig } from "./config.ts";
 import { FakeElector } from "./fake-elector.ts";
@@ -13,6 +14,11 @@ export const WEB = vipConfig("web", [address("10.0.0.1")]);
 export const DB = vipConfig("db", [address("10.0.0.2")]);
 export const MAIL = vipConfig("mail", [address("10.0.1.1", "eth1")]);
 
+interface BegunOptions {
+  readonly adopt?: boolean;
+  readonly maintenance?: MaintenanceKeeper;
+}
+
 export class BegunDaemon {
   readonly host = new FakeHost();
   readonly log = new FakeLog();
@@ -20,12 +26,13 @@ export class BegunDaemon {
   readonly elector: FakeElector;
   changes = 0;
 
-  constructor(vips: readonly VipConfig[] = [WEB, DB, MAIL], { adopt = false }: { readonly adopt?: boolean } = {}) {
+  constructor(vips: readonly VipConfig[] = [WEB, DB, MAIL], { adopt = false, maintenance }: BegunOptions = {}) {
     const { host } = this;
     let made: FakeElector | undefined;
     this.daemon = new Daemon(config(vips), {
       timers: host.timers,
       identity: this.identity(adopt),
+      ...(maintenance === undefined ? {} : { maintenance }),
       addresses: host,
       fence: host.fence,
       firstDeadline: 900,
@@ -65,6 +72,7 @@ export class BegunDaemon {
       adopt,
       knownTtlMs: 0,
       rememberTtl: () => {},
+      fenceWasSet: () => {},
       renew: () => "j",
       release: () => void this.host.calls.push("release the identity"),
     };

@@ -120,7 +120,7 @@ describe("a VIP that the kernel would not hold", () => {
     await begun.host.timers.advance(BACKOFF_MS);
     begun.host.unbindable.clear();
     begun.elector.grant("web");
-    for (let beat = 0; beat < 31; beat += 1) {
+    for (let heartbeat = 0; heartbeat < 31; heartbeat += 1) {
       await begun.host.timers.advance(TTL_MS / 3);
       begun.elector.extend();
     }

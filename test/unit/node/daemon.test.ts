@@ -100,6 +100,16 @@ describe("what is bound at the start", () => {
     expect(bound(begun)).toEqual([]);
   });
 
+  test("goes before a VIP that is not configured any more is released: the address may have been its own", () => {
+    const begun = started(true);
+    begun.elector.undecided.add("db");
+    begun.host.put(address("10.0.0.2"));
+    begun.host.news();
+    begun.elector.revoke(reason("unconfigured"), "gone");
+    expect(bound(begun)).toEqual(["10.0.0.2"]);
+    expect(begun.elector.news()).toContain("released gone");
+  });
+
   test("stays when it is held again", () => {
     const begun = started(true);
     begun.elector.grant("web");

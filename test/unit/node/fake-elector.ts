@@ -78,6 +78,7 @@ export class FakeElector implements Elector {
       token: this.tokens.get(election) ?? 0n,
       previousToken: null,
       reason: reason("first-holder"),
+      vacantMs: null,
       addresses: this.addressesOf(election),
     }));
     this.host.gain(grants, { deadline: 0, until: this.until });

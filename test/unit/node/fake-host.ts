@@ -15,6 +15,7 @@ import type {
   Link,
   OpenResult,
   PacketLink,
+  ProtectResult,
 } from "../../../src/ports/host.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
 
@@ -52,6 +53,14 @@ export class FakeHost implements AddressTable {
   private readonly openUnder = new Map<string, number>();
   private readonly deadlines = new Map<number, Instant>();
   private listener: ((event: HostEvent) => void) | undefined;
+  private flushed = false;
+
+  /** Somebody takes the fence away, and with it what was open. */
+  flushFence(): void {
+    this.openUnder.clear();
+    this.intact = false;
+    this.flushed = true;
+  }
 
   readonly fence: Fence = {
     info: { kind: "netdev", flushProof: true, caveats: [] },
@@ -125,8 +134,13 @@ export class FakeHost implements AddressTable {
   };
 
   /** Puts an address there: as vipd did, or as somebody else. */
-  put({ family, ip, prefix, interface: name }: AddressPlace, ours = true): BoundAddress {
-    const there = { family, ip, prefix, interface: name, ours, permanent: !ours, secondary: true };
+  put(
+    { family, ip, prefix, interface: name }: AddressPlace,
+    ours = true,
+    change: Partial<BoundAddress> = {},
+  ): BoundAddress {
+    const place = { family, ip, prefix, interface: name };
+    const there = { ...place, ours, keepalived: false, permanent: !ours, secondary: true, ...change };
     this.bound.set(keyOf(there), there);
     return there;
   }
@@ -170,11 +184,14 @@ export class FakeHost implements AddressTable {
     return deadline !== undefined && (this.deadlines.get(deadline) ?? 0) > this.timers.now();
   }
 
-  private protect(addresses: readonly AddressPlace[]): void {
+  private protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.note("protect", addresses);
     this.guarded = addresses.map(({ ip }) => ip);
     for (const ip of [...this.openUnder.keys()]) if (!this.guarded.includes(ip)) this.openUnder.delete(ip);
     this.intact = true;
+    const { flushed } = this;
+    this.flushed = false;
+    return flushed ? "closed" : "kept";
   }
 
   private open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult {

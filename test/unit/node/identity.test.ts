@@ -41,6 +41,7 @@ function deps(change: Partial<IdentityDeps> = {}): IdentityDeps {
     entropy: { uniqueId: () => `unique-${(made += 1)}` },
     lockFile: () => ({ fileId: "8:1:1", release: () => void (released += 1) }),
     bootId: "boot-1",
+    sleptMs: () => 1_000,
     networkNamespace: "4:100",
     uid: OWN_UID,
     onTrouble: (message) => troubles.push(message),
@@ -77,6 +78,7 @@ describe("a claim", () => {
     expect(onDisk()).toEqual({
       incarnation: "unique-1",
       bootId: "boot-1",
+      sleptMs: 1_000,
       networkNamespace: "4:100",
       lockFile: "8:1:1",
       node: "n1",
@@ -96,6 +98,7 @@ describe("a claim", () => {
   test.each<{ name: string; change: Partial<IdentityDeps>; who?: Partial<typeof WHO> }>([
     { name: "from before a reboot", change: { bootId: "boot-2" } },
     { name: "from another network namespace", change: { networkNamespace: "4:200" } },
+    { name: "from before the machine slept", change: { sleptMs: () => 1_500 } },
     {
       name: "that came with a copy of the directory, whose lock file is another",
       change: { lockFile: () => ({ fileId: "8:2:1", release: () => {} }) },
@@ -106,6 +109,23 @@ describe("a claim", () => {
     open();
     expect(open(change, who)).toMatchObject({ incarnation: "unique-2", adopt: false });
     expect(open(change, who)).toMatchObject({ incarnation: "unique-2", adopt: true });
+  });
+
+  test("of a machine that has slept is taken up once its fence was set after that", () => {
+    let sleptMs = 1_000;
+    const identity = open({ sleptMs: () => sleptMs });
+    sleptMs = 61_000;
+    identity.fenceWasSet();
+    expect(onDisk()).toMatchObject({ incarnation: "unique-1", sleptMs: 61_000 });
+    expect(open({ sleptMs: () => sleptMs })).toMatchObject({ incarnation: "unique-1", adopt: true });
+  });
+
+  test("is not written at each heartbeat of a machine that does not sleep", () => {
+    let sleptMs = 1_000;
+    const identity = open({ sleptMs: () => (sleptMs += 0.01) });
+    const { ino } = statSync(claimPath());
+    for (let heartbeat = 0; heartbeat < 5; heartbeat += 1) identity.fenceWasSet();
+    expect(statSync(claimPath()).ino).toBe(ino);
   });
 
   test("that is renewed is on disk when the call returns", () => {
@@ -135,6 +155,7 @@ describe("a claim that cannot be read is none", () => {
   const valid = {
     incarnation: "stolen",
     bootId: "boot-1",
+    sleptMs: 1_000,
     networkNamespace: "4:100",
     lockFile: "8:1:1",
     node: "n1",
@@ -259,10 +280,12 @@ describe("the state directory", () => {
     expect(String(error)).toMatch(/belongs to user \d+; chown it to user \d+/u);
   });
 
-  test("that cannot be made is a mistake of the configuration", () => {
+  test("that cannot be made is told with what would help", () => {
     writeFileSync(stateDir, "a file");
     const error = errorOf(() => openIdentity({ stateDir: join(stateDir, "below"), ...WHO }, deps()));
-    expect(isVipdError(error, "config")).toBe(true);
-    expect(String(error)).toMatch(/cannot make the state directory .+; make it writable for vipd or set stateDir/u);
+    expect(isVipdError(error, "state-dir")).toBe(true);
+    expect(String(error)).toMatch(
+      /cannot make the state directory .+; free its disk, make it writable for vipd, or set stateDir/u,
+    );
   });
 });

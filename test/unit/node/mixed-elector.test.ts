@@ -65,7 +65,7 @@ class Bench {
 }
 
 function grant(election: string, token: bigint): Grant {
-  return { election, token, previousToken: null, reason: reason("vacant"), addresses: ["10.0.0.50"] };
+  return { election, token, previousToken: null, vacantMs: null, reason: reason("vacant"), addresses: ["10.0.0.50"] };
 }
 
 let bench: Bench;

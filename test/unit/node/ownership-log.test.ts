@@ -8,21 +8,49 @@ import { FakeLog } from "./fake-log.ts";
 test("a gain tells why, and both tokens, as text", () => {
   const log = new FakeLog();
   logGains(log, [
-    { election: "web", token: 12n, previousToken: 9n, reason: reason("preempted", "n2"), addresses: ["10.0.0.1"] },
-    { election: "db", token: 2n ** 70n, previousToken: null, reason: reason("first-holder"), addresses: [] },
+    {
+      election: "web",
+      token: 12n,
+      previousToken: 9n,
+      reason: reason("preempted", "n2"),
+      vacantMs: 0,
+      addresses: ["10.0.0.1"],
+    },
+    {
+      election: "db",
+      token: 2n ** 70n,
+      previousToken: null,
+      reason: reason("first-holder"),
+      vacantMs: null,
+      addresses: [],
+    },
   ]);
   expect(log.lines).toEqual([
     {
       level: "info",
       message: "became the holder (MASTER): n2 has a higher priority",
-      fields: { vip: "web", token: "12", previousToken: "9", reason: "preempted" },
+      fields: { vip: "web", token: "12", previousToken: "9", reason: "preempted", vacantMs: 0 },
     },
     {
       level: "info",
       message: "became the holder (MASTER): nobody had held it before",
-      fields: { vip: "db", token: "1180591620717411303424", previousToken: null, reason: "first-holder" },
+      fields: {
+        vip: "db",
+        token: "1180591620717411303424",
+        previousToken: null,
+        reason: "first-holder",
+        vacantMs: null,
+      },
     },
   ]);
+});
+
+test("a gain after a time without a holder tells how long that was", () => {
+  const log = new FakeLog();
+  const why = reason("holder-silent", "n1");
+  logGains(log, [{ election: "web", token: 3n, previousToken: 2n, reason: why, vacantMs: 4_236.4, addresses: [] }]);
+  expect(log.lines[0]?.message).toBe(`became the holder (MASTER): ${why.text}; nobody held it for 4.2 s`);
+  expect(log.lines[0]?.fields).toMatchObject({ vacantMs: 4_236 });
 });
 
 test("a loss that was wished for is a release", () => {

@@ -6,7 +6,7 @@ import type { VipConfig } from "../../../src/config/types.ts";
 import { Checker } from "../../simulation/checker.ts";
 import type { SimDaemon } from "../../simulation/daemon.ts";
 import { SimHost } from "../../simulation/host.ts";
-import { INTERFACE } from "../../simulation/kernel.ts";
+import { INTERFACES } from "../../simulation/kernel.ts";
 import { Network } from "../../simulation/network.ts";
 import { FAIR } from "../../simulation/scenario.ts";
 import { StoreModel } from "../../simulation/store-model.ts";
@@ -18,7 +18,7 @@ export const LEASE_MS = 1_000;
 
 /** VIP `vip-<number>`, with 10.0.<number>.<last> for each of `lasts`. */
 export function simVip(number: number, priority: number, lasts: readonly number[] = [1]): VipConfig {
-  const addresses = lasts.map((last) => address(`10.0.${number}.${last}`, INTERFACE));
+  const addresses = lasts.map((last) => address(`10.0.${number}.${last}`, INTERFACES[last === 2 ? 1 : 0]));
   return vipConfig(`vip-${number}`, addresses, { priority });
 }
 
@@ -32,14 +32,14 @@ export class SimulatedFleet {
   constructor(configs: Readonly<Record<string, readonly VipConfig[]>>) {
     const store = new StoreModel(0n);
     this.network = new Network(this.world, store, FAIR, Number.POSITIVE_INFINITY);
-    this.checker = new Checker(this.world, LEASE_MS, this.hosts);
+    this.checker = new Checker(this.world, this.hosts);
     store.onApplied = (applied) => this.checker.applied(applied);
     for (const [index, [name, config]] of Object.entries(configs).entries()) {
-      const setup = { name, rate: 1, bootMs: 1_000, startAt: index * 20, config };
+      const ttlMs = LEASE_MS;
+      const setup = { name, node: name, ttlMs, knownTtlMs: ttlMs, rate: 1, bootMs: 1_000, startAt: index * 20, config };
       const host = new SimHost(setup, {
         world: this.world,
         network: this.network,
-        ttlMs: LEASE_MS,
         canary: null,
         onBoot: (booted) => this.checker.follow(booted),
         onSend: (daemon, heartbeat) => this.checker.sent(daemon, heartbeat),

@@ -100,15 +100,69 @@ describe("news from the kernel", () => {
     ]);
   });
 
+  test("an address that somebody bound with another prefix is removed with that one", () => {
+    const { host, holder } = begin();
+    const there = host.put(address("10.0.0.1", "eth0", 32), false);
+    holder.vips.onHostEvent({ kind: "address-added", address: there });
+    expect(host.addresses()).toEqual([]);
+  });
+
+  test("a refresh that is heard of after the removal is none", () => {
+    const { host, holder } = begin();
+    holder.gain("a");
+    const there = host.addresses()[0];
+    if (there === undefined) throw new Error("the VIP is bound");
+    holder.lose("a");
+    host.news();
+    holder.vips.onHostEvent({ kind: "address-added", address: there });
+    expect(host.news()).toEqual([]);
+  });
+
   test("an address that somebody removed is bound again", () => {
     const { host, holder } = begin();
     holder.gain("a");
     host.unbind([address("10.0.0.1")]);
     host.news();
-    const gone = { ...address("10.0.0.1"), ours: true, permanent: false, secondary: true };
+    const gone = { ...address("10.0.0.1"), ours: true, keepalived: false, permanent: false, secondary: true };
     holder.vips.onHostEvent({ kind: "address-removed", address: gone });
     expect(host.news()).toEqual(["bind 10.0.0.1", "announce 10.0.0.1"]);
     expect(host.answering()).toEqual(["10.0.0.1/24"]);
+  });
+
+  test("an address that this process removed for another one of the same VIP is blamed on nobody", async () => {
+    const { host, holder } = begin();
+    holder.gain("a");
+    const gone = host.addresses()[0];
+    if (gone === undefined) throw new Error("the VIP is bound");
+    holder.vips.plan([
+      {
+        name: "a",
+        addresses: [address("10.0.0.1", "eth0", 25)],
+        announce: { burst: 1, repeatAfterMs: 0, refreshMs: 0 },
+      },
+    ]);
+    expect(host.answering()).toEqual(["10.0.0.1/25"]);
+    host.news();
+    holder.vips.onHostEvent({ kind: "address-removed", address: gone });
+    expect(host.news()).toEqual([]);
+    expect(holder.log.messages("warn")).toEqual([]);
+    holder.vips.onHostEvent({ kind: "address-removed", address: { ...gone, prefix: 25 } });
+    expect(holder.log.messages("warn")).toEqual(["somebody removed 10.0.0.1 from eth0: put back"]);
+  });
+
+  test("news of an own removal that never came excuse nobody later", async () => {
+    const { host, holder } = begin();
+    holder.gain("a");
+    const there = host.addresses()[0];
+    if (there === undefined) throw new Error("the VIP is bound");
+    holder.lose("a");
+    await host.timers.advance(10_000);
+    holder.gain("a");
+    host.news();
+    host.unbind([there]);
+    holder.vips.onHostEvent({ kind: "address-removed", address: there });
+    expect(host.answering()).toEqual(["10.0.0.1/24"]);
+    expect(holder.log.messages("warn")).toEqual(["somebody removed 10.0.0.1 from eth0: put back"]);
   });
 
   test("a link that comes up has its VIPs announced; one that goes down or away does not", () => {

@@ -33,6 +33,7 @@ const OWN: BoundAddress = {
   ours: false,
   permanent: true,
   secondary: false,
+  keepalived: false,
 };
 /** Three intervals and the skew of priority 100. */
 const DOWN_MS = 3_610;

@@ -25,7 +25,7 @@ ${code}`;
 
 test("lines are JSON with the node, a level, a time, facts and a message", async () => {
   const [line] = await linesOf(`log.warn({ vip: "web", token: "12" }, "lost");`);
-  expect(line).toMatchObject({ node: "n1", level: 40, vip: "web", token: "12", msg: "lost" });
+  expect(line).toMatchObject({ node: "n1", level: "warn", vip: "web", token: "12", msg: "lost" });
   expect(line?.["time"]).toMatch(/^\d{4}-\d\d-\d\dT/u);
 });
 

@@ -165,7 +165,7 @@ test.each<[string, Error, boolean]>([
   ["timeout", new VipdError("timeout", "late"), true],
   ["aborted", new VipdError("aborted", "enough"), true],
   ["no VipdError", new TypeError("what"), true],
-])("a commit that fails by %s", async (_name, error, doubtful) => {
+])("a commit that fails by %s", async (_name, error, inDoubt) => {
   const [backend, timers] = [settledBackend(), new VirtualTimers()];
   const store = openMemoryStore(backend);
   let broken = false;
@@ -177,7 +177,7 @@ test.each<[string, Error, boolean]>([
   await timers.advance(100);
   broken = true;
   await timers.advance(TTL_MS / 2);
-  expect(a.participant.state.inDoubtAttempts.length > 0).toBe(doubtful);
+  expect(a.participant.state.inDoubtAttempts.length > 0).toBe(inDoubt);
 });
 
 describe("the watch", () => {

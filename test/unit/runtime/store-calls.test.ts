@@ -25,10 +25,10 @@ interface Begun {
   readonly backend: MemoryBackend;
 }
 
-function begin(change: Partial<Store> = {}): Begun {
+function begin(change: Partial<Store> = {}, log?: Parameters<typeof storeCalls>[2]): Begun {
   const timers = new VirtualTimers();
   const backend = new MemoryBackend({ epoch: "e" });
-  return { timers, backend, calls: storeCalls(altered(openMemoryStore(backend), change), timers) };
+  return { timers, backend, calls: storeCalls(altered(openMemoryStore(backend), change), timers, log) };
 }
 
 /** A promise that a test settles. */
@@ -72,6 +72,18 @@ describe("a read", () => {
     await settlePromises();
     expect(results).toEqual([{ kind: "failed", message }]);
     expect(timers.waiting).toBe(0);
+  });
+
+  test("that fails tells the client library's own words to the debug log alone", async () => {
+    const lines: unknown[] = [];
+    const failure = new VipdError("store-unavailable", "connection refused", {}, new Error("connect ECONNREFUSED"));
+    const log = { debug: (fields: unknown, message: string): void => void lines.push([fields, message]) };
+    const results: ReadResult[] = [];
+    const { calls } = begin({ read: () => Promise.reject(failure) }, log);
+    calls.read("/", LIMIT_MS, (result) => results.push(result));
+    await settlePromises();
+    expect(results).toEqual([{ kind: "failed", message: "connection refused" }]);
+    expect(lines).toEqual([[{ cause: "connect ECONNREFUSED" }, "connection refused"]]);
   });
 
   test("that is never answered has failed when its limit and a little more have passed", async () => {

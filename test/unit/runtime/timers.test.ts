@@ -7,7 +7,7 @@ import { procClock, sleep, systemEntropy, systemTimers } from "../../../src/runt
 import { VirtualTimers } from "./virtual-timers.ts";
 
 /** As a process that is stopped: nothing happens, and time passes. */
-function stand(ms: number): void {
+function block(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
@@ -54,9 +54,9 @@ describe("the clock of /proc/uptime", () => {
   test("takes a process that was stopped between two readings for just that", () => {
     let stopMs = 0;
     const clock = procClock(() => {
-      stand(stopMs);
+      block(stopMs);
       const text = String(performance.now() / 1_000 + 5_000);
-      stand(stopMs);
+      block(stopMs);
       return text;
     });
     const before = reading(clock);

@@ -49,7 +49,7 @@ describe("the members", () => {
       "a silent member",
       [member(THREE[0] ?? ""), { address: "h:1", status: undefined, trouble: "no" }],
       secure,
-      "h:1 does not answer: no",
+      "h:1 cannot be asked: no",
     ],
     ["one endpoint", [member("10.0.0.1:2379")], secure, "one endpoint"],
     ["an alarm", THREE.map((a) => member(a, { errors: ["alarm:NOSPACE"] })), secure, "etcd complains: alarm:NOSPACE"],

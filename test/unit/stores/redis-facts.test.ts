@@ -69,6 +69,19 @@ describe("what is not promised", () => {
     expect(text({ ...FACTS, replicas: 1 })).toContain("failover");
     expect(text(FACTS, { ...ALONE, where: { kind: "cluster", nodes: [] } })).toContain("failover");
   });
+
+  test.each<[Partial<RedisOptions>, number, string]>([
+    [{}, 1, "goes on confirming for as long as a node reaches it, without any bound: so long two nodes may hold"],
+    [
+      { where: { kind: "cluster", nodes: [] } },
+      1,
+      "until its cluster-node-timeout is over: so long two nodes may hold",
+    ],
+    [{ minReplicas: 1 }, 2, "an old master that keeps 1 of its 2 replicas goes on confirming"],
+    [{ minReplicas: 1 }, 1, "one node holds at a time as long as the master never has more than 1 replicas"],
+  ])("how long two may hold is told: %j with %d replicas", (options, replicas, words) => {
+    expect(text({ ...FACTS, replicas }, { ...ALONE, ...options })).toContain(words);
+  });
 });
 
 describe("what is to be mended", () => {
@@ -79,12 +92,15 @@ describe("what is to be mended", () => {
 
   test("nothing", () => {
     expect(toMend({})).toEqual([]);
+    expect(toMend({ replicas: 1 }, { minReplicas: 1 })).toEqual([]);
   });
 
   test.each<[Partial<ServerFacts>, Partial<RedisOptions>, number, string]>([
     [{ fsync: "everysec" }, {}, 0, "appendfsync everysec"],
     [{ evicts: true }, {}, 0, "forgets keys"],
-    [{ replicas: 2 }, {}, 0, "2 replicas"],
+    [{ replicas: 2 }, {}, 0, "2 replicas are connected, and commits and reads wait for 0"],
+    [{ replicas: 2 }, { minReplicas: 1 }, 0, "2 replicas are connected, and commits and reads wait for 1"],
+    [{ replicas: 1 }, { minReplicas: 2 }, 0, "1 replicas are connected, and commits and reads wait for 2"],
     [{}, { tls: null }, 0, "not encrypted"],
     [{}, {}, -20_000, "differ by 20.0 s"],
   ])("%j %j %d", (facts, options, clockMs, text) => {

@@ -16,7 +16,7 @@ function witnesses(...say: readonly (string | Error | undefined)[]): Ask {
   };
 }
 
-describe("the master is who most name", () => {
+describe("the master is who more than half of all name", () => {
   test("one that is cut off is outvoted, wherever it stands in the list", async () => {
     expect((await findMaster(ASKED, witnesses("old", "new", "new"))).master).toEqual(at("new"));
     expect((await findMaster(ASKED, witnesses("new", "new", "old"))).master).toEqual(at("new"));
@@ -26,15 +26,26 @@ describe("the master is who most name", () => {
     expect((await findMaster(ASKED, witnesses(undefined, "m", "m"))).master).toEqual(at("m"));
   });
 
-  test("where the others fail, one is believed; what else there is to ask is learned", async () => {
-    const found = await findMaster(ASKED, witnesses(new Error("no"), "m", new Error("no")));
-    expect(found).toMatchObject({ master: at("m"), others: [at("by-s2")] });
+  test("where the others fail, one is not believed; what else there is to ask is learned", async () => {
+    const found = await findMaster(ASKED, witnesses(new Error("no"), "m", new Error("connect ECONNREFUSED")));
+    expect(found).toMatchObject({
+      master: undefined,
+      others: [at("by-s2")],
+      trouble: expect.stringMatching(
+        /^1 of 3 name the same master, and more than half must: s3:1: connection refused/u,
+      ),
+    });
+  });
+
+  test("half is not more than half", async () => {
+    const four = [...ASKED, at("s4")];
+    const ask: Ask = ({ host }) => Promise.resolve({ master: at(host < "s3" ? "old" : "new"), others: [] });
+    expect((await findMaster(four, ask)).master).toBeUndefined();
   });
 
   test("nobody knows: the trouble is told", async () => {
-    expect(await findMaster(ASKED, witnesses("", "", ""))).toMatchObject({ master: undefined, trouble: undefined });
-    const failed = await findMaster(ASKED, witnesses("", new Error("refused"), ""));
-    expect(failed).toMatchObject({ master: undefined, trouble: "s2:1: refused" });
+    const trouble = "0 of 3 name the same master, and more than half must";
+    expect(await findMaster(ASKED, witnesses("", "", ""))).toMatchObject({ master: undefined, trouble });
   });
 });
 

@@ -84,7 +84,8 @@ const MISTAKES: readonly (readonly [url: string, mistake: string])[] = [
   ["etcd:h:2379", `is no etcd URL: ${ETCD}`],
   ["etcd://h/path", `is no etcd URL: ${ETCD}`],
   ["etcd://h1,etcds://h2", `is no etcd URL: ${ETCD}`],
-  ["etcd://h:x", `names no host and port where it says "h:x": ${ETCD}`],
+  ["etcd://h:x", `names no host and port where it says "h:***": ${ETCD}`],
+  ["etcd://user:secret", `names no host and port where it says "user:***": ${ETCD}`],
   ["etcd://h1,,h2", `names no host and port where it says "": ${ETCD}`],
   ["etcd://h1:1,2001:db8::1", `names no host and port where it says "2001:db8::1": ${ETCD}`],
   ["etcd://h:0", "has the port 0: use 1 to 65535"],
@@ -112,7 +113,7 @@ const MISTAKES: readonly (readonly [url: string, mistake: string])[] = [
 
   ["redis://", `is no Redis URL: ${REDIS}`],
   ["redis:h", `is no Redis URL: ${REDIS}`],
-  ["redis://h:x", `names no host and port where it says "h:x": ${REDIS}`],
+  ["redis://h:x", `names no host and port where it says "h:***": ${REDIS}`],
   ["redis://h:70000", "has the port 70000: use 1 to 65535"],
   ["redis+sentinel://h1:26379,h2:0/web", "has the port 0: use 1 to 65535"],
   ["redis+cluster://h1:6379,h2:123456", `names no host and port where it says "h2:123456": ${REDIS}`],
@@ -154,6 +155,9 @@ describe("no mistake tells a secret", () => {
   test.each([
     ["etcd://me:hu/sh@h", "is no etcd URL"],
     ["etcd://me:hu?sh@h", "has a ? in its user or password: write %3F for it"],
+    ["etcd://me:hu?sh=1@h", "has a ? in its user or password: write %3F for it"],
+    ["redis://me:x?hush=sh@h", "has a ? in its user or password: write %3F for it"],
+    ["sqlite://:hush@host", "names no file by an absolute path"],
     ["etcd://me:hu#sh@h", "is no etcd URL"],
     ["etcd://me:hush@h:99999", "has the port 99999"],
     ["etcd://me:hu%zzsh@h", "has a user or password with a %"],

@@ -8,7 +8,7 @@ import type { VipEffect, VipEvent } from "../../../src/vip/state.ts";
 import { DB, FENCE_STUCK, FIRST_NUMBER, Host, NOTHING, only, START, types, UNTIL, WEB, WHY } from "./host.ts";
 
 /** The slack of lifetimes, and how much longer a kernel is given that will not close. */
-const SLACK_MS = 10_000;
+const SLACK_MS = 20_000;
 const GIVE_UP_MS = SLACK_MS + 2_000;
 
 describe("the order of steps", () => {
@@ -148,7 +148,7 @@ describe("a kernel that refuses", () => {
   test("a sweep: that is only noted", () => {
     const host = new Host([WEB], { sweep: refuse("web") });
     expect(host.post({ type: "resync" })).toEqual([
-      { type: "sweep", vip: "web" },
+      { type: "sweep", vips: ["web"] },
       { type: "note", vip: "web", level: "warning", text: "EPERM" },
     ]);
   });

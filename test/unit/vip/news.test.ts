@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { later } from "../../../src/base/time.ts";
 import type { VipEvent } from "../../../src/vip/state.ts";
-import { address, Host, NOTHING, only, plan, START, types, UNTIL, WEB } from "./host.ts";
+import { address, Host, NOTHING, ONCE, only, plan, START, types, UNTIL, WEB } from "./host.ts";
 
 describe("addresses and links", () => {
   test("an address that somebody removed is put back and announced, while it is held", () => {
@@ -12,7 +12,7 @@ describe("addresses and links", () => {
     host.now = later(START, 1_000);
     expect(host.post({ type: "address-removed", ip: "10.0.0.1", interface: "eth0" })).toEqual([
       { type: "note", vip: "web", level: "warning", text: "somebody removed 10.0.0.1 from eth0: put back" },
-      { type: "refresh", vips: ["web"], lifetimeMs: 12_000 },
+      { type: "refresh", vips: ["web"], lifetimeMs: 22_000 },
       { type: "announce", vips: ["web"] },
     ]);
   });
@@ -108,17 +108,59 @@ describe("another station that answers for a VIP", () => {
     return types(host.post({ type: "probed", vip: "web", others }));
   }
 
-  test("is told once, and once more when it is another one, or gone", () => {
+  function heard(host: Host, ...others: readonly string[]): readonly string[] {
+    return types(host.post({ type: "heard", vip: "web", others }));
+  }
+
+  function notes(host: Host): readonly string[] {
+    return only(host.effects, "note").map(({ text }) => text);
+  }
+
+  test("is told once, and once more when it is gone: not before it was silent for ten seconds", () => {
     const host = new Host();
+    host.plan(plan("web", [address("10.0.0.1")], ONCE));
     host.gain();
+    host.effects.length = 0;
     expect(probed(host)).toEqual([]);
     expect(probed(host, "02:00")).toEqual(["conflict", "note"]);
     expect(probed(host, "02:00")).toEqual([]);
-    expect(probed(host, "02:00", "04:00")).toEqual(["conflict", "note"]);
+    host.now = later(host.now, 9_000);
+    expect(probed(host), "it may answer again").toEqual([]);
+    host.effects.length = 0;
+    host.now = later(host.now, 1_000);
+    host.post({ type: "tick" });
+    expect(only(host.effects, "probe").map(({ vips }) => vips)).toEqual([["web"]]);
     expect(probed(host)).toEqual(["conflict", "note"]);
     expect(probed(host)).toEqual([]);
-    expect(only(host.effects, "conflict").map(({ others }) => others)).toEqual(["02:00", "02:00, 04:00", null]);
-    expect(only(host.effects, "note").map(({ level }) => level)).toEqual(["warning", "warning", "info"]);
+    expect(only(host.effects, "conflict").map(({ others }) => others)).toEqual([null]);
+    expect(notes(host)).toEqual(["nobody else answers for it any more"]);
+  });
+
+  test("is told as soon as it is heard, and the host announces itself against it, every ten seconds at most", () => {
+    const host = new Host();
+    host.plan(plan("web", [address("10.0.0.1")], ONCE));
+    host.gain();
+    host.effects.length = 0;
+    expect(heard(host, "02:00")).toEqual(["conflict", "note", "announce"]);
+    expect(heard(host, "02:00")).toEqual([]);
+    host.now = later(host.now, 10_000);
+    expect(heard(host, "02:00")).toEqual(["announce"]);
+  });
+
+  test("that is heard with ever new hardware addresses is one line a minute, with a count", () => {
+    const host = new Host();
+    host.plan(plan("web", [address("10.0.0.1")], ONCE));
+    host.gain();
+    host.effects.length = 0;
+    for (let i = 0; i < 3_000; i += 1) {
+      heard(host, `02:${i}`);
+      host.now = later(host.now, 20);
+    }
+    expect(notes(host)).toEqual(["somebody else answers for it: 02:0"]);
+    heard(host, "02:x");
+    expect(notes(host).at(-1)).toBe("somebody else answers for it: 02:0, 02:1, 02:2, 02:3 and at least 996 more");
+    expect(notes(host)).toHaveLength(2);
+    expect(host.state.conflicts.get("web")?.stations.size).toBe(1_000);
   });
 
   test("stays known over heartbeats and a change of the configuration", () => {
@@ -127,7 +169,7 @@ describe("another station that answers for a VIP", () => {
     probed(host, "02:00");
     host.extend(later(UNTIL, 1_000));
     host.plan(plan("web", [address("10.0.0.1"), address("10.0.0.9")]));
-    expect(host.state.holdings.get("web")).toMatchObject({ phase: "on", conflict: "02:00" });
+    expect(host.state.conflicts.get("web")).toMatchObject({ text: "02:00" });
   });
 
   test("is forgotten with the holding", () => {
@@ -136,8 +178,9 @@ describe("another station that answers for a VIP", () => {
     probed(host, "02:00");
     host.lose("web");
     expect(probed(host, "02:00"), "an answer that comes too late").toEqual([]);
+    expect(heard(host, "02:00")).toEqual([]);
     host.gain();
-    expect(host.state.holdings.get("web")).toMatchObject({ conflict: null });
+    expect(host.state.conflicts.size).toBe(0);
   });
 
   test("is one of many: four are told by name", () => {

@@ -1,0 +1,44 @@
+// Files of the state directory: small, read whole, and replaced whole, so that a crash leaves the old one or the new one.
+
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+
+/** Reads a file; follows no link. Throws what the file system refuses; what is no file, or longer than that, reads as empty. */
+export function readStateFile(path: string, maxBytes: number): string {
+  const found = lstatSync(path);
+  if (!found.isFile() || found.size > maxBytes) return "";
+  return readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW });
+}
+
+/** Follows no link, and overwrites nothing: a new file takes the place of the old one. */
+export function writeStateFile(path: string, text: string): void {
+  const draft = `${path}.new`;
+  removeStateFile(draft);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const fd = openSync(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  try {
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(draft, path);
+}
+
+/** Removes a file; one that is not there is no error. */
+export function removeStateFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}

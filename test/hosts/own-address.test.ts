@@ -1,0 +1,87 @@
+// VIPs that cannot be held as they are written: one is the host's own address, one lives on an interface that is missing.
+// The others are served, and the host keeps what is its own.
+
+import { expect, test } from "vitest";
+import { knock } from "./harness/knock.ts";
+import { oneVip, VIP } from "./harness/fleet.ts";
+import { useFleet } from "./harness/use-fleet.ts";
+
+const bench = useFleet(["a", "b"]);
+
+function block(name: string, address: string, link = "eth0"): string {
+  return `  ${name}:\n    interface: ${link}\n    addresses: [${address}]\n    priority: 200\n`;
+}
+
+test("a VIP that is the host's own address is not held, fenced or removed; another host keeps reaching it", async () => {
+  const { fleet, lan } = bench();
+  const host = bench().host("a");
+  const vips = oneVip(200) + block("typo", `${host.ip}/24`);
+  const check = await fleet.vipd(host, ["--check", "-c", fleet.configure(host, { vips })]);
+  expect(check.code).toBe(78);
+  expect(check.stderr).toMatch(
+    /vips\.typo\.addresses\[0\]: 10\.77\.0\.\d+ is this host's own address .*; use an address that no host has/u,
+  );
+  const a = fleet.start(host, { vips });
+  const status = await a.holds();
+  const typo = status.elections.find(({ name }) => name === "typo");
+  expect(typo).toMatchObject({ role: "idle", objections: [{ source: "address", reasonCode: "own-address" }] });
+  expect(bench().isBound(host, host.ip)).toBe(true);
+  expect(knock(lan.client, host.ip)).toContain("refused");
+  expect(a.log()).toMatch(/"level":"error".*cannot hold typo for now/u);
+  // Stopping removes no more than starting did.
+  a.signal("SIGTERM");
+  await a.ended;
+  expect(bench().isBound(host, host.ip)).toBe(true);
+  expect(knock(lan.client, host.ip)).toContain("refused");
+});
+
+test("the host gets the VIP as its own address while the daemon runs: it stays the host's", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) + block("other", "10.78.0.5/24", "eth0") });
+  await a.holds("other");
+  a.signal("SIGTERM");
+  await a.ended;
+  const b = fleet.start(bench().host("b"), { vips: block("other", "10.78.0.5/24") });
+  await b.holds("other");
+  const again = fleet.restart(host);
+  await again.backs("other");
+  host.namespace.exec("ip", "address", "add", "10.78.0.5/24", "dev", "eth0");
+  await again.until("stands back", (seen) =>
+    seen.elections.some(({ name, objections }) => name === "other" && objections[0]?.reasonCode === "own-address"),
+  );
+  expect(bench().isBound(host, "10.78.0.5")).toBe(true);
+  host.namespace.exec("ip", "address", "delete", "10.78.0.5/24", "dev", "eth0");
+  await again.backs("other");
+});
+
+test("an address that keepalived left beside the host's own is explained before, and taken over", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  host.namespace.exec("ip", "address", "add", `${VIP}/32`, "dev", "eth0");
+  const check = await fleet.vipd(host, ["--check", "-c", fleet.configure(host, { vips: oneVip(200) })]);
+  expect(check.code).toBe(0);
+  expect(check.stderr).toMatch(/^warning: 10\.77\.0\.50\/32 is on eth0 already: .*keepalived.*; stop keepalived/u);
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  expect(a.log()).toContain("10.77.0.50 was bound here although this node does not hold it: removed");
+  const addresses = host.namespace.exec("ip", "-4", "-o", "address", "show", "dev", "eth0");
+  expect(addresses.match(/10\.77\.0\.50\/\d+/gu)).toEqual(["10.77.0.50/24"]);
+});
+
+test("a VIP whose interface is missing at the start stands back; the others are served, and it is once it comes", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) + block("lost", "10.79.0.5/24", "eth9") });
+  const status = await a.holds();
+  expect(status.elections.find(({ name }) => name === "lost")).toMatchObject({
+    role: "idle",
+    objections: [{ source: "link", reasonCode: "link-down", reason: "eth9 is missing" }],
+  });
+  expect(a.log()).toContain("cannot hold lost for now: eth9 is missing");
+  host.namespace.exec("ip", "link", "add", "eth9", "type", "veth", "peer", "name", "peer9");
+  host.namespace.exec("ip", "link", "set", "peer9", "up");
+  host.namespace.exec("ip", "link", "set", "eth9", "up");
+  await a.holds("lost");
+  expect(host.namespace.exec("ip", "-4", "-o", "address", "show", "dev", "eth9")).toContain(" 10.79.0.5/24 ");
+});
