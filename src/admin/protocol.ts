@@ -13,6 +13,7 @@
 import * as z from "zod";
 import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
+import { checkViewSchema } from "./check-view.ts";
 import type {
   ElectionView,
   FailureView,
@@ -126,6 +127,7 @@ export const statusSchema: z.ZodType<StatusView> = z.object({
   elections: z.array(electionView),
   nodes: z.array(nodeView),
   warnings: z.array(words),
+  checks: z.array(checkViewSchema),
   wakeups: z.array(z.object({ name: words, inMs: ms })),
 });
 

@@ -1,6 +1,8 @@
 // What a daemon, or a reader of the store, tells people about the fleet. Plain data, safe as JSON: tokens are
 // decimal text, ages are milliseconds, nothing is optional (`null`: unknown, or does not apply).
 
+import type { CheckView } from "./check-view.ts";
+
 /** The store as the observer sees it. */
 export interface StoreView {
   /** Without user, password or secrets in its query. */
@@ -52,7 +54,7 @@ export interface HistoryView {
 
 /** An objection of this node to holding a VIP itself. */
 export interface ObjectionView {
-  /** Who objects: `link`, `hold-backoff`, `check`, `maintenance`, `startup`, `address`. */
+  /** Who objects: `link`, `hold-backoff`, `flapping`, `check`, `maintenance`, `startup`, `address`. */
   readonly source: string;
   readonly reasonCode: string;
   readonly reason: string;
@@ -146,6 +148,8 @@ export interface StatusView extends FleetView {
   readonly session: SessionView;
   readonly fence: FenceView;
   readonly ttlMs: number;
+  /** What this node looks at. */
+  readonly checks: readonly CheckView[];
   /** Who wants to be woken and when: shown while the daemon logs at level debug. */
   readonly wakeups: readonly { readonly name: string; readonly inMs: number }[];
 }

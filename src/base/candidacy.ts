@@ -8,10 +8,16 @@ export interface Candidacy {
   readonly priority: number;
   /** Why the node could not hold it now; `null`: it could. */
   readonly ineligible: Reason | null;
+  /** Whether the node may hold it even so while no candidate that could is alive. */
+  readonly lastResort: boolean;
   /** Whether a holder of lower priority shall hand over. */
   readonly preempt: boolean;
   /** How long this node must have been the better one before that, in milliseconds. */
   readonly preemptDelayMs: number;
+  /** The group whose elections are shared out over the nodes that could hold them; `null`: priority alone decides. */
+  readonly spread: string | null;
+  /** How long this node, once it holds, does not hand over to a better one, in milliseconds. */
+  readonly minHoldMs: number;
   /** In CIDR form; empty for an election without a VIP. */
   readonly addresses: readonly string[];
   readonly interface: string | null;
@@ -23,8 +29,11 @@ export function sameCandidacy(a: Candidacy, b: Candidacy): boolean {
     a.priority === b.priority &&
     a.ineligible?.code === b.ineligible?.code &&
     a.ineligible?.text === b.ineligible?.text &&
+    a.lastResort === b.lastResort &&
     a.preempt === b.preempt &&
     a.preemptDelayMs === b.preemptDelayMs &&
+    a.minHoldMs === b.minHoldMs &&
+    a.spread === b.spread &&
     a.interface === b.interface &&
     a.addresses.length === b.addresses.length &&
     a.addresses.every((address, index) => address === b.addresses[index])

@@ -23,10 +23,16 @@ const TEXTS = {
   maintenance: (detail) => `maintenance${detail === "" ? "" : ` (${detail})`} until vipctl resume`,
   "link-down": (detail) => detail,
   "check-failed": (detail) => `check failed: ${detail}`,
+  "check-pending": (detail) => `its checks have not looked yet: ${detail}`,
+  starting: () => "vipd has just started, and waits for its startupDelay",
   "hold-failed": (detail) => `the kernel refused: ${detail}`,
   "address-claimed": (detail) => detail,
   "own-address": (detail) => detail,
   ineligible: (detail) => detail,
+  // What is told beside that.
+  started: () => "vipd was started",
+  "fit-again": () => "nothing speaks against it any more",
+  conflict: (detail) => `somebody else answers for it: ${detail}`,
   // Why a holder lost it.
   "lease-expired": (detail) =>
     `the lease expired before a heartbeat was confirmed${detail === "" ? "" : `: ${detail}`}`,

@@ -32,6 +32,9 @@ import { isJournal, priorityPrefix } from "../runtime/journal.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { systemEntropy } from "../runtime/timers.ts";
 import { checkVirtualRouters, DaemonElectors, heldBy } from "./electors.ts";
+import { refusalOf } from "../process/run.ts";
+import { type HostChecks, hostChecks } from "./host-checks.ts";
+import { Receivers } from "./receivers.ts";
 import { hostLook, readConfigFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
@@ -39,8 +42,13 @@ import { readVersion } from "./version.ts";
 /** An election's history is asked of the store within this time, in milliseconds. */
 const HISTORY_MS = 2_000;
 
+/** Checks that run when the daemon stops get so long to end, in milliseconds. */
+const CHECKS_STOP_MS = 3_000;
+
 /** A daemon and what it stands on. */
 interface Running {
+  readonly checks: HostChecks;
+  readonly receivers: Receivers;
   config: Config;
   readonly daemon: Daemon;
   readonly electors: DaemonElectors;
@@ -59,6 +67,7 @@ const deps: VipdDeps = {
   stores: STORE_ADAPTERS,
   readFile: readConfigFile,
   look: hostLook,
+  refusalOf,
 };
 
 /** Runs vipd with the arguments of this process, to its end. */
@@ -94,8 +103,11 @@ async function start(config: Config): Promise<Running> {
   const host = createLinuxHost({ fence: config.fence });
   checkVirtualRouters(config, host);
   const store = config.store === null ? null : await openStore(config.store);
+  const checks = hostChecks(host, log);
+  const receivers = new Receivers({ timers: host.timers, log });
+  (await receivers.prepare(config))();
   const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
-  const parts = makeDaemon(config, { host, store, log, identity, maintenance });
+  const parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers });
   const { daemon, electors } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
@@ -125,7 +137,7 @@ async function start(config: Config): Promise<Running> {
     () => summary(daemon),
     (listener) => daemon.onChange(listener),
   );
-  return { config, daemon, electors, admin, store, host, log, manager };
+  return { config, daemon, electors, admin, store, host, log, manager, checks, receivers };
 }
 
 /** A daemon and its electors. */
@@ -142,9 +154,11 @@ function makeDaemon(
     log: AdjustableLogger;
     identity: IdentityKeeper;
     maintenance: MaintenanceKeeper;
+    checks: HostChecks;
+    receivers: Receivers;
   },
 ): Parts {
-  const { host, store, log, identity, maintenance } = parts;
+  const { host, store, log, identity, maintenance, checks, receivers } = parts;
   const { addresses, fence, packets, timers } = host;
   const vips = (): Config["vips"] => daemon.running.vips;
   const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, log, vips });
@@ -158,6 +172,8 @@ function makeDaemon(
     packets,
     monitor: (onEvent) => host.monitor(onEvent),
     log,
+    makeChecks: checks.make,
+    tell: (event) => receivers.tell(event),
     makeElector: (electorHost) => electors.make(electorHost),
   });
   return { daemon, electors };
@@ -182,6 +198,8 @@ function openAdmin(
           eligibility: daemon.eligibility,
           now: host.clock.now(),
           debug: log.isDebug(),
+          vips: daemon.running.vips,
+          checks: daemon.health.states(),
         };
   const vrrpParts = (): VrrpStatusParts => ({
     version,
@@ -192,6 +210,7 @@ function openAdmin(
     fence: host.fence.info,
     elector: electors.vrrp,
     vips: daemon.running.vips,
+    checks: daemon.health.states(),
     holdings: daemon.holdings,
     eligibility: daemon.eligibility,
     now: host.clock.now(),
@@ -239,9 +258,14 @@ function leave({ log, manager }: Running): never {
   process.exit(EXIT.ok);
 }
 
-async function shutDown({ daemon, electors, admin, store, host, log, manager }: Running): Promise<void> {
+async function shutDown(running: Running): Promise<void> {
+  const { daemon, electors, admin, store, host, log, manager, checks, receivers } = running;
   manager.stopping();
+  const checksStopped = checks.stop(CHECKS_STOP_MS);
   await new Promise<void>((resolve) => daemon.stop(resolve));
+  await receivers.stop();
+  const left = await checksStopped;
+  if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
   await Promise.all([admin.close(), store?.close(), electors.sender.close()]);
   host.close();
@@ -249,7 +273,7 @@ async function shutDown({ daemon, electors, admin, store, host, log, manager }: 
 }
 
 async function reload(running: Running, configFile: string): Promise<void> {
-  const { daemon, electors, log, manager } = running;
+  const { daemon, electors, log, manager, receivers } = running;
   manager.reloading();
   try {
     const wanted = await loadConfig(configFile, deps);
@@ -259,8 +283,12 @@ async function reload(running: Running, configFile: string): Promise<void> {
     const next: Config = {
       ...running.config,
       vips: wanted.vips,
+      checks: wanted.checks,
+      webhook: wanted.webhook,
+      mail: wanted.mail,
       log: { ...running.config.log, level: wanted.log.level },
     };
+    const tellThem = await receivers.prepare(next);
     running.config = next;
     log.setLevel(next.log.level);
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
@@ -268,6 +296,7 @@ async function reload(running: Running, configFile: string): Promise<void> {
       daemon.reload(next);
       electors.refresh();
     }
+    tellThem();
   } catch (error) {
     const lines = errorLines(error);
     log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);

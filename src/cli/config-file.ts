@@ -2,7 +2,8 @@
 
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
-import { formatIssue } from "../config/issue.ts";
+import type { PlacedCommand } from "../config/commands.ts";
+import { formatIssue, type Mistake } from "../config/issue.ts";
 import { type HostFacts, parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
 
@@ -16,6 +17,8 @@ export interface ConfigFileDeps {
   readonly hostName: string;
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
+  /** Why a command would not be run on this host; absent where nobody is to run any. */
+  readonly refusalOf?: (command: Pick<PlacedCommand, "argv" | "user">) => Promise<string | undefined>;
 }
 
 /**
@@ -28,12 +31,24 @@ export async function loadConfig(file: string, deps: ConfigFileDeps, host: HostF
     throw new VipdError("config", `cannot read ${file}: ${reasonOf(error)}`, { file }, error);
   });
   const parsed = parseConfig(text, file, { ...deps, host });
-  if (parsed.kind === "config") return parsed.config;
-  const issues = parsed.issues.map(formatIssue);
-  const all = issues.length + parsed.more;
-  const count =
-    all === 1 ? "1 mistake" : `${all} mistakes${parsed.more === 0 ? "" : `, of which ${issues.length} are shown`}`;
+  const found = parsed.kind === "config" ? parsed.locate(await refusals(parsed.commands, deps)) : parsed.issues;
+  if (parsed.kind === "config" && found.length === 0) return parsed.config;
+  const issues = found.map(formatIssue);
+  const more = parsed.kind === "config" ? 0 : parsed.more;
+  const all = issues.length + more;
+  const count = all === 1 ? "1 mistake" : `${all} mistakes${more === 0 ? "" : `, of which ${issues.length} are shown`}`;
   throw new VipdError("config", `${count} in ${file}`, { file, issues });
+}
+
+/** Commands that would not be run: not there, not executable, or open to others. */
+async function refusals(commands: readonly PlacedCommand[], deps: ConfigFileDeps): Promise<readonly Mistake[]> {
+  const mistakes: Mistake[] = [];
+  for (const { path, argv, user } of commands) {
+    const why = await deps.refusalOf?.({ argv, user });
+    if (why !== undefined)
+      mistakes.push({ path, problem: `would not be run: ${why}`, fix: "mend that, or name another program" });
+  }
+  return mistakes;
 }
 
 /** The lines to show for an error: its mistakes one by one, then its message. */

@@ -4,7 +4,19 @@ import { redactUrl } from "../base/store-url.ts";
 import type { Config, LogLevel, VipConfig } from "./types.ts";
 
 /** The parts of a VIP that can change. */
-export type VipField = "addresses" | "priority" | "preempt" | "preemptDelay" | "announce" | "vrrp";
+export type VipField =
+  | "addresses"
+  | "priority"
+  | "preempt"
+  | "preemptDelay"
+  | "minHold"
+  | "probeInterval"
+  | "spread"
+  | "announce"
+  | "checks"
+  | "lastResort"
+  | "hooks"
+  | "vrrp";
 
 /** A VIP that both configurations have, and what differs. */
 export interface VipChange {
@@ -33,6 +45,9 @@ export interface ConfigDifference {
   };
   /** Applied on reload; `null`: the same. */
   readonly logLevel: LogLevel | null;
+  /** Whether checks themselves, or who is told of transitions besides commands, differ. Applied on reload. */
+  readonly checksChanged: boolean;
+  readonly receiversChanged: boolean;
   /** Not applied until a restart: the daemon keeps the old values of these. */
   readonly needsRestart: readonly RestartReason[];
   /** Whether both are the same in all. */
@@ -48,8 +63,18 @@ export function describeDifference(from: Config, to: Config): ConfigDifference {
   };
   const logLevel = from.log.level === to.log.level ? null : to.log.level;
   const needsRestart = restartReasons(from, to);
+  const checksChanged = JSON.stringify(from.checks) !== JSON.stringify(to.checks);
+  const receiversChanged = JSON.stringify([from.webhook, from.mail]) !== JSON.stringify([to.webhook, to.mail]);
+  const same = logLevel === null && !checksChanged && !receiversChanged;
   const lists = [vips.added, vips.removed, vips.changed, needsRestart];
-  return { vips, logLevel, needsRestart, none: logLevel === null && lists.every((list) => list.length === 0) };
+  return {
+    vips,
+    logLevel,
+    checksChanged,
+    receiversChanged,
+    needsRestart,
+    none: same && lists.every((list) => list.length === 0),
+  };
 }
 
 const FIXED: readonly (readonly [path: string, read: (config: Config) => string])[] = [
@@ -62,6 +87,7 @@ const FIXED: readonly (readonly [path: string, read: (config: Config) => string]
   ["admin.group", (config) => config.admin.group ?? ""],
   ["log.format", (config) => config.log.format],
   ["fence", (config) => config.fence],
+  ["startupDelay", (config) => `${config.startupDelayMs}ms`],
 ];
 
 function restartReasons(from: Config, to: Config): readonly RestartReason[] {
@@ -93,6 +119,12 @@ const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) =>
   ["priority", (vip) => String(vip.priority)],
   ["preempt", (vip) => String(vip.preempt)],
   ["preemptDelay", (vip) => String(vip.preemptDelayMs)],
+  ["minHold", (vip) => String(vip.minHoldMs)],
+  ["spread", (vip) => vip.spread ?? ""],
+  ["probeInterval", (vip) => String(vip.probeIntervalMs)],
+  ["checks", (vip) => JSON.stringify(vip.checks)],
+  ["lastResort", (vip) => vip.lastResort],
+  ["hooks", (vip) => JSON.stringify(vip.hooks)],
   ["announce", ({ announce: a }) => JSON.stringify([a.burst, a.repeatAfterMs, a.refreshMs])],
   ["vrrp", ({ vrrp }) => JSON.stringify(vrrp ?? null)],
 ];

@@ -5,6 +5,9 @@ import { isName, NAME_RULE } from "../base/names.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import type { WrittenAddress } from "./address.ts";
+import { buildCheck, buildHooks, buildMail, buildVipCheck, buildWebhook } from "./build-checks.ts";
+import { checkMistakes } from "./check-mistakes.ts";
+import { commandsOf, type PlacedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { type ConfigIssue, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
@@ -38,7 +41,14 @@ export interface HostFacts {
 
 /** A configuration, or its first mistakes in the order of the file; `more`: those that are not among them. */
 export type ParsedConfig =
-  | { readonly kind: "config"; readonly config: Config }
+  | {
+      readonly kind: "config";
+      readonly config: Config;
+      /** For whoever may look at files: which of them would not run. */
+      readonly commands: readonly PlacedCommand[];
+      /** Finds the places of mistakes that are found later. */
+      readonly locate: (mistakes: readonly Mistake[]) => readonly ConfigIssue[];
+    }
   | { readonly kind: "issues"; readonly issues: readonly ConfigIssue[]; readonly more: number };
 
 /** Reads a configuration file's text; `file` is its name, for the issues. Never throws for bad input. */
@@ -54,11 +64,16 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   const mistakes = [
     ...(parsed.success ? [] : mistakesOf(parsed.error, source.data)),
     ...crossMistakes(source.data, context.stores, context.host?.addresses ?? []),
+    ...checkMistakes(source.data),
     ...nameMistakes(source.data, context.hostName),
     ...groupMistakes(source.data, context.host?.groups),
     ...directoryMistakes(source.data, context.host?.directoryTrouble),
   ];
-  if (parsed.success && mistakes.length === 0) return { kind: "config", config: build(parsed.data, context.hostName) };
+  if (parsed.success && mistakes.length === 0) {
+    const config = build(parsed.data, context.hostName);
+    const commands = commandsOf(parsed.data);
+    return { kind: "config", config, commands, locate: (found) => located(found, file, source) };
+  }
   return firstOf(located(mistakes, file, source));
 }
 
@@ -124,12 +139,16 @@ function build(data: FileData, hostName: string): Config {
     admin: { socket: data.admin.socket, group: data.admin.group ?? null },
     log: data.log,
     fence: data.fence,
-    vips: Object.entries(data.vips).map(([name, vip]) => buildVip(name, vip)),
+    startupDelayMs: data.startupDelay,
+    checks: Object.entries(data.checks ?? {}).flatMap(([name, check]) => buildCheck(name, check) ?? []),
+    webhook: buildWebhook(data.webhook),
+    mail: buildMail(data.mail),
+    vips: Object.entries(data.vips).map(([name, vip]) => buildVip(name, vip, data)),
   };
 }
 
-function buildVip(name: string, vip: FileVip): VipConfig {
-  const addresses = vip.addresses.map((written) => buildAddress(written, vip.interface ?? ""));
+function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipConfig {
+  const addresses = (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? ""));
   const link = vip.interface ?? addresses[0]?.interface ?? "";
   return {
     name,
@@ -137,6 +156,12 @@ function buildVip(name: string, vip: FileVip): VipConfig {
     priority: vip.priority,
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,
+    minHoldMs: vip.minHold,
+    spread: vip.spread ?? null,
+    checks: (vip.checks ?? []).map((ref) => buildVipCheck(ref, checks ?? {})),
+    lastResort: vip.lastResort,
+    probeIntervalMs: vip.probeInterval,
+    hooks: [...buildHooks(hooks), ...buildHooks(vip.hooks)],
     announce: { burst: vip.announce.burst, repeatAfterMs: vip.announce.repeatAfter, refreshMs: vip.announce.refresh },
     ...(vip.vrrp === undefined
       ? {}

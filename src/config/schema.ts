@@ -4,6 +4,8 @@
 import * as z from "zod";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
+import { checkRef, checks } from "./checks-schema.ts";
+import { hooks, mail, webhook } from "./hooks-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
 import { storeScheme } from "../base/store-url.ts";
 import { vrrp } from "./vrrp-schema.ts";
@@ -68,7 +70,10 @@ const announce = z.strictObject({
 
 const vip = z.strictObject({
   interface: interfaceName.optional(),
-  addresses: z.array(address).meta({ description: "The addresses; they move together", minItems: 1 }),
+  addresses: z
+    .array(address)
+    .meta({ description: "The addresses; they move together. None: an election for hooks alone", minItems: 1 })
+    .optional(),
   priority: wholeNumber("The greatest of the fleet acquires first", 1, 254).prefault(100),
   preempt: yesNo(
     "Whether a holder of lower priority shall hand over to this node (keepalived: false is nopreempt)",
@@ -76,7 +81,22 @@ const vip = z.strictObject({
   preemptDelay: duration("How long this node is the better one before that", { minMs: 0, maxMs: HOUR_MS }).prefault(
     "5s",
   ),
+  minHold: duration("How long this node, once it holds, does not hand over to a better one", {
+    minMs: 0,
+    maxMs: HOUR_MS,
+  }).prefault("0s"),
+  spread: name("Group whose VIPs are shared out over the healthy nodes").optional(),
   announce: announce.prefault({}),
+  probeInterval: duration("How often the wire is asked who else answers for the VIP", {
+    minMs: 1_000,
+    maxMs: 24 * HOUR_MS,
+    zeroMeans: "only with the announcements",
+  }).prefault("0s"),
+  checks: z.array(checkRef).meta({ description: "The checks that bear on this VIP" }).optional(),
+  lastResort: oneOf("keep: a node whose checks fail holds it while no other one is healthy", ["keep", "drop"]).prefault(
+    "keep",
+  ),
+  hooks: hooks.meta({ description: "Commands that are told of the transitions of this VIP" }).optional(),
   election: oneOf("Who decides where the VIP is: a lease in the store, or VRRP, as keepalived does", [
     "lease",
     "vrrp",
@@ -100,6 +120,14 @@ export const fileSchema = z
     admin: admin.prefault({}),
     log: log.prefault({}),
     fence: oneOf("Kernel fence; auto takes the best that the kernel has", ["auto", "netdev", "inet"]).prefault("auto"),
+    startupDelay: duration("For so long after its start this node takes nothing", {
+      minMs: 0,
+      maxMs: HOUR_MS,
+    }).prefault("0s"),
+    checks: checks.optional(),
+    hooks: hooks.meta({ description: "Commands that are told of the transitions of all VIPs" }).optional(),
+    webhook: webhook.meta({ description: "A web server that is told of all transitions" }).optional(),
+    mail: mail.meta({ description: "Receivers of mail about all transitions" }).optional(),
     vips: z
       .record(name("Name of the VIP and its election"), vip)
       .meta({ description: "The VIPs that this node competes for" }),

@@ -2,6 +2,8 @@
 
 import type { Vip } from "../base/vip.ts";
 import type { VrrpAuthentication, VrrpVersion } from "../base/vrrp.ts";
+import type { CheckPlan } from "./check-options.ts";
+import type { HookOptions, MailOptions, WebhookOptions } from "./hook-options.ts";
 
 /** How much the daemon logs. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error";
@@ -30,7 +32,19 @@ export interface VipConfig extends Vip {
   readonly preempt: boolean;
   /** How long this node must have been the better one before that. */
   readonly preemptDelayMs: number;
+  /** How long this node, once it holds, does not hand over to a better one; in milliseconds. */
+  readonly minHoldMs: number;
+  /** The group whose VIPs are shared out over the healthy nodes; `null`: none. */
+  readonly spread: string | null;
   readonly announce: AnnounceConfig;
+  /** How often the wire is asked who else answers, beside the question at each refresh; 0: never. In milliseconds. */
+  readonly probeIntervalMs: number;
+  /** The checks that bear on it. */
+  readonly checks: readonly VipCheck[];
+  /** What a node does whose checks fail while no other candidate is healthy. */
+  readonly lastResort: "keep" | "drop";
+  /** Commands that are told of its transitions, the node's own first. */
+  readonly hooks: readonly HookOptions[];
   /** Its virtual router, where VRRP decides who holds it. */
   readonly vrrp?: VrrpConfig;
 }
@@ -52,6 +66,29 @@ export interface VrrpConfig {
   readonly unicastPeers: readonly string[];
   /** Canonical text; `null`: the first address of the interface. */
   readonly source: string | null;
+}
+
+/** What a VIP makes of a check. */
+export interface VipCheck {
+  readonly check: string;
+  /** -253 to 253; `null` or 0: a failure makes the node ineligible. */
+  readonly weight: number | null;
+  readonly reverse: boolean;
+  /** Whether the check's number counts, and not only whether it is ok. */
+  readonly numeric: boolean;
+}
+
+/** A webhook whose secrets stand in files. */
+export interface WebhookConfig extends Omit<WebhookOptions, "secret" | "ca"> {
+  readonly secretFile: string | null;
+  readonly caFile: string | null;
+}
+
+/** A mail server whose secrets stand in files. */
+export interface MailConfig extends Omit<MailOptions, "credentials" | "ca"> {
+  readonly user: string | null;
+  readonly passwordFile: string | null;
+  readonly caFile: string | null;
 }
 
 /** The admin socket. */
@@ -80,6 +117,11 @@ export interface Config {
   readonly admin: AdminConfig;
   readonly log: LogConfig;
   readonly fence: FenceChoice;
+  /** For so long after its start this node takes nothing, unless it takes up its own lease again; in milliseconds. */
+  readonly startupDelayMs: number;
+  readonly checks: readonly CheckPlan[];
+  readonly webhook: WebhookConfig | null;
+  readonly mail: MailConfig | null;
   /** In the order of the file. */
   readonly vips: readonly VipConfig[];
 }

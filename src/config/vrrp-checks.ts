@@ -71,6 +71,10 @@ function find(vips: object, name: string): readonly Found[] {
 
 function blockMistakes(vips: object, name: string): readonly Mistake[] {
   const isThere = valueAt(vips, [name, "vrrp"]) !== undefined;
+  if (isThere && valueAt(vips, [name, "addresses"]) === undefined) {
+    const problem = "is missing: a virtual router advertises the addresses of its VIP";
+    return [{ path: ["vips", name, "addresses"], problem, fix: "give at least one, such as [10.0.0.50/24]" }];
+  }
   if (isThere || valueAt(vips, [name, "election"]) !== "vrrp") return [];
   const path = ["vips", name, "vrrp"];
   return [{ path, problem: "is missing", fix: "describe the virtual router, such as vrrp: { id: 51 }" }];

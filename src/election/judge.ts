@@ -3,8 +3,8 @@
 import { reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 import { claimAddresses, confirmAddresses, ipsOf, isAnothers } from "./address-claims.ts";
-import { handoverTarget } from "./ranking.ts";
-import { ineligibleReason, isInDoubt, ownToken, preemptDue, takeDueAt } from "./questions.ts";
+import { contenders, handoverTarget } from "./ranking.ts";
+import { ineligibleReason, isInDoubt, isInPlace, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
 import type { Effect, Grant, Loss, Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
@@ -24,6 +24,7 @@ const UNWILLING: readonly string[] = ["lease-expired", "session-lost"];
 export function judge(state: State, election: string, at: Moment, verdicts: Verdicts): void {
   if (!concerns(state, election)) return forget(state, election);
   endStepDown(state, election, at.now);
+  judgeLastResort(state, election, at.now);
   judgePreemption(state, election, at.now);
   judgeClaims(state, election, at.now);
   judgeLoss(state, election, at, verdicts.losses);
@@ -50,6 +51,7 @@ function forget(state: State, election: string): void {
   for (const due of [release, candidate, claim, take]) due.delete(election);
   state.stepDowns.delete(election);
   state.claimed.delete(election);
+  state.lastResorts.delete(election);
   state.wakeups.set(`claim ${election}`, NEVER);
   state.wakeups.set(`take ${election}`, NEVER);
   state.wakeups.set(`preempt ${election}`, NEVER);
@@ -64,10 +66,31 @@ function endStepDown(state: State, election: string, now: Instant): void {
   if (ended) state.stepDowns.delete(election);
 }
 
+/**
+ * Whether this node may hold an election that it is not fit for, because nobody is. A holder gives way once there is
+ * somebody to hand it to; who does not hold it leaves it to everybody that is fit and alive.
+ */
+function judgeLastResort(state: State, election: string, now: Instant): void {
+  const { mirror, self, lastResorts } = state;
+  const candidacy = state.candidacies.get(election);
+  const isUnfit = candidacy !== undefined && candidacy.ineligible !== null && candidacy.lastResort;
+  const holds = ownToken(state, election) !== undefined;
+  const others = (): boolean =>
+    holds
+      ? handoverTarget(mirror, election, self.node, null, now) !== undefined
+      : contenders(mirror, election, now).some(({ node }) => node !== self.node);
+  if (isUnfit && !others()) lastResorts.add(election);
+  else lastResorts.delete(election);
+}
+
 function judgePreemption(state: State, election: string, now: Instant): void {
   const better = preemptDue(state, election, now);
   const due = better !== undefined && better.at <= now;
-  if (due) state.stepDowns.set(election, { to: better.to, reason: reason("preempted", better.to) });
+  if (due) {
+    const isSpread = isInPlace(state, election, better.to);
+    if (isSpread) state.spreadMovedAt = now;
+    state.stepDowns.set(election, { to: better.to, reason: reason(isSpread ? "spread" : "preempted", better.to) });
+  }
   state.wakeups.set(`preempt ${election}`, better === undefined || due ? NEVER : better.at);
 }
 

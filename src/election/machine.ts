@@ -22,6 +22,7 @@ import { giveUpAt } from "./lease.ts";
 import type { ReadScope } from "./mirror.ts";
 import { breakableAt } from "./ownership.ts";
 import { observeOwner } from "./observing.ts";
+import { placeElections } from "./places.ts";
 import { isTrusted, leaseCovers, trustedAt } from "./questions.ts";
 import { joinableAt, ownSession } from "./session.ts";
 import type { Effect, Event, Moment, State } from "./state.ts";
@@ -131,7 +132,12 @@ function collectDirty(state: State, now: Instant): void {
   for (const node of mirror.touched.takers) state.lastTakenBy.set(node, now);
   for (const node of mirror.touched.nodes) markNode(state, node);
   for (const ip of mirror.claims.contested) markContested(state, ip);
-  if (!all) return;
+  if (all) dirtyAll(state);
+  if (state.spreads && dirty.size > 0) for (const election of placeElections(mirror, now)) dirty.add(election);
+}
+
+function dirtyAll(state: State): void {
+  const { mirror, dirty } = state;
   for (const part of [state.candidacies, state.tenures, mirror.candidates])
     for (const name of part.keys()) dirty.add(name);
   for (const name of state.adopted) dirty.add(name);

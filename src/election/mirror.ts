@@ -64,6 +64,8 @@ export class Mirror {
   /** Which elections claim an address, through which nodes. */
   readonly claims = new Claims();
   readonly touched = new Touched();
+  /** By election of a spread group: the node that it belongs on. */
+  places: ReadonlyMap<string, string> = new Map();
   private readonly tombstones = new Tombstones();
   private readonly keys: Keys;
   private readonly self: string | null;

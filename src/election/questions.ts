@@ -11,6 +11,9 @@ import { betterThan, preemption } from "./ranking.ts";
 import { ownSession } from "./session.ts";
 import type { State } from "./state.ts";
 
+/** Between two elections that a node hands over because their group puts them elsewhere, in milliseconds. */
+const SPREAD_PAUSE_MS = 1_000;
+
 /** Who owns an election, as this node knows it. */
 export function ownership(state: State, election: string): Ownership {
   return ownershipOf(state.mirror, state.keys, election, state.longestTtlMs);
@@ -73,7 +76,8 @@ export function ineligibleReason(state: State, election: string): Reason | undef
   if (state.stopping) return reason("shutdown");
   const candidacy = state.candidacies.get(election);
   if (candidacy === undefined) return reason("unconfigured");
-  return candidacy.ineligible ?? state.stepDowns.get(election)?.reason ?? state.claimed.get(election);
+  const ineligible = state.lastResorts.has(election) ? null : candidacy.ineligible;
+  return ineligible ?? state.stepDowns.get(election)?.reason ?? state.claimed.get(election);
 }
 
 /** When a better candidate is due to be handed an election that this node holds. */
@@ -85,13 +89,22 @@ export function preemptDue(
   const tenure = state.tenures.get(election);
   const candidacy = effectiveCandidacy(state, election);
   if (tenure?.phase !== "on" || candidacy === undefined || state.stepDowns.has(election)) return undefined;
-  return preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
+  const better = preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
+  if (better === undefined) return undefined;
+  const rested = isInPlace(state, election, better.to) ? later(state.spreadMovedAt, SPREAD_PAUSE_MS) : LONG_AGO;
+  return { to: better.to, at: laterOf(laterOf(better.at, rested), later(tenure.since, candidacy.minHoldMs)) };
+}
+
+/** Whether a spread group puts the election on that node. */
+export function isInPlace(state: State, election: string, node: string): boolean {
+  return state.mirror.places.get(election) === node;
 }
 
 /** When this node shall try to take an election that it does not hold; `NEVER` while it shall not. */
 export function takeDueAt(state: State, election: string, now: Instant): Instant {
   const candidacy = effectiveCandidacy(state, election);
-  if (candidacy === undefined || candidacy.ineligible !== null || !isTrusted(state)) return NEVER;
+  if (candidacy === undefined || !isTrusted(state)) return NEVER;
+  if (candidacy.ineligible !== null && !state.lastResorts.has(election)) return NEVER;
   const found = ownership(state, election);
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
   if (found.kind === "held" && found.holder === state.self.node && ownToken(state, election) !== undefined)
@@ -108,7 +121,8 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
 
 /** Candidates take turns by rank. While a better one is seen to take others of the vacant elections, it has not had its turn. */
 function turnAt(state: State, election: string, priority: number, openAt: Instant, now: Instant): Instant {
-  const better = betterThan(state.mirror, election, state.self.node, priority, now);
+  const among = state.lastResorts.has(election) ? "last-resort" : "eligible";
+  const better = betterThan(state.mirror, election, state.self.node, priority, now, among);
   let from = openAt;
   for (const { node } of better) from = laterOf(from, state.lastTakenBy.get(node) ?? LONG_AGO);
   return later(from, better.length * state.timings.staggerMs);

@@ -20,14 +20,24 @@ export interface Contender {
   readonly since: Instant;
 }
 
+/** Who counts as a candidate: those that are eligible; or, where none is, those that would hold it as a last resort too. */
+type Among = "eligible" | "last-resort";
+
 /** The candidates of an election that are eligible and alive, best first. */
-export function contenders(mirror: Mirror, election: string, now: Instant): readonly Contender[] {
+export function contenders(
+  mirror: Mirror,
+  election: string,
+  now: Instant,
+  among: Among = "eligible",
+): readonly Contender[] {
   const found: Contender[] = [];
   for (const [node, observed] of mirror.candidates.get(election) ?? []) {
-    const value = contending(mirror, node, observed, now);
+    const value = contending(mirror, node, observed, now, among);
     if (value !== undefined) found.push({ ...value, node, since: observed.seenAt });
   }
-  return found.sort((a, b) => b.priority - a.priority || (a.node < b.node ? -1 : 1));
+  const place = mirror.places.get(election);
+  const isElsewhere = ({ node }: Contender): number => (node === place ? 0 : 1);
+  return found.sort((a, b) => isElsewhere(a) - isElsewhere(b) || b.priority - a.priority || (a.node < b.node ? -1 : 1));
 }
 
 /** The contenders that come before a candidate of this priority and name. */
@@ -37,9 +47,13 @@ export function betterThan(
   node: string,
   priority: number,
   now: Instant,
+  among: Among = "eligible",
 ): readonly Contender[] {
-  return contenders(mirror, election, now).filter(
-    (other) => other.node !== node && (other.priority > priority || (other.priority === priority && other.node < node)),
+  const place = mirror.places.get(election);
+  const isBetter = (other: Contender): boolean =>
+    other.priority > priority || (other.priority === priority && other.node < node);
+  return contenders(mirror, election, now, among).filter(
+    (other) => other.node !== node && (other.node === place || (node !== place && isBetter(other))),
   );
 }
 
@@ -56,7 +70,10 @@ export function handoverTarget(
   );
 }
 
-/** The contender that a holder of `priority` since `heldSince` should yield to, and when. */
+/**
+ * The contender that a holder of `priority` since `heldSince` should yield to, and when: the one that its spread group puts the
+ * election on; of an election without group, or when that one could not hold it, the one of greatest priority.
+ */
 export function preemption(
   mirror: Mirror,
   election: string,
@@ -65,8 +82,14 @@ export function preemption(
   heldSince: Instant,
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
+  const place = mirror.places.get(election);
+  if (place === node) return undefined;
   const better = contenders(mirror, election, now).find(
-    (other) => other.node !== node && other.preempt && other.priority > priority && mayBeGiven(mirror, election, other),
+    (other) =>
+      other.node !== node &&
+      other.preempt &&
+      (other.node === place || other.priority > priority) &&
+      mayBeGiven(mirror, election, other),
   );
   if (better === undefined) return undefined;
   const steadySince = better.since > heldSince ? better.since : heldSince;
@@ -84,12 +107,15 @@ function mayBeGiven(mirror: Mirror, election: string, { node, addresses }: Conte
   return addresses.length === 0 || !addresses.every(isAnothers);
 }
 
-function contending(
+/** The record of a candidate that could hold now; `undefined`: it could not. */
+export function contending(
   mirror: Mirror,
   node: string,
   { value }: Observed<CandidateRecord>,
   now: Instant,
+  among: Among,
 ): CandidateRecord | undefined {
-  if (value == null || !value.eligible || !isAlive(mirror, node, now)) return undefined;
+  if (value == null || !(value.eligible || (among === "last-resort" && value.lastResort))) return undefined;
+  if (!isAlive(mirror, node, now)) return undefined;
   return mirror.sessions.get(node)?.value?.incarnation === value.incarnation ? value : undefined;
 }

@@ -61,8 +61,12 @@ const candidateSchema = z.object({
   eligible: z.boolean(),
   /** Why it is not eligible; empty when it is. */
   reason: words,
+  /** Whether the node may hold it even so while no eligible candidate is alive; earlier versions wrote nothing. */
+  lastResort: z.boolean().default(false),
   preempt: z.boolean(),
   preemptDelayMs: z.number().nonnegative(),
+  /** The group that the election is shared out with. */
+  spread: name.nullable().default(null),
   /**
    * What the node would bind, and what it still has of a former configuration, in CIDR form: so that vipctl finds a VIP by
    * its address, and collisions are seen.

@@ -151,6 +151,11 @@ export interface State {
   readonly claimed: Map<string, Reason>;
   /** Who held each election that concerns this node, by the last look. */
   readonly observed: Map<string, ObservedOwner>;
+  /** Elections that this node may hold although it is not eligible: nobody else is. */
+  readonly lastResorts: Set<string>;
+  /** Whether an election of this node belongs to a spread group; and when one was last handed over for that. */
+  spreads: boolean;
+  spreadMovedAt: Instant;
   readonly lossReports: Map<string, LossReport>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
@@ -297,6 +302,9 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     preemptSuppressed: new Set(),
     claimed: new Map(),
     observed: new Map(),
+    lastResorts: new Set(),
+    spreads: false,
+    spreadMovedAt: LONG_AGO,
     lossReports: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,

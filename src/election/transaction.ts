@@ -218,12 +218,14 @@ export function candidateMutation(state: State, election: string): Mutation | un
     if (known === undefined || known.value === null) return undefined;
     return { guards: [], writes: [{ key, value: null }] };
   }
-  const { priority, preempt, preemptDelayMs, addresses, interface: link, ineligible } = candidacy;
+  const { priority, preempt, preemptDelayMs, addresses, interface: link, ineligible, lastResort, spread } = candidacy;
   const wanted: Omit<CandidateRecord, "format"> = {
     incarnation: state.identity.incarnation,
     priority,
     eligible: ineligible === null,
     reason: ineligible?.text ?? "",
+    lastResort,
+    spread,
     preempt,
     preemptDelayMs,
     addresses: [...addresses],
@@ -239,6 +241,8 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
     a.priority === b.priority &&
     a.eligible === b.eligible &&
     a.reason === b.reason &&
+    a.lastResort === b.lastResort &&
+    a.spread === b.spread &&
     a.preempt === b.preempt &&
     a.preemptDelayMs === b.preemptDelayMs &&
     a.interface === b.interface &&

@@ -155,8 +155,11 @@ export function candidacyWith(priority = DEFAULT_PRIORITY): Candidacy {
   return {
     priority,
     ineligible: null,
+    lastResort: false,
     preempt: false,
     preemptDelayMs: 0,
+    minHoldMs: 0,
+    spread: null,
     addresses: [],
     interface: null,
   };

@@ -1,18 +1,21 @@
 // What this host brings to the election of a VIP.
 
 import type { Candidacy } from "../base/candidacy.ts";
-import type { Reason } from "../base/reasons.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { VipConfig } from "../config/types.ts";
 
+/** How fit this host is for a VIP. */
+export type Fitness = Pick<Candidacy, "priority" | "ineligible" | "lastResort">;
+
 /** `left`: addresses that are not configured any more, and still on the host. */
-export function candidacyOf(vip: VipConfig, ineligible: Reason | null, left: readonly VipAddress[]): Candidacy {
+export function candidacyOf(vip: VipConfig, fitness: Fitness, left: readonly VipAddress[]): Candidacy {
   const cidrs = [...vip.addresses, ...left].map(({ ip, prefix }) => `${ip}/${prefix}`);
   return {
-    priority: vip.priority,
-    ineligible,
+    ...fitness,
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelayMs,
+    minHoldMs: vip.minHoldMs,
+    spread: vip.spread,
     addresses: [...new Set(cidrs)],
     interface: vip.addresses[0]?.interface ?? null,
   };

@@ -15,10 +15,14 @@ import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
 import { Eligibility } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
+import { FlappingGuard } from "./flapping-guard.ts";
+import { checkObjection, fitnessOf, Health, type MakeChecks } from "./health.ts";
 import { Links } from "./links.ts";
 import type { MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
 import { OwnAddresses } from "./own-addresses.ts";
+import { Probing } from "./probing.ts";
+import { type TellTransition, Transitions } from "./transitions.ts";
 import { VipHolder } from "./vip-holder.ts";
 
 /** A daemon that stops gives its electors this long to tell others, in milliseconds. */
@@ -41,18 +45,26 @@ export interface DaemonDeps {
   readonly monitor: (onEvent: (event: HostEvent) => void) => HostMonitor;
   readonly log: Logger;
   readonly makeElector: MakeElector;
+  /** Absent: nothing is checked. */
+  readonly makeChecks?: MakeChecks;
+  /** Absent: nobody is told of transitions. */
+  readonly tell?: TellTransition;
 }
 
 /** A running daemon. */
 export class Daemon {
   readonly elector: Elector;
   readonly eligibility = new Eligibility();
+  readonly health: Health;
   private config: Config;
   private readonly deps: DaemonDeps;
   private readonly vips: VipHolder;
   private readonly links: Links;
+  private readonly transitions: Transitions;
+  private readonly probing: Probing;
   private readonly own: OwnAddresses;
   private readonly backoff: HoldBackoff;
+  private readonly flapping: FlappingGuard;
   private readonly candidacies = new Map<string, Candidacy>();
   private readonly listeners = new Set<() => void>();
   private monitor: HostMonitor | undefined;
@@ -66,6 +78,7 @@ export class Daemon {
     this.deps = deps;
     const { timers, addresses, fence, packets, log } = deps;
     this.backoff = new HoldBackoff(config.ttlMs);
+    this.flapping = new FlappingGuard(config.ttlMs);
     const listener = this.vipListener();
     this.vips = new VipHolder({ timers, addresses, fence, packets, log, firstDeadline: deps.firstDeadline, listener });
     this.links = new Links({
@@ -73,6 +86,17 @@ export class Daemon {
       addresses,
       protect: () => this.vips.protect(),
       changed: (links) => this.updateEligibility(this.config.vips.filter((vip) => isOn(vip, links))),
+    });
+    this.health = new Health({
+      makeChecks: deps.makeChecks,
+      linkNews: { links: () => this.links.all(), follow: (onNews) => this.links.follow(onNews) },
+      changed: (check) => this.checkChanged(check),
+    });
+    this.transitions = this.followTransitions();
+    this.probing = new Probing({
+      timers,
+      isHeld: (vip) => this.vips.state.holdings.get(vip)?.phase === "on",
+      probe: (vips) => this.vips.probe(vips),
     });
     this.own = new OwnAddresses({ addresses, isHeld: (vip) => this.vips.state.holdings.has(vip) });
     this.elector = deps.makeElector(this.electorHost());
@@ -104,6 +128,9 @@ export class Daemon {
     this.vips.sweep(identity.adopt);
     this.links.refresh();
     this.monitor = monitor((event) => this.onHostEvent(event));
+    this.health.plan(this.config.checks);
+    this.probing.plan(this.config.vips);
+    if (!identity.adopt) this.holdBackAtStart();
     this.updateEligibility(this.config.vips);
     logStandingBack(log, this.config.vips, this.eligibility);
     this.elector.start();
@@ -139,7 +166,7 @@ export class Daemon {
     const before = this.config.vips;
     this.own.look(config.vips);
     try {
-      this.vips.plan(this.plans(config.vips));
+      this.planChecks(config);
     } catch (error) {
       this.own.look(before);
       throw error;
@@ -147,8 +174,11 @@ export class Daemon {
     const kept = new Set(config.vips.map(({ name }) => name));
     const gone = this.config.vips.filter(({ name }) => !kept.has(name));
     this.config = config;
+    this.probing.plan(config.vips);
     this.eligibility.keepOnly(kept);
+    this.flapping.keepOnly(kept);
     this.withdraw(gone);
+    this.transitions.stop(gone, reason("unconfigured"));
     this.updateEligibility(config.vips);
     logStandingBack(this.deps.log, config.vips, this.eligibility);
     this.deps.log.info({ vips: config.vips.length }, "configuration adopted");
@@ -156,6 +186,7 @@ export class Daemon {
 
   /** Releases everything, hands over, leaves the fleet, and calls back: within STOP_MS, whatever the store does. */
   stop(onStopped: () => void): void {
+    this.transitions.silence();
     const { timers, log } = this.deps;
     const cancel = timers.at(later(timers.now(), STOP_MS), () => {
       log.warn({}, "the store did not confirm our release in time: others wait for the lease to end");
@@ -177,8 +208,10 @@ export class Daemon {
     this.cancelExpiry();
     this.cancelAdoption();
     this.links.close();
+    this.probing.close();
     this.elector.close();
     const left = this.vips.retire();
+    this.transitions.stop(this.config.vips, reason("shutdown"));
     packets.close();
     if (left.length > 0)
       log.warn({ ips: left.map(({ ip }) => ip) }, "could not release all addresses: the fence stays");
@@ -207,12 +240,14 @@ export class Daemon {
 
   private gain(grants: readonly Grant[], validity: Validity): void {
     logGains(this.deps.log, grants);
+    for (const { election, reason: why } of grants) this.transitions.because(election, why);
     const gained = grants.map(({ election, addresses }) => ({ vip: election, addresses }));
     this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
   /** What a former process held for a VIP that is not configured any more may be planned for another one now. */
   private lose(losses: readonly Loss[]): void {
+    for (const { election, reason: why } of losses) this.transitions.because(election, why);
     if (!this.adoptionFinished && losses.some(({ election }) => !this.candidacies.has(election)))
       this.vips.sweep(false, (vip) => !this.elector.isUndecided(vip));
     this.vips.post({
@@ -230,10 +265,12 @@ export class Daemon {
         for (const vip of vips) this.backoff.held(vip, now);
         for (const vip of vips)
           log.info({ vip, token: String(this.elector.tokenOf(vip) ?? "") }, "answers for the VIP");
+        this.probing.held(vips);
+        this.transitions.look(this.config.vips.filter(({ name }) => vips.includes(name)));
       },
       released: (losses) => this.released(losses),
       holdFailed: (vip, why) => this.holdFailed(vip, why),
-      conflict: () => this.changed(),
+      conflict: (vip, others) => this.conflict(vip, others),
     };
   }
 
@@ -241,7 +278,7 @@ export class Daemon {
     this.elector.released(losses.map(({ vip }) => vip));
     const released = new Set(losses.map(({ vip }) => vip));
     // Addresses that were still on the host are published no longer.
-    this.updateCandidacies(this.config.vips.filter(({ name }) => released.delete(name)));
+    this.updateEligibility(this.config.vips.filter(({ name }) => released.delete(name)));
     if (this.own.isPostponed(losses.map(({ vip }) => vip))) this.lookAtOwn();
     // What is not configured any more needs no guard once it is gone.
     if (released.size > 0) this.vips.protect();
@@ -283,10 +320,16 @@ export class Daemon {
   /** Asks the sources of eligibility again, and tells the elector what is news. */
   private updateEligibility(vips: readonly VipConfig[]): void {
     const now = this.deps.timers.now();
+    const standings = this.health.standings(vips);
     for (const vip of vips) {
       const trouble = this.links.troubleOf(vip);
       const objection = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
       this.eligibility.set(vip.name, "link", objection, now);
+      const standing = standings.get(vip.name);
+      const sick = standing === undefined ? null : checkObjection(standing, this.mayHold(vip.name));
+      const fellSick = sick?.code === "check-failed" && this.holdsInHealth(vip.name);
+      this.eligibility.set(vip.name, "check", sick === null ? null : { reason: sick, until: NEVER }, now);
+      if (fellSick) this.holdBack(vip.name);
       const maintained = this.deps.maintenance?.reasonFor(vip.name) ?? null;
       const kept = maintained === null ? null : { reason: reason("maintenance", maintained), until: NEVER };
       this.eligibility.set(vip.name, "maintenance", kept, now);
@@ -315,14 +358,80 @@ export class Daemon {
   /** Tells the elector what this host brings to its elections, where that is news. */
   private updateCandidacies(vips: readonly VipConfig[]): void {
     const changes = new Map<string, Candidacy>();
+    const standings = this.health.standings(vips);
     for (const vip of vips) {
-      const candidacy = candidacyOf(vip, this.eligibility.reasonFor(vip.name), this.vips.addressesLeft(vip.name));
+      const fitness = fitnessOf(vip, standings.get(vip.name), this.eligibility);
+      const candidacy = candidacyOf(vip, fitness, this.vips.addressesLeft(vip.name));
       const known = this.candidacies.get(vip.name);
       if (known !== undefined && sameCandidacy(known, candidacy)) continue;
       this.candidacies.set(vip.name, candidacy);
       changes.set(vip.name, candidacy);
     }
     if (changes.size > 0) this.elector.updateCandidacies(changes);
+    this.transitions.look(vips);
+  }
+
+  /** Whether this node holds the VIP, or a former process of it may hold it still. */
+  private mayHold(vip: string): boolean {
+    const isOpen = this.deps.identity.adopt && !this.adoptionFinished;
+    return isOpen || this.elector.tokenOf(vip) !== undefined || this.elector.isUndecided(vip);
+  }
+
+  private holdsInHealth(vip: string): boolean {
+    const isFit = this.eligibility.of(vip).every(({ source }) => source !== "check");
+    return isFit && this.elector.tokenOf(vip) !== undefined;
+  }
+
+  /** Who falls sick while it holds is held back for a while, also when it is well again. */
+  private holdBack(vip: string): void {
+    const now = this.deps.timers.now();
+    const { failures, until } = this.flapping.failed(vip, now);
+    const times = failures === 1 ? "once" : `${failures} times`;
+    const why = reason("check-failed", `${times} while this node held the VIP: it is left to others for a while`);
+    this.eligibility.set(vip, "flapping", { reason: why, until }, now);
+  }
+
+  private checkChanged(check: string): void {
+    this.updateEligibility(this.config.vips.filter(({ checks }) => checks.some((tracked) => tracked.check === check)));
+    this.changed();
+  }
+
+  /** The checks first: when the fence cannot follow, the former ones go on. */
+  private planChecks(config: Config): void {
+    this.health.plan(config.checks);
+    try {
+      this.vips.plan(this.plans(config.vips));
+    } catch (error) {
+      this.health.plan(this.config.checks);
+      throw error;
+    }
+  }
+
+  /** A host that has just booted may not be what its checks say yet. Who takes up its own lease has not booted. */
+  private holdBackAtStart(): void {
+    const { startupDelayMs, vips } = this.config;
+    if (startupDelayMs === 0) return;
+    const now = this.deps.timers.now();
+    const objection = { reason: reason("starting"), until: later(now, startupDelayMs) };
+    for (const { name } of vips) this.eligibility.set(name, "startup", objection, now);
+  }
+
+  private followTransitions(): Transitions {
+    return new Transitions({
+      clock: this.deps.timers,
+      node: this.config.node,
+      tell: (event) => this.deps.tell?.(event),
+      holdingOf: (vip) => this.vips.state.holdings.get(vip),
+      ineligibleReason: (vip) => this.eligibility.reasonFor(vip),
+      tokenOf: (vip) => String(this.elector.tokenOf(vip) ?? ""),
+      priorityOf: (vip) => this.health.standings([vip]).get(vip.name)?.priority ?? vip.priority,
+    });
+  }
+
+  private conflict(name: string, others: string | null): void {
+    const vip = this.config.vips.find((each) => each.name === name);
+    if (vip !== undefined && others !== null) this.transitions.conflict(vip, others);
+    this.changed();
   }
 
   private withdraw(vips: readonly VipConfig[]): void {
@@ -342,6 +451,8 @@ export class Daemon {
     if (this.config.vips.some(({ name }) => this.elector.isUndecided(name))) return;
     this.adoptionFinished = true;
     this.vips.sweep(false);
+    this.transitions.settle();
+    this.updateEligibility(this.config.vips);
   }
 }
 

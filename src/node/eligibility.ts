@@ -5,7 +5,7 @@ import type { Reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 
 /** Who may object. */
-export type EligibilitySource = "link" | "hold-backoff" | "check" | "maintenance" | "startup" | "address";
+export type EligibilitySource = "link" | "hold-backoff" | "flapping" | "check" | "maintenance" | "startup" | "address";
 
 /** One source's objection. */
 export interface Objection {

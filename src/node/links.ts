@@ -27,6 +27,7 @@ export interface LinksDeps {
 export class Links {
   private readonly deps: LinksDeps;
   private readonly links = new Map<string, Link>();
+  private readonly followers = new Set<() => void>();
   private protectedAt: Instant = LONG_AGO;
   private cancelProtect: (() => void) | undefined;
 
@@ -46,6 +47,7 @@ export class Links {
       this.refresh();
       this.protectSoon();
       this.deps.changed(new Set([...before, ...this.links.keys()]));
+      this.tellFollowers();
       return;
     }
     const name = event.kind === "link-removed" ? event.name : event.link.name;
@@ -55,6 +57,18 @@ export class Links {
     if (event.kind === "link-removed" || before === undefined || isOfAnotherKind(before, event.link))
       this.protectSoon();
     this.deps.changed(new Set([name]));
+    this.tellFollowers();
+  }
+
+  /** All links as they are now, from memory. */
+  all(): readonly Link[] {
+    return [...this.links.values()];
+  }
+
+  /** Calls `onNews` after each change of a link; the result ends that. */
+  follow(onNews: () => void): () => void {
+    this.followers.add(onNews);
+    return () => this.followers.delete(onNews);
   }
 
   /** Why a VIP's links cannot carry it; `undefined`: they can. */
@@ -69,6 +83,10 @@ export class Links {
 
   close(): void {
     this.cancelProtect?.();
+  }
+
+  private tellFollowers(): void {
+    for (const follower of this.followers) follower();
   }
 
   private protectSoon(): void {

@@ -12,9 +12,12 @@ import { deadlines } from "../election/machine.ts";
 import { effectiveCandidacy, leaseCovers } from "../election/questions.ts";
 import { ownSession } from "../election/session.ts";
 import type { State } from "../election/state.ts";
+import type { VipConfig } from "../config/types.ts";
+import type { CheckState } from "../health/check.ts";
 import type { FenceInfo } from "../ports/host.ts";
 import type { Store } from "../ports/store.ts";
 import type { VipState } from "../vip/state.ts";
+import { checkViews } from "./check-views.ts";
 import type { Eligibility } from "./eligibility.ts";
 
 /** What status is made of. */
@@ -26,6 +29,8 @@ export interface StatusParts {
   readonly election: State;
   readonly holdings: VipState;
   readonly eligibility: Eligibility;
+  readonly vips: readonly VipConfig[];
+  readonly checks: ReadonlyMap<string, CheckState>;
   readonly now: Instant;
   /** Whether wake-ups are shown. */
   readonly debug: boolean;
@@ -51,6 +56,7 @@ export function statusView(parts: StatusParts): StatusView {
     elections: fleet.elections.map((election) => ({ ...election, ...ownPart(parts, election.name) })),
     nodes: fleet.nodes,
     warnings: warningsOf(parts, fleet.warnings),
+    checks: checkViews(parts.checks, parts.vips, now),
     wakeups: parts.debug
       ? deadlines(state, now, MAX_WAKEUPS).map(({ name, at }) => ({ name, inMs: elapsedMs(now, at) }))
       : [],

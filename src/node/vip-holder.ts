@@ -159,6 +159,11 @@ export class VipHolder {
     if (vips.length > 0) this.sweepVips(vips, strays);
   }
 
+  /** Asks the wire who else answers for these. */
+  probe(vips: readonly string[]): void {
+    this.prober.probe(vips);
+  }
+
   /** Takes in news from the kernel, except of links, which bear on more than VIPs. */
   onHostEvent(event: HostEvent): void {
     switch (event.kind) {

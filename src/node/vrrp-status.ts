@@ -4,6 +4,8 @@
 import type { CandidateView, ElectionView, HistoryView, StatusView } from "../admin/views.ts";
 import { elapsedMs, type Instant } from "../base/time.ts";
 import type { VipConfig } from "../config/types.ts";
+import type { CheckState } from "../health/check.ts";
+import { checkViews } from "./check-views.ts";
 import type { FenceInfo } from "../ports/host.ts";
 import type { VipState } from "../vip/state.ts";
 import type { Eligibility } from "./eligibility.ts";
@@ -22,6 +24,7 @@ export interface VrrpStatusParts {
   readonly fence: FenceInfo;
   readonly elector: VrrpElector;
   readonly vips: readonly VipConfig[];
+  readonly checks: ReadonlyMap<string, CheckState>;
   readonly holdings: VipState;
   readonly eligibility: Eligibility;
   readonly now: Instant;
@@ -44,6 +47,7 @@ export function statusWithoutStore(parts: VrrpStatusParts): StatusView {
     elections: [],
     nodes: [own],
     warnings: conflicts(holdings),
+    checks: checkViews(parts.checks, parts.vips, parts.now),
     wakeups: [],
   };
   return withVrrp(bare, parts);

@@ -11,6 +11,16 @@ import type { Harness } from "./harness.ts";
 const COUNT = 1_000;
 const TTL_MS = 5_000;
 
+const NOTHING_SPECIAL = {
+  preempt: false,
+  preemptDelayMs: 0,
+  interface: "eth0",
+  ineligible: null,
+  lastResort: false,
+  spread: null,
+  minHoldMs: 0,
+};
+
 /** A node without a host. */
 class Node {
   readonly held = new Set<string>();
@@ -29,8 +39,7 @@ class Node {
     const changes = new Map<string, Candidacy>();
     for (let i = 0; i < COUNT; i += 1) {
       const addresses = [`10.${i >> 8}.${i & 255}.1/24`, `2001:db8::${i.toString(16)}/64`];
-      const wishes = { priority, preempt: false, preemptDelayMs: 0, addresses, interface: "eth0", ineligible: null };
-      changes.set(`vip${i}`, wishes);
+      changes.set(`vip${i}`, { ...NOTHING_SPECIAL, priority, addresses });
     }
     this.participant.start();
     this.participant.post({ type: "candidacies", changes });

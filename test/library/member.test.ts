@@ -211,7 +211,16 @@ async function leaveBehind(store: Store, node: string, addresses: string[]): Pro
   const keys = new Keys("test");
   const claim = { incarnation: `of ${node}` };
   const session = { ...claim, processId: node, heartbeat: 1, ttlMs: 500, wallMs: 0, host: "h" };
-  const wish = { priority: 1, eligible: true, reason: "", preempt: false, preemptDelayMs: 0, interface: null };
+  const wish = {
+    priority: 1,
+    eligible: true,
+    reason: "",
+    lastResort: false,
+    spread: null,
+    preempt: false,
+    preemptDelayMs: 0,
+    interface: null,
+  };
   const writes = [
     { key: keys.session(node), value: encodeValue<SessionRecord>(session) },
     { key: keys.candidate("job", node), value: encodeValue<CandidateRecord>({ ...claim, ...wish, addresses }) },

@@ -148,7 +148,8 @@ it("tells which user and process is at the other end of a unix socket", async ()
   closers.push(() => client.destroy());
   const [socket] = (await once(server, "connection")) as [Socket & { readonly _handle: { readonly fd: number } }];
   closers.push(() => socket.destroy());
-  expect(peerCredentials(socket._handle.fd)).toEqual({ pid: process.pid, uid: process.getuid?.() });
+  const { _handle: handle } = socket;
+  expect(peerCredentials(handle.fd)).toEqual({ pid: process.pid, uid: process.getuid?.() });
   expect(() => peerCredentials(9_999)).toThrow(refusal("getsockopt", "EBADF"));
 });
 

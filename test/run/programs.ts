@@ -21,6 +21,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   etcdctl: "etcd-client",
   "redis-server": "redis-server",
   "redis-cli": "redis-tools",
+  nginx: "nginx-light",
 };
 
 /** What only some tests call: without it they are skipped, and that is told. */

@@ -198,6 +198,10 @@ function configOf({ node, ttlMs }: DaemonOptions, vips: readonly VipConfig[]): C
     admin: { socket: "/sim/sock", group: null },
     log: { level: "info", format: "json" },
     fence: "auto",
+    startupDelayMs: 0,
+    checks: [],
+    webhook: null,
+    mail: null,
     vips,
   };
 }

@@ -154,6 +154,12 @@ function drawConfig(random: Random, vips: readonly string[], ttlMs: number, chan
       announce: ANNOUNCE,
       preempt: random.chance(0.5),
       preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
+      minHoldMs: 0,
+      probeIntervalMs: 0,
+      spread: null,
+      checks: [],
+      lastResort: "keep" as const,
+      hooks: [],
     }));
   return withoutDoubles(config);
 }

@@ -4,6 +4,7 @@ import type { ElectionView, FleetView, NodeView, ObjectionView, StatusView } fro
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
 import { type Cell, formatTable, escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
+import { checkLines } from "../render/checks.ts";
 import { formatSpan } from "../render/time.ts";
 import { isReleasedHere, isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
 
@@ -56,6 +57,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
     nodes.length === 0
       ? "no nodes yet"
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
+    isStatus(view) ? checkLines(view, style).join("\n") : "",
     objectionLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     verbose ? caveatLines(view, style).join("\n") : "",
@@ -101,19 +103,23 @@ const MAX_NAMES = 8;
 
 /** Why the observing node does not hold VIPs: one line a reason. */
 function objectionLines(elections: readonly ElectionView[], style: Style): readonly string[] {
-  const groups = new Map<string, { readonly names: string[]; readonly objection: ObjectionView }>();
-  for (const { name, objections } of elections)
+  const groups = new Map<
+    string,
+    { readonly names: string[]; readonly objection: ObjectionView; readonly held: string }
+  >();
+  for (const { name, role, objections } of elections)
     for (const objection of objections) {
-      const key = `${objection.source} ${objection.reason}`;
-      const group = groups.get(key) ?? { names: [], objection };
+      const held = role === "holder" ? "held here as a last resort" : "not held here";
+      const key = `${held} ${objection.source} ${objection.reason}`;
+      const group = groups.get(key) ?? { names: [], objection, held };
       groups.set(key, group);
       group.names.push(name);
     }
-  const lines = [...groups.values()].slice(0, MAX_LINES).map(({ names, objection }) => {
+  const lines = [...groups.values()].slice(0, MAX_LINES).map(({ names, objection, held }) => {
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
     const { source, reason, sinceMs, forMs } = objection;
     const until = forMs === null ? "" : `, another ${formatSpan(forMs)}`;
-    const what = `not held here: ${names.slice(0, MAX_NAMES).join(", ")}${more}`;
+    const what = `${held}: ${names.slice(0, MAX_NAMES).join(", ")}${more}`;
     return style.warn(`- ${escapeControl(`${what}: ${reason} (${source}, for ${formatSpan(sinceMs)}${until})`)}`);
   });
   return groups.size > MAX_LINES ? [...lines, `- and ${groups.size - MAX_LINES} more reasons`] : lines;

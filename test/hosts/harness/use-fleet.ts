@@ -61,6 +61,13 @@ export class Bench {
     return from;
   }
 
+  /** The same for a fleet whose VIP has no IPv6 address that is recorded. */
+  async mark4(host: string): Promise<number> {
+    const from = this.now();
+    await this.recorder.answered(VIP, (name) => name === host, from);
+    return from;
+  }
+
   /** Whether, since `from`, hosts answered one at a time, none of them again after another one has: 0 is the time that this was not so. */
   outOfTurnMs(holder: string, from: number): number {
     return this.recorder.overlapMs(VIP, newcomers(holder, this.recorder.hands(VIP, from)), from);

@@ -9,6 +9,7 @@ import {
   stepDownViewSchema,
   versionSchema,
 } from "../../../src/admin/protocol.ts";
+import type { CheckView } from "../../../src/admin/check-view.ts";
 import type { ElectionView, StatusView } from "../../../src/admin/views.ts";
 import { MAX_REASON_LENGTH } from "../../../src/base/reasons.ts";
 import { electionView, historyView, nodeView, objectionView, statusView } from "./views.ts";
@@ -26,6 +27,17 @@ const FULL: ElectionView = electionView({
   conflict: "02:00:00:00:00:99",
   history: [historyView(), historyView({ from: null, lastedMs: null, vacantMs: null, to: null, loss: LOSS })],
 });
+
+const CHECK: CheckView = {
+  name: "nginx",
+  verdict: "failed",
+  sinceMs: 1_000,
+  reason: "HTTP 503",
+  last: { reason: "HTTP 503", lastLine: "", agoMs: 10, tookMs: 2 },
+  value: null,
+  recovery: null,
+  vips: ["web"],
+};
 
 /** As it comes from the other side. */
 function sent(value: unknown): unknown {
@@ -77,6 +89,7 @@ describe("a view that is sent arrives as it was", () => {
     const view: StatusView = statusView({
       elections: [FULL],
       nodes: [nodeView(), nodeView({ lastHeartbeatAgeMs: null, ttlMs: null, sessionVersion: null })],
+      checks: [CHECK, { ...CHECK, verdict: "pending", last: null, value: 3, recovery: 1, vips: [] }],
       wakeups: [{ name: "heartbeat", inMs: 312.5 }],
     });
     expect(statusSchema.parse(sent(view))).toEqual(view);
@@ -98,6 +111,7 @@ describe("nothing of a view may be missing, or of another kind", () => {
     elections: [FULL],
     fence: { kind: "inet", flushProof: false, caveats: ["a caveat"] },
     warnings: ["w"],
+    checks: [CHECK],
     wakeups: [{ name: "tick", inMs: 1 }],
   });
   const paths = [

@@ -135,6 +135,7 @@ export function statusView(change: Partial<StatusView> = {}): StatusView {
     session: { state: "live", validForMs: 2100 },
     fence: { kind: "netdev", flushProof: true, caveats: [] },
     ttlMs: 3000,
+    checks: [],
     wakeups: [],
     ...change,
   };

@@ -8,8 +8,11 @@ function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
   return {
     priority: 100,
     ineligible: reason("check-failed", "http"),
+    lastResort: false,
     preempt: true,
     preemptDelayMs: 1_000,
+    minHoldMs: 0,
+    spread: null,
     addresses: ["10.0.0.1/24", "fd00::1/64"],
     interface: "eth0",
     ...changes,
@@ -25,8 +28,11 @@ test("two candidacies with equal parts are the same", () => {
 const OTHERS: { readonly [Part in keyof Candidacy]: readonly Candidacy[Part][] } = {
   priority: [99, 101],
   ineligible: [null, reason("check-failed", "ping"), { ...reason("check-failed", "http"), code: "ineligible" }],
+  lastResort: [true],
   preempt: [false],
   preemptDelayMs: [0],
+  minHoldMs: [1],
+  spread: ["group"],
   addresses: [[], ["10.0.0.1/24"], ["fd00::1/64", "10.0.0.1/24"], ["10.0.0.1/24", "fd00::2/64"]],
   interface: [null, "eth1"],
 };

@@ -66,6 +66,10 @@ test("vipd.yaml(5): every key", () => {
     ...group(["log"], "log."),
     ...group(["vips", "web"]).filter((key) => key !== "announce"),
     ...group(["vips", "web", "announce"], "announce."),
+    ...group(["checks", "nginx"]),
+    ...group(["checks", "nginx", "recover"]),
+    ...group(["hooks"]),
+    ...[...group(["webhook"]), ...group(["mail"])].filter((key) => !["url", "host", "from", "to"].includes(key)),
   ];
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !words.has(key))).toEqual([]);

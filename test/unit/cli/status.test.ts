@@ -29,6 +29,39 @@ test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
   ]);
 });
 
+test("checks that are not well, and why this node does not hold a VIP, stand below the fleet", async () => {
+  const desk = new Desk();
+  const check = { name: "nginx", sinceMs: 9_000, reason: "exit status 1", value: null, recovery: null, vips: ["web"] };
+  const last = { reason: "exit status 1", lastLine: "no\u0007 route", agoMs: 100, tookMs: 5 };
+  const view = statusView({
+    checks: [
+      { ...check, verdict: "failed", last },
+      { ...check, name: "tcp", verdict: "ok", last, recovery: 1 },
+      { ...check, name: "new", verdict: "pending", last: null },
+      { ...check, name: "fine", verdict: "ok", last },
+    ],
+  });
+  const objections = [
+    { source: "check", reasonCode: "check-failed", reason: "check failed: nginx", sinceMs: 9_000, forMs: null },
+  ];
+  desk.daemon().view = {
+    ...view,
+    elections: [
+      electionView({ name: "web", role: "idle", objections }),
+      electionView({ name: "db", role: "holder", objections }),
+    ],
+  };
+  await desk.vipctl("status");
+  expect(desk.out.lines.slice(-6)).toEqual([
+    'check nginx has failed for 9s: exit status 1 ("no\u{fffd} route")',
+    'check tcp fails: exit status 1 ("no\u{fffd} route"); its recovery is under way',
+    "check new has not looked yet",
+    "",
+    "- not held here: web: check failed: nginx (check, for 9s)",
+    "- held here as a last resort: db: check failed: nginx (check, for 9s)",
+  ]);
+});
+
 test("what the store cannot promise stands below everything else", async () => {
   const desk = new Desk();
   const { store } = fleetView();

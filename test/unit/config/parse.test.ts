@@ -17,6 +17,10 @@ describe("a good file", () => {
       admin: { socket: "/run/vipd/vipd.sock", group: null },
       log: { level: "info", format: "auto" },
       fence: "auto",
+      startupDelayMs: 0,
+      checks: [],
+      webhook: null,
+      mail: null,
       vips: [
         {
           name: "web",
@@ -24,7 +28,13 @@ describe("a good file", () => {
           priority: 100,
           preempt: true,
           preemptDelayMs: 5000,
+          minHoldMs: 0,
+          probeIntervalMs: 0,
+          spread: null,
           announce: { burst: 5, repeatAfterMs: 5000, refreshMs: 60_000 },
+          checks: [],
+          lastResort: "keep",
+          hooks: [],
         },
       ],
     });

@@ -1,8 +1,7 @@
 // A daemon on a host in memory, with an elector that does what a test says.
 
 import type { Config, VipConfig } from "../../../src/config/types.ts";
-import { Daemon } from "../../../src/node/daemon.ts";
-import type { MaintenanceKeeper } from "../../../src/node/maintenance.ts";
+import { Daemon, type DaemonDeps } from "../../../src/node/daemon.ts";
 import type { IdentityKeeper } from "../../../src/ports/identity.ts";
 import { config, vipConfig } from "./config.ts";
 import { FakeElector } from "./fake-elector.ts";
@@ -14,9 +13,10 @@ export const WEB = vipConfig("web", [address("10.0.0.1")]);
 export const DB = vipConfig("db", [address("10.0.0.2")]);
 export const MAIL = vipConfig("mail", [address("10.0.1.1", "eth1")]);
 
-interface BegunOptions {
+/** How a daemon begins. */
+export interface BeginOptions extends Pick<DaemonDeps, "makeChecks" | "tell" | "maintenance"> {
   readonly adopt?: boolean;
-  readonly maintenance?: MaintenanceKeeper;
+  readonly startupDelayMs?: number;
 }
 
 export class BegunDaemon {
@@ -26,21 +26,25 @@ export class BegunDaemon {
   readonly elector: FakeElector;
   changes = 0;
 
-  constructor(vips: readonly VipConfig[] = [WEB, DB, MAIL], { adopt = false, maintenance }: BegunOptions = {}) {
+  constructor(vips: readonly VipConfig[] = [WEB, DB, MAIL], options: BeginOptions = {}) {
     const { host } = this;
     let made: FakeElector | undefined;
-    this.daemon = new Daemon(config(vips), {
-      timers: host.timers,
-      identity: this.identity(adopt),
-      ...(maintenance === undefined ? {} : { maintenance }),
-      addresses: host,
-      fence: host.fence,
-      firstDeadline: 900,
-      packets: host.packets,
-      monitor: host.monitor,
-      log: this.log,
-      makeElector: (electorHost) => (made = new FakeElector(electorHost, host.timers)),
-    });
+    const { adopt = false, startupDelayMs = 0, ...more } = options;
+    this.daemon = new Daemon(
+      { ...config(vips), startupDelayMs },
+      {
+        ...more,
+        timers: host.timers,
+        identity: this.identity(adopt),
+        addresses: host,
+        fence: host.fence,
+        firstDeadline: 900,
+        packets: host.packets,
+        monitor: host.monitor,
+        log: this.log,
+        makeElector: (electorHost) => (made = new FakeElector(electorHost, host.timers)),
+      },
+    );
     if (made === undefined) throw new Error("a daemon makes its elector");
     this.elector = made;
     this.daemon.onChange(() => (this.changes += 1));

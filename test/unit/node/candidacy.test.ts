@@ -8,13 +8,19 @@ import { address } from "./fake-host.ts";
 
 const SIX = { family: 6, ip: "2001:db8::1", prefix: 64, interface: "eth1" } as const;
 
+/** Checks have taken something off. */
+const FIT = { priority: 120, ineligible: null, lastResort: false };
+
 test("a candidacy has the priority, the policy and the addresses of the configuration", () => {
   const vip = vipConfig("web", [address("10.0.0.1"), SIX], { priority: 150, preempt: false, preemptDelayMs: 5_000 });
-  expect(candidacyOf(vip, null, [])).toEqual({
-    priority: 150,
+  expect(candidacyOf(vip, FIT, [])).toEqual({
+    priority: 120,
     ineligible: null,
+    lastResort: false,
     preempt: false,
     preemptDelayMs: 5_000,
+    minHoldMs: 0,
+    spread: null,
     addresses: ["10.0.0.1/24", "2001:db8::1/64"],
     interface: "eth0",
   });
@@ -22,15 +28,16 @@ test("a candidacy has the priority, the policy and the addresses of the configur
 
 test("why the host cannot hold it is told with it", () => {
   const why = reason("link-down", "eth0 is down");
-  expect(candidacyOf(vipConfig("web", [address("10.0.0.1")]), why, []).ineligible).toBe(why);
+  const unfit = { ...FIT, ineligible: why, lastResort: true };
+  expect(candidacyOf(vipConfig("web", [address("10.0.0.1")]), unfit, [])).toMatchObject(unfit);
 });
 
 test("addresses that are still on the host are published, each once", () => {
   const vip = vipConfig("web", [address("10.0.0.1")]);
   const left = [address("10.0.0.9"), address("10.0.0.1")];
-  expect(candidacyOf(vip, null, left).addresses).toEqual(["10.0.0.1/24", "10.0.0.9/24"]);
+  expect(candidacyOf(vip, FIT, left).addresses).toEqual(["10.0.0.1/24", "10.0.0.9/24"]);
 });
 
 test("an election without addresses has no interface", () => {
-  expect(candidacyOf(vipConfig("web", []), null, [])).toMatchObject({ addresses: [], interface: null });
+  expect(candidacyOf(vipConfig("web", []), FIT, [])).toMatchObject({ addresses: [], interface: null });
 });

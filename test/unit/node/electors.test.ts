@@ -13,6 +13,9 @@ const WISH: Candidacy = {
   ineligible: null,
   preempt: true,
   preemptDelayMs: 0,
+  lastResort: false,
+  spread: null,
+  minHoldMs: 0,
   addresses: ["10.0.0.1/24"],
   interface: "eth0",
 };

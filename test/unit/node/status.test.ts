@@ -38,6 +38,8 @@ function partsOf(node: LeaseNode, timers: VirtualTimers, store: Store, change: P
     fence: { kind: "netdev", flushProof: true, caveats: ["a caveat"] },
     election: node.elector.state,
     holdings: initialVips(0),
+    vips: [],
+    checks: new Map(),
     eligibility: new Eligibility(),
     now: timers.now(),
     debug: false,

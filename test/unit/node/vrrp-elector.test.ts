@@ -87,7 +87,8 @@ class Node {
   wish(change: Partial<Candidacy> = {}, name = "web"): this {
     const vip = this.vips.find((other) => other.name === name);
     const addresses = vip?.addresses.map(({ ip, prefix }) => `${ip}/${prefix}`) ?? [];
-    const wish = { priority: 100, ineligible: null, preempt: true, preemptDelayMs: 0, interface: "eth0", addresses };
+    const common = { priority: 100, ineligible: null, preempt: true, preemptDelayMs: 0, interface: "eth0" } as const;
+    const wish: Candidacy = { ...common, addresses, lastResort: false, spread: null, minHoldMs: 0 };
     this.elector.updateCandidacies(new Map([[name, { ...wish, ...change }]]));
     return this;
   }

@@ -1,0 +1,33 @@
+// Every command of the configuration and its place, so that whoever may look at files can say which of them would not run.
+
+import type { CommandOptions } from "../base/command.ts";
+import { buildCheck, buildHooks } from "./build-checks.ts";
+import type { Path } from "./issue.ts";
+import type { FileData } from "./schema.ts";
+
+/** A command, and where it stands in the file. */
+export interface PlacedCommand extends Pick<CommandOptions, "argv" | "user"> {
+  readonly path: Path;
+}
+
+/** All commands of a file, each once. */
+export function commandsOf(data: FileData): readonly PlacedCommand[] {
+  const ofChecks = Object.entries(data.checks ?? {}).flatMap(([name, check]): readonly PlacedCommand[] => {
+    const plan = buildCheck(name, check);
+    const { options, recover } = plan ?? {};
+    return [
+      ...(options?.kind === "script" ? [placed(options, ["checks", name, "script"])] : []),
+      ...(recover == null ? [] : [placed(recover, ["checks", name, "recover", "run"])]),
+    ];
+  });
+  const ofVips = Object.entries(data.vips).flatMap(([name, { hooks }]) => ofHooks(hooks, ["vips", name, "hooks"]));
+  return [...ofChecks, ...ofHooks(data.hooks, ["hooks"]), ...ofVips];
+}
+
+function ofHooks(hooks: FileData["hooks"], path: Path): readonly PlacedCommand[] {
+  return buildHooks(hooks).map((hook) => placed(hook, [...path, hook.on]));
+}
+
+function placed({ argv, user }: Pick<CommandOptions, "argv" | "user">, path: Path): PlacedCommand {
+  return { argv, user, path };
+}

@@ -1,0 +1,91 @@
+// The checks of this node as its VIPs see them: who may hold what, and with which priority.
+
+import type { CheckNews } from "../checks/task.ts";
+import type { LinkNews } from "../checks/interface.ts";
+import { type Reason, reason } from "../base/reasons.ts";
+import type { CheckPlan } from "../config/check-options.ts";
+import type { VipConfig } from "../config/types.ts";
+import type { CheckState } from "../health/check.ts";
+import type { Fitness } from "./candidacy.ts";
+import type { Eligibility } from "./eligibility.ts";
+import { firstObstacle, type Standing, standingOf, type TrackedCheck } from "../health/priority.ts";
+
+/** What runs the checks (CheckRunner). */
+export interface Checks {
+  plan(plans: readonly CheckPlan[]): void;
+  states(): ReadonlyMap<string, CheckState>;
+}
+
+/** Makes what runs the checks. */
+export type MakeChecks = (parts: {
+  readonly linkNews: LinkNews;
+  readonly onChange: (news: CheckNews) => void;
+}) => Checks;
+
+/** What following checks needs. */
+export interface HealthDeps {
+  /** `undefined`: this node has no checks. */
+  readonly makeChecks: MakeChecks | undefined;
+  readonly linkNews: LinkNews;
+  /** The verdict or the number of this check is another one. */
+  readonly changed: (check: string) => void;
+}
+
+/** The checks of a node. */
+export class Health {
+  private readonly checks: Checks | undefined;
+
+  constructor({ makeChecks, linkNews, changed }: HealthDeps) {
+    this.checks = makeChecks?.({ linkNews, onChange: ({ check }) => changed(check) });
+  }
+
+  /** Runs exactly these checks from now on. Throws "config" before anything is changed. */
+  plan(plans: readonly CheckPlan[]): void {
+    this.checks?.plan(plans);
+  }
+
+  /** The checks as they are now. */
+  states(): ReadonlyMap<string, CheckState> {
+    return this.checks?.states() ?? new Map<string, CheckState>();
+  }
+
+  /** What the checks make of this node's priority for these VIPs. */
+  standings(vips: readonly VipConfig[]): ReadonlyMap<string, Standing> {
+    const states = this.states();
+    return new Map(vips.map((vip) => [vip.name, standingOf(vip.priority, trackedBy(vip, states))]));
+  }
+}
+
+/**
+ * Why a node of this standing shall not hold a VIP; `null`: it may. `mayHold`: it holds it, or a former process of this
+ * node may hold it still; then it is not given up for checks that have not looked yet.
+ */
+export function checkObjection(standing: Standing, mayHold: boolean): Reason | null {
+  const obstacle = firstObstacle(standing);
+  if (obstacle !== undefined) return reason("check-failed", `${obstacle.check}: ${obstacle.reason}`);
+  if (standing.undecided.length === 0 || mayHold) return null;
+  return reason("check-pending", standing.undecided.join(", "));
+}
+
+/**
+ * How fit this node is for a VIP. As a last resort it may hold one only when nothing but its checks speaks against it: what is
+ * not known yet, or the kernel refuses, is no sickness to hold a VIP with.
+ */
+export function fitnessOf(vip: VipConfig, standing: Standing | undefined, eligibility: Eligibility): Fitness {
+  const objections = eligibility.of(vip.name);
+  const isSick = objections.length > 0 && objections.every(({ reason: why }) => why.code === "check-failed");
+  return {
+    priority: standing?.priority ?? vip.priority,
+    ineligible: objections[0]?.reason ?? null,
+    lastResort: isSick && vip.lastResort === "keep",
+  };
+}
+
+function trackedBy(vip: VipConfig, states: ReadonlyMap<string, CheckState>): readonly TrackedCheck[] {
+  return vip.checks.flatMap(({ check, weight, reverse, numeric }): readonly TrackedCheck[] => {
+    const state = states.get(check);
+    if (state === undefined) return [];
+    const { verdict, value, reason: why, since } = state;
+    return [{ check, weight, reverse, numeric, verdict, value, reason: why, since }];
+  });
+}
