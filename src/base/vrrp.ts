@@ -22,6 +22,10 @@ export const VRRP_PRIORITY_STOP = 0;
 /** The priority of the router that owns the addresses as its own (RFC 3768, section 5.3.4). */
 export const VRRP_PRIORITY_OWNER = 255;
 
+/** What no VRRP router can promise: said in the log, by vipctl, and in the documents. */
+export const VRRP_CAVEAT =
+  "VRRP cannot promise that one node alone answers: routers that do not hear each other are all masters";
+
 /** Where adverts go. */
 export type VrrpReach =
   /** To the group 224.0.0.18 or ff02::12 of one link. */

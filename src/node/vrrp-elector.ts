@@ -6,6 +6,7 @@
 
 import type { Candidacy } from "../base/candidacy.ts";
 import { later } from "../base/time.ts";
+import { VRRP_CAVEAT } from "../base/vrrp.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Elector, ElectorHost, Token } from "../ports/elector.ts";
@@ -20,10 +21,6 @@ const PULSES_PER_INTERVAL = 4;
 
 /** More virtual routers than these go easy on the kernel. */
 const CROWD = 64;
-
-/** Said once, at the start, for all that are elected so. */
-export const VRRP_CAVEAT =
-  "VRRP cannot promise that one node alone answers: routers that do not hear each other are all masters";
 
 /** What a VRRP elector works with, besides its host. */
 export interface VrrpElectorDeps {

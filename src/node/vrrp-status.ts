@@ -11,7 +11,7 @@ import type { VipState } from "../vip/state.ts";
 import type { Eligibility } from "./eligibility.ts";
 import { conflicts, objectionViews } from "./status.ts";
 import type { VrrpElection } from "./vrrp-election.ts";
-import { VRRP_CAVEAT, type VrrpElector } from "./vrrp-elector.ts";
+import type { VrrpElector } from "./vrrp-elector.ts";
 import { reasonOf } from "./vrrp-reasons.ts";
 
 /** What the views are made of. */
@@ -53,7 +53,7 @@ export function statusWithoutStore(parts: VrrpStatusParts): StatusView {
   return withVrrp(bare, parts);
 }
 
-/** A status with the VIPs of VRRP, and what VRRP cannot promise. */
+/** A status with the VIPs of VRRP. */
 export function withVrrp(view: StatusView, parts: VrrpStatusParts): StatusView {
   const { elector } = parts;
   if (elector.all.size === 0) return view;
@@ -66,15 +66,12 @@ export function withVrrp(view: StatusView, parts: VrrpStatusParts): StatusView {
   const troubles = [...elector.all.values()].flatMap(({ name, trouble }) =>
     trouble === null ? [] : [`${name}: VRRP cannot take part: ${trouble}`],
   );
-  const { guarantees } = view.store;
-  const caveat = `${[...names].join(", ")}: ${VRRP_CAVEAT}`;
   return {
     ...view,
     elections: [...view.elections.filter(({ name }) => !names.has(name)), ...elections].toSorted((a, b) =>
       a.name < b.name ? -1 : 1,
     ),
     warnings: [...view.warnings, ...troubles],
-    store: { ...view.store, guarantees: { ...guarantees, caveats: [...guarantees.caveats, caveat] } },
   };
 }
 

@@ -1,6 +1,7 @@
 // Who holds a VIP, in words.
 
 import type { ElectionView, StatusView } from "../../admin/views.ts";
+import { VRRP_CAVEAT } from "../../base/vrrp.ts";
 import type { Owner } from "../owner.ts";
 import { isReleasedHere, isStatus } from "../source.ts";
 import { escapeControl, type Style } from "./text.ts";
@@ -71,13 +72,7 @@ function freshness(
 
 /** What the elector cannot promise. */
 function caveats({ elector }: ElectionView, style: Style): readonly string[] {
-  return elector?.includes("vrrp") === true
-    ? [
-        style.dim(
-          "VRRP cannot promise that one node alone answers: routers that do not hear each other are all masters",
-        ),
-      ]
-    : [];
+  return elector?.includes("vrrp") === true ? [style.dim(VRRP_CAVEAT)] : [];
 }
 
 function ownershipChange(formerHolder: string | null, style: Style): readonly string[] {
