@@ -151,8 +151,8 @@ class ThreadedSender implements AdvertSender {
   }
 }
 
-/** Beside this file, as TypeScript or built. */
-const WORKER_FILE = new URL(import.meta.url.replace(/vrrp-sender(\.[jt]s)$/u, "vrrp-worker$1"));
+/** Beside this file as TypeScript, and beside the programs when they are bundled. */
+const WORKER_FILE = new URL(import.meta.url.endsWith(".ts") ? "vrrp-worker.ts" : "vrrp-worker.js", import.meta.url);
 
 /** The shared memory has no word for "never"; nothing was sent at the moment of the boot. */
 const LONG_AGO_IN_MEMORY = 0 as Instant;

@@ -1,7 +1,6 @@
 // npm run bench [-- name ...]: time and memory, against their bars and against keepalived in the same run.
 
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
@@ -35,11 +34,7 @@ async function main(names: readonly string[]): Promise<number> {
     process.stderr.write(`no benchmark ${unknown.join(", ")}: there are ${Object.keys(BENCHES).join(", ")}\n`);
     return 2;
   }
-  const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
-    cwd: join(import.meta.dirname, "../.."),
-    stdio: "inherit",
-  });
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: join(import.meta.dirname, "../.."), stdio: "inherit" });
   let met = true;
   for (const [name, run] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
