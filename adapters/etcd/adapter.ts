@@ -13,6 +13,7 @@ export const etcdAdapter: StoreAdapter = {
   minTtlMs: MIN_TTL_MS,
   check: (url) => void parseEtcdUrl(url, systemSecrets),
   secretFiles: secretFilesOf,
+  localFile: () => null,
   open: async (url, { readOnly }) => {
     const options = parseEtcdUrl(url, systemSecrets);
     return (await import("./index.ts")).openEtcdStore(options, { readOnly });

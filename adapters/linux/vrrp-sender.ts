@@ -151,7 +151,7 @@ class ThreadedSender implements AdvertSender {
   }
 }
 
-/** Beside this file as TypeScript, and beside the programs when they are bundled. */
+/** Beside this file as TypeScript, and beside the parts of the programs when they are bundled. */
 const WORKER_FILE = new URL(import.meta.url.endsWith(".ts") ? "vrrp-worker.ts" : "vrrp-worker.js", import.meta.url);
 
 /** The shared memory has no word for "never"; nothing was sent at the moment of the boot. */

@@ -13,6 +13,7 @@ export const redisAdapter: StoreAdapter = {
   minTtlMs: MIN_TTL_MS,
   check: (url) => void parseRedisUrl(url, systemSecrets),
   secretFiles: secretFilesOf,
+  localFile: () => null,
   open: async (url, { readOnly }) => {
     const options = parseRedisUrl(url, systemSecrets);
     return (await import("./index.ts")).openRedisStore(options, { readOnly });

@@ -16,7 +16,7 @@ import type {
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { boundedValue, tooMuchToRead } from "../common/bounds.ts";
 import { newEpochBegan, openedForReading, unusedStore } from "../common/failures.ts";
-import { withTimeout } from "../common/with-timeout.ts";
+import { timeIsUp, withTimeout } from "../common/with-timeout.ts";
 import { makeRedis } from "./client.ts";
 import { Connection, type ServerRun } from "./connection.ts";
 import { caveatsOf, mayFailOver, findingsOn } from "./facts.ts";
@@ -91,8 +91,10 @@ export class RedisStore implements Store {
         this.epoch = run.epoch ?? undefined;
         throw newEpochBegan("Redis");
       }
-      const rest = { ...bounded, timeoutMs: end - performance.now() };
-      const result = await withTimeout(rest, () => this.send(txn, run, end));
+      const restMs = end - performance.now();
+      // What would be late is not sent.
+      if (restMs <= 0) throw readFailure(timeIsUp(limits.timeoutMs), this.failing);
+      const result = await withTimeout(bounded, () => this.send(txn, run, end), restMs);
       if (result.kind === "committed") this.epoch = result.epoch;
       return result;
     } catch (error) {

@@ -12,6 +12,7 @@ export const sqliteAdapter: StoreAdapter = {
   minTtlMs: MIN_TTL_MS,
   check: (url) => void parseSqliteUrl(url),
   secretFiles: () => [],
+  localFile: parseSqliteUrl,
   open: async (url, { readOnly }) => {
     const path = parseSqliteUrl(url);
     return (await import("./index.ts")).openSqliteStore({ path, readOnly });

@@ -1,5 +1,7 @@
 // What SQLite's and the file system's errors mean to the core.
 
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
 
 /** Primary result codes (https://www.sqlite.org/rescode.html). */
@@ -51,7 +53,7 @@ function wordsFor(code: number): string | undefined {
 export function fileFailure(error: unknown, path: string): VipdError {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   const words: Readonly<Record<string, string>> = {
-    ENOENT: "does not exist: vipd makes it at its start, in a directory that is there",
+    ENOENT: isRoomFor(path) ? "does not exist: vipd makes it at its start" : "its directory does not exist: make it",
     ENOTDIR: "a part of the path is no directory",
     EACCES: "permission denied: look at the owner of the file and its directory",
     EROFS: "the disk is read-only",
@@ -61,7 +63,12 @@ export function fileFailure(error: unknown, path: string): VipdError {
   return new VipdError(
     "store-unavailable",
     `${path}: ${words[code ?? ""] ?? messageOf(error)}`,
-    { path, errno: code, unused: code === "ENOENT" },
+    { path, errno: code, unused: code === "ENOENT" && isRoomFor(path) },
     error,
   );
+}
+
+/** Whether the file could be made. */
+function isRoomFor(path: string): boolean {
+  return existsSync(dirname(path));
 }

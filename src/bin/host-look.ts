@@ -1,5 +1,6 @@
 // What checking a configuration looks up on this host.
 
+import { existsSync } from "node:fs";
 import { directoryTrouble, exposureOf, readRegularFile } from "../../adapters/common/regular-file.ts";
 import { readGroups } from "../admin/groups.ts";
 import { MAX_CONFIG_BYTES } from "../base/bounds.ts";
@@ -13,6 +14,7 @@ export async function readConfigFile(path: string): Promise<string> {
 /** This host. Nothing native is loaded before its network is asked for. */
 export const hostLook: HostLook = {
   exposureOf: async (path) => exposureOf(path),
+  exists: async (path) => existsSync(path),
   groups: async () => new Set((await readGroups()).keys()),
   directoryTrouble,
   network: async () => {

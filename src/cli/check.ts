@@ -1,7 +1,7 @@
 // A configuration file held against the host that it is for: what the file alone does not show.
 
 import { messageOf } from "../base/errors.ts";
-import { hasSecret } from "../base/store-url.ts";
+import { hasSecret, storeScheme } from "../base/store-url.ts";
 import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
 import type { Config } from "../config/types.ts";
 import type { HostFacts } from "../config/parse.ts";
@@ -23,6 +23,7 @@ export interface HostNetwork {
 /** What is looked up on the host; each may reject when the host does not tell. */
 export interface HostLook {
   exposureOf(path: string): Promise<Exposure>;
+  exists(path: string): Promise<boolean>;
   /** The names of its groups. */
   groups(): Promise<ReadonlySet<string>>;
   /** What keeps vipd from trusting a directory, and what would be right. */
@@ -37,6 +38,8 @@ export interface CheckDeps extends ConfigFileDeps {
 
 /** Something that will do, but should be mended. */
 export interface Remark {
+  /** Set where the doctor tells the same by itself. */
+  readonly about?: "store";
   readonly text: string;
   readonly fix: string;
 }
@@ -66,7 +69,8 @@ export async function checkFile(file: string, deps: CheckDeps): Promise<CheckedF
     directoryTrouble: (path) => look.directoryTrouble(path),
   });
   const exposed = await Promise.all(filesOf(file, config, deps).map((each) => exposure(each, look)));
-  return { config, remarks: [...remarks, ...exposed.flat(), ...networkRemarks(config, network)] };
+  const store = await missingDirectory(config, deps);
+  return { config, remarks: [...remarks, ...exposed.flat(), ...store, ...networkRemarks(config, network)] };
 }
 
 interface NamedFile {
@@ -75,11 +79,30 @@ interface NamedFile {
   readonly isSecret: boolean;
 }
 
+/** A store that is a file is made at the start, but not its directory. */
+async function missingDirectory({ store }: Config, { stores, look }: CheckDeps): Promise<readonly Remark[]> {
+  if (store === null) return [];
+  const file = knownStore(store, stores)?.localFile(store) ?? null;
+  const directory = file?.slice(0, Math.max(1, file.lastIndexOf("/")));
+  if (directory === undefined || (await look.exists(directory))) return [];
+  return [
+    {
+      about: "store",
+      text: `store: there is no directory ${directory}: vipd will not start`,
+      fix: `mkdir ${directory}`,
+    },
+  ];
+}
+
+function knownStore(url: string, stores: CheckDeps["stores"]): CheckDeps["stores"][number] | undefined {
+  const scheme = storeScheme(url);
+  return scheme === undefined ? undefined : stores.find(({ schemes }) => schemes.includes(scheme));
+}
+
 function filesOf(file: string, { store: url, vips }: Config, { stores }: CheckDeps): readonly NamedFile[] {
   const store = url ?? "";
   const hasPassword = vips.some(({ vrrp }) => vrrp?.authentication.kind === "password");
-  const scheme = store.slice(0, store.indexOf(":")).toLowerCase();
-  const secrets = stores.find(({ schemes }) => schemes.includes(scheme))?.secretFiles(store) ?? [];
+  const secrets = knownStore(store, stores)?.secretFiles(store) ?? [];
   return [
     { path: file, what: "the configuration", isSecret: hasSecret(store) || hasPassword },
     ...secrets.map((path) => ({ path, what: "a secret of the store", isSecret: true })),
@@ -107,12 +130,9 @@ function networkRemarks(config: Config, network: HostNetwork | undefined): reado
   if (network === undefined) return [];
   const wanted = config.vips.flatMap(({ addresses }) => addresses);
   const leftovers = [...hostConflicts(wanted, network.addresses).values()].filter(({ kind }) => kind === "leftover");
-  return [...missingLinks(config, network.links), ...leftovers.map(({ bound }) => leftoverOf(bound))];
-}
-
-function leftoverOf(bound: BoundAddress): Remark {
-  const fix = "stop keepalived, or whatever has bound it, before vipd starts";
-  return { text: leftoverRemark(bound), fix };
+  const places = new Set(wanted.map(({ ip, interface: name }) => `${ip} ${name}`));
+  const told = leftovers.map(({ bound }) => leftoverRemark(bound, !places.has(`${bound.ip} ${bound.interface}`)));
+  return [...missingLinks(config, network.links), ...told];
 }
 
 function missingLinks({ vips }: Config, links: readonly string[]): readonly Remark[] {

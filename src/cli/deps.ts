@@ -47,7 +47,15 @@ export interface RepairReport {
 export interface StoreWriter extends StoreReader {
   /** Looks at an election's record, and resets it when it is broken and `apply` says so. Fails as `read` does. */
   repair(election: string, how: RepairOptions, signal: AbortSignal): Promise<RepairReport>;
+  /** Removes what a node left that sends no heartbeat for its whole lease. Fails as `read` does. */
+  forget(node: string, signal: AbortSignal): Promise<Forgotten>;
 }
+
+/** What became of a node that was to be forgotten; `candidacies`: how many it had. */
+export type Forgotten =
+  | { readonly kind: "unknown" }
+  | { readonly kind: "alive" }
+  | { readonly kind: "forgotten"; readonly candidacies: number };
 
 /** `force`: also when nobody can tell who held it last. */
 export interface RepairOptions {

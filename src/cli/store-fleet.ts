@@ -10,7 +10,8 @@ import { Mirror } from "../election/mirror.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Revision, Snapshot, Store } from "../ports/store.ts";
 import { repairOf } from "../election/repair.ts";
-import type { RepairOptions, RepairReport, StoreWriter } from "./deps.ts";
+import { forgetting, remainsOf } from "../election/forget.ts";
+import type { Forgotten, RepairOptions, RepairReport, StoreWriter } from "./deps.ts";
 
 /** A store that has not answered by then is out of reach, in milliseconds. */
 const READ_MS = 2_000;
@@ -39,6 +40,7 @@ export function storeFleet(store: Store, options: StoreFleetOptions, timers: Tim
     read: async (signal) => (await look(signal)).view,
     examine: async (signal) => (await store.examine?.({ timeoutMs: READ_MS, signal })) ?? [],
     history: (election, signal) => readHistory(store, keys, election, signal),
+    forget: (node, signal) => forget({ store, keys, timers, node, signal }),
     repair: (election, how, signal) => repair({ store, keys, timers, election, how, signal }),
     async *watch(signal) {
       while (!signal.aborted) {
@@ -83,6 +85,49 @@ interface RepairRun {
   readonly election: string;
   readonly how: RepairOptions;
   readonly signal: AbortSignal;
+}
+
+async function liveMirror(store: Store, keys: Keys, timers: Timers, signal: AbortSignal): Promise<Mirror> {
+  const live = await readAll(store, keys.live, signal);
+  const mirror = new Mirror(keys, timers.now());
+  mirror.applySnapshot(live, "all", timers.now());
+  return mirror;
+}
+
+interface ForgetRun {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly timers: Timers;
+  readonly node: string;
+  readonly signal: AbortSignal;
+}
+
+async function forget({ store, keys, timers, node, signal }: ForgetRun): Promise<Forgotten> {
+  const before = remainsOf(await liveMirror(store, keys, timers, signal), node);
+  if (before === undefined) return { kind: "unknown" };
+  await wait(before.waitMs, timers, signal);
+  const after = remainsOf(await liveMirror(store, keys, timers, signal), node);
+  if (after === undefined) return { kind: "unknown" };
+  if (after.session !== before.session) return { kind: "alive" };
+  for (const txn of forgetting(keys, node, after)) {
+    const result = await store.commit(txn, { timeoutMs: READ_MS, signal });
+    if (result.kind === "conflict") return { kind: "alive" };
+  }
+  return { kind: "forgotten", candidacies: after.elections.length };
+}
+
+async function wait(ms: number, timers: Timers, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
+  let cancel = (): void => {};
+  try {
+    await new Promise<void>((resolve) => {
+      cancel = timers.at(later(timers.now(), ms), resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  } finally {
+    cancel();
+  }
+  if (signal.aborted) throw new VipdError("aborted", "interrupted");
 }
 
 async function repair({ store, keys, timers, election, how, signal }: RepairRun): Promise<RepairReport> {

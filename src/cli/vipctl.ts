@@ -4,7 +4,9 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { given, nameGiven } from "./arguments.ts";
+import type { ChecksOptions } from "./commands/checks.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
+import type { ForgetOptions } from "./commands/forget.ts";
 import type { HistoryOptions } from "./commands/history.ts";
 import type { MaintenanceOptions, ResumeOptions } from "./commands/maintenance.ts";
 import type { RepairCommandOptions } from "./commands/repair.ts";
@@ -54,11 +56,13 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
   addWhoOwns(program, deps, run);
   addStatus(program, deps, run);
+  addChecks(program, deps, run);
   addHistory(program, deps, run);
   addStepDown(program, deps, run);
   addMaintenance(program, deps, run);
   addResume(program, deps, run);
   addRepair(program, deps, run);
+  addForget(program, deps, run);
   addDoctor(program, deps, run);
   addVrrp(program, deps, run);
   addVersion(program, deps, run);
@@ -125,6 +129,15 @@ function addStatus(program: Command, deps: VipctlDeps, run: Run): void {
   withWhere(command, true);
 }
 
+function addChecks(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("checks")
+    .description("what the daemon of this host looks at, and what it found last; exit code 1 when a check has failed")
+    .option("--watch", "go on, and show them anew after each change")
+    .action(async (options: ChecksOptions) => run((await import("./commands/checks.ts")).checks(options, deps)));
+  withWhere(command, false);
+}
+
 function addHistory(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("history")
@@ -184,6 +197,18 @@ function addRepair(program: Command, deps: VipctlDeps, run: Run): void {
       run((await import("./commands/repair.ts")).repair(vip, options, deps)),
     );
   withStore(command.option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)"));
+}
+
+function addForget(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("forget")
+    .description("remove what a node that is gone for good left in the store; waits for its lease")
+    .argument("<node>", "name of the node")
+    .option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)")
+    .action(async (node: string, options: ForgetOptions) =>
+      run((await import("./commands/forget.ts")).forget(node, options, deps)),
+    );
+  withStore(command);
 }
 
 function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {

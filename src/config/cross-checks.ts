@@ -16,7 +16,10 @@ import { hostConflicts, ownAddressMistake } from "./host-conflicts.ts";
 import type { StoreAdapter } from "../ports/store-adapter.ts";
 
 /** What is to be known of the stores of this build. */
-export type KnownStore = Pick<StoreAdapter, "name" | "schemes" | "example" | "minTtlMs" | "check" | "secretFiles">;
+export type KnownStore = Pick<
+  StoreAdapter,
+  "name" | "schemes" | "example" | "minTtlMs" | "check" | "secretFiles" | "localFile"
+>;
 
 /** An address that reads well, and where it stands. */
 interface Found {

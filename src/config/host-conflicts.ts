@@ -56,8 +56,19 @@ export function ownAddressMistake({ ip, prefix, interface: name }: BoundAddress)
   };
 }
 
-/** What becomes of an address that another program has left. */
-export function leftoverRemark({ ip, prefix, interface: name, keepalived }: BoundAddress): string {
+/** What becomes of an address that another program has left; `isElsewhere`: on another interface than the VIP's. */
+export function leftoverRemark(
+  { ip, prefix, interface: name, keepalived }: BoundAddress,
+  isElsewhere: boolean,
+): { text: string; fix: string } {
   const who = keepalived ? "keepalived" : "another program, such as keepalived,";
-  return `${ip}/${prefix} is on ${name} already: ${who} has bound it; vipd removes it at its start, and binds it again when it holds the VIP`;
+  const found = `${ip}/${prefix} is on ${name} already: ${who} has bound it`;
+  if (isElsewhere) {
+    const fix = `stop keepalived and run: ip address delete ${ip}/${prefix} dev ${name}`;
+    return { text: `${found}, and vipd leaves alone what is on another interface than the VIP's`, fix };
+  }
+  return {
+    text: `${found}; vipd removes it at its start, and binds it again when it holds the VIP`,
+    fix: "stop keepalived, or whatever has bound it, before vipd starts",
+  };
 }

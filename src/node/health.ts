@@ -69,7 +69,8 @@ export function checkObjection(standing: Standing, mayHold: boolean): Reason | n
 
 /**
  * How fit this node is for a VIP. As a last resort it may hold one only when nothing but its checks speaks against it: what is
- * not known yet, or the kernel refuses, is no sickness to hold a VIP with.
+ * not known yet, or the kernel refuses, is no sickness to hold a VIP with. A node that is well again, and leaves it to
+ * others for having been sick, does so only where there are others.
  */
 export function fitnessOf(vip: VipConfig, standing: Standing | undefined, eligibility: Eligibility): Fitness {
   const objections = eligibility.of(vip.name);
@@ -77,7 +78,7 @@ export function fitnessOf(vip: VipConfig, standing: Standing | undefined, eligib
   return {
     priority: standing?.priority ?? vip.priority,
     ineligible: objections[0]?.reason ?? null,
-    lastResort: isSick && vip.lastResort === "keep",
+    lastResort: isSick && (vip.lastResort === "keep" || objections.every(({ source }) => source === "flapping")),
   };
 }
 

@@ -22,6 +22,8 @@ export interface StoreAdapter {
   check(url: string): void;
   /** The files that the URL names and that hold secrets. */
   secretFiles(url: string): readonly string[];
+  /** The file of this host that is the store; `null`: it is elsewhere. */
+  localFile(url: string): string | null;
   /** Throws "store-url", "store-unavailable" and "store-corrupt". A daemon may start before its store does. */
   open(url: string, options: OpenOptions): Promise<Store>;
 }

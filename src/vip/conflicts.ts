@@ -69,6 +69,13 @@ export function onProbed(
   );
 }
 
+/** It is time to ask the wire again; and once more later, for this probe may fail. */
+export function probeAgain(state: VipState, vips: readonly string[], now: Instant, effects: VipEffect[]): void {
+  const asked = vips.filter((vip) => state.conflicts.has(vip));
+  for (const vip of asked) state.wakeups.set(`probe ${vip}`, later(now, QUIET_MS));
+  if (asked.length > 0) effects.push({ type: "probe", vips: asked });
+}
+
 /** The VIP is not held any more. */
 export function forgetConflict(state: VipState, vip: string): void {
   state.conflicts.delete(vip);
@@ -86,8 +93,11 @@ function noteStations(
   const all = new Set([...(known?.stations ?? []), ...stations].slice(0, MAX_KNOWN));
   const text = textOf(all);
   const isTold = known === undefined || (text !== known.noted.text && elapsedMs(known.noted.at, now) >= NOTE_EVERY_MS);
-  if (text !== known?.text) effects.push({ type: "conflict", vip, others: text });
-  if (isTold) effects.push({ type: "note", vip, level: "warning", text: `somebody else answers for it: ${text}` });
+  if (isTold)
+    effects.push(
+      { type: "conflict", vip, others: text },
+      { type: "note", vip, level: "warning", text: `somebody else answers for it: ${text}` },
+    );
   const conflict: Conflict = {
     text,
     stations: all,

@@ -15,7 +15,7 @@ import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
-import { forgetConflict, onHeard, onProbed } from "./conflicts.ts";
+import { forgetConflict, onHeard, onProbed, probeAgain } from "./conflicts.ts";
 import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
 /** An address outlives its fence by this much at most, in milliseconds. */
@@ -109,7 +109,7 @@ function onTick(state: VipState, now: Instant, effects: Effects): void {
     else refreshSlice(state, now, effects);
   }
   announce(state, announced, now, effects);
-  if (probed.length > 0) effects.push({ type: "probe", vips: probed });
+  probeAgain(state, probed, now, effects);
   for (const vip of closing) closeAgain(state, vip, now, effects);
 }
 

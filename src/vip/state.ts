@@ -149,7 +149,7 @@ export type VipEffect =
   | { readonly type: "released"; readonly losses: readonly VipLoss[] }
   /** The host cannot hold it for now. */
   | { readonly type: "hold-failed"; readonly vip: string; readonly reason: Reason }
-  /** Another station answers for it, or does not any more (`null`). */
+  /** Another station answers for it, or does not any more (`null`); told at most once a minute while it lasts. */
   | { readonly type: "conflict"; readonly vip: string; readonly others: string | null }
   | { readonly type: "note"; readonly vip: string; readonly level: "info" | "warning"; readonly text: string };
 

@@ -1,10 +1,13 @@
 // One daemon in the simulation: the real Daemon with the real elector. Only what is behind their ports is of this world.
 
 import { VipdError } from "../../src/base/errors.ts";
-import type { Instant } from "../../src/base/time.ts";
+import { type Instant, NEVER } from "../../src/base/time.ts";
 import type { Config, VipConfig } from "../../src/config/types.ts";
 import { step } from "../../src/election/machine.ts";
 import type { State } from "../../src/election/state.ts";
+import { initialCheck } from "../../src/health/machine.ts";
+import type { CheckPolicy, CheckState, Verdict } from "../../src/health/check.ts";
+import type { Checks, MakeChecks } from "../../src/node/health.ts";
 import { Daemon } from "../../src/node/daemon.ts";
 import { LeaseElector } from "../../src/node/lease-elector.ts";
 import type { Timers } from "../../src/ports/clock.ts";
@@ -35,6 +38,8 @@ export interface SimDaemonDeps {
   readonly kernel: Kernel;
   readonly link: StoreLink;
   readonly identity: IdentityKeeper;
+  /** Whether what the checks look at is sick. */
+  readonly isSick: () => boolean;
   /** Called after each step of the election machine, with the state that it led to. */
   readonly onStep: (daemon: SimDaemon, after: State) => void;
   /** Called when a commit goes out. */
@@ -42,6 +47,18 @@ export interface SimDaemonDeps {
   /** Called when it has left of its own will, or could not start. */
   readonly onExit: () => void;
 }
+
+/** The check that VIPs may have, by name. */
+export const SERVICE = "service";
+
+const POLICY: CheckPolicy = {
+  intervalMs: 1_000,
+  timeoutMs: 1_000,
+  rise: 1,
+  fall: 1,
+  initial: "pending",
+  recover: null,
+};
 
 /** A running daemon. */
 export class SimDaemon {
@@ -53,6 +70,8 @@ export class SimDaemon {
   private readonly deps: SimDaemonDeps;
   private readonly elector: LeaseElector;
   private heardAt = 0;
+  private verdict: Verdict = "pending";
+  private tellVerdict: () => void = () => {};
 
   constructor(options: DaemonOptions, vips: readonly VipConfig[], deps: SimDaemonDeps) {
     this.options = options;
@@ -71,6 +90,7 @@ export class SimDaemon {
       packets: ports.packets,
       monitor: (onEvent) => this.monitor(onEvent),
       log: this.makeLog(),
+      makeChecks: (parts) => this.makeChecks(parts),
       makeElector: (host) => {
         elector = this.makeElector(
           timers,
@@ -166,6 +186,26 @@ export class SimDaemon {
     const at = (when: Instant, run: () => void): (() => void) =>
       world.at(kernel.clock.trueTimeOf(when) + world.random.next() * 1.5, run, process);
     return { now, wallMs: () => 1_700_000_000_000 + Math.floor(world.now), at };
+  }
+
+  /** One check, which looks for the first time a little after the start. */
+  private makeChecks({ onChange }: Parameters<MakeChecks>[0]): Checks {
+    const { world, process, kernel } = this.deps;
+    const since = kernel.clock.read(world.now);
+    const begun = initialCheck(POLICY, { at: since, firstAt: NEVER, grid: since });
+    const state = (): CheckState => ({ ...begun, verdict: this.verdict, reason: "the simulation says so" });
+    this.tellVerdict = () => onChange({ check: SERVICE, what: "verdict", state: state() });
+    world.at(world.now + world.random.next() * this.options.ttlMs * 0.3, () => this.look(), process);
+    return { plan: () => {}, states: () => new Map([[SERVICE, state()]]) };
+  }
+
+  /** The check looks. */
+  look(): void {
+    const verdict = this.deps.isSick() ? "failed" : "ok";
+    if (verdict === this.verdict) return;
+    this.verdict = verdict;
+    this.deps.world.say(this.process.name, () => `the check is ${verdict}`);
+    this.tellVerdict();
   }
 
   /** The kernel's news come a little later, in order. */

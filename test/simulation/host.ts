@@ -79,6 +79,17 @@ export class SimHost {
     });
   }
 
+  /** How many troubles make the service here sick. */
+  sickness = 0;
+
+  /** The check of the service here looks soon. */
+  feel(change: 1 | -1): void {
+    const { world } = this.deps;
+    const { daemon } = this;
+    this.sickness += change;
+    if (daemon !== null) world.at(world.now + world.random.next() * 5, () => daemon.look(), daemon.process);
+  }
+
   /** Called once, when the present daemon is gone. */
   whenGone: () => void = () => {};
 
@@ -150,6 +161,7 @@ export class SimHost {
       kernel,
       link,
       identity,
+      isSick: () => this.sickness > 0,
       onStep,
       onSend: (sender, heartbeat) => {
         onSend(sender, heartbeat);

@@ -163,6 +163,9 @@ function strikeHost(fleet: Fleet, host: SimHost, fault: HostFault): void {
     case "refusal":
       kernel.refused.add(fault.what);
       return after(fleet, fault.forMs, () => kernel.refused.delete(fault.what));
+    case "sick":
+      host.feel(1);
+      return after(fleet, fault.forMs, () => host.feel(-1));
     case "fence-flushed":
       return kernel.flushFence();
     case "address-removed":

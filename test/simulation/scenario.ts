@@ -5,6 +5,7 @@ import type { Random } from "../../src/base/random.ts";
 import { DRIFT } from "../../src/election/lease.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VipConfig } from "../../src/config/types.ts";
+import { SERVICE } from "./daemon.ts";
 import { INTERFACES, type Refusal } from "./kernel.ts";
 import type { Weather } from "./network.ts";
 import type { TrueTime } from "./world.ts";
@@ -50,6 +51,8 @@ export type Trouble =
   | { readonly kind: "link-down"; readonly interface: string; readonly forMs: number }
   /** The machine sleeps; its network comes back `darkMs` after it has woken up. */
   | { readonly kind: "suspend"; readonly forMs: number; readonly darkMs: number }
+  /** What the checks of its VIPs look at is sick. */
+  | { readonly kind: "sick"; readonly forMs: number }
   /** Each step keeps the daemon's event loop for so long. */
   | { readonly kind: "slow"; readonly stepMs: number; readonly forMs: number }
   /** A daemon of the same node starts elsewhere, with a copy of the state directory or with none. */
@@ -154,11 +157,11 @@ function drawConfig(random: Random, vips: readonly string[], ttlMs: number, chan
       announce: ANNOUNCE,
       preempt: random.chance(0.5),
       preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
-      minHoldMs: 0,
+      minHoldMs: random.chance(0.2) ? random.next() * 2 * ttlMs : 0,
       probeIntervalMs: 0,
-      spread: null,
-      checks: [],
-      lastResort: "keep" as const,
+      spread: random.chance(0.1) ? "shared" : null,
+      checks: random.chance(0.5) ? [{ check: SERVICE, weight: null, reverse: false, numeric: false }] : [],
+      lastResort: random.chance(0.5) ? ("keep" as const) : ("drop" as const),
       hooks: [],
     }));
   return withoutDoubles(config);
@@ -238,6 +241,7 @@ const TROUBLES: { readonly [K in Trouble["kind"]]: readonly [weight: number, dra
   reboot: [1, (random, { ttlMs }) => ({ backMs: drawSpan(random, ttlMs) })],
   "link-down": [2, (random, { ttlMs }) => ({ interface: random.pick(INTERFACES), forMs: drawSpan(random, ttlMs) })],
   suspend: [1, (random, { ttlMs }) => ({ forMs: drawSpan(random, ttlMs), darkMs: 5 + random.next() * 50 })],
+  sick: [3, (random, { ttlMs }) => ({ forMs: drawSpan(random, ttlMs) })],
   slow: [1, (random, { ttlMs }) => ({ stepMs: random.next() * 5, forMs: drawSpan(random, ttlMs) })],
   twin: [1, (random, { ttlMs }) => ({ copiesState: random.chance(0.7), forMs: drawSpan(random, ttlMs) })],
   "fence-flushed": [1, () => ({})],

@@ -1,5 +1,5 @@
-// What is published runs as plain JavaScript: no import still names a TypeScript file, the programs and the library come up
-// from it, and the programs need few files.
+// What is published runs as plain JavaScript: no import still names a TypeScript file, and the programs and the library
+// come up from it.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
@@ -51,7 +51,7 @@ test("the programs that package.json names come up", () => {
 });
 
 test("the thread that sends VRRP adverts is beside the programs", () => {
-  const worker = node(join(dist, "bin/vrrp-worker.js"));
+  const worker = node(join(dist, "bin/parts/vrrp-worker.js"));
   expect(worker.status).not.toBe(0);
   expect(worker.stderr).toContain("this file is run as a worker thread");
 });

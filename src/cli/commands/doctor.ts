@@ -46,11 +46,13 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
     "config",
     `${file}: no mistakes (node ${config.node}, fleet ${config.fleet}, ${config.vips.length === 1 ? "1 VIP" : `${config.vips.length} VIPs`})`,
   );
-  const [daemon, store] = [await examineDaemon(config, deps), await examineStore(config, deps)];
+  const daemon = await examineDaemon(config, deps);
+  const store = await examineStore(config, daemon.runs, deps);
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
-  const mend = remarks.map(({ text, fix }) => warning("config", text, fix));
-  return [good, ...mend, ...daemon, ...store.findings, ...host, ...wire];
+  // The store is examined itself.
+  const slips = remarks.filter(({ about }) => about !== "store").map(({ text, fix }) => warning("config", text, fix));
+  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire];
 }
 
 async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {

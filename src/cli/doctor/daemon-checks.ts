@@ -13,17 +13,24 @@ const DAEMON_MS = 2_000;
 
 const RESTART = "restart it, which moves nothing: systemctl restart vipd";
 
+/** What was found of the daemon, and whether one runs. */
+export interface DaemonExamination {
+  readonly findings: readonly Finding[];
+  readonly runs: boolean;
+}
+
 /** Asks the daemon. */
-export async function examineDaemon(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {
+export async function examineDaemon(config: Config, deps: VipctlDeps): Promise<DaemonExamination> {
   const limits = { timeoutMs: DAEMON_MS, signal: deps.signal };
   try {
     const client = await deps.adminClient(config.admin.socket);
     const running = await client.version(limits);
-    return [ofVersion(running, deps.version), ...differences(config, await client.status(limits))];
+    const findings = [ofVersion(running, deps.version), ...differences(config, await client.status(limits))];
+    return { findings, runs: true };
   } catch (error) {
     const kind = adminFailure(error);
     if (kind === undefined) throw error;
-    return [ofFailure(kind, messageOf(error))];
+    return { findings: [ofFailure(kind, messageOf(error))], runs: kind !== "absent" };
   }
 }
 

@@ -20,8 +20,8 @@ export interface StoreExamination {
   readonly view: FleetView | undefined;
 }
 
-/** Reads the fleet a few times. */
-export async function examineStore(config: Config, deps: VipctlDeps): Promise<StoreExamination> {
+/** Reads the fleet a few times. A store that is not used yet is as it should be before the first daemon runs (`daemonRuns`), and only then. */
+export async function examineStore(config: Config, daemonRuns: boolean, deps: VipctlDeps): Promise<StoreExamination> {
   const { store, fleet } = config;
   if (store === null)
     return { findings: [fine("store", "none is needed: all VIPs are elected by VRRP")], view: undefined };
@@ -33,7 +33,7 @@ export async function examineStore(config: Config, deps: VipctlDeps): Promise<St
     return { findings: [latency(slowestMs, config), ...findings, ...promises(view), ...complaints(view)], view };
   } catch (error) {
     if (isVipdError(error, "aborted")) throw error;
-    if (error instanceof VipdError && error.context["unused"] === true)
+    if (!daemonRuns && error instanceof VipdError && error.context["unused"] === true)
       return { findings: [warning("store", messageOf(error), "the first vipd that starts makes it")], view: undefined };
     const fix = isVipdError(error, "store-corrupt")
       ? "the message says how"

@@ -13,6 +13,7 @@ import type { VipAddress } from "../../../src/base/vip.ts";
 import type { ExitCode } from "../../../src/cli/exit-codes.ts";
 import type { Exposure, HostNetwork } from "../../../src/cli/check.ts";
 import type {
+  Forgotten,
   HostReport,
   Output,
   RepairOptions,
@@ -121,6 +122,12 @@ export class FakeFleet implements StoreWriter {
   report: RepairReport = { kind: "sound", lines: ["nothing is to be repaired"], done: false };
   readonly repairs: (readonly [election: string, how: RepairOptions])[] = [];
 
+  forgotten: Forgotten = { kind: "forgotten", candidacies: 2 };
+
+  forget(): Promise<Forgotten> {
+    return Promise.resolve(this.forgotten);
+  }
+
   repair(election: string, how: RepairOptions): Promise<RepairReport> {
     this.repairs.push([election, how]);
     return Promise.resolve({ ...this.report, done: this.report.kind === "broken" && how.apply });
@@ -214,6 +221,7 @@ export class Desk {
   /** What vipd --check and the doctor hold a file against. */
   network: HostNetwork | Error = { addresses: [], links: ["lo", "eth0", "eth1"] };
   /** By path, who else may read or write it. */
+  readonly missing = new Set<string>();
   readonly distrusted = new Map<string, { problem: string; fix: string }>();
   readonly exposed = new Map<string, Exposure>();
 
@@ -254,6 +262,7 @@ export class Desk {
       look: {
         exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
         directoryTrouble: (path) => this.distrusted.get(path),
+        exists: (path) => Promise.resolve(!this.missing.has(path)),
         groups: () => Promise.resolve(new Set(["adm", "vipd"])),
         network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },

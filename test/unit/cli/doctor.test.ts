@@ -90,13 +90,20 @@ test("what differs between the file and the daemon that runs needs a restart, an
   ]);
 });
 
-test("a store that no daemon has used yet is no failure", async () => {
+test("a store that no daemon has used yet is no failure before the first start, and one beside a daemon that runs", async () => {
   const desk = healthyDesk();
   desk.fleet().read = () =>
     Promise.reject(new VipdError("store-unavailable", "etcd holds no fleet that a vipd has used", { unused: true }));
-  expect(await examine(desk)).toMatchObject({
+  expect(await examine(desk)).toMatchObject({ code: 1, grave: [{ about: "store", level: "failure" }] });
+  const fresh = healthyDesk();
+  for (const [key, fleet] of desk.fleets) fresh.fleets.set(key, fleet);
+  fresh.daemons.clear();
+  expect(await examine(fresh)).toMatchObject({
     code: 0,
-    grave: [{ about: "store", level: "warning", fix: "the first vipd that starts makes it" }],
+    grave: [
+      { about: "daemon", level: "warning" },
+      { about: "store", level: "warning", fix: "the first vipd that starts makes it" },
+    ],
   });
 });
 
@@ -104,6 +111,7 @@ test("what checking the file finds on this host is told once, as a warning with 
   const desk = healthyDesk();
   desk.exposed.set(CONFIG, { othersRead: true, othersWrite: true });
   desk.network = { links: ["lo"], addresses: [] };
+  desk.missing.add("/var/lib/vipd");
   desk.host = { ...HEALTHY, links: [{ name: "lo", up: true }] };
   const { code, grave } = await examine(desk);
   expect(code).toBe(0);

@@ -79,6 +79,20 @@ test("--check tells what should be mended, and is content all the same", async (
   expect(desk.out.text).toContain("no mistakes");
 });
 
+test("--check warns of a store in a directory that is not there, and of a leftover on another interface", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  desk.missing.add("/var/lib/vipd");
+  const place = { family: 4, ip: "10.0.0.10", prefix: 32, interface: "eth1" } as const;
+  const left = { ...place, ours: false, permanent: true, secondary: false, keepalived: true };
+  desk.network = { links: ["eth0", "eth1"], addresses: [left] };
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.lines).toEqual([
+    "warning: store: there is no directory /var/lib/vipd: vipd will not start; mkdir /var/lib/vipd",
+    "warning: 10.0.0.10/32 is on eth1 already: keepalived has bound it, and vipd leaves alone what is on another interface than the VIP's; stop keepalived and run: ip address delete 10.0.0.10/32 dev eth1",
+  ]);
+});
+
 test("--check refuses a state directory that the start would refuse, also the one that the file does not name", async () => {
   const desk = new Desk();
   desk.files.set(CONFIG, GOOD_CONFIG);
@@ -117,4 +131,29 @@ test("--check tells of an address that keepalived has left, and refuses the host
   other.network = { links: ["eth0"], addresses: [{ ...left, secondary: false }] };
   expect(await vipd(other, "--check")).toEqual({ kind: "exit", code: 78 });
   expect(other.err.text).toMatch(/10\.0\.0\.10 is this host's own address/u);
+});
+
+test("--check tells which commands would not be run on this host, each at its place", async () => {
+  const desk = new Desk();
+  const checks = "checks:\n  nginx:\n    script: [/etc/check, x]\n    recover: { run: [systemctl, restart, nginx] }\n";
+  const vip = "checks: [nginx], hooks: { onMaster: [/etc/to-master], user: nobody }";
+  desk.files.set(CONFIG, `${checks}${GOOD_CONFIG.replace("] }", `], ${vip} }`)}`);
+  const asked: unknown[] = [];
+  const refusalOf = (command: { argv: readonly string[]; user: string | null }): Promise<string | undefined> => {
+    asked.push([command.argv[0], command.user]);
+    return Promise.resolve(command.argv[0] === "systemctl" ? undefined : `there is no program ${command.argv[0]}`);
+  };
+  expect(await handleVipdArguments(["--check"], { ...desk.deps, refusalOf })).toEqual({ kind: "exit", code: 78 });
+  expect(asked).toEqual([
+    ["/etc/check", null],
+    ["systemctl", null],
+    ["/etc/to-master", "nobody"],
+  ]);
+  expect(desk.err.lines).toEqual([
+    expect.stringMatching(
+      /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; mend that/u,
+    ),
+    expect.stringMatching(/hooks\.onMaster: would not be run: there is no program \/etc\/to-master; /u),
+    `2 mistakes in ${CONFIG}`,
+  ]);
 });

@@ -61,11 +61,7 @@ const CASES: readonly Case[] = [
     "VIPD_STORE_PASSWORD",
   ],
   ["vipctl status --store etcd://h?compact=x", EXIT.config, "has compact=x: use auto or off"],
-  [
-    "vipctl status --store sqlite:/nowhere/x.db",
-    EXIT.store,
-    "/nowhere/x.db: does not exist: vipd makes it at its start",
-  ],
+  ["vipctl status --store sqlite:/nowhere/x.db", EXIT.store, "/nowhere/x.db: its directory does not exist: make it"],
   ["vipctl status --fleet x", EXIT.usage, "'--fleet <name>' needs '--store <url>': a daemon knows its own fleet only"],
   [`vipctl status --store ${STORE} --fleet a/b`, EXIT.usage, "'--fleet <name>' argument 'a/b' is invalid", NAME],
   [

@@ -25,6 +25,7 @@ describe("what an adapter says of a store URL", () => {
       minTtlMs: 1_000,
       check,
       secretFiles: () => [],
+      localFile: () => null,
     };
     return mistakes("store: NOVEL:x\nttl: 900ms\nvips: {}", { ...CONTEXT, stores: [store] });
   };

@@ -143,6 +143,16 @@ describe("records that cannot be read", () => {
   });
 });
 
+test("what a store says when it fails, and names of records, are cut where they are told", () => {
+  const { fleet, a } = holderAlone();
+  for (let index = 0; index < 20; index += 1) fleet.put(KEYS.election(`x${index}`.padEnd(64, "y")), "garbage");
+  a.link = "refused";
+  a.post({ type: "read-failed", message: "e".repeat(100_000) });
+  fleet.advance(10);
+  for (const text of [...a.notes, ...warnings(a.state)]) expect(text.length).toBeLessThan(1_200);
+  expect(a.state.outage?.lastError.length).toBeLessThanOrEqual(1_000);
+});
+
 describe("an address under two names", () => {
   test("is told with its holder, and anew when that changes", () => {
     const fleet = new Fleet({ settled: false });

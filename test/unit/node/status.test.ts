@@ -1,6 +1,8 @@
 // What a daemon shows of itself and its fleet.
 
 import { afterEach, describe, expect, test } from "vitest";
+import { statusSchema } from "../../../src/admin/protocol.ts";
+import { MAX_VIEW_TEXT } from "../../../src/base/bounds.ts";
 import { reason } from "../../../src/base/reasons.ts";
 import { instant, later, NEVER } from "../../../src/base/time.ts";
 import { Eligibility } from "../../../src/node/eligibility.ts";
@@ -198,4 +200,20 @@ describe("one election with its history", () => {
     await store.close();
     await expect(electionWithHistory(partsOf(a, timers, store), "web", 1_000)).rejects.toThrow("has been closed");
   });
+});
+
+test("whatever the store, its records and the wire say, vipctl can read the status", async () => {
+  const { a, timers, store } = await fleet();
+  const holdings = conflicted(Array.from({ length: 5_000 }, (_, i) => `02:${i}`));
+  const conflict = holdings.conflicts.get("web");
+  for (let i = 0; i < 300; i += 1)
+    if (conflict !== undefined) holdings.conflicts.set(`v${i}`, { ...conflict, text: "x".repeat(5_000) });
+  const state = { ...a.elector.state, outage: { since: timers.now(), failures: 1, lastError: "e".repeat(100_000) } };
+  state.conditions.set("unreadable", "k".repeat(100_000));
+  const view = statusView(partsOf(a, timers, store, { holdings, election: state }));
+  expect(statusSchema.safeParse(JSON.parse(JSON.stringify(view)))).toMatchObject({ success: true });
+  expect(Math.max(...view.warnings.map((text) => text.length))).toBeLessThanOrEqual(MAX_VIEW_TEXT);
+  expect(view.warnings.length).toBeLessThanOrEqual(101);
+  expect(view.warnings.at(-1)).toMatch(/^and \d+ more warnings$/u);
+  expect(view.store.lastError?.length).toBeLessThanOrEqual(MAX_VIEW_TEXT);
 });
