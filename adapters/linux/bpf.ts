@@ -44,6 +44,25 @@ export function neighbourAdvertisementFilter(targets: readonly Uint8Array[]): Ui
   );
 }
 
+/** Where the network header begins for a socket that sees the packet without it (SKF_NET_OFF). */
+const NETWORK_HEADER = 0xfff00000;
+const IPV6_HOP_LIMIT_AT = 7;
+
+/** Lets only IPv6 packets through that no router has forwarded: hop limit 255. */
+export function fromLinkFilter(): Uint8Array {
+  return concatBytes(
+    instruction(LOAD_BYTE, 0, 0, NETWORK_HEADER + IPV6_HOP_LIMIT_AT),
+    instruction(JUMP_IF_EQUAL, 0, 1, 255),
+    instruction(RETURN, 0, 0, WHOLE_PACKET),
+    instruction(RETURN, 0, 0, 0),
+  );
+}
+
+/** Lets nothing through: for sockets that only send. */
+export function deafFilter(): Uint8Array {
+  return instruction(RETURN, 0, 0, 0);
+}
+
 /** Lets ARP through whose sender says that it has one of these addresses. */
 export function arpSenderFilter(senders: readonly Uint8Array[]): Uint8Array {
   return concatBytes(...oneOf(senders, ARP_SENDER_AT));

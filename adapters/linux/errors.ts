@@ -19,6 +19,8 @@ export const ENODEV: number = ERRNO.ENODEV;
 export const EADDRINUSE: number = ERRNO.EADDRINUSE;
 export const EADDRNOTAVAIL: number = ERRNO.EADDRNOTAVAIL;
 export const ENETDOWN: number = ERRNO.ENETDOWN;
+export const ENETUNREACH: number = ERRNO.ENETUNREACH;
+export const EHOSTUNREACH: number = ERRNO.EHOSTUNREACH;
 export const ENOBUFS: number = ERRNO.ENOBUFS;
 /** "No such device or address"; an interface index that is gone. */
 export const ENXIO: number = ERRNO.ENXIO;

@@ -38,9 +38,9 @@ export const NETLINK_NETFILTER = 12;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_CAP_ACK = 10;
 const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
+export const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
-const SO_RCVBUFFORCE = 33;
+export const SO_RCVBUFFORCE = 33;
 const BUFFER_BYTES = 64 * 1024;
 const KERNEL_BUFFER_BYTES = 4 * 1024 * 1024;
 
@@ -70,8 +70,8 @@ export function openNetlink(protocol: number, groups = 0): Fd {
   }
 }
 
-/** In a user namespace the limit cannot be passed; then as much as the limit allows. */
-function growBuffer(fd: Fd, force: number, plain: number): void {
+/** Gives a socket a buffer of 4 MB; in a user namespace the limit cannot be passed, then as much as the limit allows. */
+export function growBuffer(fd: Fd, force: number, plain: number): void {
   try {
     setOption(fd, SOL_SOCKET, force, KERNEL_BUFFER_BYTES);
   } catch {

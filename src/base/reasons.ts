@@ -42,6 +42,8 @@ const TEXTS = {
   "work-stuck": () => "the leader's work did not settle in time",
   // VRRP.
   "master-down": (detail) => `no advertisement of a master arrived in time${detail === "" ? "" : ` (${detail})`}`,
+  "master-left": (detail) => `the master ${detail} gave it up (priority 0)`,
+  "lower-master": (detail) => `the master ${detail} has a lower priority`,
   "higher-master": (detail) => `a master of higher priority advertises: ${detail}`,
   "address-owner": () => "this node owns the address (priority 255)",
   "adverts-late": () => "no advertisement could be sent in time",

@@ -2,8 +2,10 @@
 
 import { hostname } from "node:os";
 import type { VipAddress } from "../base/vip.ts";
+import type { VrrpReceived } from "../base/vrrp.ts";
+import type { AdvertReceiver } from "../ports/vrrp.ts";
 import { messageOf } from "../base/errors.ts";
-import type { HostReport, Output, StoreWriter, WireReport } from "../cli/deps.ts";
+import type { HostReport, OnVrrp, Output, StoreWriter, WireReport } from "../cli/deps.ts";
 import type { FenceChoice } from "../config/types.ts";
 import { runVipctl } from "../cli/vipctl.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
@@ -58,6 +60,36 @@ async function examineHost(fence: FenceChoice): Promise<HostReport> {
   }
 }
 
+/** An ear for the group and one for each address of this host, on each interface. */
+async function listenVrrp(link: string | undefined, onReceived: OnVrrp): Promise<() => void> {
+  const [{ openReceiver }, { KernelAddresses }] = await Promise.all([
+    import("../../adapters/linux/vrrp-receiver.ts"),
+    import("../../adapters/linux/addresses.ts"),
+  ]);
+  const table = new KernelAddresses();
+  const receivers: AdvertReceiver[] = [];
+  const close = (): void => {
+    for (const receiver of receivers.splice(0)) receiver.close();
+  };
+  try {
+    const names = table.links().flatMap(({ name, ethernet, up }) => (ethernet && up ? [name] : []));
+    for (const name of link === undefined ? names : [link]) {
+      const own = table.addresses().filter((address) => address.interface === name);
+      const hear = (multicast: boolean) => (received: VrrpReceived) => onReceived(name, multicast, received);
+      for (const family of [4, 6] as const)
+        receivers.push(openReceiver({ interface: name, family, unicast: null }, hear(true)));
+      for (const { family, ip } of own)
+        receivers.push(openReceiver({ interface: name, family, unicast: ip }, hear(false)));
+    }
+    return close;
+  } catch (error) {
+    close();
+    throw error;
+  } finally {
+    table.close();
+  }
+}
+
 async function openFleet(url: string, fleet: string, readOnly: boolean): Promise<StoreWriter> {
   const { storeFleet } = await import("../cli/store-fleet.ts");
   return storeFleet(await openStore(url, { readOnly }), { fleet, url }, timers);
@@ -92,6 +124,7 @@ export async function main(): Promise<void> {
     openFleet: (url, fleet) => openFleet(url, fleet, true),
     openFleetToWrite: (url, fleet) => openFleet(url, fleet, false),
     probeWire,
+    listenVrrp,
     examineHost,
   });
 }

@@ -11,7 +11,7 @@ import {
 } from "../../adapters/linux/index.ts";
 import { adminActions } from "../node/admin-actions.ts";
 import { type AdminServer, startAdminServer } from "../admin/server.ts";
-import { assert } from "../base/assert.ts";
+import type { ElectionView, StatusView } from "../admin/views.ts";
 import { messageOf } from "../base/errors.ts";
 import { errorLines, loadConfig } from "../cli/config-file.ts";
 import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
@@ -21,17 +21,17 @@ import type { Config } from "../config/types.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
-import { LeaseElector } from "../node/lease-elector.ts";
 import { openIdentity } from "../node/identity.ts";
 import { type MaintenanceKeeper, openMaintenance } from "../node/maintenance.ts";
 import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
+import { statusWithoutStore, vrrpElectionView, type VrrpStatusParts, withVrrp } from "../node/vrrp-status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
 import { isJournal, priorityPrefix } from "../runtime/journal.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
-import { storeCalls } from "../runtime/store-calls.ts";
 import { systemEntropy } from "../runtime/timers.ts";
+import { checkVirtualRouters, DaemonElectors, heldBy } from "./electors.ts";
 import { refusalOf } from "../process/run.ts";
 import { type HostChecks, hostChecks } from "./host-checks.ts";
 import { Receivers } from "./receivers.ts";
@@ -51,8 +51,9 @@ interface Running {
   readonly receivers: Receivers;
   config: Config;
   readonly daemon: Daemon;
+  readonly electors: DaemonElectors;
   readonly admin: AdminServer;
-  readonly store: Store;
+  readonly store: Store | null;
   readonly host: LinuxHost;
   readonly log: AdjustableLogger;
   readonly manager: ServiceManager;
@@ -100,13 +101,14 @@ async function start(config: Config): Promise<Running> {
     onTrouble: (message) => log.warn({}, message),
   });
   const host = createLinuxHost({ fence: config.fence });
-  const store = await openStore(config.store);
+  checkVirtualRouters(config, host);
+  const store = config.store === null ? null : await openStore(config.store);
   const checks = hostChecks(host, log);
   const receivers = new Receivers({ timers: host.timers, log });
   (await receivers.prepare(config))();
   const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
   const parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers });
-  const { daemon, elector } = parts;
+  const { daemon, electors } = parts;
   const admin = await openAdmin(config, parts, { host, store, log });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
   daemon.start();
@@ -123,30 +125,32 @@ async function start(config: Config): Promise<Running> {
     "vipd runs",
   );
   for (const caveat of caveats) log.debug({}, `fence: ${caveat}`);
-  logStoreFindings(
-    store,
-    log,
-    () => ownSession(elector.state) !== undefined,
-    (listener) => daemon.onChange(listener),
-  );
+  const { lease } = electors;
+  if (store !== null && lease !== undefined)
+    logStoreFindings(
+      store,
+      log,
+      () => ownSession(lease.state) !== undefined,
+      (listener) => daemon.onChange(listener),
+    );
   manager.ready(
-    () => summary(daemon, elector),
+    () => summary(daemon),
     (listener) => daemon.onChange(listener),
   );
-  return { config, daemon, admin, store, host, log, manager, checks, receivers };
+  return { config, daemon, electors, admin, store, host, log, manager, checks, receivers };
 }
 
-/** A daemon and its elector. */
+/** A daemon and its electors. */
 interface Parts {
   readonly daemon: Daemon;
-  readonly elector: LeaseElector;
+  readonly electors: DaemonElectors;
 }
 
 function makeDaemon(
   config: Config,
   parts: {
     host: LinuxHost;
-    store: Store;
+    store: Store | null;
     log: AdjustableLogger;
     identity: IdentityKeeper;
     maintenance: MaintenanceKeeper;
@@ -156,16 +160,9 @@ function makeDaemon(
 ): Parts {
   const { host, store, log, identity, maintenance, checks, receivers } = parts;
   const { addresses, fence, packets, timers } = host;
-  const self = {
-    node: config.node,
-    fleet: config.fleet,
-    host: deps.hostName,
-    processId: systemEntropy.uniqueId(),
-    ttlMs: config.ttlMs,
-    knownTtlMs: identity.knownTtlMs,
-  };
-  let elector: LeaseElector | undefined;
-  const daemon = new Daemon(config, {
+  const vips = (): Config["vips"] => daemon.running.vips;
+  const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, log, vips });
+  const daemon: Daemon = new Daemon(config, {
     timers,
     identity,
     maintenance,
@@ -177,48 +174,62 @@ function makeDaemon(
     log,
     makeChecks: checks.make,
     tell: (event) => receivers.tell(event),
-    makeElector: (electorHost) => {
-      const { incarnation, adopt } = identity;
-      const calls = storeCalls(store, timers, log);
-      const electorDeps = {
-        calls,
-        timers,
-        renewIncarnation: () => identity.renew(),
-        rememberTtl: (ttlMs: number) => identity.rememberTtl(ttlMs),
-      };
-      elector = new LeaseElector({ self, incarnation, adopt }, electorDeps, electorHost);
-      return elector;
-    },
+    makeElector: (electorHost) => electors.make(electorHost),
   });
-  assert(elector !== undefined, "a daemon makes its elector");
-  return { daemon, elector };
+  return { daemon, electors };
 }
 
 function openAdmin(
   config: Config,
-  { daemon, elector }: Parts,
-  { host, store, log }: { host: LinuxHost; store: Store; log: AdjustableLogger },
+  { daemon, electors }: Parts,
+  { host, store, log }: { host: LinuxHost; store: Store | null; log: AdjustableLogger },
 ): Promise<AdminServer> {
   const { version } = deps;
-  const parts = (): StatusParts => ({
+  const parts = (): StatusParts | null =>
+    store === null || config.store === null || electors.lease === undefined
+      ? null
+      : {
+          version,
+          storeUrl: config.store,
+          store,
+          fence: host.fence.info,
+          election: electors.lease.state,
+          holdings: daemon.holdings,
+          eligibility: daemon.eligibility,
+          now: host.clock.now(),
+          debug: log.isDebug(),
+          vips: daemon.running.vips,
+          checks: daemon.health.states(),
+        };
+  const vrrpParts = (): VrrpStatusParts => ({
     version,
-    storeUrl: config.store,
-    store,
+    node: config.node,
+    host: deps.hostName,
+    fleet: config.fleet,
+    ttlMs: config.ttlMs,
     fence: host.fence.info,
-    election: elector.state,
-    holdings: daemon.holdings,
-    eligibility: daemon.eligibility,
+    elector: electors.vrrp,
     vips: daemon.running.vips,
     checks: daemon.health.states(),
+    holdings: daemon.holdings,
+    eligibility: daemon.eligibility,
     now: host.clock.now(),
-    debug: log.isDebug(),
   });
+  const status = (): StatusView => {
+    const leased = parts();
+    return leased === null ? statusWithoutStore(vrrpParts()) : withVrrp(statusView(leased), vrrpParts());
+  };
+  const election = async (name: string): Promise<ElectionView | null> => {
+    const leased = parts();
+    const known = vrrpElectionView(name, vrrpParts());
+    return known ?? (leased === null ? null : await electionWithHistory(leased, name, HISTORY_MS));
+  };
   return startAdminServer(
     { ...config.admin, peerOf: peerCredentials },
     {
       version: () => ({ version, node: config.node, pid: process.pid }),
-      status: () => statusView(parts()),
-      election: (name) => electionWithHistory(parts(), name, HISTORY_MS),
+      status,
+      election,
       ...adminActions(daemon, log),
       onChange: (listener) => daemon.onChange(listener),
     },
@@ -248,7 +259,7 @@ function leave({ log, manager }: Running): never {
 }
 
 async function shutDown(running: Running): Promise<void> {
-  const { daemon, admin, store, host, log, manager, checks, receivers } = running;
+  const { daemon, electors, admin, store, host, log, manager, checks, receivers } = running;
   manager.stopping();
   const checksStopped = checks.stop(CHECKS_STOP_MS);
   await new Promise<void>((resolve) => daemon.stop(resolve));
@@ -256,13 +267,13 @@ async function shutDown(running: Running): Promise<void> {
   const left = await checksStopped;
   if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
-  await Promise.all([admin.close(), store.close()]);
+  await Promise.all([admin.close(), store?.close(), electors.sender.close()]);
   host.close();
   process.exit(EXIT.ok);
 }
 
 async function reload(running: Running, configFile: string): Promise<void> {
-  const { daemon, log, manager, receivers } = running;
+  const { daemon, electors, log, manager, receivers } = running;
   manager.reloading();
   try {
     const wanted = await loadConfig(configFile, deps);
@@ -281,7 +292,10 @@ async function reload(running: Running, configFile: string): Promise<void> {
     running.config = next;
     log.setLevel(next.log.level);
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
-    else daemon.reload(next);
+    else {
+      daemon.reload(next);
+      electors.refresh();
+    }
     tellThem();
   } catch (error) {
     const lines = errorLines(error);
@@ -291,15 +305,11 @@ async function reload(running: Running, configFile: string): Promise<void> {
 }
 
 /** What systemctl status shows in one line. */
-function summary(daemon: Daemon, { state }: LeaseElector): string {
+function summary(daemon: Daemon): string {
   const all = daemon.running.vips.length;
-  if (state.holding === 0) return `holds none of ${all} VIPs`;
-  const names: string[] = [];
-  for (const [name, { phase }] of state.tenures) {
-    if (phase === "on") names.push(name);
-    if (names.length === 8) break;
-  }
-  return `holds ${state.holding} of ${all} VIPs: ${names.join(", ")}${state.holding > names.length ? ", ..." : ""}`;
+  const held = heldBy(daemon);
+  if (held.length === 0) return `holds none of ${all} VIPs`;
+  return `holds ${held.length} of ${all} VIPs: ${held.slice(0, 8).join(", ")}${held.length > 8 ? ", ..." : ""}`;
 }
 
 /** A bug ends the process: the kernel closes the fence when the lease ends, and a restart before that takes the lease up. */

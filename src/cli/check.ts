@@ -81,6 +81,7 @@ interface NamedFile {
 
 /** A store that is a file is made at the start, but not its directory. */
 async function missingDirectory({ store }: Config, { stores, look }: CheckDeps): Promise<readonly Remark[]> {
+  if (store === null) return [];
   const file = knownStore(store, stores)?.localFile(store) ?? null;
   const directory = file?.slice(0, Math.max(1, file.lastIndexOf("/")));
   if (directory === undefined || (await look.exists(directory))) return [];
@@ -98,10 +99,12 @@ function knownStore(url: string, stores: CheckDeps["stores"]): CheckDeps["stores
   return scheme === undefined ? undefined : stores.find(({ schemes }) => schemes.includes(scheme));
 }
 
-function filesOf(file: string, { store }: Config, { stores }: CheckDeps): readonly NamedFile[] {
+function filesOf(file: string, { store: url, vips }: Config, { stores }: CheckDeps): readonly NamedFile[] {
+  const store = url ?? "";
+  const hasPassword = vips.some(({ vrrp }) => vrrp?.authentication.kind === "password");
   const secrets = knownStore(store, stores)?.secretFiles(store) ?? [];
   return [
-    { path: file, what: "the configuration", isSecret: hasSecret(store) },
+    { path: file, what: "the configuration", isSecret: hasSecret(store) || hasPassword },
     ...secrets.map((path) => ({ path, what: "a secret of the store", isSecret: true })),
   ];
 }

@@ -3,6 +3,7 @@
 import type { AdminClient } from "../admin/client.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import type { VipAddress } from "../base/vip.ts";
+import type { VrrpReceived } from "../base/vrrp.ts";
 import type { HostLook } from "./check.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
 import type { FenceChoice } from "../config/types.ts";
@@ -93,6 +94,9 @@ export interface HostReport {
   }[];
 }
 
+/** Takes a VRRP packet that arrived on an interface. */
+export type OnVrrp = (link: string, multicast: boolean, received: VrrpReceived) => void;
+
 /** vipctl's surroundings. */
 export interface VipctlDeps {
   readonly version: string;
@@ -115,6 +119,12 @@ export interface VipctlDeps {
   openFleetToWrite(url: string, fleet: string): Promise<StoreWriter>;
   /** Looks at kernel and network; a fence is put up for a moment, and taken down. Absent where this build cannot. */
   examineHost?(fence: FenceChoice): Promise<HostReport>;
+  /**
+   * Hands in the VRRP packets that arrive on an interface, or on every Ethernet interface that is up; the result ends it.
+   * `multicast`: sent to the group, else to an address of this host. Absent where this build cannot. Failures are VipdErrors
+   * "privilege", "interface", "kernel".
+   */
+  listenVrrp?(link: string | undefined, onReceived: OnVrrp): Promise<() => void>;
   /** Asks the wire; absent where this build cannot. Failures are VipdErrors "privilege", "interface", "kernel". */
   probeWire?(addresses: readonly VipAddress[], signal: AbortSignal): Promise<WireReport>;
 }

@@ -60,6 +60,7 @@ export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise
     const known = config ?? (where.socket === undefined ? await defaultConfig(deps) : undefined);
     if (known === undefined) throw withFix(error);
     if (config === undefined && known.admin.socket !== socket) return openSource({ config: DEFAULT_CONFIG_FILE }, deps);
+    if (known.store === null) throw withoutStore(error);
     return fromStore(known.store, known.fleet, messageOf(error), deps);
   }
 }
@@ -86,6 +87,8 @@ export async function openStoreToWrite(where: WhereOptions, deps: VipctlDeps): P
     return deps.openFleetToWrite(where.store, where.fleet ?? "main");
   }
   const { store, fleet } = await loadConfig(where.config ?? DEFAULT_CONFIG_FILE, deps);
+  if (store === null)
+    throw new VipdError("config", "the configuration names no store: VIPs that VRRP elects have no record anywhere");
   return deps.openFleetToWrite(store, fleet);
 }
 
@@ -135,6 +138,13 @@ async function fromDaemon(socket: string, deps: VipctlDeps): Promise<Source> {
 
 async function fromStore(url: string, fleet: string, because: string | null, deps: VipctlDeps): Promise<Source> {
   return { kind: "store", because, reader: await deps.openFleet(url, fleet) };
+}
+
+/** With VRRP nothing is written down anywhere: each daemon knows what it holds and hears. */
+function withoutStore(error: unknown): VipdError {
+  const fix =
+    "the configuration names no store: its VIPs are elected by VRRP, of which the daemon alone knows; start vipd";
+  return new VipdError("admin", `${messageOf(error)}; ${fix}`, error instanceof VipdError ? error.context : {}, error);
 }
 
 function withFix(error: unknown): VipdError {

@@ -31,10 +31,10 @@ function addressesOf(election: ElectionView): readonly VipAddress[] {
   });
 }
 
-function judge(ip: string, { holder }: ElectionView, report: WireReport, ownNode: string | null): WireFinding {
+function judge(ip: string, { holder, elector }: ElectionView, report: WireReport, ownNode: string | null): WireFinding {
   const answeredBy = [...new Set(report.answers.filter((answer) => answer.ip === ip).map(({ mac }) => mac))].sort();
   const boundHere = report.boundHere.includes(ip);
-  const { agrees, text } = opinion(ip, {
+  const { agrees, text } = opinion(ip, elector === "vrrp" ? "VRRP says" : "the store says", {
     holder,
     here: boundHere,
     others: answeredBy,
@@ -51,21 +51,24 @@ interface Seen {
   readonly heldHere: boolean | null;
 }
 
-function opinion(ip: string, { holder, here, others, heldHere }: Seen): { agrees: boolean; text: string } {
+function opinion(
+  ip: string,
+  says: string,
+  { holder, here, others, heldHere }: Seen,
+): { agrees: boolean; text: string } {
   const who = [...others, ...(here ? ["this host"] : [])].join(" and ");
   const count = others.length + (here ? 1 : 0);
   if (holder === null)
     return count === 0
-      ? { agrees: true, text: `nobody answers for ${ip}, as the store says` }
-      : { agrees: false, text: `${who} has ${ip}, but the store says that it is free` };
-  if (count === 0)
-    return { agrees: false, text: `nobody answers for ${ip}, but the store says that ${holder} holds it` };
+      ? { agrees: true, text: `nobody answers for ${ip}, as ${says}` }
+      : { agrees: false, text: `${who} has ${ip}, but ${says} that it is free` };
+  if (count === 0) return { agrees: false, text: `nobody answers for ${ip}, but ${says} that ${holder} holds it` };
   if (count > 1)
-    return { agrees: false, text: `${who} have ${ip} at the same time, but the store says that ${holder} holds it` };
+    return { agrees: false, text: `${who} have ${ip} at the same time, but ${says} that ${holder} holds it` };
   if (heldHere === true && !here)
-    return { agrees: false, text: `${who} answers for ${ip}, but the store says that this host holds it` };
+    return { agrees: false, text: `${who} answers for ${ip}, but ${says} that this host holds it` };
   if (heldHere === false && here)
-    return { agrees: false, text: `this host has ${ip}, but the store says that ${holder} holds it` };
+    return { agrees: false, text: `this host has ${ip}, but ${says} that ${holder} holds it` };
   return {
     agrees: true,
     text: here ? `this host has ${ip}, and nobody else answers` : `${who} alone answers for ${ip}`,

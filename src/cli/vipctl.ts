@@ -13,6 +13,7 @@ import type { RepairCommandOptions } from "./commands/repair.ts";
 import type { StatusOptions } from "./commands/status.ts";
 import type { StepDownOptions } from "./commands/step-down.ts";
 import type { VersionOptions } from "./commands/version.ts";
+import type { VrrpListenOptions } from "./commands/vrrp-listen.ts";
 import type { WhoOwnsOptions } from "./commands/who-owns.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPCTL_EXIT_CODES } from "./exit-codes.ts";
 import type { VipctlDeps } from "./deps.ts";
@@ -63,6 +64,7 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
   addRepair(program, deps, run);
   addForget(program, deps, run);
   addDoctor(program, deps, run);
+  addVrrp(program, deps, run);
   addVersion(program, deps, run);
   return program;
 }
@@ -216,6 +218,20 @@ function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {
     .option("-c, --config <file>", "the configuration (default: /etc/vipd/vipd.yaml)", given)
     .option("--json", "one line of JSON for programs")
     .action(async (options: DoctorOptions) => run((await import("./commands/doctor.ts")).doctor(options, deps)));
+}
+
+function addVrrp(program: Command, deps: VipctlDeps, run: Run): void {
+  program
+    .command("vrrp")
+    .description("VRRP on the wire, whoever speaks it")
+    .command("listen")
+    .description("every VRRP master on the wire, and what is wrong: needs CAP_NET_RAW, and no configuration")
+    .argument("[interface]", "on this interface (default: every Ethernet interface that is up)")
+    .option("--for <duration>", "listen for so long (default: 5s)")
+    .option("--json", "one line of JSON for programs")
+    .action(async (link: string | undefined, options: VrrpListenOptions) =>
+      run((await import("./commands/vrrp-listen.ts")).vrrpListen(link, options, deps)),
+    );
 }
 
 function addVersion(program: Command, deps: VipctlDeps, run: Run): void {

@@ -4,6 +4,9 @@
 import { MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName, type WrittenAddress } from "./address.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
+import { notThat } from "./leaf.ts";
+import { STORE_URL } from "./schema.ts";
+import { needsStore, vrrpMistakes } from "./vrrp-checks.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { emptyMistakes, valueAt } from "./mistakes.ts";
 import { isVipdError } from "../base/errors.ts";
@@ -35,13 +38,27 @@ export function crossMistakes(
   const vips = valueAt(data, ["vips"]);
   const found = findAddresses(vips);
   return [
+    ...missingStore(data),
     ...storeMistakes(valueAt(data, ["store"]), valueAt(data, ["ttl"]), stores),
     ...emptyMistakes(vips),
     ...missingInterfaces(vips),
     ...found.flatMap(labelMistakes),
     ...duplicates(found),
+    ...vrrpMistakes(data),
     ...ownAddresses(found, hostAddresses),
   ];
+}
+
+function missingStore(data: unknown): readonly Mistake[] {
+  if (
+    typeof data !== "object" ||
+    data === null ||
+    Array.isArray(data) ||
+    valueAt(data, ["store"]) !== undefined ||
+    !needsStore(data)
+  )
+    return [];
+  return [{ path: ["store"], ...notThat(undefined, STORE_URL) }];
 }
 
 function storeMistakes(store: unknown, ttl: unknown, stores: readonly KnownStore[]): readonly Mistake[] {

@@ -15,7 +15,8 @@ export type VipField =
   | "announce"
   | "checks"
   | "lastResort"
-  | "hooks";
+  | "hooks"
+  | "vrrp";
 
 /** A VIP that both configurations have, and what differs. */
 export interface VipChange {
@@ -79,7 +80,7 @@ export function describeDifference(from: Config, to: Config): ConfigDifference {
 const FIXED: readonly (readonly [path: string, read: (config: Config) => string])[] = [
   ["node", (config) => config.node],
   ["fleet", (config) => config.fleet],
-  ["store", (config) => config.store],
+  ["store", (config) => config.store ?? ""],
   ["ttl", (config) => `${config.ttlMs}ms`],
   ["stateDir", (config) => config.stateDir],
   ["admin.socket", (config) => config.admin.socket],
@@ -125,4 +126,5 @@ const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) =>
   ["lastResort", (vip) => vip.lastResort],
   ["hooks", (vip) => JSON.stringify(vip.hooks)],
   ["announce", ({ announce: a }) => JSON.stringify([a.burst, a.repeatAfterMs, a.refreshMs])],
+  ["vrrp", ({ vrrp }) => JSON.stringify(vrrp ?? null)],
 ];

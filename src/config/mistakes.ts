@@ -83,7 +83,8 @@ const KEEPALIVED: Readonly<Record<string, string>> = {
   virtual_ipaddress_excluded: "keepalived's virtual_ipaddress_excluded is 'addresses' here",
   nopreempt: "keepalived's nopreempt is 'preempt: false' here",
   preempt_delay: "keepalived's preempt_delay is 'preemptDelay' here, with a unit",
-  advert_int: "keepalived's advert_int is 'ttl' here, at the top: the lease of all VIPs",
+  advert_int:
+    "keepalived's advert_int is 'ttl' here, at the top: the lease of all VIPs; with election: vrrp it is 'interval' below vrrp:",
   garp_master_delay: "keepalived's garp_master_delay is 'announce: { repeatAfter }' here",
   garp_master_repeat: "keepalived's garp_master_repeat is 'announce: { burst }' here",
   garp_master_refresh: "keepalived's garp_master_refresh is 'announce: { refresh }' here",
@@ -99,9 +100,11 @@ const KEEPALIVED: Readonly<Record<string, string>> = {
   vrrp_script: "keepalived's vrrp_script is a name below 'checks:' here",
   vrrp_startup_delay: "keepalived's vrrp_startup_delay is 'startupDelay' here",
   state: "leave it out: the store decides who is MASTER, 'priority' who acquires first",
-  virtual_router_id: "leave it out: the VIP's name identifies it in the fleet",
-  authentication: "leave it out: the store decides who belongs to the fleet",
-  unicast_peer: "leave it out: the nodes meet in the store",
+  virtual_router_id:
+    "leave it out: the VIP's name identifies it in the fleet; with election: vrrp it is 'id' below vrrp:",
+  auth_pass: "keepalived's auth_pass is 'authentication' below vrrp:, with election: vrrp",
+  unicast_peer: "leave it out: the nodes meet in the store; with election: vrrp it is 'unicastPeers' below vrrp:",
+  unicast_src_ip: "keepalived's unicast_src_ip is 'source' below vrrp:, with election: vrrp",
   vrrp_instance: "name the VIP below 'vips:'",
 };
 
@@ -118,7 +121,14 @@ function unknownKey(path: Path, key: string): { problem: string; fix: string } {
   return { problem, fix: `use one of ${keys.join(", ")}` };
 }
 
-const PLACES: readonly Path[] = [[], ["admin"], ["log"], ["vips", "*"], ["vips", "*", "announce"]];
+const PLACES: readonly Path[] = [
+  [],
+  ["admin"],
+  ["log"],
+  ["vips", "*"],
+  ["vips", "*", "announce"],
+  ["vips", "*", "vrrp"],
+];
 
 function placeName(place: Path): string {
   if (place.length === 0) return "at the top of the file";

@@ -9,7 +9,7 @@ import { buildCheck, buildHooks, buildMail, buildVipCheck, buildWebhook } from "
 import { checkMistakes } from "./check-mistakes.ts";
 import { commandsOf, type PlacedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
-import { type ConfigIssue, formatPath, type Mistake, showValue } from "./issue.ts";
+import { type ConfigIssue, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
 import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
@@ -17,6 +17,7 @@ import { readSource, type Source } from "./source.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
 import type { Config, VipConfig } from "./types.ts";
+import { buildVrrp } from "./vrrp-schema.ts";
 
 /** What the file does not say. */
 export interface ConfigContext {
@@ -109,7 +110,7 @@ function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble
 function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {
   const issues = mistakes.map((mistake): ConfigIssue => {
     const value = valueAt(source.data, mistake.path);
-    const shown = mistake.path[0] === "store" && typeof value === "string" ? redactUrl(value) : value;
+    const shown = withoutSecrets(mistake.path, value);
     const { path, problem, fix } = mistake;
     return {
       file,
@@ -123,11 +124,16 @@ function located(mistakes: readonly Mistake[], file: string, source: Source): re
   return issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
+function withoutSecrets(path: Path, value: unknown): unknown {
+  if (path[0] === "store" && typeof value === "string") return redactUrl(value);
+  return path.at(-1) === "authentication" ? undefined : value;
+}
+
 function build(data: FileData, hostName: string): Config {
   return {
     node: data.node ?? hostName,
     fleet: data.fleet,
-    store: data.store,
+    store: data.store ?? null,
     ttlMs: data.ttl,
     stateDir: data.stateDir,
     admin: { socket: data.admin.socket, group: data.admin.group ?? null },
@@ -142,9 +148,11 @@ function build(data: FileData, hostName: string): Config {
 }
 
 function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipConfig {
+  const addresses = (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? ""));
+  const link = vip.interface ?? addresses[0]?.interface ?? "";
   return {
     name,
-    addresses: (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? "")),
+    addresses,
     priority: vip.priority,
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,
@@ -155,6 +163,9 @@ function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipC
     probeIntervalMs: vip.probeInterval,
     hooks: [...buildHooks(hooks), ...buildHooks(vip.hooks)],
     announce: { burst: vip.announce.burst, repeatAfterMs: vip.announce.repeatAfter, refreshMs: vip.announce.refresh },
+    ...(vip.vrrp === undefined
+      ? {}
+      : { vrrp: buildVrrp(vip.election === "vrrp" ? "vrrp" : "lease+vrrp", vip.vrrp, link) }),
   };
 }
 

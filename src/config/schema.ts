@@ -8,18 +8,24 @@ import { checkRef, checks } from "./checks-schema.ts";
 import { hooks, mail, webhook } from "./hooks-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
 import { storeScheme } from "../base/store-url.ts";
+import { vrrp } from "./vrrp-schema.ts";
 
 const HOUR_MS = 3_600_000;
 
 /** sockaddr_un's path, less the NUL. */
 const MAX_SOCKET_PATH_BYTES = 107;
 
+/** What a store's URL is, for messages. */
+export const STORE_URL = "the URL of a store, such as sqlite:/var/lib/vipd/fleet.db";
 /** Where the daemon keeps its state when the file does not say. */
 export const DEFAULT_STATE_DIR = "/var/lib/vipd";
 
 const store = text(
-  { description: "URL of the store that the fleet shares, such as sqlite:/var/lib/vipd/fleet.db" },
-  "the URL of a store, such as sqlite:/var/lib/vipd/fleet.db",
+  {
+    description:
+      "URL of the store that the fleet shares, such as sqlite:/var/lib/vipd/fleet.db; required unless all VIPs are elected by VRRP",
+  },
+  STORE_URL,
   (value) => {
     if (storeScheme(value) !== undefined) return undefined;
     const fix = value.startsWith("/") ? `write sqlite:${value}` : "use one such as sqlite:/var/lib/vipd/fleet.db";
@@ -91,6 +97,13 @@ const vip = z.strictObject({
     "keep",
   ),
   hooks: hooks.meta({ description: "Commands that are told of the transitions of this VIP" }).optional(),
+  election: oneOf("Who decides where the VIP is: a lease in the store, or VRRP, as keepalived does", [
+    "lease",
+    "vrrp",
+  ]).prefault("lease"),
+  vrrp: vrrp
+    .meta({ description: "The virtual router; with election: lease, that of a fleet that keepalived is still part of" })
+    .optional(),
 });
 
 /** The whole file. */
@@ -98,7 +111,7 @@ export const fileSchema = z
   .strictObject({
     node: name("This node's name in the fleet; default: the host name").optional(),
     fleet: name("Name of the fleet; several may share a store").prefault("main"),
-    store,
+    store: store.optional(),
     ttl: duration("Lease: a holder that is not heard for so long is replaced", {
       minMs: MIN_TTL_MS,
       maxMs: MAX_TTL_MS,

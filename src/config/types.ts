@@ -1,6 +1,7 @@
 // The configuration after reading: every default filled in, every unit in a name, nothing left to check.
 
 import type { Vip } from "../base/vip.ts";
+import type { VrrpAuthentication, VrrpVersion } from "../base/vrrp.ts";
 import type { CheckPlan } from "./check-options.ts";
 import type { HookOptions, MailOptions, WebhookOptions } from "./hook-options.ts";
 
@@ -44,6 +45,27 @@ export interface VipConfig extends Vip {
   readonly lastResort: "keep" | "drop";
   /** Commands that are told of its transitions, the node's own first. */
   readonly hooks: readonly HookOptions[];
+  /** Its virtual router, where VRRP decides who holds it. */
+  readonly vrrp?: VrrpConfig;
+}
+
+/** The virtual router of a VIP. */
+export interface VrrpConfig {
+  /** Who decides: VRRP alone, or the lease and VRRP together, in a fleet that keepalived is part of. */
+  readonly kind: "vrrp" | "lease+vrrp";
+  /** Where adverts leave and arrive. */
+  readonly interface: string;
+  /** 1 to 255. */
+  readonly vrid: number;
+  readonly version: VrrpVersion;
+  readonly intervalMs: number;
+  /** 1 to 254; `null`: the VIP's. */
+  readonly priority: number | null;
+  readonly authentication: VrrpAuthentication;
+  /** Canonical text; empty: adverts go to the multicast group. */
+  readonly unicastPeers: readonly string[];
+  /** Canonical text; `null`: the first address of the interface. */
+  readonly source: string | null;
 }
 
 /** What a VIP makes of a check. */
@@ -87,8 +109,8 @@ export interface LogConfig {
 export interface Config {
   readonly node: string;
   readonly fleet: string;
-  /** Store URL. May hold a password: show it only through `redactUrl`. */
-  readonly store: string;
+  /** Store URL. May hold a password: show it only through `redactUrl`. `null`: no VIP needs a store. */
+  readonly store: string | null;
   readonly ttlMs: number;
   /** Absolute path. */
   readonly stateDir: string;

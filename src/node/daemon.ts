@@ -238,6 +238,8 @@ export class Daemon {
       lose: (losses) => this.lose(losses),
       adopted: (former) => this.vips.sweep(false, (vip, ip) => former.get(vip)?.includes(ip) !== true),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
+      announce: (vip) => this.vips.post({ type: "announce-anew", vip }),
+      contested: (vip, by) => this.vips.post({ type: "probed", vip, others: by === null ? [] : [by] }),
       note: (level, election, text) =>
         log[level === "warning" ? "warn" : "info"](election === null ? {} : { vip: election }, text),
       changed: () => this.changed(),

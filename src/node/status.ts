@@ -108,14 +108,19 @@ function ownPart({ election: state, holdings, eligibility, now }: StatusParts, n
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
     conflict: holdings.conflicts.get(name)?.text ?? null,
     elector: candidacy === undefined ? null : "lease",
-    objections: eligibility.of(name).map(({ source, reason, since, until }): ObjectionView => ({
-      source,
-      reasonCode: reason.code,
-      reason: reason.text,
-      sinceMs: elapsedMs(since, now),
-      forMs: until === NEVER ? null : Math.max(0, elapsedMs(now, until)),
-    })),
+    objections: objectionViews(eligibility, name, now),
   };
+}
+
+/** What this host has against holding a VIP. */
+export function objectionViews(eligibility: Eligibility, vip: string, now: Instant): readonly ObjectionView[] {
+  return eligibility.of(vip).map(({ source, reason, since, until }) => ({
+    source,
+    reasonCode: reason.code,
+    reason: reason.text,
+    sinceMs: elapsedMs(since, now),
+    forMs: until === NEVER ? null : Math.max(0, elapsedMs(now, until)),
+  }));
 }
 
 /** So many sentences are shown. */
@@ -128,6 +133,7 @@ function warningsOf({ election, holdings }: StatusParts, ofFleet: readonly strin
   return shown.map((text) => clip(text, MAX_VIEW_TEXT));
 }
 
-function conflicts({ conflicts: found }: VipState): readonly string[] {
+/** Sentences about VIPs that somebody else answers for, too. */
+export function conflicts({ conflicts: found }: VipState): readonly string[] {
   return [...found].map(([vip, { text }]) => `somebody else answers for ${vip}: ${text}`);
 }

@@ -62,6 +62,10 @@ export interface ElectorHost {
    * election now.
    */
   adopted(addresses: ReadonlyMap<string, readonly string[]>): void;
+  /** A neighbour may have learned another way to a held election's addresses: they are announced anew. */
+  announce(election: string): void;
+  /** Somebody else holds a held election too, or does not any more (`null`). */
+  contested(election: string, by: string | null): void;
   /** Something that people should know; a warning asks for their help. */
   note(level: "info" | "warning", election: string | null, text: string): void;
   /** What a view of the elector shows has changed. */

@@ -83,6 +83,9 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
       return onAddress(state, event, now, effects);
     case "link-up":
       return onLinkUp(state, event.interface, now, effects);
+    case "announce-anew":
+      announceAnew(state, event.vip, now);
+      return announce(state, [event.vip], now, effects);
     case "resync":
       return onResync(state, now, effects);
     case "heard":

@@ -100,6 +100,8 @@ export type VipEvent =
   | { readonly type: "address-added"; readonly ip: string; readonly interface: string }
   | { readonly type: "address-removed"; readonly ip: string; readonly interface: string }
   | { readonly type: "link-up"; readonly interface: string }
+  /** Neighbours may have learned another way to a held VIP. */
+  | { readonly type: "announce-anew"; readonly vip: string }
   /** The kernel's news may have been lost: compare everything. */
   | { readonly type: "resync" }
   /** Hardware addresses of others that claim the VIP, heard without having asked. */

@@ -1,13 +1,13 @@
 // npm run bench [-- name ...]: time and memory, against their bars and against keepalived in the same run.
 
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
 import { vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
+import { adverts, routers } from "./vrrp.ts";
 import { print, type Row } from "./table.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -22,6 +22,8 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   stale,
   many,
   vips: () => vips(),
+  routers,
+  adverts,
   steady,
   growth,
 };
@@ -32,11 +34,7 @@ async function main(names: readonly string[]): Promise<number> {
     process.stderr.write(`no benchmark ${unknown.join(", ")}: there are ${Object.keys(BENCHES).join(", ")}\n`);
     return 2;
   }
-  const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "../bin/tsc");
-  execFileSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
-    cwd: join(import.meta.dirname, "../.."),
-    stdio: "inherit",
-  });
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: join(import.meta.dirname, "../.."), stdio: "inherit" });
   let met = true;
   for (const [name, run] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;

@@ -24,13 +24,16 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nginx: "nginx-light",
 };
 
-/** Installs what is missing, as root on Debian; else says what to do. False when something is still missing. */
+/** What only some tests call: without it they are skipped, and that is told. */
+const OPTIONAL: Readonly<Record<string, string>> = { keepalived: "keepalived" };
+
+/** Installs what is missing, as root on Debian; else says what to do. False when something that all need is still missing. */
 export function checkPrograms(): boolean {
   // Debian keeps some where the PATH of a plain login does not look.
   process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
-  const missing = absent();
+  const missing = [...absent(PACKAGES), ...absent(OPTIONAL)];
   if (missing.length === 0) return true;
-  const packages = [...new Set(missing.map((program) => PACKAGES[program] ?? program))];
+  const packages = [...new Set(missing.map((program) => PACKAGES[program] ?? OPTIONAL[program] ?? program))];
   const command = ["apt-get", "install", "-y", "--no-install-recommends", ...packages];
   if (process.getuid?.() === 0 && has("apt-get")) {
     process.stdout.write(`installing ${packages.join(", ")} ...\n`);
@@ -42,14 +45,19 @@ export function checkPrograms(): boolean {
       });
     });
   }
-  const still = absent();
+  const still = absent(PACKAGES);
   if (still.length > 0)
     process.stderr.write(`these programs are missing: ${still.join(", ")}; install them: ${command.join(" ")}\n`);
   return still.length === 0;
 }
 
-function absent(): readonly string[] {
-  return Object.keys(PACKAGES).filter((program) => !has(program));
+/** What to install where this program is missing, which only some tests need; `undefined`: it is there. */
+export function missingProgram(program: string): string | undefined {
+  return has(program) ? undefined : `${program} is missing: apt-get install ${OPTIONAL[program] ?? program}`;
+}
+
+function absent(programs: Readonly<Record<string, string>>): readonly string[] {
+  return Object.keys(programs).filter((program) => !has(program));
 }
 
 /** Servers that are installed for tests shall not be started as services: the tests start their own. */

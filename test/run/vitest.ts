@@ -12,6 +12,8 @@ export interface Group {
   readonly projects: readonly string[];
   readonly deadlineMs: number;
   readonly namespaces: boolean;
+  /** A program without which the whole group is skipped. */
+  readonly needs?: string;
 }
 
 /** Names of network namespaces are mounts: in a mount namespace of its own they end with the run, however it ends. */

@@ -9,6 +9,7 @@ import { initialCheck } from "../../src/health/machine.ts";
 import type { CheckPolicy, CheckState, Verdict } from "../../src/health/check.ts";
 import type { Checks, MakeChecks } from "../../src/node/health.ts";
 import { Daemon } from "../../src/node/daemon.ts";
+import { ChosenElector, type Electors } from "../../src/node/electors.ts";
 import { LeaseElector } from "../../src/node/lease-elector.ts";
 import type { Timers } from "../../src/ports/clock.ts";
 import type { ElectorHost } from "../../src/ports/elector.ts";
@@ -92,11 +93,12 @@ export class SimDaemon {
       log: this.makeLog(),
       makeChecks: (parts) => this.makeChecks(parts),
       makeElector: (host) => {
-        elector = this.makeElector(
-          timers,
-          brokenHost(options.canary, host, () => elector, deps),
-        );
-        return elector;
+        const broken = brokenHost(options.canary, host, () => elector, deps);
+        const make = (to: ElectorHost): Electors => {
+          elector = this.makeElector(timers, to);
+          return new Map([["lease", elector]]);
+        };
+        return new ChosenElector({ make, kindOf: () => "lease" }, broken);
       },
     });
     if (elector === undefined) throw new Error("a daemon makes its elector");

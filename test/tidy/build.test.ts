@@ -50,6 +50,12 @@ test("the programs that package.json names come up", () => {
   expect(node(join(dist, "bin/vipd.js"), "--version").stdout).toBe(`${version}\n`);
 });
 
+test("the thread that sends VRRP adverts is beside the programs", () => {
+  const worker = node(join(dist, "bin/parts/vrrp-worker.js"));
+  expect(worker.status).not.toBe(0);
+  expect(worker.stderr).toContain("this file is run as a worker thread");
+});
+
 test("the library elects from the built files", () => {
   const script = `
     import { joinFleet, openStore } from ${JSON.stringify(pathToFileURL(join(dist, "src/index.js")).href)};

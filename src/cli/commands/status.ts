@@ -1,6 +1,7 @@
 // vipctl status: all VIPs of the fleet, its nodes, its store, and what asks for somebody's help.
 
 import type { ElectionView, FleetView, NodeView, ObjectionView, StatusView } from "../../admin/views.ts";
+import { VRRP_CAVEAT } from "../../base/vrrp.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
 import { type Cell, formatTable, escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
@@ -60,10 +61,19 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
     isStatus(view) ? checkLines(view, style).join("\n") : "",
     objectionLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
+    vrrpLine(view.elections, style),
     verbose ? caveatLines(view, style).join("\n") : "",
     isStatus(view) ? wakeupLine(view, style) : "",
   ];
   return parts.filter((part) => part !== "").join("\n\n");
+}
+
+/** Shown always: whoever knows vipd's leases must not take a VIP of VRRP for one. */
+function vrrpLine(elections: readonly ElectionView[], style: Style): string {
+  const names = elections.flatMap(({ name, elector }) => (elector?.includes("vrrp") === true ? [name] : []));
+  if (names.length === 0) return "";
+  const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
+  return style.dim(`${escapeControl(names.slice(0, MAX_NAMES).join(", "))}${more}: ${VRRP_CAVEAT}`);
 }
 
 function headLines(view: FleetView, style: Style): readonly string[] {
@@ -71,7 +81,10 @@ function headLines(view: FleetView, style: Style): readonly string[] {
   const state = store.ok
     ? style.good("reachable")
     : style.bad(`not reachable: ${escapeControl(store.lastError ?? "no reason known")}`);
-  const lines = [`fleet ${style.bold(escapeControl(view.fleet))}, store ${escapeControl(store.url)}, ${state}`];
+  const fleet = `fleet ${style.bold(escapeControl(view.fleet))}`;
+  const lines = [
+    store.url === "" ? `${fleet}, no store: VRRP` : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
+  ];
   if (!isStatus(view)) return lines;
   const electors = [...new Set(view.elections.flatMap(({ elector }) => elector ?? []))].sort();
   const deciding = electors.length === 0 ? "" : `, elector ${escapeControl(electors.join(", "))}`;

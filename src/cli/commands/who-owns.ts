@@ -60,6 +60,8 @@ async function inquire(owner: Owner, source: Source, options: WhoOwnsOptions, de
 async function confirm(owner: Owner, source: Source, deps: VipctlDeps): Promise<Owner> {
   const { election, view } = owner;
   if (election.holder === null) return { ...owner, confirmed: false };
+  // The daemon has heard, or sent, each advert: what it says is as new as a heartbeat.
+  if (election.elector === "vrrp") return { ...owner, confirmed: election.holderAlive === true };
   const heartbeat = heartbeatOf(view, election.holder);
   const enough = new AbortController();
   const cancel = deps.timers.at(later(deps.timers.now(), (election.ttlMs ?? 0) + GRACE_MS), () => enough.abort());
@@ -124,9 +126,9 @@ function show(owner: Owner, options: WhoOwnsOptions, deps: VipctlDeps): void {
   const { view, election, via, confirmed, wire } = owner;
   if (options.json === true) {
     const { name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs } = election;
-    const { reasonCode, reason, conflict, role, validForMs } = election;
+    const { reasonCode, reason, conflict, elector, role, validForMs } = election;
     const known = { election: name, addresses, holder, holderAlive, token, sinceWallMs, lastHeartbeatAgeMs, ttlMs };
-    const facts = { ...known, reasonCode, reason, conflict, role, validForMs };
+    const facts = { ...known, reasonCode, reason, conflict, elector, role, validForMs };
     deps.out.write(
       `${toJson({ ...facts, fleet: view.fleet, via, store: { ok: view.store.ok, lastError: view.store.lastError }, confirmed, wire })}\n`,
     );

@@ -58,7 +58,7 @@ function differences(config: Config, running: StatusView): readonly Finding[] {
   const pairs: readonly (readonly [key: string, file: string, runs: string])[] = [
     ["node", config.node, running.node],
     ["fleet", config.fleet, running.fleet],
-    ["store", redactUrl(config.store), running.store.url],
+    ["store", redactUrl(config.store ?? ""), running.store.url],
     ["ttl", `${config.ttlMs} ms`, `${running.ttlMs} ms`],
   ];
   return pairs

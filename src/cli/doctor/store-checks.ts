@@ -22,9 +22,12 @@ export interface StoreExamination {
 
 /** Reads the fleet a few times. A store that is not used yet is as it should be before the first daemon runs (`daemonRuns`), and only then. */
 export async function examineStore(config: Config, daemonRuns: boolean, deps: VipctlDeps): Promise<StoreExamination> {
+  const { store, fleet } = config;
+  if (store === null)
+    return { findings: [fine("store", "none is needed: all VIPs are elected by VRRP")], view: undefined };
   let reader: StoreReader | undefined;
   try {
-    reader = await deps.openFleet(config.store, config.fleet);
+    reader = await deps.openFleet(store, fleet);
     const { view, slowestMs } = await readTimes(reader, deps);
     const findings = (await reader.examine(deps.signal)).map(asFinding);
     return { findings: [latency(slowestMs, config), ...findings, ...promises(view), ...complaints(view)], view };

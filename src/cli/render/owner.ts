@@ -1,6 +1,7 @@
 // Who holds a VIP, in words.
 
 import type { ElectionView, StatusView } from "../../admin/views.ts";
+import { VRRP_CAVEAT } from "../../base/vrrp.ts";
 import type { Owner } from "../owner.ts";
 import { isReleasedHere, isStatus } from "../source.ts";
 import { escapeControl, type Style } from "./text.ts";
@@ -19,6 +20,7 @@ export function describeOwner(owner: Owner, style: Style, wallMs: number): reado
   if (election.holder === null)
     return [
       `${name} is ${election.reasonCode === "unreadable" ? style.warn("held by nobody that can be told") : `${style.warn("free")}${since}`}: ${escapeControl(election.reason)}`,
+      ...caveats(election, style),
       ...ownershipChange(formerHolder, style),
       ...wireLines(wire, style),
     ];
@@ -29,6 +31,7 @@ export function describeOwner(owner: Owner, style: Style, wallMs: number): reado
     ...(election.conflict === null
       ? []
       : [style.bad(`somebody else answers for it: ${escapeControl(election.conflict)}`)]),
+    ...caveats(election, style),
     ...wireLines(wire, style),
   ];
 }
@@ -55,15 +58,21 @@ function describeCutOff(view: StatusView, election: ElectionView, style: Style, 
 }
 
 function freshness(
-  { holder, holderAlive, lastHeartbeatAgeMs, ttlMs }: ElectionView,
+  { holder, holderAlive, lastHeartbeatAgeMs, ttlMs, elector }: ElectionView,
   via: Owner["via"],
   style: Style,
 ): string {
   if (lastHeartbeatAgeMs === null)
     return style.warn(`no session of ${escapeControl(holder ?? "")} stands in the store`);
+  if (elector === "vrrp") return `elected by VRRP, last advert ${formatSpan(lastHeartbeatAgeMs)} ago`;
   const age = `last heartbeat ${formatSpan(lastHeartbeatAgeMs)} ago`;
   if (holderAlive === true) return via === "store" ? `${age} by its own clock` : age;
   return style.warn(`${age}, beyond its lease of ${formatSpan(ttlMs ?? 0)}: it may be gone`);
+}
+
+/** What the elector cannot promise. */
+function caveats({ elector }: ElectionView, style: Style): readonly string[] {
+  return elector?.includes("vrrp") === true ? [style.dim(VRRP_CAVEAT)] : [];
 }
 
 function ownershipChange(formerHolder: string | null, style: Style): readonly string[] {

@@ -18,7 +18,8 @@ export interface NodeSettings {
   readonly ttl?: string;
   /** Text of the `vips:` block, indented by two. */
   readonly vips: string;
-  readonly store?: string;
+  /** `null`: none. */
+  readonly store?: string | null;
   readonly stateDir?: string;
   readonly extra?: string;
   /** "debug" unless told otherwise. */
@@ -165,7 +166,7 @@ export class Fleet {
     const lines = [
       `node: ${node}`,
       "fleet: test",
-      `store: ${settings.store ?? this.store}`,
+      settings.store === null ? "" : `store: ${settings.store ?? this.store}`,
       `ttl: ${settings.ttl ?? "1s"}`,
       `stateDir: ${settings.stateDir ?? join(this.directory, `state-${host.name}-${node}`)}`,
       "admin:",

@@ -44,10 +44,11 @@ test("vipctl(8): commands, their options, and exit codes", async () => {
     "resume",
     "repair",
     "doctor",
+    "vrrp listen",
     "version",
   ]) {
     const desk = new Desk();
-    await desk.vipctl(command, "--help");
+    await desk.vipctl(...command.split(" "), "--help");
     expect(manual.source).toContain(`.Cm ${command}`);
     for (const option of optionsOf(desk.out.text))
       if (!helped.has(option)) expect(manual.source, command).toContain(`Fl -${option}`);

@@ -200,3 +200,14 @@ test("colours on a terminal", async () => {
   await desk.vipctl("status");
   expect(desk.out.text).toContain("\u001b[32mweb1\u001b[39m");
 });
+
+test("what VRRP cannot promise is said whenever it decides about a VIP", async () => {
+  const desk = new Desk();
+  desk.daemon().view = statusView({ elections: [electionView({ elector: "vrrp" })] });
+  await desk.vipctl("status");
+  expect(desk.out.text).toContain("web: VRRP cannot promise that one node alone answers");
+  const leased = new Desk();
+  leased.daemon().view = statusView({ elections: [electionView({ elector: "lease" })] });
+  await leased.vipctl("status");
+  expect(leased.out.text).not.toContain("VRRP");
+});

@@ -64,6 +64,7 @@ test("--json is one line with everything, and the store's state", async () => {
     reasonCode: "vacant",
     reason: "it was free: web2 stepped down",
     conflict: null,
+    elector: null,
     role: null,
     validForMs: null,
     fleet: "main",

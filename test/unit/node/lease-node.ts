@@ -79,6 +79,14 @@ export class LeaseNode implements ElectorHost {
     if (this.obeys) this.elector.released(losses.map(({ election }) => election));
   }
 
+  announce(election: string): void {
+    this.told.push(`announce ${election}`);
+  }
+
+  contested(election: string, by: string | null): void {
+    this.told.push(`contested ${election}: ${by ?? "nobody"}`);
+  }
+
   note(level: string, election: string | null, text: string): void {
     this.notes.push(`${level} ${election ?? "-"}: ${text}`);
   }

@@ -1,0 +1,140 @@
+// The electors of a daemon: the lease where there is a store, VRRP for the VIPs that ask for it.
+
+import { openReceiver } from "../../adapters/linux/vrrp-receiver.ts";
+import { createAdvertSender } from "../../adapters/linux/vrrp-sender.ts";
+import type { LinuxHost } from "../../adapters/linux/index.ts";
+import { assert } from "../base/assert.ts";
+import { VipdError } from "../base/errors.ts";
+import type { Config, VipConfig } from "../config/types.ts";
+import type { Daemon } from "../node/daemon.ts";
+import { ChosenElector } from "../node/electors.ts";
+import { LeaseElector } from "../node/lease-elector.ts";
+import { MixedElector } from "../node/mixed-elector.ts";
+import { leaseHost, vrrpHost } from "../node/mixed-hosts.ts";
+import { VrrpElector } from "../node/vrrp-elector.ts";
+import { findSource } from "../node/vrrp-place.ts";
+import type { Elector, ElectorHost, ElectorKind } from "../ports/elector.ts";
+import type { IdentityKeeper } from "../ports/identity.ts";
+import type { Logger } from "../ports/logger.ts";
+import type { Store } from "../ports/store.ts";
+import type { AdvertSender } from "../ports/vrrp.ts";
+import { storeCalls } from "../runtime/store-calls.ts";
+import { systemEntropy } from "../runtime/timers.ts";
+
+/** What electors are made of. */
+export interface ElectorParts {
+  readonly config: Config;
+  readonly hostName: string;
+  readonly host: LinuxHost;
+  /** `null`: no VIP needs one. */
+  readonly store: Store | null;
+  readonly identity: IdentityKeeper;
+  readonly log: Logger;
+  /** The VIPs that are configured now. */
+  readonly vips: () => readonly VipConfig[];
+}
+
+/** The electors of one daemon. */
+export class DaemonElectors {
+  readonly sender: AdvertSender;
+  private readonly parts: ElectorParts;
+  private chosen: ChosenElector | undefined;
+  private leases: LeaseElector | undefined;
+  private adverts: VrrpElector | undefined;
+
+  constructor(parts: ElectorParts) {
+    this.parts = parts;
+    this.sender = createAdvertSender({ clock: parts.host.clock });
+  }
+
+  /** `undefined`: there is no store. */
+  get lease(): LeaseElector | undefined {
+    return this.leases;
+  }
+
+  get vrrp(): VrrpElector {
+    assert(this.adverts !== undefined, "a daemon makes its electors");
+    return this.adverts;
+  }
+
+  make(host: ElectorHost): Elector {
+    this.chosen = new ChosenElector({ make: (to) => this.makeAll(to), kindOf: (name) => this.kindOf(name) }, host);
+    return this.chosen;
+  }
+
+  /** After a reload. */
+  refresh(): void {
+    this.chosen?.refresh();
+    this.adverts?.refresh();
+  }
+
+  private kindOf(name: string): ElectorKind {
+    return this.parts.vips().find((vip) => vip.name === name)?.vrrp?.kind ?? "lease";
+  }
+
+  private makeAll(host: ElectorHost): ReadonlyMap<ElectorKind, Elector> {
+    const { store } = this.parts;
+    const electors = new Map<ElectorKind, Elector>();
+    const mixed = new MixedElector(host);
+    const kindOf = (election: string): ElectorKind => this.chosen?.kindNow(election) ?? this.kindOf(election);
+    const vrrp = this.makeVrrp(vrrpHost(host, mixed, kindOf), mixed);
+    this.adverts = vrrp;
+    electors.set("vrrp", vrrp);
+    if (store === null) return electors;
+    this.leases = this.makeLease(store, leaseHost(host, mixed, kindOf));
+    mixed.join({ lease: this.leases, vrrp, wake: (election) => vrrp.wake(election) });
+    return electors.set("lease", this.leases).set("lease+vrrp", mixed);
+  }
+
+  private makeLease(store: Store, host: ElectorHost): LeaseElector {
+    const { config, hostName, identity, host: linux } = this.parts;
+    const { incarnation, adopt, knownTtlMs } = identity;
+    const { node, fleet, ttlMs } = config;
+    const self = { node, fleet, host: hostName, processId: systemEntropy.uniqueId(), ttlMs, knownTtlMs };
+    return new LeaseElector(
+      { self, incarnation, adopt },
+      {
+        calls: storeCalls(store, linux.timers, this.parts.log),
+        timers: linux.timers,
+        renewIncarnation: () => identity.renew(),
+        rememberTtl: (longestTtlMs) => identity.rememberTtl(longestTtlMs),
+      },
+      host,
+    );
+  }
+
+  private makeVrrp(host: ElectorHost, mixed: MixedElector): VrrpElector {
+    const { config, host: linux, vips } = this.parts;
+    const { addresses, timers } = linux;
+    return new VrrpElector(
+      {
+        node: config.node,
+        timers,
+        sender: this.sender,
+        openReceiver,
+        place: () => ({ links: addresses.links(), addresses: addresses.addresses() }),
+        vips,
+        mayClaim: (election) => this.chosen?.kindNow(election) === "vrrp" || mixed.mayClaim(election),
+        // The lease's is 0.
+        firstDeadline: 1,
+      },
+      host,
+    );
+  }
+}
+
+/** What is a slip in the file is told at the start; what comes later makes this node stand back. */
+export function checkVirtualRouters({ vips }: Config, { addresses }: LinuxHost): void {
+  const place = { links: addresses.links(), addresses: addresses.addresses() };
+  for (const vip of vips) {
+    if (vip.vrrp === undefined) continue;
+    const found = findSource(vip, vip.vrrp, vips, place);
+    if ("trouble" in found)
+      throw new VipdError("interface", `vips.${vip.name}.vrrp: ${found.trouble}`, { vip: vip.name });
+  }
+}
+
+/** The VIPs that a daemon holds, by the electors' word. */
+export function heldBy(daemon: Daemon): readonly string[] {
+  return daemon.running.vips.flatMap(({ name }) => (daemon.elector.tokenOf(name) === undefined ? [] : [name]));
+}

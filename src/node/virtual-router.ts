@@ -1,0 +1,165 @@
+// One virtual router of this host: the VRRP machine, joined to its voice and its ear. It does what the machine asks of the
+// wire; what it asks of the host goes to the handler.
+
+import type { Instant } from "../base/time.ts";
+import type { VrrpAuthentication } from "../base/vrrp.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { AdvertSender, AdvertVoice } from "../ports/vrrp.ts";
+import { Driver } from "../runtime/driver.ts";
+import { nextVrrpWakeup, stepVrrp } from "../vrrp/machine.ts";
+import type { VrrpRouter } from "../vrrp/router.ts";
+import { initialVrrp, type VrrpEffect, type VrrpEvent, type VrrpState } from "../vrrp/state.ts";
+import type { Ears, Hearing } from "./vrrp-ears.ts";
+
+/** A program that gave no sign of life for so many intervals is not spoken for any more. */
+const GRACE_INTERVALS = 2;
+
+/** The effects that are not the wire's. */
+export type RouterEffect = Exclude<VrrpEffect, { type: "speak" | "hush" | "say" | "drain" }>;
+
+/** A virtual router and where it speaks. */
+export interface VirtualRouterOptions {
+  readonly router: VrrpRouter;
+  readonly interface: string;
+  readonly authentication: VrrpAuthentication;
+}
+
+/** What it works with. */
+export interface VirtualRouterDeps {
+  readonly timers: Timers;
+  readonly sender: AdvertSender;
+  readonly ears: Ears;
+  /** Whether it may become the master now; else it listens on. */
+  readonly mayClaim: () => boolean;
+  /** It is about to speak: signs of life are needed from now on. */
+  readonly speaks: () => void;
+  /** Performs an effect of the host, synchronously as far as it bears on safety. */
+  readonly perform: (effect: RouterEffect) => void;
+  /** Called when all events have been dealt with. */
+  readonly onRest: () => void;
+}
+
+/** A running virtual router. */
+export class VirtualRouter {
+  readonly options: VirtualRouterOptions;
+  private readonly deps: VirtualRouterDeps;
+  private readonly driver: Driver<VrrpEvent, VrrpEffect>;
+  private readonly voice: AdvertVoice;
+  private readonly hearing: Hearing;
+  private current: VrrpState;
+
+  /** Opens its sockets; throws as src/ports/vrrp.ts says. */
+  constructor(options: VirtualRouterOptions, deps: VirtualRouterDeps) {
+    this.options = options;
+    this.deps = deps;
+    const { timers } = deps;
+    this.current = initialVrrp(options.router, timers.now());
+    this.driver = new Driver<VrrpEvent, VrrpEffect>(
+      {
+        step: (event, now) => this.step(event, now),
+        nextWakeup: () => nextVrrpWakeup(this.current),
+        tick: { type: "tick" },
+      },
+      { timers, perform: (effect) => this.perform(effect), onRest: deps.onRest },
+    );
+    this.voice = this.openVoice();
+    try {
+      this.hearing = this.openEar();
+    } catch (error) {
+      this.voice.close();
+      throw error;
+    }
+  }
+
+  get state(): VrrpState {
+    return this.current;
+  }
+
+  /** Whether it sends adverts. */
+  get isSpeaking(): boolean {
+    const { kind } = this.current.phase;
+    return kind === "claiming" || kind === "master";
+  }
+
+  /** When its last periodic advert left. */
+  get lastSentAt(): Instant {
+    return this.voice.lastSentAt();
+  }
+
+  post(event: VrrpEvent): void {
+    this.driver.post(event);
+  }
+
+  /** It may claim now: a takeover that has waited for this goes on. */
+  wake(): void {
+    const { phase } = this.current;
+    if (phase.kind === "backup" && phase.listening.takeover !== null) this.answerDrain();
+  }
+
+  /** Ends it where it stands; what was said before is let out. */
+  close(): void {
+    this.driver.close();
+    this.hearing.close();
+    this.voice.close();
+  }
+
+  /** Without an answer the machine asks again, and takes over meanwhile from nobody. */
+  private answerDrain(): void {
+    if (!this.deps.mayClaim()) return;
+    this.hearing.drain();
+    this.post({ type: "drained" });
+  }
+
+  private openVoice(): AdvertVoice {
+    const { router, interface: link, authentication } = this.options;
+    const { source, reach } = router;
+    return this.deps.sender.voice(
+      { interface: link, source, reach, authentication, checksum: "pseudo-header" },
+      {
+        sent: (at) => this.post({ type: "sent", at }),
+        failed: (message) => this.post({ type: "send-failed", message }),
+        silenced: () => this.post({ type: "silenced" }),
+      },
+    );
+  }
+
+  private openEar(): Hearing {
+    const { router, interface: link, authentication } = this.options;
+    const { source, reach, vrid } = router;
+    const ear = {
+      interface: link,
+      family: source.includes(":") ? 6 : 4,
+      unicast: reach.kind === "unicast" ? source : null,
+    } as const;
+    return this.deps.ears.open(ear, { vrid, authentication, hear: (event) => this.post(event) });
+  }
+
+  /** What the sending thread has sent while this program paused counts before a tick judges the lease. */
+  private step(event: VrrpEvent, now: Instant): readonly VrrpEffect[] {
+    const effects: VrrpEffect[] = [];
+    const move = (next: VrrpEvent): void => {
+      const [state, more] = stepVrrp(this.current, next, now);
+      this.current = state;
+      effects.push(...more);
+    };
+    if (event.type === "tick" && this.isSpeaking) move({ type: "sent", at: this.voice.lastSentAt() });
+    move(event);
+    return effects;
+  }
+
+  private perform(effect: VrrpEffect): void {
+    switch (effect.type) {
+      case "speak":
+        this.deps.speaks();
+        return this.voice.speak(effect.advert, GRACE_INTERVALS * effect.advert.intervalMs);
+      case "hush":
+        return this.voice.hush();
+      case "say":
+        return this.voice.say(effect.advert);
+      case "drain":
+        return this.answerDrain();
+      default:
+        return this.deps.perform(effect);
+    }
+  }
+}

@@ -1,0 +1,371 @@
+// One VIP that VRRP decides about: its virtual router, opened while this host may hold the VIP and closed while it may not,
+// so that an interface that comes back is found anew.
+
+import type { Candidacy } from "../base/candidacy.ts";
+import { messageOf } from "../base/errors.ts";
+import { type Reason, reason } from "../base/reasons.ts";
+import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
+import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
+import type { VipConfig, VrrpConfig } from "../config/types.ts";
+import type { Timers } from "../ports/clock.ts";
+import type { ElectorHost, Token } from "../ports/elector.ts";
+import type { AdvertSender } from "../ports/vrrp.ts";
+import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
+import type { Rival, VrrpState } from "../vrrp/state.ts";
+import { type RouterEffect, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
+import type { Ears } from "./vrrp-ears.ts";
+import { VrrpHistory } from "./vrrp-history.ts";
+import { advertised, findSource, type HostPlace } from "./vrrp-place.ts";
+import { reasonOf } from "./vrrp-reasons.ts";
+
+/** Sockets that cannot be opened are tried again after this, in milliseconds. */
+const OPEN_RETRY_MS = 1_000;
+
+/** A master that skips an extension has an interval left for the next one: of a second or more that is enough. */
+const LONG_INTERVAL_MS = 1_000;
+
+/** Priorities that tracking may lead to. */
+const LEAST_PRIORITY = 1;
+const GREATEST_PRIORITY = 254;
+
+/** Of a mixed fleet's nodes one at a time speaks, by their lease: who has given it away need not be modest when it comes back. */
+const MIXED = { modestyMs: 0 };
+
+/** What an election works with. */
+export interface ElectionDeps {
+  readonly node: string;
+  readonly timers: Timers;
+  readonly sender: AdvertSender;
+  readonly ears: Ears;
+  readonly host: ElectorHost;
+  readonly place: () => HostPlace;
+  readonly vips: () => readonly VipConfig[];
+  /** Whether it may become the master now. */
+  readonly mayClaim: () => boolean;
+  /** Whether there are so many routers that each kernel call counts. */
+  readonly isCrowded: () => boolean;
+  /** Its router begins to speak. */
+  readonly speaks: () => void;
+  /** It has left the wire, for good. */
+  readonly gone: () => void;
+}
+
+/** The part of this node in one VIP. */
+export class VrrpElection {
+  readonly name: string;
+  readonly history = new VrrpHistory();
+  private readonly deadline: number;
+  private readonly deps: ElectionDeps;
+  private candidacy: Candidacy | null = null;
+  private router: VirtualRouter | null = null;
+  private held: Token | null = null;
+  private lastToken: Token = 0n;
+  /** Until when the host was told that it may hold it. */
+  private heldUntil: Instant = LONG_AGO;
+  /** Why it cannot take part; `null`: it can. */
+  private problem: string | null = null;
+  private shown = "";
+  /** The last master that was heard before it said farewell. */
+  private lastMaster: Rival | null = null;
+  private cancelRetry: () => void = () => {};
+
+  constructor(name: string, deadline: number, deps: ElectionDeps) {
+    this.name = name;
+    this.deadline = deadline;
+    this.deps = deps;
+  }
+
+  /** The token under which this node holds it; `null`: it does not. */
+  get token(): Token | null {
+    return this.held;
+  }
+
+  /** The machine's state; `null`: it takes no part. */
+  get state(): VrrpState | null {
+    return this.router?.state ?? null;
+  }
+
+  get trouble(): string | null {
+    return this.problem;
+  }
+
+  /** What this host brings to it. */
+  get brings(): Candidacy | null {
+    return this.candidacy;
+  }
+
+  /** When this node's last advert left. */
+  get lastSentAt(): Instant | null {
+    return this.router?.lastSentAt ?? null;
+  }
+
+  /** The interval of a router that speaks; Infinity: it does not. */
+  get speakingIntervalMs(): number {
+    const { router } = this;
+    return router?.isSpeaking === true ? router.state.router.intervalMs : Number.POSITIVE_INFINITY;
+  }
+
+  /** The master that is heard; `null`: none is. */
+  get master(): Rival | null {
+    const phase = this.router?.state.phase;
+    if (phase?.kind !== "backup" || phase.listening.master?.priority === VRRP_PRIORITY_STOP) return null;
+    return phase.listening.master;
+  }
+
+  wish(candidacy: Candidacy): void {
+    this.candidacy = candidacy;
+  }
+
+  /** Leaves the wire, and tells when it has. */
+  leave(): void {
+    this.candidacy = null;
+    this.cancelRetry();
+    if (this.router === null) this.deps.gone();
+    else this.router.post({ type: "stop" });
+  }
+
+  /** Brings the virtual router in line with the configuration and with what the host brings. */
+  refresh(): void {
+    const { candidacy, router } = this;
+    const vip = this.deps.vips().find(({ name }) => name === this.name);
+    if (candidacy === null || vip?.vrrp === undefined) return;
+    if (router === null) {
+      if (candidacy.ineligible === null) this.open(vip, vip.vrrp);
+      return;
+    }
+    const found = findSource(vip, vip.vrrp, this.deps.vips(), this.deps.place());
+    // An address that has gone for a moment is the link's business; another one is another router.
+    const source = "source" in found ? found.source : router.state.router.source;
+    const options = optionsOf(vip, vip.vrrp, candidacy, source);
+    if (isAnother(router.options, options)) return router.post({ type: "stop" });
+    this.adapt(router, options.router, vip, vip.vrrp);
+  }
+
+  stepDown(): void {
+    this.router?.post({ type: "step-down" });
+  }
+
+  /** It may become the master from now on. */
+  wake(): void {
+    this.router?.wake();
+    this.followOwnFleet();
+  }
+
+  tick(): void {
+    this.router?.post({ type: "tick" });
+  }
+
+  /** The host does not hold it any more: by this election's word, or because it cannot. */
+  released(): void {
+    const { router } = this;
+    if (router === null) return;
+    if (!router.isSpeaking) return router.post({ type: "released" });
+    this.held = null;
+    router.post({ type: "unable", reason: "the host has let go of it" });
+  }
+
+  close(): void {
+    this.cancelRetry();
+    this.router?.close();
+    this.router = null;
+  }
+
+  private open(vip: VipConfig, vrrp: VrrpConfig): void {
+    const { candidacy, deps } = this;
+    if (candidacy === null) return;
+    this.cancelRetry();
+    const found = findSource(vip, vrrp, deps.vips(), deps.place());
+    if ("trouble" in found) return this.tryLater(found.trouble);
+    const { timers, sender, ears, speaks, mayClaim } = deps;
+    try {
+      this.router = new VirtualRouter(optionsOf(vip, vrrp, candidacy, found.source), {
+        timers,
+        sender,
+        ears,
+        mayClaim,
+        speaks,
+        perform: (effect) => this.perform(effect),
+        onRest: () => this.rest(),
+      });
+    } catch (error) {
+      return this.tryLater(messageOf(error));
+    }
+    this.problem = null;
+    this.router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
+    this.router.post({ type: "tick" });
+  }
+
+  private tryLater(problem: string): void {
+    const { timers, host } = this.deps;
+    if (problem !== this.problem) host.note("warning", this.name, `VRRP cannot take part: ${problem}`);
+    this.problem = problem;
+    this.cancelRetry = timers.at(later(timers.now(), OPEN_RETRY_MS), () => this.refresh());
+    host.changed();
+  }
+
+  private adapt(router: VirtualRouter, wanted: VrrpRouter, vip: VipConfig, vrrp: VrrpConfig): void {
+    const { candidacy } = this;
+    if (candidacy === null) return;
+    if (JSON.stringify(plain(wanted)) !== JSON.stringify(plain(router.state.router)))
+      router.post({ type: "configure", router: wanted });
+    router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
+    const unfit = candidacy.ineligible?.text ?? null;
+    if (unfit !== router.state.unfit) router.post({ type: "fitness", unfit });
+    if (this.held !== null) this.deps.host.confirm(this.name, ipsOf(vip));
+  }
+
+  private perform(effect: RouterEffect): void {
+    const { host } = this.deps;
+    switch (effect.type) {
+      case "gain":
+        return this.gain(effect.until);
+      case "extend":
+        return this.extend(effect.until);
+      case "lose":
+        return this.lose(reasonOf(effect.change, this.candidacy?.ineligible ?? null));
+      case "announce":
+        return host.announce(this.name);
+      case "conflict-begins":
+        return host.contested(this.name, `the VRRP master ${effect.rival.source}, priority ${effect.rival.priority}`);
+      case "conflict-ends":
+        return host.contested(this.name, null);
+      case "note":
+        return host.note(
+          effect.level,
+          this.name,
+          effect.count > 1 ? `${effect.text} (${effect.count} times)` : effect.text,
+        );
+      case "moved":
+      case "stopped":
+        // Seen at rest.
+        return;
+    }
+  }
+
+  private gain(until: Instant): void {
+    const { timers, host, vips } = this.deps;
+    const { router } = this;
+    const vip = vips().find(({ name }) => name === this.name);
+    const wallMs = BigInt(Math.floor(timers.wallMs()));
+    const previousToken = this.lastToken === 0n ? null : this.lastToken;
+    this.lastToken = wallMs > this.lastToken ? wallMs : this.lastToken + 1n;
+    this.held = this.lastToken;
+    const why = router === null ? reason("first-holder") : reasonOf(router.state.change, null);
+    this.heldUntil = until;
+    const grant = { election: this.name, token: this.held, previousToken, vacantMs: null, reason: why };
+    host.gain([{ ...grant, addresses: vip === undefined ? [] : ipsOf(vip) }], { deadline: this.deadline, until });
+  }
+
+  /** Each extension costs two transactions of the fence: of hundreds of routers, those of long intervals need every other one. */
+  private extend(until: Instant): void {
+    const intervalMs = this.router?.state.router.intervalMs ?? 0;
+    const gainedMs = elapsedMs(this.heldUntil, until);
+    if (this.deps.isCrowded() && intervalMs >= LONG_INTERVAL_MS && gainedMs < 1.5 * intervalMs) return;
+    this.heldUntil = until;
+    this.deps.host.extend({ deadline: this.deadline, until });
+  }
+
+  private lose(why: Reason): void {
+    const token = this.held;
+    this.held = null;
+    this.deps.host.lose([{ election: this.name, token, reason: why }]);
+  }
+
+  /** All is done that the machine asked for. */
+  private rest(): void {
+    const { router } = this;
+    if (router === null) return;
+    const { phase, change, unfit } = router.state;
+    if (phase.kind === "stopped") return this.stopped(router);
+    if (phase.kind === "fault" && unfit !== null) this.closeRouter(router);
+    this.lastMaster = this.master ?? this.lastMaster;
+    if (this.followOwnFleet()) return;
+    this.sight(phase.kind, reasonOf(change, this.candidacy?.ineligible ?? null));
+    const rival = phase.kind === "master" ? phase.holding.rival : null;
+    const shown = `${phase.kind} ${this.master?.source ?? ""} ${this.master?.priority ?? ""} ${rival?.source ?? ""}`;
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.deps.host.changed();
+  }
+
+  /**
+   * In a mixed fleet all vipd nodes advertise one priority, and say farewell only when their addresses are gone: so the one that
+   * has the lease now follows at once, before any keepalived's skew has passed. keepalived says farewell first, and removes its
+   * addresses afterwards: it is followed after the skew.
+   */
+  private followOwnFleet(): boolean {
+    const { router, lastMaster, deps } = this;
+    const phase = router?.state.phase;
+    if (router === null || phase?.kind !== "backup" || phase.listening.takeover !== null) return false;
+    const vrrp = deps.vips().find(({ name }) => name === this.name)?.vrrp;
+    const { master } = phase.listening;
+    const hasLeft = master?.priority === VRRP_PRIORITY_STOP && master.source === lastMaster?.source;
+    if (vrrp?.kind !== "lease+vrrp" || !hasLeft || lastMaster.priority !== router.state.priority) return false;
+    if (!deps.mayClaim()) return false;
+    router.post({ type: "given-way" });
+    return true;
+  }
+
+  /** Who is not heard any more may still be there: only a claim says that nobody is. */
+  private sight(phase: VrrpState["phase"]["kind"], why: Reason): void {
+    const { node, timers } = this.deps;
+    const wallMs = timers.wallMs();
+    const { master } = this;
+    if (phase === "master") this.history.see(node, this.lastToken, why, wallMs);
+    else if (master !== null) this.history.see(master.source, this.lastToken, why, wallMs);
+    else if (this.history.holder === node) this.history.see(null, this.lastToken, why, wallMs);
+  }
+
+  /** Another configuration begins anew; an election that is left is over. */
+  private stopped(router: VirtualRouter): void {
+    this.closeRouter(router);
+    this.sight("stopped", reasonOf(router.state.change, null));
+    if (this.candidacy === null) this.deps.gone();
+    else this.refresh();
+  }
+
+  private closeRouter(router: VirtualRouter): void {
+    router.close();
+    if (this.router === router) this.router = null;
+  }
+}
+
+function ipsOf({ addresses }: VipConfig): readonly string[] {
+  return addresses.map(({ ip }) => ip);
+}
+
+/** What is configured, moved by what tracking has moved the VIP's own priority by. */
+function priorityOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy): number {
+  const priority = (vrrp.priority ?? vip.priority) + candidacy.priority - vip.priority;
+  return Math.min(GREATEST_PRIORITY, Math.max(LEAST_PRIORITY, Math.round(priority)));
+}
+
+function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, source: string): VirtualRouterOptions {
+  const { vrid, version, intervalMs, unicastPeers, authentication } = vrrp;
+  const router = vrrpRouter({
+    vrid,
+    version,
+    intervalMs,
+    source,
+    addresses: advertised(vip),
+    priority: vrrp.priority ?? vip.priority,
+    reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
+    preempt: candidacy.preempt,
+    preemptDelayMs: candidacy.preemptDelayMs,
+    ...(vrrp.kind === "vrrp" ? {} : MIXED),
+  });
+  return { router, interface: vrrp.interface, authentication };
+}
+
+/** Whether nothing but new sockets, or a new machine, will do. */
+function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
+  const essence = ({ router, interface: link, authentication }: VirtualRouterOptions): string =>
+    JSON.stringify([link, authentication, router.vrid, router.version, router.source, router.reach]);
+  return essence(a) !== essence(b);
+}
+
+/** Infinity has no JSON; it is the same in all. */
+function plain(router: VrrpRouter): Omit<VrrpRouter, "modestyMs"> {
+  const { modestyMs: _, ...others } = router;
+  return others;
+}

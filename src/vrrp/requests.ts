@@ -1,0 +1,118 @@
+// What the host and people ask of a virtual router: fitness, priority, step-down, stop, another configuration.
+
+import { assert } from "../base/assert.ts";
+import { type Instant, later } from "../base/time.ts";
+import { VRRP_PRIORITY_OWNER } from "../base/vrrp.ts";
+import { changeOf } from "./causes.ts";
+import { listen, listenModestly, reprioritize } from "./listening.ts";
+import { type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
+import type { VrrpRouter } from "./router.ts";
+import { speak } from "./speaking.ts";
+import type { Listening, Takeover, VrrpState, VrrpStep } from "./state.ts";
+
+/** Shortest and longest back-off after the host could not hold the addresses, in milliseconds; it doubles in between. */
+const LEAST_BACK_OFF_MS = 1_000;
+const MOST_BACK_OFF_MS = 60_000;
+
+/** The effective priority changed. */
+export function prioritized(state: VrrpState, priority: number, at: Instant): VrrpStep {
+  // An owner's priority is not altered by tracking.
+  if (state.router.priority === VRRP_PRIORITY_OWNER || priority === state.priority) return [state, []];
+  assert(Number.isInteger(priority) && priority >= 1 && priority <= 254, "an effective priority is 1 to 254");
+  const { phase, router } = state;
+  const next = { ...state, priority };
+  if (phase.kind === "claiming" || phase.kind === "master") return speakAnew(next, at);
+  if (phase.kind !== "backup" && phase.kind !== "releasing") return [next, []];
+  const listening = reprioritize(phase.listening, router, state.priority, priority);
+  return [{ ...next, phase: { ...phase, listening } }, []];
+}
+
+/** The advert changed, or the sender needs to be told again. */
+export function speakAnew(state: VrrpState, at: Instant): VrrpStep {
+  const { phase } = state;
+  assert(phase.kind === "claiming" || phase.kind === "master", "only a speaker speaks anew");
+  const speaking = { ...phase.speaking, spokeAt: at };
+  return [{ ...state, phase: { ...phase, speaking } }, [speak(state.router, state.priority)]];
+}
+
+/** Whether the host may hold the addresses. */
+export function fitted(state: VrrpState, unfit: string | null, at: Instant): VrrpStep {
+  const next = { ...state, unfit };
+  const { phase } = state;
+  if (unfit === null) {
+    const free = phase.kind === "fault" && at >= phase.until && state.unfit !== null;
+    return free ? toBackup(next, listen(state.router, state.priority, at), changeOf("fit-again"), at) : [next, []];
+  }
+  const change = changeOf("unfit", unfit);
+  if (phase.kind === "backup") return toFault(next, at, change, at);
+  return leave(next, { next: "fault", change, farewell: true }, at);
+}
+
+/** The host could not hold the addresses: others shall, and this one tries again later. */
+export function becomeUnable(state: VrrpState, reason: string, at: Instant): VrrpStep {
+  const failures = state.failures + 1;
+  const least = Math.max(LEAST_BACK_OFF_MS, 3 * state.router.intervalMs);
+  const until = later(at, Math.min(MOST_BACK_OFF_MS, least * 2 ** Math.min(failures - 1, 10)));
+  const going = { next: "fault", change: changeOf("unable", reason), farewell: true, until } as const;
+  return leave({ ...state, failures }, going, at);
+}
+
+/** Gives the addresses to another router, and does not take them back from it. Who holds nothing has nothing to give. */
+export function stepDown(state: VrrpState, at: Instant): VrrpStep {
+  const { phase, router, priority } = state;
+  if (phase.kind !== "claiming" && phase.kind !== "master") return [state, []];
+  const listening = listenModestly(router, priority, at);
+  const going = { next: "backup", change: changeOf("step-down"), farewell: true, listening } as const;
+  return giveUp(state, departure(state, at, going), at);
+}
+
+/** Leaves the wire. */
+export function stop(state: VrrpState, at: Instant): VrrpStep {
+  const change = changeOf("stop");
+  const { phase } = state;
+  if (phase.kind === "initialize" || phase.kind === "backup" || phase.kind === "fault")
+    return toStopped(state, change, at);
+  return leave(state, { next: "stopped", change, farewell: true }, at);
+}
+
+/** Gives up, or redirects a departure that has begun: a stop is the last word, and an unsaid farewell stays unsaid. */
+function leave(
+  state: VrrpState,
+  going: Pick<Departure, "next" | "change" | "farewell"> & Partial<Departure>,
+  at: Instant,
+): VrrpStep {
+  const { phase } = state;
+  if (phase.kind === "claiming" || phase.kind === "master") return giveUp(state, departure(state, at, going), at);
+  if (phase.kind !== "releasing" || phase.next === "stopped") return [state, []];
+  const { next, change, until = at } = going;
+  return [{ ...state, phase: { ...phase, next, change, until: until > phase.until ? until : phase.until } }, []];
+}
+
+/** The former master has given way: the time of silence is over, once the sockets have nothing to say against it. */
+export function giveWay(state: VrrpState, at: Instant): VrrpStep {
+  const { phase } = state;
+  if (phase.kind !== "backup") return [state, []];
+  const takeover: Takeover = { askedAt: at, cause: "given-way" };
+  const listening: Listening = { ...phase.listening, takeover };
+  return [{ ...state, phase: { ...phase, listening } }, [{ type: "drain" }]];
+}
+
+/** Goes on with another configuration. */
+export function configured(state: VrrpState, router: VrrpRouter, at: Instant): VrrpStep {
+  const { phase } = state;
+  const before = state.router;
+  assert(
+    router.vrid === before.vrid && router.version === before.version,
+    "another router id or version is another router",
+  );
+  const next = { ...state, router, priority: router.priority };
+  if (phase.kind === "claiming" || phase.kind === "master") return speakAnew(next, at);
+  if (phase.kind !== "backup" && phase.kind !== "releasing") return [next, []];
+  if (phase.kind === "backup" && router.priority === VRRP_PRIORITY_OWNER)
+    return toClaiming(next, changeOf("owner"), at);
+  const listening =
+    router.intervalMs === before.intervalMs
+      ? reprioritize(phase.listening, router, state.priority, router.priority)
+      : { ...listen(router, router.priority, at), modestUntil: phase.listening.modestUntil };
+  return [{ ...next, phase: { ...phase, listening } }, []];
+}

@@ -1,0 +1,177 @@
+// The state of one virtual router, the events that move it, and the effects it asks for.
+
+import { type Instant, later } from "../base/time.ts";
+import type { VrrpAdvert } from "../base/vrrp.ts";
+import type { VrrpFault } from "../wire/vrrp-fault.ts";
+import { type Cause, type Change, changeOf } from "./causes.ts";
+import type { HeardAdvert } from "./judge.ts";
+import { NO_NOTES, type Note, type Notes } from "./notes.ts";
+import type { VrrpRouter } from "./router.ts";
+
+/** Another router that speaks as the master. */
+export interface Rival {
+  /** Canonical text. */
+  readonly source: string;
+  readonly priority: number;
+  readonly heardAt: Instant;
+}
+
+/** What a router that does not speak knows of the master. */
+export interface Listening {
+  /** When silence means that there is no master. */
+  readonly masterDownAt: Instant;
+  /** From then on a master that need not be obeyed is replaced, when it is heard. */
+  readonly preemptFrom: Instant;
+  /** The master's interval: learned in version 3, configured in version 2. */
+  readonly masterIntervalMs: number;
+  /** The last one that was heard as master, with priority 0 when it said farewell; `null`: none was heard. */
+  readonly master: Rival | null;
+  /** A master of lower priority is obeyed until then; `null`: none was heard. */
+  readonly preemptDelayUntil: Instant | null;
+  /** This router stepped down: until then it leaves masters of lower priority alone. */
+  readonly modestUntil: Instant;
+  /** It is about to take over, and has asked the integrator to drain the sockets; `null`: it is not. */
+  readonly takeover: Takeover | null;
+  /** The time ran out while this host slept, and was given once more. */
+  readonly overslept: boolean;
+}
+
+/** A takeover that waits for the sockets to be drained. */
+export interface Takeover {
+  readonly askedAt: Instant;
+  readonly cause: Extract<Cause, "silence" | "farewell" | "preemption" | "given-way">;
+}
+
+/** A master's holding. */
+export interface Holding {
+  /** When its first advert left. */
+  readonly since: Instant;
+  /** The end of the lease that its adverts give. */
+  readonly validUntil: Instant;
+  /** Another router that goes on as master; `null`: there is none. */
+  readonly rival: Rival | null;
+  readonly rivalGoneAt: Instant;
+}
+
+/** What a router that speaks has to remember. */
+export interface Speaking {
+  /** When it became the master. */
+  readonly claimedAt: Instant;
+  /** Adverts that were sent earlier than this had other contents. */
+  readonly spokeAt: Instant;
+  /** No answer to other masters before this. */
+  readonly quietUntil: Instant;
+}
+
+/** Where a router stands. keepalived's words are BACKUP, MASTER and FAULT. */
+export type Phase =
+  /** The startup delay. */
+  | { readonly kind: "initialize"; readonly startAt: Instant }
+  | { readonly kind: "backup"; readonly listening: Listening }
+  /** It speaks as master, and holds nothing before an advert has left. */
+  | { readonly kind: "claiming"; readonly speaking: Speaking }
+  | { readonly kind: "master"; readonly speaking: Speaking; readonly holding: Holding }
+  /** It speaks no more, and waits for the host to let go. */
+  | {
+      readonly kind: "releasing";
+      readonly next: "backup" | "fault" | "stopped";
+      /** Why it goes to `next`. */
+      readonly change: Change;
+      /** Whether an advert of priority 0 follows. */
+      readonly farewell: boolean;
+      readonly listening: Listening;
+      /** The end of the back-off, for "fault". */
+      readonly until: Instant;
+    }
+  /** It may not hold the addresses, or could not, and then tries again at `until`. */
+  | { readonly kind: "fault"; readonly until: Instant }
+  | { readonly kind: "stopped" };
+
+/** Everything a virtual router knows. Immutable. */
+export interface VrrpState {
+  readonly router: VrrpRouter;
+  /** The effective priority. */
+  readonly priority: number;
+  /** Why the host may not hold the addresses; `null`: it may. */
+  readonly unfit: string | null;
+  readonly phase: Phase;
+  /** The last change of phase. */
+  readonly change: Change;
+  readonly changedAt: Instant;
+  /** How often in a row the host could not hold the addresses. */
+  readonly failures: number;
+  readonly notes: Notes;
+}
+
+/** What happens to a virtual router. */
+export type VrrpEvent =
+  | { readonly type: "tick" }
+  /** A well-formed and authentic advert of this router id. */
+  | ({ readonly type: "advert" } & HeardAdvert)
+  /** A packet of this router id that is no such advert. */
+  | { readonly type: "refused"; readonly fault: VrrpFault; readonly source: string }
+  /** All that had arrived when "drain" was asked for has been handed in. */
+  | { readonly type: "drained" }
+  /** An advert left; `at` was read before it was handed to the socket. */
+  | { readonly type: "sent"; readonly at: Instant }
+  | { readonly type: "send-failed"; readonly message: string }
+  /** The sender fell silent by itself, since this program gave no sign of life in time. */
+  | { readonly type: "silenced" }
+  /** The effective priority, 1 to 254; without effect for an owner. */
+  | { readonly type: "priority"; readonly priority: number }
+  /** Whether the host may hold the addresses: a reason speaks against it, `null` says that nothing does. */
+  | { readonly type: "fitness"; readonly unfit: string | null }
+  /** The host confirms: the fence is closed and the addresses are gone. It answers "lose". */
+  | { readonly type: "released" }
+  /** The host could not hold the addresses, or no longer. */
+  | { readonly type: "unable"; readonly reason: string }
+  /** The former master has given way to this router, as the integrator knows by another channel. */
+  | { readonly type: "given-way" }
+  | { readonly type: "step-down" }
+  | { readonly type: "stop" }
+  /** Another configuration; id, version and family stay. The priority becomes the configured one again. */
+  | { readonly type: "configure"; readonly router: VrrpRouter };
+
+/** What a virtual router asks of its surroundings, to be done in order. */
+export type VrrpEffect =
+  /** From now on send this advert, the first time at once, then once an interval, until "hush" or another "speak". */
+  | { readonly type: "speak"; readonly advert: VrrpAdvert }
+  /** Send no advert any more. */
+  | { readonly type: "hush" }
+  /** Send this advert once, after all that was asked for before. */
+  | { readonly type: "say"; readonly advert: VrrpAdvert }
+  /** Hold the addresses: the right to do so lasts until `until`. */
+  | { readonly type: "gain"; readonly until: Instant }
+  /** They may be held until `until`. */
+  | { readonly type: "extend"; readonly until: Instant }
+  /** Stop holding them now; confirm with "released". */
+  | { readonly type: "lose"; readonly change: Change }
+  /** Announce the addresses anew: a neighbour or a switch may have learned otherwise. */
+  | { readonly type: "announce" }
+  /** Hand in what the sockets have, then "drained". */
+  | { readonly type: "drain" }
+  /** Two masters see each other; this one goes on. */
+  | { readonly type: "conflict-begins"; readonly rival: Rival }
+  | { readonly type: "conflict-ends"; readonly rival: Rival }
+  /** For logs, status and hooks. */
+  | { readonly type: "moved"; readonly from: Phase["kind"]; readonly to: Phase["kind"]; readonly change: Change }
+  | Note
+  /** It has left the wire. */
+  | { readonly type: "stopped" };
+
+/** A step's outcome. */
+export type VrrpStep = readonly [VrrpState, readonly VrrpEffect[]];
+
+/** A virtual router at its start. The first "tick" begins it. */
+export function initialVrrp(router: VrrpRouter, now: Instant): VrrpState {
+  return {
+    router,
+    priority: router.priority,
+    unfit: null,
+    phase: { kind: "initialize", startAt: later(now, router.startupDelayMs) },
+    change: changeOf("started"),
+    changedAt: now,
+    failures: 0,
+    notes: NO_NOTES,
+  };
+}

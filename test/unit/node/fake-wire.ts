@@ -1,0 +1,103 @@
+// Adverts in memory: a sender that sends when a test says so, and ears that hear what a test says.
+
+import { type Instant, LONG_AGO } from "../../../src/base/time.ts";
+import type { VrrpAdvert } from "../../../src/base/vrrp.ts";
+import type { Timers } from "../../../src/ports/clock.ts";
+import type {
+  AdvertSender,
+  AdvertVoice,
+  OnReceived,
+  VoiceListener,
+  VrrpEar,
+  VrrpRoute,
+} from "../../../src/ports/vrrp.ts";
+import type { OpenReceiver } from "../../../src/node/vrrp-ears.ts";
+import { ipBytes } from "../../../src/wire/ip.ts";
+import { encodeVrrpIpv4 } from "../../../src/wire/vrrp.ts";
+
+export class FakeWire implements AdvertSender {
+  /** What was asked for, such as `speak 51 100` or `say 51 0`. */
+  readonly calls: string[] = [];
+  readonly voices: FakeVoice[] = [];
+  readonly receivers = new Map<string, OnReceived>();
+  readonly timers: Timers;
+  aliveCount = 0;
+
+  constructor(timers: Timers) {
+    this.timers = timers;
+  }
+
+  readonly openReceiver: OpenReceiver = (ear, onReceived) => {
+    this.receivers.set(nameOf(ear), onReceived);
+    return { drain: () => {}, close: () => void this.receivers.delete(nameOf(ear)) };
+  };
+
+  voice(route: VrrpRoute, listener: VoiceListener): AdvertVoice {
+    const voice = new FakeVoice(this, route, listener);
+    this.voices.push(voice);
+    return voice;
+  }
+
+  alive(): void {
+    this.aliveCount += 1;
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Another router's advert arrives at all sockets of its interface. */
+  hear(advert: VrrpAdvert, source: string): void {
+    const packet = encodeVrrpIpv4(advert, { source: ipBytes(source), destination: ipBytes("224.0.0.18") }, {});
+    for (const receive of this.receivers.values()) receive({ family: 4, packet });
+  }
+
+  /** The calls since this was asked last. */
+  news(): readonly string[] {
+    return this.calls.splice(0);
+  }
+}
+
+/** The voice of a router that is not closed. */
+class FakeVoice implements AdvertVoice {
+  readonly route: VrrpRoute;
+  private readonly wire: FakeWire;
+  private readonly listener: VoiceListener;
+  private sentAt: Instant = LONG_AGO;
+
+  constructor(wire: FakeWire, route: VrrpRoute, listener: VoiceListener) {
+    this.wire = wire;
+    this.route = route;
+    this.listener = listener;
+  }
+
+  speak(advert: VrrpAdvert): void {
+    this.wire.calls.push(`speak ${advert.vrid} ${advert.priority} ${advert.addresses.join()}`);
+  }
+
+  hush(): void {
+    this.wire.calls.push("hush");
+  }
+
+  say(advert: VrrpAdvert): void {
+    this.wire.calls.push(`say ${advert.vrid} ${advert.priority}`);
+  }
+
+  lastSentAt(): Instant {
+    return this.sentAt;
+  }
+
+  close(): void {
+    this.wire.calls.push("close");
+  }
+
+  /** An advert leaves now; `told`: the program hears of it. */
+  send(told = true): void {
+    this.sentAt = this.wire.timers.now();
+    if (told) this.listener.sent(this.sentAt);
+  }
+}
+
+function nameOf(ear: VrrpEar): string {
+  return `${ear.interface} ${ear.family} ${ear.unicast ?? "group"}`;
+}
