@@ -22,7 +22,7 @@ export interface Endpoint {
 }
 
 /** How a call on one endpoint is limited. */
-export interface Attempt {
+export interface Call {
   /** By the wall clock, as gRPC takes it. */
   readonly deadline: number;
 }
@@ -67,7 +67,7 @@ export class Endpoints {
   async call<T>(
     limits: CallLimits,
     mayMove: (error: unknown) => boolean,
-    run: (endpoint: Endpoint, attempt: Attempt) => Promise<T>,
+    run: (endpoint: Endpoint, attempt: Call) => Promise<T>,
   ): Promise<T> {
     const end = performance.now() + limits.timeoutMs;
     const share = limits.timeoutMs / this.options.endpoints.length;

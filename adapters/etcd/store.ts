@@ -20,7 +20,7 @@ import { boundedValue, ReadBudget, tooMuchToRead } from "../common/bounds.ts";
 import { newEpochBegan, openedForReading, unusedStore } from "../common/failures.ts";
 import { withTimeout } from "../common/with-timeout.ts";
 import { Compaction, COMPACTION_KEY } from "./compaction.ts";
-import { type Attempt, type Endpoint, Endpoints } from "./endpoints.ts";
+import { type Call, type Endpoint, Endpoints } from "./endpoints.ts";
 import { judgeMembers, wordOf } from "./examine.ts";
 import { commitFailure, fateOf, readFailure } from "./failures.ts";
 import { absent, atRevision, commitRequest, readRequest } from "./requests.ts";
@@ -227,7 +227,7 @@ export class EtcdStore implements Store {
   }
 }
 
-function readOn({ client }: Endpoint, prefix: string, attempt: Attempt): Promise<ITxnResponse> {
+function readOn({ client }: Endpoint, prefix: string, attempt: Call): Promise<ITxnResponse> {
   return client.kv.txn({ compare: [], success: readRequest(prefix), failure: [] }, attempt);
 }
 

@@ -1,6 +1,6 @@
 // Hears adverts: one socket an interface, a family, and a way (the group, or an own address).
 
-import type { AdvertReceiver, OnReceived, VrrpEar } from "../../src/ports/vrrp.ts";
+import type { AdvertReceiver, OnReceived, AdvertSource } from "../../src/ports/vrrp.ts";
 import { decodeInetAddress } from "../../src/wire/inet-address.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { VRRP_GROUP_IPV6 } from "../../src/wire/vrrp.ts";
@@ -17,14 +17,14 @@ const BUFFER_BYTES = 8192;
 /** The most that is handed in at a time: a flood shall not keep the rest of the program waiting. */
 const MOST_AT_A_TIME = 2_000;
 
-/** Opens an ear in the network namespace that the thread is in now. Throws "interface", "privilege", "kernel". */
-export function openReceiver(ear: VrrpEar, onReceived: OnReceived): AdvertReceiver {
-  return new KernelReceiver(ear, onReceived);
+/** Opens an source in the network namespace that the thread is in now. Throws "interface", "privilege", "kernel". */
+export function openReceiver(source: AdvertSource, onReceived: OnReceived): AdvertReceiver {
+  return new KernelReceiver(source, onReceived);
 }
 
 class KernelReceiver implements AdvertReceiver {
   readonly #fd: Fd;
-  readonly #family: VrrpEar["family"];
+  readonly #family: AdvertSource["family"];
   /** Whom IPv6 messages were sent to. */
   readonly #destination: Uint8Array;
   readonly #onReceived: OnReceived;
@@ -32,11 +32,11 @@ class KernelReceiver implements AdvertReceiver {
   readonly #watch: Watch;
   #open = true;
 
-  constructor(ear: VrrpEar, onReceived: OnReceived) {
-    this.#family = ear.family;
+  constructor(source: AdvertSource, onReceived: OnReceived) {
+    this.#family = source.family;
     this.#onReceived = onReceived;
-    this.#destination = ear.unicast === null ? VRRP_GROUP_IPV6 : ipBytes(ear.unicast);
-    this.#fd = openEar(ear);
+    this.#destination = source.unicast === null ? VRRP_GROUP_IPV6 : ipBytes(source.unicast);
+    this.#fd = openListener(source);
     this.#watch = watchReadable(this.#fd, () => this.drain());
   }
 
@@ -72,11 +72,13 @@ class KernelReceiver implements AdvertReceiver {
   }
 }
 
-function openEar(ear: VrrpEar): Fd {
+function openListener(source: AdvertSource): Fd {
   const links = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
   try {
-    const link = needLink(links, ear.interface);
-    return ear.unicast === null ? openGroupSocket(link, ear.family) : openPeerSocket(link, ipBytes(ear.unicast));
+    const link = needLink(links, source.interface);
+    return source.unicast === null
+      ? openGroupSocket(link, source.family)
+      : openPeerSocket(link, ipBytes(source.unicast));
   } finally {
     links.close();
   }

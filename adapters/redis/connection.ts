@@ -62,7 +62,7 @@ export class Connection {
   }
 
   /** Names the connection that stands: WAIT waits for what was written on the same one, and for nothing on another. */
-  get life(): number {
+  get connectionNumber(): number {
     return this.lives;
   }
 

@@ -15,7 +15,7 @@ export interface Replication {
   /** So many replicas; 0: nothing is waited for. */
   readonly replicas: number;
   /** The connection on which it was written. */
-  readonly life: number;
+  readonly connectionNumber: number;
   /** Until when, on performance.now(). */
   readonly end: number;
 }
@@ -23,16 +23,16 @@ export interface Replication {
 /** Waits until the replicas have what was last written. The result: why that is not known; `undefined`: they have it. */
 export async function missingReplicas(
   connection: Connection,
-  { replicas, life, end }: Replication,
+  { replicas, connectionNumber, end }: Replication,
 ): Promise<string | undefined> {
   if (replicas === 0) return undefined;
-  if (life !== connection.life) return "the connection broke";
+  if (connectionNumber !== connection.connectionNumber) return "the connection broke";
   const last = end - (end - performance.now()) * (1 - SHARE);
   try {
     for (;;) {
       const restMs = last - performance.now();
       const count = await connection.redis.wait(replicas, Math.max(1, Math.floor(Math.min(PORTION_MS, restMs))));
-      if (life !== connection.life) return "the connection broke";
+      if (connectionNumber !== connection.connectionNumber) return "the connection broke";
       if (count >= replicas) return undefined;
       if (restMs <= PORTION_MS) {
         connection.lookAnew();

@@ -149,7 +149,7 @@ export class RedisStore implements Store {
   /** `undefined`: the server has restarted, or another one answers, since the connection was made. */
   private async ask(prefix: string, end: number): Promise<Snapshot | undefined> {
     const run = await this.connection.currentRun(!this.readOnly, end - performance.now());
-    const { life } = this.connection;
+    const { connectionNumber } = this.connection;
     // What only this server has may be gone after a failover: it must not settle whether a commit counts.
     const replicas = this.readOnly ? 0 : this.options.minReplicas;
     const answer = await this.connection.run(READ, [run.runId, prefix, replicas > 0 ? 1 : 0]);
@@ -159,7 +159,7 @@ export class RedisStore implements Store {
     }
     const [epoch = "", revision, ...pairs] = texts(answer);
     if (revision === undefined) throw tooMuchToRead("Redis", prefix);
-    const missing = await missingReplicas(this.connection, { replicas, life, end });
+    const missing = await missingReplicas(this.connection, { replicas, connectionNumber, end });
     if (missing !== undefined)
       throw new VipdError("store-unavailable", `Redis: what was read is not known to be replicated: ${missing}`);
     // Somebody else has begun it: before the next commit the server is asked anew.
@@ -172,7 +172,7 @@ export class RedisStore implements Store {
   }
 
   private async send({ guards, writes }: Txn, run: ServerRun, end: number): Promise<CommitResult> {
-    const { life } = this.connection;
+    const { connectionNumber } = this.connection;
     const entry = `"changes":${JSON.stringify(writes.map(({ key, value }) => [key, value]))}}`;
     const answer = texts(
       await this.connection.run(COMMIT, [
@@ -194,7 +194,11 @@ export class RedisStore implements Store {
       this.epoch = undefined;
       throw newEpochBegan("Redis");
     }
-    const missing = await missingReplicas(this.connection, { replicas: this.options.minReplicas, life, end });
+    const missing = await missingReplicas(this.connection, {
+      replicas: this.options.minReplicas,
+      connectionNumber,
+      end,
+    });
     if (missing !== undefined)
       throw new VipdError("outcome-unknown", `Redis: the commit is not known to be replicated: ${missing}`);
     return { kind: "committed", revision: BigInt(revision), epoch };

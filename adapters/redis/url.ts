@@ -91,13 +91,13 @@ export function parseRedisUrl(url: string, secrets: SecretSources): RedisOptions
   };
 }
 
-interface Place {
+interface RedisTarget {
   readonly where: RedisOptions["where"];
   readonly user: string | undefined;
   readonly secure: boolean;
 }
 
-function placeOf(address: string, params: URLSearchParams, secrets: SecretSources): Place {
+function placeOf(address: string, params: URLSearchParams, secrets: SecretSources): RedisTarget {
   if (address.startsWith("redis+unix:")) {
     const unix = /^redis\+unix:(?:\/\/(?:([^@/]*)@)?)?(\/[^/].*)$/u.exec(address);
     if (unix === null)

@@ -106,7 +106,7 @@ function electionView(
     reasonCode: election.reason.code,
     reason: election.reason.text,
     elector: null,
-    objections: [],
+    ineligibleReasons: [],
     conflict: null,
     candidates: election.candidates.map(({ node, priority, eligible, alive: isAlive, reason }) => ({
       node,

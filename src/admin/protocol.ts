@@ -74,7 +74,7 @@ const historyView = z.object({
   loss: z.object({ atWallMs: ms, reasonCode: words, reason: words }).nullable(),
 });
 
-const objectionView = z.object({
+const ineligibleReasonView = z.object({
   source: words,
   reasonCode: words,
   reason: words,
@@ -99,7 +99,7 @@ const electionView = z.object({
   reasonCode: words,
   reason: words,
   elector: words.nullable(),
-  objections: z.array(objectionView),
+  ineligibleReasons: z.array(ineligibleReasonView),
   conflict: words.nullable(),
   candidates: z.array(candidateView),
   history: z.array(historyView),

@@ -52,8 +52,8 @@ export interface HistoryView {
   readonly loss: { readonly atWallMs: number; readonly reasonCode: string; readonly reason: string } | null;
 }
 
-/** An objection of this node to holding a VIP itself. */
-export interface ObjectionView {
+/** Why this node does not hold a VIP itself, by one source. */
+export interface IneligibleReasonView {
   /** Who objects: `link`, `hold-backoff`, `flapping`, `check`, `maintenance`, `startup`, `address`. */
   readonly source: string;
   readonly reasonCode: string;
@@ -97,7 +97,7 @@ export interface ElectionView {
   /** Who decides: `lease`, `vrrp`, or both; `null`: the observer cannot tell. */
   readonly elector: string | null;
   /** Why the observing node does not hold it, by the node's own sources. */
-  readonly objections: readonly ObjectionView[];
+  readonly ineligibleReasons: readonly IneligibleReasonView[];
   /** Hardware addresses of foreign stations that answer for the VIP. */
   readonly conflict: string | null;
   readonly candidates: readonly CandidateView[];

@@ -36,7 +36,7 @@ export interface CheckDeps extends ConfigFileDeps {
   readonly look: HostLook;
 }
 
-/** Something that will do, but should be mended. */
+/** Something that will do, but should be fixed. */
 export interface Remark {
   /** Set where the doctor tells the same by itself. */
   readonly about?: "store";

@@ -46,7 +46,7 @@ async function refusals(commands: readonly PlacedCommand[], deps: ConfigFileDeps
   for (const { path, argv, user } of commands) {
     const why = await deps.refusalOf?.({ argv, user });
     if (why !== undefined)
-      mistakes.push({ path, problem: `would not be run: ${why}`, fix: "mend that, or name another program" });
+      mistakes.push({ path, problem: `would not be run: ${why}`, fix: "correct that, or name another program" });
   }
   return mistakes;
 }

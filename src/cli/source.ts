@@ -26,7 +26,7 @@ export interface WhereOptions {
 }
 
 /** A view of the fleet, and who gives it. */
-export type Source =
+export type FleetSource =
   | { readonly kind: "daemon"; readonly client: AdminClient; readonly reader: FleetReader }
   /** `because`: why no daemon was asked; `null`: the store was asked for. */
   | { readonly kind: "store"; readonly because: string | null; readonly reader: FleetReader };
@@ -45,7 +45,7 @@ export function isReleasedHere({ holder, role }: ElectionView, view: FleetView):
  * Finds the daemon or the store. Throws VipdErrors "admin" (no daemon, and no store is named), "config", and those of
  * opening a store.
  */
-export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise<Source> {
+export async function openSource(where: WhereOptions, deps: VipctlDeps): Promise<FleetSource> {
   if (where.store !== undefined) {
     refuseSecret(where.store);
     return fromStore(where.store, where.fleet ?? "main", null, deps);
@@ -75,7 +75,7 @@ function refuseSecret(url: string): void {
 }
 
 /** Says why the store was asked where a daemon was expected. */
-export function tellDetour(source: Source, { err }: VipctlDeps): void {
+export function tellDetour(source: FleetSource, { err }: VipctlDeps): void {
   if (source.kind === "store" && source.because !== null)
     err.write(`${escapeControl(source.because)}: read straight from the store\n`);
 }
@@ -114,7 +114,7 @@ async function defaultConfig(deps: VipctlDeps): Promise<Config | undefined> {
   return loadConfig(DEFAULT_CONFIG_FILE, deps).catch(() => undefined);
 }
 
-async function fromDaemon(socket: string, deps: VipctlDeps): Promise<Source> {
+async function fromDaemon(socket: string, deps: VipctlDeps): Promise<FleetSource> {
   const client = await deps.adminClient(socket);
   const limits = (signal: AbortSignal): { timeoutMs: number; signal: AbortSignal } => ({
     timeoutMs: DAEMON_MS,
@@ -136,7 +136,7 @@ async function fromDaemon(socket: string, deps: VipctlDeps): Promise<Source> {
   return { kind: "daemon", client, reader };
 }
 
-async function fromStore(url: string, fleet: string, because: string | null, deps: VipctlDeps): Promise<Source> {
+async function fromStore(url: string, fleet: string, because: string | null, deps: VipctlDeps): Promise<FleetSource> {
   return { kind: "store", because, reader: await deps.openFleet(url, fleet) };
 }
 

@@ -67,7 +67,7 @@ function vipdProgram(deps: VipdDeps): Command {
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
 }
 
-/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`, and what should be mended on `err`. */
+/** `vipd --check`: tells every mistake on `err`, or what the file configures on `out`, and what should be fixed on `err`. */
 export async function checkConfig(file: string, deps: VipdDeps): Promise<ExitCode> {
   try {
     const { config, remarks } = await checkFile(file, deps);

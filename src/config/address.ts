@@ -65,7 +65,7 @@ const cidr = leaf<Cidr>(
   (input) => {
     if (typeof input !== "string") return notThat(input, CIDR_EXAMPLES);
     const parsed = parseCidr(input.trim());
-    const wrong = parsed === undefined ? notCidr(input.trim()) : unfit(parsed);
+    const wrong = parsed === undefined ? notCidr(input.trim()) : unsuitable(parsed);
     return wrong ?? { value: parsed as Cidr };
   },
 );
@@ -148,7 +148,7 @@ function notCidr(input: string): Wrong {
 }
 
 /** Addresses that no host can hold as a VIP, each with what it is. */
-const UNFIT: readonly (readonly [test: (cidr: Cidr) => boolean, what: string])[] = [
+const UNSUITABLE: readonly (readonly [test: (cidr: Cidr) => boolean, what: string])[] = [
   [isUnspecified, "the unspecified address"],
   [isLoopback, "a loopback address"],
   [isMulticast, "a multicast address"],
@@ -159,8 +159,8 @@ const UNFIT: readonly (readonly [test: (cidr: Cidr) => boolean, what: string])[]
   [({ prefix }) => prefix === 0, "an address whose network is the whole Internet (prefix length 0)"],
 ];
 
-function unfit(parsed: Cidr): Wrong | undefined {
-  const what = UNFIT.find(([test]) => test(parsed))?.[1];
+function unsuitable(parsed: Cidr): Wrong | undefined {
+  const what = UNSUITABLE.find(([test]) => test(parsed))?.[1];
   return what === undefined ? undefined : { problem: `is ${what}`, fix: "use a unicast address of a host" };
 }
 

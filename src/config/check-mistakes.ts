@@ -1,5 +1,5 @@
 // What no single value of a check shows: that it looks at nothing or at two things, that nobody names it, that a VIP names
-// one that is not there, that two commands mend one service.
+// one that is not there, that two commands repair one service.
 
 import { serviceOf } from "./build-checks.ts";
 import { command } from "./command-leaf.ts";
@@ -121,7 +121,7 @@ function emptyLists(data: unknown): readonly Mistake[] {
   });
 }
 
-/** Two commands that mend one service would undo each other's work; the same one is shared. */
+/** Two commands that repair one service would undo each other's work; the same one is shared. */
 function serviceMistakes(checks: ReadonlyMap<string, unknown>): readonly Mistake[] {
   const first = new Map<string, { readonly name: string; readonly words: string }>();
   return [...checks].flatMap(([name, check]): readonly Mistake[] => {
@@ -132,7 +132,7 @@ function serviceMistakes(checks: ReadonlyMap<string, unknown>): readonly Mistake
     const [earlier, words] = [first.get(service), argv.join(" ")];
     if (earlier === undefined) first.set(service, { name, words });
     if (earlier === undefined || earlier.words === words) return [];
-    const problem = `mends ${service}, which checks.${earlier.name} mends by another command`;
+    const problem = `repairs ${service}, which checks.${earlier.name} repairs by another command`;
     return [{ path: ["checks", name, "recover"], problem, fix: "let both run the same command" }];
   });
 }

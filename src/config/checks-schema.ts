@@ -100,7 +100,7 @@ const headers = z.record(z.string(), text({ description: "Value of the header" }
 const plain = (description: string): z.ZodType<string, unknown> => text({ description }, "a text");
 
 const recover = z.strictObject({
-  run: command("Command that mends the service; tried before the check counts as failed"),
+  run: command("Command that repairs the service; tried before the check counts as failed"),
   tries: wholeNumber("How often at most, until the check has been ok again", 1, 100).prefault(1),
   wait: duration("From the end of the command to the look whether it helped", {
     minMs: 0,

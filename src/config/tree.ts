@@ -18,13 +18,13 @@ import { MAX_CONFIG_DEPTH, MAX_CONFIG_VALUES } from "../base/bounds.ts";
 import type { Path } from "./issue.ts";
 
 /** A place in the file, both numbers from 1. */
-export interface Place {
+export interface FilePosition {
   readonly line: number;
   readonly column: number;
 }
 
 /** A mistake in the YAML itself. */
-export interface SyntaxMistake extends Place {
+export interface SyntaxMistake extends FilePosition {
   readonly problem: string;
   readonly fix: string;
 }
@@ -35,7 +35,7 @@ export interface Tree {
   /** What cannot be read; then `data` is not whole. */
   readonly mistakes: readonly SyntaxMistake[];
   /** Where the value at `path` stands, or its key; for what is missing, its nearest parent. */
-  locate(path: Path, atKey: boolean): Place;
+  locate(path: Path, atKey: boolean): FilePosition;
 }
 
 /** Reads a document that has no syntax mistakes. */
@@ -214,7 +214,7 @@ function offsetOf(root: Read, path: Path, atKey: boolean): number {
   return offset;
 }
 
-function placeAt(lines: LineCounter, offset: number): Place {
+function placeAt(lines: LineCounter, offset: number): FilePosition {
   const { line, col } = lines.linePos(offset);
   return { line, column: col };
 }

@@ -46,7 +46,7 @@ export interface Influence {
 }
 
 /** What all checks of a VIP make of this node. */
-export interface Standing {
+export interface PriorityStanding {
   /** The effective priority. */
   readonly priority: number;
   /** Whether no check keeps this node from holding it. */
@@ -58,7 +58,7 @@ export interface Standing {
 }
 
 /** What `checks` make of a node of this configured priority. */
-export function standingOf(priority: number, checks: readonly TrackedCheck[]): Standing {
+export function standingOf(priority: number, checks: readonly TrackedCheck[]): PriorityStanding {
   const influences = checks.flatMap((tracked) => {
     const effect = effectOf(tracked);
     return effect === 0 ? [] : [{ check: tracked.check, effect, reason: tracked.reason, since: tracked.since }];
@@ -75,7 +75,7 @@ export function standingOf(priority: number, checks: readonly TrackedCheck[]): S
 }
 
 /** The check that keeps the node from the VIP for longest; undefined when none does. */
-export function firstObstacle({ influences }: Standing): Influence | undefined {
+export function firstObstacle({ influences }: PriorityStanding): Influence | undefined {
   let first: Influence | undefined;
   for (const influence of influences)
     if (influence.effect === "ineligible" && influence.since < (first?.since ?? Number.POSITIVE_INFINITY))

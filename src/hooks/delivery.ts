@@ -21,7 +21,7 @@ const LONGEST_PAUSE_MS = 30_000;
 const SETTLE_MS = 1_000;
 
 /** How one try went. */
-export type Attempt =
+export type DeliveryAttempt =
   | { readonly kind: "done" }
   /** It may go better later. */
   | { readonly kind: "failed"; readonly reason: string }
@@ -35,7 +35,7 @@ export interface DeliveryDeps {
   /** Whom it goes to, for the log: nothing secret. */
   readonly target: string;
   /** Tries once; settles soon after the signal aborts, or is left behind. */
-  readonly attempt: (event: HookEvent, signal: AbortSignal) => Promise<Attempt>;
+  readonly attempt: (event: HookEvent, signal: AbortSignal) => Promise<DeliveryAttempt>;
 }
 
 interface Queued {
@@ -100,7 +100,7 @@ export class Delivery {
     }
   }
 
-  private async attempt(event: HookEvent): Promise<Attempt> {
+  private async attempt(event: HookEvent): Promise<DeliveryAttempt> {
     const { timers, target } = this.deps;
     const limit = timeLimit(timers, this.options.timeoutMs, target, this.ending.signal);
     const patience = this.patience(limit.signal);
@@ -119,11 +119,11 @@ export class Delivery {
   }
 
   /** A try that does not end when it is told to is not waited for: a client may have a mistake. */
-  private patience(signal: AbortSignal): { readonly end: Promise<Attempt>; readonly clear: () => void } {
+  private patience(signal: AbortSignal): { readonly end: Promise<DeliveryAttempt>; readonly clear: () => void } {
     const { timers } = this.deps;
     let onAbort = (): void => {};
     let cancel = (): void => {};
-    const end = new Promise<Attempt>((resolve) => {
+    const end = new Promise<DeliveryAttempt>((resolve) => {
       onAbort = (): void => {
         const giveUp = (): void => resolve({ kind: "failed", reason: "it did not end in time" });
         cancel = timers.at(later(timers.now(), SETTLE_MS), giveUp);

@@ -6,7 +6,7 @@ import type { Timers } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import { resolveHost } from "../net/resolve.ts";
 import { printable } from "../process/output.ts";
-import { type Attempt, Delivery } from "./delivery.ts";
+import { type DeliveryAttempt, Delivery } from "./delivery.ts";
 import type { HookEvent } from "./event.ts";
 import type { MailOptions } from "../config/hook-options.ts";
 
@@ -56,11 +56,17 @@ export interface MailDeps {
 /** A mailer. */
 export function createMailer(options: MailOptions, deps: MailDeps): Delivery {
   const { timers, log } = deps;
-  const attempt = (event: HookEvent, signal: AbortSignal): Promise<Attempt> => send(options, deps, event, signal);
+  const attempt = (event: HookEvent, signal: AbortSignal): Promise<DeliveryAttempt> =>
+    send(options, deps, event, signal);
   return new Delivery(options, { timers, log, target: `mail server ${options.host}`, attempt });
 }
 
-async function send(options: MailOptions, deps: MailDeps, event: HookEvent, signal: AbortSignal): Promise<Attempt> {
+async function send(
+  options: MailOptions,
+  deps: MailDeps,
+  event: HookEvent,
+  signal: AbortSignal,
+): Promise<DeliveryAttempt> {
   const addresses = await resolveHost(options.host, signal);
   const [first] = typeof addresses === "string" ? [] : addresses;
   if (first === undefined || typeof addresses === "string") return { kind: "failed", reason: String(addresses) };

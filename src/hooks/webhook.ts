@@ -5,7 +5,7 @@ import { VipdError } from "../base/errors.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import { exchange } from "../net/exchange.ts";
-import { type Attempt, Delivery } from "./delivery.ts";
+import { type DeliveryAttempt, Delivery } from "./delivery.ts";
 import { type HookEvent, jsonOf } from "./event.ts";
 import type { WebhookOptions } from "../config/hook-options.ts";
 
@@ -23,11 +23,17 @@ export function createWebhook(options: WebhookOptions, { timers, log }: WebhookD
   const url = URL.canParse(options.url) ? new URL(options.url) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:"))
     throw new VipdError("config", "a webhook's URL begins with http:// or https:// and a host");
-  const attempt = (event: HookEvent, signal: AbortSignal): Promise<Attempt> => post(url, options, event, signal);
+  const attempt = (event: HookEvent, signal: AbortSignal): Promise<DeliveryAttempt> =>
+    post(url, options, event, signal);
   return new Delivery(options, { timers, log, target: `webhook ${url.host}`, attempt });
 }
 
-async function post(url: URL, options: WebhookOptions, event: HookEvent, signal: AbortSignal): Promise<Attempt> {
+async function post(
+  url: URL,
+  options: WebhookOptions,
+  event: HookEvent,
+  signal: AbortSignal,
+): Promise<DeliveryAttempt> {
   const { secret, headers, verify, ca } = options;
   const body = jsonOf(event);
   const request = {

@@ -15,7 +15,7 @@ import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
 import { Eligibility } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
-import { CheckObjections } from "./check-objections.ts";
+import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
 import { Links } from "./links.ts";
 import type { MaintenanceKeeper } from "./maintenance.ts";
@@ -64,7 +64,7 @@ export class Daemon {
   private readonly probing: Probing;
   private readonly own: OwnAddresses;
   private readonly backoff: HoldBackoff;
-  private readonly checkObjections: CheckObjections;
+  private readonly checkIneligibility: CheckIneligibility;
   private readonly candidacies = new Map<string, Candidacy>();
   private readonly listeners = new Set<() => void>();
   private monitor: HostMonitor | undefined;
@@ -91,7 +91,7 @@ export class Daemon {
       linkNews: { links: () => this.links.all(), follow: (onNews) => this.links.follow(onNews) },
       changed: (check) => this.checkChanged(check),
     });
-    this.checkObjections = new CheckObjections({
+    this.checkIneligibility = new CheckIneligibility({
       clock: timers,
       ttlMs: config.ttlMs,
       eligibility: this.eligibility,
@@ -138,7 +138,7 @@ export class Daemon {
     this.health.plan(this.config.checks);
     this.probing.plan(this.config.vips);
     // Who takes up its own lease has not booted.
-    if (!identity.adopt) this.checkObjections.begin(this.config.vips, this.config.startupDelayMs);
+    if (!identity.adopt) this.checkIneligibility.begin(this.config.vips, this.config.startupDelayMs);
     this.updateEligibility(this.config.vips);
     logStandingBack(log, this.config.vips, this.eligibility);
     this.elector.start();
@@ -184,7 +184,7 @@ export class Daemon {
     this.config = config;
     this.probing.plan(config.vips);
     this.eligibility.keepOnly(kept);
-    this.checkObjections.keepOnly(kept);
+    this.checkIneligibility.keepOnly(kept);
     this.withdraw(gone);
     this.transitions.stop(gone, reason("unconfigured"));
     this.updateEligibility(config.vips);
@@ -329,11 +329,11 @@ export class Daemon {
   /** Asks the sources of eligibility again, and tells the elector what is news. */
   private updateEligibility(vips: readonly VipConfig[]): void {
     const now = this.deps.timers.now();
-    this.checkObjections.update(vips);
+    this.checkIneligibility.update(vips);
     for (const vip of vips) {
       const trouble = this.links.troubleOf(vip);
-      const objection = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
-      this.eligibility.set(vip.name, "link", objection, now);
+      const ineligibleReason = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
+      this.eligibility.set(vip.name, "link", ineligibleReason, now);
       const maintained = this.deps.maintenance?.reasonFor(vip.name) ?? null;
       const kept = maintained === null ? null : { reason: reason("maintenance", maintained), until: NEVER };
       this.eligibility.set(vip.name, "maintenance", kept, now);
@@ -426,7 +426,7 @@ export class Daemon {
     if (this.config.vips.some(({ name }) => this.elector.isUndecided(name))) return;
     this.adoptionFinished = true;
     this.vips.sweep(false);
-    this.transitions.settle();
+    this.transitions.atRest();
     this.updateEligibility(this.config.vips);
   }
 }

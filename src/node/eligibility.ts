@@ -7,8 +7,8 @@ import { type Instant, NEVER } from "../base/time.ts";
 /** Who may object. */
 export type EligibilitySource = "link" | "hold-backoff" | "flapping" | "check" | "maintenance" | "startup" | "address";
 
-/** One source's objection. */
-export interface Objection {
+/** Why a VIP shall not be held here, by one source. */
+export interface IneligibleReason {
   readonly source: EligibilitySource;
   readonly reason: Reason;
   readonly since: Instant;
@@ -16,33 +16,33 @@ export interface Objection {
   readonly until: Instant;
 }
 
-/** The objections of all sources, by VIP. */
+/** The reasons of all sources, by VIP. */
 export class Eligibility {
-  private readonly objections = new Map<string, Map<EligibilitySource, Objection>>();
+  private readonly ineligibleReasons = new Map<string, Map<EligibilitySource, IneligibleReason>>();
 
   /** Sets what a source says of a VIP; `null`: nothing against it. True when that is news. */
   set(
     vip: string,
     source: EligibilitySource,
-    objection: Omit<Objection, "source" | "since"> | null,
+    ineligibleReason: Omit<IneligibleReason, "source" | "since"> | null,
     now: Instant,
   ): boolean {
-    const known = this.objections.get(vip)?.get(source);
-    if (objection === null) {
+    const known = this.ineligibleReasons.get(vip)?.get(source);
+    if (ineligibleReason === null) {
       if (known === undefined) return false;
       this.remove(vip, source);
       return true;
     }
-    const { reason, until } = objection;
+    const { reason, until } = ineligibleReason;
     if (known?.reason.text === reason.text && known.reason.code === reason.code && known.until === until) return false;
-    const of = this.objections.get(vip) ?? new Map<EligibilitySource, Objection>();
-    this.objections.set(vip, of.set(source, { source, reason, since: known?.since ?? now, until }));
+    const of = this.ineligibleReasons.get(vip) ?? new Map<EligibilitySource, IneligibleReason>();
+    this.ineligibleReasons.set(vip, of.set(source, { source, reason, since: known?.since ?? now, until }));
     return true;
   }
 
-  /** All objections to a VIP, the oldest first. */
-  of(vip: string): readonly Objection[] {
-    return [...(this.objections.get(vip)?.values() ?? [])].sort((a, b) => a.since - b.since);
+  /** All reasons against a VIP, the oldest first. */
+  of(vip: string): readonly IneligibleReason[] {
+    return [...(this.ineligibleReasons.get(vip)?.values() ?? [])].sort((a, b) => a.since - b.since);
   }
 
   /** Why the VIP is not eligible; `null`: it is. */
@@ -50,10 +50,10 @@ export class Eligibility {
     return this.of(vip)[0]?.reason ?? null;
   }
 
-  /** Ends the objections whose time is over; the result: the VIPs that they were about. */
+  /** Ends the reasons whose time is over; the result: the VIPs that they were about. */
   expire(now: Instant): readonly string[] {
     const freed: string[] = [];
-    for (const [vip, of] of [...this.objections])
+    for (const [vip, of] of [...this.ineligibleReasons])
       for (const { source, until } of [...of.values()])
         if (until <= now) {
           this.remove(vip, source);
@@ -62,21 +62,22 @@ export class Eligibility {
     return freed;
   }
 
-  /** When the next objection ends by itself. */
+  /** When the next reason ends by itself. */
   nextExpiry(): Instant {
     let next = NEVER;
-    for (const of of this.objections.values()) for (const { until } of of.values()) if (until < next) next = until;
+    for (const of of this.ineligibleReasons.values())
+      for (const { until } of of.values()) if (until < next) next = until;
     return next;
   }
 
   /** Forgets VIPs that are not configured any more. */
   keepOnly(vips: ReadonlySet<string>): void {
-    for (const vip of [...this.objections.keys()]) if (!vips.has(vip)) this.objections.delete(vip);
+    for (const vip of [...this.ineligibleReasons.keys()]) if (!vips.has(vip)) this.ineligibleReasons.delete(vip);
   }
 
   private remove(vip: string, source: EligibilitySource): void {
-    const of = this.objections.get(vip);
+    const of = this.ineligibleReasons.get(vip);
     of?.delete(source);
-    if (of?.size === 0) this.objections.delete(vip);
+    if (of?.size === 0) this.ineligibleReasons.delete(vip);
   }
 }

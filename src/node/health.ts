@@ -8,7 +8,7 @@ import type { VipConfig } from "../config/types.ts";
 import type { CheckState } from "../health/check.ts";
 import type { Fitness } from "./candidacy.ts";
 import type { Eligibility } from "./eligibility.ts";
-import { firstObstacle, type Standing, standingOf, type TrackedCheck } from "../health/priority.ts";
+import { firstObstacle, type PriorityStanding, standingOf, type TrackedCheck } from "../health/priority.ts";
 
 /** What runs the checks (CheckRunner). */
 export interface Checks {
@@ -50,7 +50,7 @@ export class Health {
   }
 
   /** What the checks make of this node's priority for these VIPs. */
-  standings(vips: readonly VipConfig[]): ReadonlyMap<string, Standing> {
+  standings(vips: readonly VipConfig[]): ReadonlyMap<string, PriorityStanding> {
     const states = this.states();
     return new Map(vips.map((vip) => [vip.name, standingOf(vip.priority, trackedBy(vip, states))]));
   }
@@ -60,7 +60,7 @@ export class Health {
  * Why a node of this standing shall not hold a VIP; `null`: it may. `mayHold`: it holds it, or a former process of this
  * node may hold it still; then it is not given up for checks that have not looked yet.
  */
-export function checkObjection(standing: Standing, mayHold: boolean): Reason | null {
+export function checkIneligibility(standing: PriorityStanding, mayHold: boolean): Reason | null {
   const obstacle = firstObstacle(standing);
   if (obstacle !== undefined) return reason("check-failed", `${obstacle.check}: ${obstacle.reason}`);
   if (standing.undecided.length === 0 || mayHold) return null;
@@ -72,13 +72,14 @@ export function checkObjection(standing: Standing, mayHold: boolean): Reason | n
  * not known yet, or the kernel refuses, is no sickness to hold a VIP with. A node that is well again, and leaves it to
  * others for having been sick, does so only where there are others.
  */
-export function fitnessOf(vip: VipConfig, standing: Standing | undefined, eligibility: Eligibility): Fitness {
-  const objections = eligibility.of(vip.name);
-  const isSick = objections.length > 0 && objections.every(({ reason: why }) => why.code === "check-failed");
+export function fitnessOf(vip: VipConfig, standing: PriorityStanding | undefined, eligibility: Eligibility): Fitness {
+  const ineligibleReasons = eligibility.of(vip.name);
+  const isSick =
+    ineligibleReasons.length > 0 && ineligibleReasons.every(({ reason: why }) => why.code === "check-failed");
   return {
     priority: standing?.priority ?? vip.priority,
-    ineligible: objections[0]?.reason ?? null,
-    lastResort: isSick && (vip.lastResort === "keep" || objections.every(({ source }) => source === "flapping")),
+    ineligible: ineligibleReasons[0]?.reason ?? null,
+    lastResort: isSick && (vip.lastResort === "keep" || ineligibleReasons.every(({ source }) => source === "flapping")),
   };
 }
 

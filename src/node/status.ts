@@ -1,7 +1,7 @@
 // What a daemon shows of itself and its fleet.
 
 import { fleetParts, historyViews } from "../admin/fleet-view.ts";
-import type { ElectionView, ObjectionView, SessionView, StatusView, StoreView } from "../admin/views.ts";
+import type { ElectionView, IneligibleReasonView, SessionView, StatusView, StoreView } from "../admin/views.ts";
 import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { redactUrl } from "../base/store-url.ts";
 import { clip } from "../base/text.ts";
@@ -94,7 +94,7 @@ function storeView({ store, storeUrl, election }: StatusParts): StoreView {
 
 type OwnPart = Pick<
   ElectionView,
-  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "elector" | "objections"
+  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "elector" | "ineligibleReasons"
 >;
 
 function ownPart({ election: state, holdings, eligibility, now }: StatusParts, name: string): OwnPart {
@@ -108,12 +108,16 @@ function ownPart({ election: state, holdings, eligibility, now }: StatusParts, n
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
     conflict: holdings.conflicts.get(name)?.text ?? null,
     elector: candidacy === undefined ? null : "lease",
-    objections: objectionViews(eligibility, name, now),
+    ineligibleReasons: ineligibleReasonViews(eligibility, name, now),
   };
 }
 
 /** What this host has against holding a VIP. */
-export function objectionViews(eligibility: Eligibility, vip: string, now: Instant): readonly ObjectionView[] {
+export function ineligibleReasonViews(
+  eligibility: Eligibility,
+  vip: string,
+  now: Instant,
+): readonly IneligibleReasonView[] {
   return eligibility.of(vip).map(({ source, reason, since, until }) => ({
     source,
     reasonCode: reason.code,

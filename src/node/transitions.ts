@@ -47,7 +47,7 @@ export class Transitions {
   }
 
   /** What a former process held is known from now on. */
-  settle(): void {
+  atRest(): void {
     this.isSettled = true;
   }
 

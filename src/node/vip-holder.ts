@@ -19,7 +19,7 @@ import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
-import { Ears } from "./ears.ts";
+import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
 
 /** News of what this process did to the kernel come within this time, in milliseconds, or were dropped. */
@@ -57,7 +57,7 @@ export class VipHolder {
   private readonly deps: VipDeps;
   private readonly driver: Driver<VipEvent, VipEffect>;
   private readonly prober: Prober;
-  private readonly ears: Ears;
+  private readonly foreignClaims: ForeignClaims;
   /** What the daemon is to be told. */
   private readonly outbox: Report[] = [];
   /** Deadlines under which the kernel may have less open than it should. */
@@ -87,7 +87,7 @@ export class VipHolder {
       addressesOf: (vip) => this.addressesOf(vip),
       probed: (vip, others) => this.post({ type: "probed", vip, others }),
     });
-    this.ears = new Ears({
+    this.foreignClaims = new ForeignClaims({
       timers,
       packets,
       log,
@@ -99,7 +99,7 @@ export class VipHolder {
   /** Hands in an event of an election. */
   post(event: VipEvent): void {
     this.driver.post(event);
-    if (event.type === "confirm") this.ears.changed();
+    if (event.type === "confirm") this.foreignClaims.changed();
   }
 
   /**
@@ -112,7 +112,7 @@ export class VipHolder {
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
     this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
     this.post({ type: "plan", plans });
-    this.ears.changed();
+    this.foreignClaims.changed();
     this.leftovers = [];
     const wanted = new Set(this.guarded().map(cidrOf));
     const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
@@ -121,7 +121,7 @@ export class VipHolder {
     return this.leftovers;
   }
 
-  /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and mends it or gives the VIPs up. */
+  /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and repairs it or gives the VIPs up. */
   protect(): void {
     try {
       this.protectAll(this.guarded());
@@ -178,12 +178,12 @@ export class VipHolder {
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
         if (!event.link.up) return;
-        this.ears.changed();
+        this.foreignClaims.changed();
         return this.post({ type: "link-up", interface: event.link.name });
       case "link-removed":
         return;
       case "overrun":
-        this.ears.changed();
+        this.foreignClaims.changed();
         this.takenOff.clear();
         return this.post({ type: "resync" });
     }
@@ -198,7 +198,7 @@ export class VipHolder {
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
     this.prober.close();
-    this.ears.close();
+    this.foreignClaims.close();
     this.driver.close();
   }
 
@@ -234,7 +234,7 @@ export class VipHolder {
   /** Only at rest: what an election then decides is done at once, and not queued behind a fence that is about to open. */
   private tell(): void {
     const { listener } = this.deps;
-    if (this.outbox.some(({ type }) => type === "held" || type === "released")) this.ears.changed();
+    if (this.outbox.some(({ type }) => type === "held" || type === "released")) this.foreignClaims.changed();
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vips);
       else if (next.type === "released") listener.released(next.losses);

@@ -9,7 +9,7 @@ import { Driver } from "../runtime/driver.ts";
 import { nextVrrpWakeup, stepVrrp } from "../vrrp/machine.ts";
 import type { VrrpRouter } from "../vrrp/router.ts";
 import { initialVrrp, type VrrpEffect, type VrrpEvent, type VrrpState } from "../vrrp/state.ts";
-import type { Ears, Hearing } from "./vrrp-ears.ts";
+import type { AdvertListeners, Hearing } from "./advert-listeners.ts";
 
 /** A program that gave no sign of life for so many intervals is not spoken for any more. */
 const GRACE_INTERVALS = 2;
@@ -28,7 +28,7 @@ export interface VirtualRouterOptions {
 export interface VirtualRouterDeps {
   readonly timers: Timers;
   readonly sender: AdvertSender;
-  readonly ears: Ears;
+  readonly listeners: AdvertListeners;
   /** Whether it may become the master now; else it listens on. */
   readonly mayClaim: () => boolean;
   /** It is about to speak: signs of life are needed from now on. */
@@ -131,7 +131,7 @@ export class VirtualRouter {
       family: source.includes(":") ? 6 : 4,
       unicast: reach.kind === "unicast" ? source : null,
     } as const;
-    return this.deps.ears.open(ear, { vrid, authentication, hear: (event) => this.post(event) });
+    return this.deps.listeners.open(ear, { vrid, authentication, onHeard: (event) => this.post(event) });
   }
 
   /** What the sending thread has sent while this program paused counts before a tick judges the lease. */

@@ -13,7 +13,7 @@ import type { AdvertSender } from "../ports/vrrp.ts";
 import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
 import { type RouterEffect, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
-import type { Ears } from "./vrrp-ears.ts";
+import type { AdvertListeners } from "./advert-listeners.ts";
 import { VrrpHistory } from "./vrrp-history.ts";
 import { advertised, findSource, type HostPlace } from "./vrrp-place.ts";
 import { reasonOf } from "./vrrp-reasons.ts";
@@ -28,15 +28,15 @@ const LONG_INTERVAL_MS = 1_000;
 const LEAST_PRIORITY = 1;
 const GREATEST_PRIORITY = 254;
 
-/** Of a mixed fleet's nodes one at a time speaks, by their lease: who has given it away need not be modest when it comes back. */
-const MIXED = { modestyMs: 0 };
+/** Of a mixed fleet's nodes one at a time speaks, by their lease: who has given it away need not wait to pre-empt when it comes back. */
+const MIXED = { preemptPauseMs: 0 };
 
 /** What an election works with. */
 export interface ElectionDeps {
   readonly node: string;
   readonly timers: Timers;
   readonly sender: AdvertSender;
-  readonly ears: Ears;
+  readonly listeners: AdvertListeners;
   readonly host: ElectorHost;
   readonly place: () => HostPlace;
   readonly vips: () => readonly VipConfig[];
@@ -176,12 +176,12 @@ export class VrrpElection {
     this.cancelRetry();
     const found = findSource(vip, vrrp, deps.vips(), deps.place());
     if ("trouble" in found) return this.tryLater(found.trouble);
-    const { timers, sender, ears, speaks, mayClaim } = deps;
+    const { timers, sender, listeners, speaks, mayClaim } = deps;
     try {
       this.router = new VirtualRouter(optionsOf(vip, vrrp, candidacy, found.source), {
         timers,
         sender,
-        ears,
+        listeners,
         mayClaim,
         speaks,
         perform: (effect) => this.perform(effect),
@@ -209,8 +209,8 @@ export class VrrpElection {
     if (JSON.stringify(plain(wanted)) !== JSON.stringify(plain(router.state.router)))
       router.post({ type: "configure", router: wanted });
     router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
-    const unfit = candidacy.ineligible?.text ?? null;
-    if (unfit !== router.state.unfit) router.post({ type: "fitness", unfit });
+    const ineligible = candidacy.ineligible?.text ?? null;
+    if (ineligible !== router.state.ineligible) router.post({ type: "fitness", ineligible });
     if (this.held !== null) this.deps.host.confirm(this.name, ipsOf(vip));
   }
 
@@ -275,9 +275,9 @@ export class VrrpElection {
   private rest(): void {
     const { router } = this;
     if (router === null) return;
-    const { phase, change, unfit } = router.state;
+    const { phase, change, ineligible } = router.state;
     if (phase.kind === "stopped") return this.stopped(router);
-    if (phase.kind === "fault" && unfit !== null) this.closeRouter(router);
+    if (phase.kind === "fault" && ineligible !== null) this.closeRouter(router);
     this.lastMaster = this.master ?? this.lastMaster;
     if (this.followOwnFleet()) return;
     this.sight(phase.kind, reasonOf(change, this.candidacy?.ineligible ?? null));
@@ -365,7 +365,7 @@ function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
 }
 
 /** Infinity has no JSON; it is the same in all. */
-function plain(router: VrrpRouter): Omit<VrrpRouter, "modestyMs"> {
-  const { modestyMs: _, ...others } = router;
+function plain(router: VrrpRouter): Omit<VrrpRouter, "preemptPauseMs"> {
+  const { preemptPauseMs: _, ...others } = router;
   return others;
 }

@@ -11,7 +11,7 @@ import type { VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Elector, ElectorHost, Token } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
-import { type OpenReceiver, Ears } from "./vrrp-ears.ts";
+import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
 import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
 import type { HostPlace } from "./vrrp-place.ts";
 
@@ -43,7 +43,7 @@ export class VrrpElector implements Elector {
   readonly knowsFormer = true;
   private readonly deps: VrrpElectorDeps;
   private readonly host: ElectorHost;
-  private readonly ears: Ears;
+  private readonly listeners: AdvertListeners;
   private readonly elections = new Map<string, VrrpElection>();
   private started = false;
   private stopping = false;
@@ -57,7 +57,7 @@ export class VrrpElector implements Elector {
     this.deps = deps;
     this.host = host;
     this.nextDeadline = deps.firstDeadline;
-    this.ears = new Ears({ clock: deps.timers, openReceiver: deps.openReceiver });
+    this.listeners = new AdvertListeners({ clock: deps.timers, openReceiver: deps.openReceiver });
   }
 
   /** For status. */
@@ -132,7 +132,7 @@ export class VrrpElector implements Elector {
 
   private begin(name: string): VrrpElection {
     const deadline = this.freeDeadlines.pop() ?? this.nextDeadline++;
-    const { deps, host, ears } = this;
+    const { deps, host, listeners } = this;
     const electionDeps: ElectionDeps = {
       node: deps.node,
       timers: deps.timers,
@@ -140,7 +140,7 @@ export class VrrpElector implements Elector {
       place: deps.place,
       vips: deps.vips,
       host,
-      ears,
+      listeners,
       isCrowded: () => this.elections.size > CROWD,
       mayClaim: () => deps.mayClaim(name),
       speaks: () => this.keepAlive(),

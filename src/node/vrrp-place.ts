@@ -11,7 +11,7 @@ export interface HostPlace {
 }
 
 /** The address to send from, or why there is none. */
-export type Source = { readonly source: string } | { readonly trouble: string };
+export type SourceAddress = { readonly source: string } | { readonly trouble: string };
 
 /** The family of a VIP's adverts: that of its first address. The others are held with it, and not advertised. */
 export function advertFamily({ addresses }: Pick<VipConfig, "addresses">): 4 | 6 {
@@ -25,7 +25,12 @@ export function advertised(vip: Pick<VipConfig, "addresses">): readonly string[]
 }
 
 /** Finds the address of this host that a VIP's adverts leave from. `vips`: all that are configured: their addresses are not the host's own. */
-export function findSource(vip: VipConfig, vrrp: VrrpConfig, vips: readonly VipConfig[], host: HostPlace): Source {
+export function findSource(
+  vip: VipConfig,
+  vrrp: VrrpConfig,
+  vips: readonly VipConfig[],
+  host: HostPlace,
+): SourceAddress {
   const link = host.links.find(({ name }) => name === vrrp.interface);
   if (link === undefined) return { trouble: `this host has no interface ${vrrp.interface}` };
   if (!link.ethernet) return { trouble: `${vrrp.interface} is not an Ethernet interface, which VRRP needs` };

@@ -12,7 +12,7 @@ const CODES: Readonly<Record<Cause, ReasonCode>> = {
   "given-way": "vacant",
   outranked: "higher-master",
   "adverts-stopped": "adverts-late",
-  unfit: "ineligible",
+  ineligible: "ineligible",
   "fit-again": "vacant",
   unable: "hold-failed",
   "back-off-over": "vacant",
@@ -20,7 +20,7 @@ const CODES: Readonly<Record<Cause, ReasonCode>> = {
   stop: "shutdown",
 };
 
-/** The reason of a change; `objection` is what the host has against holding it. */
-export function reasonOf({ cause, text }: Change, objection: Reason | null): Reason {
-  return cause === "unfit" && objection !== null ? objection : { code: CODES[cause], text };
+/** The reason of a change; `ineligibleReason` is what the host has against holding it. */
+export function reasonOf({ cause, text }: Change, ineligibleReason: Reason | null): Reason {
+  return cause === "ineligible" && ineligibleReason !== null ? ineligibleReason : { code: CODES[cause], text };
 }

@@ -9,7 +9,7 @@ import { checkViews } from "./check-views.ts";
 import type { FenceInfo } from "../ports/host.ts";
 import type { VipState } from "../vip/state.ts";
 import type { Eligibility } from "./eligibility.ts";
-import { conflicts, objectionViews } from "./status.ts";
+import { conflicts, ineligibleReasonViews } from "./status.ts";
 import type { VrrpElection } from "./vrrp-election.ts";
 import type { VrrpElector } from "./vrrp-elector.ts";
 import { reasonOf } from "./vrrp-reasons.ts";
@@ -110,10 +110,10 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
   const vip = vips.find((other) => other.name === name);
   const phase = state?.phase;
   const holds = phase?.kind === "master";
-  const objections = objectionViews(eligibility, name, now);
+  const ineligibleReasons = ineligibleReasonViews(eligibility, name, now);
   const why = state === null ? null : reasonOf(state.change, brings?.ineligible ?? null);
   const spokenAt = holds ? election.lastSentAt : (master?.heardAt ?? null);
-  const trouble = election.trouble ?? objections[0]?.reason ?? "it takes no part";
+  const trouble = election.trouble ?? ineligibleReasons[0]?.reason ?? "it takes no part";
   return {
     name,
     addresses: vip?.addresses.map(({ ip, prefix }) => `${ip}/${prefix}`) ?? [],
@@ -128,10 +128,10 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
     validForMs: holds ? Math.max(0, elapsedMs(now, phase.holding.validUntil)) : null,
     priority: state?.priority ?? brings?.priority ?? null,
     eligible: brings === null ? null : brings.ineligible === null && election.trouble === null,
-    reasonCode: why?.code ?? objections[0]?.reasonCode ?? "ineligible",
+    reasonCode: why?.code ?? ineligibleReasons[0]?.reasonCode ?? "ineligible",
     reason: why?.text ?? trouble,
     elector: "vrrp",
-    objections,
+    ineligibleReasons,
     conflict: holdings.conflicts.get(name)?.text ?? null,
     candidates: candidatesOf(election, node, trouble),
     history: history.all.map(({ reason, token: at, ...change }): HistoryView => ({

@@ -55,7 +55,7 @@ export interface AdvertSender {
 }
 
 /** What to listen for on an interface: what is sent to the group, or to this address. */
-export interface VrrpEar {
+export interface AdvertSource {
   readonly interface: string;
   readonly family: 4 | 6;
   /** The own address that peers send to; `null`: the group. */

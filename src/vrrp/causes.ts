@@ -19,7 +19,7 @@ export type Cause =
   /** No advert of this router has left in time: its peers may take over. */
   | "adverts-stopped"
   /** The host may not hold it: link, checks, configuration. */
-  | "unfit"
+  | "ineligible"
   | "fit-again"
   /** The host could not hold it. */
   | "unable"
@@ -43,7 +43,7 @@ const SENTENCES: Readonly<Record<Cause, (detail: string) => string>> = {
   "given-way": () => "the former master has given way",
   outranked: (who) => `the master ${who} takes precedence`,
   "adverts-stopped": () => "no advert could be sent in time, so that others may take over",
-  unfit: (reason) => reason,
+  ineligible: (reason) => reason,
   "fit-again": () => "it may hold the addresses again",
   unable: (reason) => reason,
   "back-off-over": () => "it tries again to hold the addresses",

@@ -24,7 +24,7 @@ export function listen(router: VrrpRouter, priority: number, at: Instant): Liste
     masterIntervalMs: router.intervalMs,
     master: null,
     preemptDelayUntil: null,
-    modestUntil: LONG_AGO,
+    preemptSuppressedUntil: LONG_AGO,
     takeover: null,
     overslept: false,
   };
@@ -33,8 +33,8 @@ export function listen(router: VrrpRouter, priority: number, at: Instant): Liste
 /** Listens after a step-down: twice the usual time, and masters of lower priority are left alone. */
 export function listenModestly(router: VrrpRouter, priority: number, at: Instant): Listening {
   const wait = 2 * masterDownMs(router, priority, router.intervalMs);
-  const modestUntil = later(at, router.modestyMs);
-  return { ...listen(router, priority, at), masterDownAt: later(at, wait), modestUntil };
+  const preemptSuppressedUntil = later(at, router.preemptPauseMs);
+  return { ...listen(router, priority, at), masterDownAt: later(at, wait), preemptSuppressedUntil };
 }
 
 /** Takes an advert that fits the router. */
@@ -86,13 +86,13 @@ function preemption(at: Instant): Takeover {
 
 /** Until when a master of priority `other` is obeyed by delay; `null`: for ever. */
 function delayUntil(
-  { preemptDelayUntil, modestUntil }: Listening,
+  { preemptDelayUntil, preemptSuppressedUntil }: Listening,
   router: VrrpRouter,
   priority: number,
   other: number,
   at: Instant,
 ): Instant | null {
-  if (!router.preempt || other >= priority || at < modestUntil) return null;
+  if (!router.preempt || other >= priority || at < preemptSuppressedUntil) return null;
   // As keepalived: the delay begins with the first advert of a lower master, and every better one ends it.
   return preemptDelayUntil ?? later(at, router.preemptDelayMs);
 }

@@ -69,7 +69,7 @@ export function stepVrrp(state: VrrpState, event: VrrpEvent, at: Instant): VrrpS
     case "priority":
       return prioritized(state, event.priority, at);
     case "fitness":
-      return fitted(state, event.unfit, at);
+      return fitted(state, event.ineligible, at);
     case "released":
       return state.phase.kind === "releasing" ? depart(state, state.phase, at) : [state, []];
     case "unable":
@@ -91,13 +91,13 @@ export function stepVrrp(state: VrrpState, event: VrrpEvent, at: Instant): VrrpS
 export type VrrpTimer = "startup" | "master-down" | "lease" | "conflict" | "back-off" | "notes";
 
 /** When each timer fires; `NEVER` for those that do not run. */
-export function vrrpTimers({ router, phase, notes, unfit }: VrrpState): Readonly<Record<VrrpTimer, Instant>> {
+export function vrrpTimers({ router, phase, notes, ineligible }: VrrpState): Readonly<Record<VrrpTimer, Instant>> {
   return {
     startup: phase.kind === "initialize" ? phase.startAt : NEVER,
     "master-down": phase.kind === "backup" ? wakeAt(phase.listening) : NEVER,
     lease: phase.kind === "master" ? lapseAt(router, phase.holding) : NEVER,
     conflict: phase.kind === "master" ? phase.holding.rivalGoneAt : NEVER,
-    "back-off": phase.kind === "fault" && unfit === null ? phase.until : NEVER,
+    "back-off": phase.kind === "fault" && ineligible === null ? phase.until : NEVER,
     notes: phase.kind === "stopped" ? NEVER : nextNoteAt(notes),
   };
 }
@@ -113,10 +113,10 @@ function ticked(state: VrrpState, at: Instant): VrrpStep {
 }
 
 function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
-  const { router, priority, phase, unfit } = state;
+  const { router, priority, phase, ineligible } = state;
   if (phase.kind === "initialize" && at >= phase.startAt) return begun(state, at);
   if (phase.kind === "backup") return listened(state, phase.listening, at);
-  if (phase.kind === "fault" && unfit === null && at >= phase.until)
+  if (phase.kind === "fault" && ineligible === null && at >= phase.until)
     return toBackup(state, listen(router, priority, at), changeOf("back-off-over"), at);
   if (phase.kind !== "master") return [state, []];
   if (at >= lapseAt(router, phase.holding)) return lapsed(state, at);
@@ -126,7 +126,7 @@ function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
 
 /** The owner of the addresses does not ask who else has them (RFC 9568, section 6.4.1). */
 function begun(state: VrrpState, at: Instant): VrrpStep {
-  if (state.unfit !== null) return toFault(state, at, changeOf("unfit", state.unfit), at);
+  if (state.ineligible !== null) return toFault(state, at, changeOf("ineligible", state.ineligible), at);
   if (state.priority === VRRP_PRIORITY_OWNER) return toClaiming(state, changeOf("owner"), at);
   return toBackup(state, listen(state.router, state.priority, at), changeOf("started"), at);
 }

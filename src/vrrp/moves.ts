@@ -16,7 +16,7 @@ function moveTo(state: VrrpState, phase: Phase, change: Change, at: Instant): Vr
 
 /** Becomes a backup that listens so; a fault, where the host may not hold the addresses. */
 export function toBackup(state: VrrpState, listening: Listening, change: Change, at: Instant): VrrpStep {
-  if (state.unfit !== null) return toFault(state, at, changeOf("unfit", state.unfit), at);
+  if (state.ineligible !== null) return toFault(state, at, changeOf("ineligible", state.ineligible), at);
   return moveTo(state, { kind: "backup", listening }, change, at);
 }
 

@@ -36,14 +36,14 @@ export function speakAnew(state: VrrpState, at: Instant): VrrpStep {
 }
 
 /** Whether the host may hold the addresses. */
-export function fitted(state: VrrpState, unfit: string | null, at: Instant): VrrpStep {
-  const next = { ...state, unfit };
+export function fitted(state: VrrpState, ineligible: string | null, at: Instant): VrrpStep {
+  const next = { ...state, ineligible };
   const { phase } = state;
-  if (unfit === null) {
-    const free = phase.kind === "fault" && at >= phase.until && state.unfit !== null;
+  if (ineligible === null) {
+    const free = phase.kind === "fault" && at >= phase.until && state.ineligible !== null;
     return free ? toBackup(next, listen(state.router, state.priority, at), changeOf("fit-again"), at) : [next, []];
   }
-  const change = changeOf("unfit", unfit);
+  const change = changeOf("ineligible", ineligible);
   if (phase.kind === "backup") return toFault(next, at, change, at);
   return leave(next, { next: "fault", change, farewell: true }, at);
 }
@@ -113,6 +113,6 @@ export function configured(state: VrrpState, router: VrrpRouter, at: Instant): V
   const listening =
     router.intervalMs === before.intervalMs
       ? reprioritize(phase.listening, router, state.priority, router.priority)
-      : { ...listen(router, router.priority, at), modestUntil: phase.listening.modestUntil };
+      : { ...listen(router, router.priority, at), preemptSuppressedUntil: phase.listening.preemptSuppressedUntil };
   return [{ ...next, phase: { ...phase, listening } }, []];
 }

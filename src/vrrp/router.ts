@@ -70,7 +70,7 @@ export interface VrrpRouter {
    * How long after a step-down this router leaves a master of lower priority alone. Infinity: until that master has gone.
    * When no other router takes over, this one does after twice the time in which a backup notices a silent master.
    */
-  readonly modestyMs: number;
+  readonly preemptPauseMs: number;
   readonly rules: VrrpRules;
 }
 
@@ -85,7 +85,7 @@ export function vrrpRouter(given: Pick<VrrpRouter, "vrid" | "addresses" | "sourc
     preemptDelayMs: 0,
     startupDelayMs: 0,
     farewellWaitMs: null,
-    modestyMs: Number.POSITIVE_INFINITY,
+    preemptPauseMs: Number.POSITIVE_INFINITY,
     rules: KEEPALIVED_2_2,
     ...given,
   };

@@ -31,7 +31,7 @@ export function sayFarewell(router: VrrpRouter): VrrpEffect {
 
 /** A router that begins to speak. */
 export function beginSpeaking(at: Instant): Speaking {
-  return { claimedAt: at, spokeAt: at, quietUntil: LONG_AGO };
+  return { claimedAt: at, spokeAt: at, silentUntil: LONG_AGO };
 }
 
 /** A holding that begins with an advert that left at `sentAt`. */
@@ -62,14 +62,14 @@ export function answer(
   heard: HeardAdvert,
   at: Instant,
 ): readonly [Speaking, readonly VrrpEffect[]] {
-  if (at < speaking.quietUntil) return [speaking, []];
+  if (at < speaking.silentUntil) return [speaking, []];
   const announce = router.rules.announceAfterLower && heard.advert.priority !== VRRP_PRIORITY_STOP;
   const effects: readonly VrrpEffect[] = [
     { type: "say", advert: advertOf(router, priority) },
     ...(announce ? [{ type: "announce" } as const] : []),
   ];
   const quietMs = Math.min(MOST_QUIET_MS, router.intervalMs / 4);
-  return [{ ...speaking, quietUntil: later(at, quietMs) }, effects];
+  return [{ ...speaking, silentUntil: later(at, quietMs) }, effects];
 }
 
 /**

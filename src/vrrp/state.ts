@@ -29,7 +29,7 @@ export interface Listening {
   /** A master of lower priority is obeyed until then; `null`: none was heard. */
   readonly preemptDelayUntil: Instant | null;
   /** This router stepped down: until then it leaves masters of lower priority alone. */
-  readonly modestUntil: Instant;
+  readonly preemptSuppressedUntil: Instant;
   /** It is about to take over, and has asked the integrator to drain the sockets; `null`: it is not. */
   readonly takeover: Takeover | null;
   /** The time ran out while this host slept, and was given once more. */
@@ -60,7 +60,7 @@ export interface Speaking {
   /** Adverts that were sent earlier than this had other contents. */
   readonly spokeAt: Instant;
   /** No answer to other masters before this. */
-  readonly quietUntil: Instant;
+  readonly silentUntil: Instant;
 }
 
 /** Where a router stands. keepalived's words are BACKUP, MASTER and FAULT. */
@@ -93,7 +93,7 @@ export interface VrrpState {
   /** The effective priority. */
   readonly priority: number;
   /** Why the host may not hold the addresses; `null`: it may. */
-  readonly unfit: string | null;
+  readonly ineligible: string | null;
   readonly phase: Phase;
   /** The last change of phase. */
   readonly change: Change;
@@ -120,7 +120,7 @@ export type VrrpEvent =
   /** The effective priority, 1 to 254; without effect for an owner. */
   | { readonly type: "priority"; readonly priority: number }
   /** Whether the host may hold the addresses: a reason speaks against it, `null` says that nothing does. */
-  | { readonly type: "fitness"; readonly unfit: string | null }
+  | { readonly type: "fitness"; readonly ineligible: string | null }
   /** The host confirms: the fence is closed and the addresses are gone. It answers "lose". */
   | { readonly type: "released" }
   /** The host could not hold the addresses, or no longer. */
@@ -167,7 +167,7 @@ export function initialVrrp(router: VrrpRouter, now: Instant): VrrpState {
   return {
     router,
     priority: router.priority,
-    unfit: null,
+    ineligible: null,
     phase: { kind: "initialize", startAt: later(now, router.startupDelayMs) },
     change: changeOf("started"),
     changedAt: now,

@@ -50,7 +50,7 @@ test("the same node id on another host never answers, and both are told", async 
   const from = now();
   const second = fleet.start(bench().host("b"), { vips: oneVip(250), node: "twin" });
   const status = await second.until(
-    "tells of its namesake",
+    "tells of the other node of its name",
     (seen) => seen.warnings.some((warning) => warning.includes("twin")),
     15_000,
   );

@@ -34,7 +34,7 @@ test("the preferred host in maintenance holds nothing over restarts of both kind
       "stands back",
       ({ session, elections: [web] }) => session.state === "live" && web?.holder === "b" && web.eligible === false,
     );
-    expect(status.elections[0]?.objections).toMatchObject([
+    expect(status.elections[0]?.ineligibleReasons).toMatchObject([
       { source: "maintenance", reason: expect.stringContaining("disks") },
     ]);
     await bench().idle(1_200);

@@ -24,7 +24,7 @@ test("a VIP that is the host's own address is not held, fenced or removed; anoth
   const a = fleet.start(host, { vips });
   const status = await a.holds();
   const typo = status.elections.find(({ name }) => name === "typo");
-  expect(typo).toMatchObject({ role: "idle", objections: [{ source: "address", reasonCode: "own-address" }] });
+  expect(typo).toMatchObject({ role: "idle", ineligibleReasons: [{ source: "address", reasonCode: "own-address" }] });
   expect(bench().isBound(host, host.ip)).toBe(true);
   expect(knock(lan.client, host.ip)).toContain("refused");
   expect(a.log()).toMatch(/"level":"error".*cannot hold typo for now/u);
@@ -48,7 +48,9 @@ test("the host gets the VIP as its own address while the daemon runs: it stays t
   await again.backs("other");
   host.namespace.exec("ip", "address", "add", "10.78.0.5/24", "dev", "eth0");
   await again.until("stands back", (seen) =>
-    seen.elections.some(({ name, objections }) => name === "other" && objections[0]?.reasonCode === "own-address"),
+    seen.elections.some(
+      ({ name, ineligibleReasons }) => name === "other" && ineligibleReasons[0]?.reasonCode === "own-address",
+    ),
   );
   expect(bench().isBound(host, "10.78.0.5")).toBe(true);
   host.namespace.exec("ip", "address", "delete", "10.78.0.5/24", "dev", "eth0");
@@ -76,7 +78,7 @@ test("a VIP whose interface is missing at the start stands back; the others are 
   const status = await a.holds();
   expect(status.elections.find(({ name }) => name === "lost")).toMatchObject({
     role: "idle",
-    objections: [{ source: "link", reasonCode: "link-down", reason: "eth9 is missing" }],
+    ineligibleReasons: [{ source: "link", reasonCode: "link-down", reason: "eth9 is missing" }],
   });
   expect(a.log()).toContain("cannot hold lost for now: eth9 is missing");
   host.namespace.exec("ip", "link", "add", "eth9", "type", "veth", "peer", "name", "peer9");

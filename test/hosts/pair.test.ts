@@ -1,4 +1,4 @@
-// What a keepalived pair does, with a real nginx: it is checked, mended, and given up only when it cannot be mended; two VIPs,
+// What a keepalived pair does, with a real nginx: it is checked, repaired, and given up only when it cannot be repaired; two VIPs,
 // each node master of one; nobody healthy; a hook for each transition, in order.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ const serverOf = (name: string): Nginx => {
   return server;
 };
 
-/** The check of a host's nginx, with the command that mends it. */
+/** The check of a host's nginx, with the command that repairs it. */
 function checkOf({ host, command }: Nginx, more = ""): string {
   const recover = `recover: { run: ${JSON.stringify(command)}, wait: 200ms }`;
   return `checks:\n  nginx: { http: "http://${host.ip}/", interval: 200ms, fall: 2, ${recover}${more} }`;
@@ -75,7 +75,7 @@ test("a dead nginx is started again, and the VIP stays", async () => {
   expect(bench().recorder.hands(VIP, from)).toEqual(["a"]);
 });
 
-test("an nginx that cannot be started gives the VIP up; scripts are told; mended, nothing moves back", async () => {
+test("an nginx that cannot be started gives the VIP up; scripts are told; repaired, nothing moves back", async () => {
   const [a, b] = await pair();
   const { recorder, idle } = bench();
   const from = await bench().mark4("a");
@@ -85,12 +85,12 @@ test("an nginx that cannot be started gives the VIP up; scripts are told; mended
   await recorder.answered(VIP, (name) => name === "b", from);
   expect(served(VIP)).toBe("b");
   const status = await a.until("is not fit", ({ elections: [web] }) => web?.eligible === false);
-  expect(status.elections[0]?.objections).toMatchObject([
+  expect(status.elections[0]?.ineligibleReasons).toMatchObject([
     { source: "check", reasonCode: "check-failed" },
     { source: "flapping", reasonCode: "check-failed" },
   ]);
   expect(status.checks).toMatchObject([{ name: "nginx", verdict: "failed" }]);
-  serverOf("a").mend();
+  serverOf("a").repair();
   serverOf("a").start();
   await a.backs();
   await idle(1_500);
@@ -107,12 +107,12 @@ test("an nginx that cannot be started gives the VIP up; scripts are told; mended
   expect(notebook("b").lines().at(-1)).toBe("MASTER check-failed INSTANCE web MASTER 180");
 });
 
-test("a mended node of higher priority gets the VIP back where it pre-empts", async () => {
+test("a repaired node of higher priority gets the VIP back where it pre-empts", async () => {
   const [a, b] = await pair("    preemptDelay: 300ms\n");
   serverOf("a").breakConfig();
   serverOf("a").kill();
   await b.holds();
-  serverOf("a").mend();
+  serverOf("a").repair();
   serverOf("a").start();
   await a.holds();
   await bench().recorder.answered(VIP, (name) => name === "a", bench().now());
@@ -128,7 +128,7 @@ test("where all are sick, the holder keeps the VIP until somebody is healthy", a
   for (const daemon of [a, b]) await daemon.until("is sick", ({ elections: [web] }) => web?.eligible === false);
   await bench().idle(1_000);
   expect(bench().recorder.hands(VIP, from).at(-1)).toBe((await a.until("any", () => true)).elections[0]?.holder);
-  serverOf("b").mend();
+  serverOf("b").repair();
   serverOf("b").start();
   await b.holds();
   await bench().recorder.answered(VIP, (name) => name === "b", bench().now());

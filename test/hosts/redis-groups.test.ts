@@ -37,7 +37,7 @@ function tokenOf(status: Awaited<ReturnType<DaemonProcess["holds"]>> | undefined
   return BigInt(status?.elections[0]?.token ?? 0);
 }
 
-/** Does something to a master; what it gives mends that. */
+/** Does something to a master; what it gives repairs that. */
 type Strike = (master: RedisServer) => Promise<() => Promise<void>>;
 
 const kill: Strike = async (master) => {
@@ -100,7 +100,7 @@ test("Sentinel: a master cut off from its replicas, but not from the nodes, conf
   expect(bench().outOfTurnMs("a", from)).toBe(0);
 });
 
-/** The machines of one side and of the other hear nothing of each other; the result mends that. */
+/** The machines of one side and of the other hear nothing of each other; the result repairs that. */
 function part(these: readonly Station[], those: readonly Station[]): () => void {
   const heals = these.flatMap((machine) => [cut(machine, "hears", those), cut(machine, "says", those)]);
   return () => heals.forEach((heal) => heal());

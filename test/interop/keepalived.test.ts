@@ -4,7 +4,7 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { setTimeout as pause } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { eventually, useWire } from "../linux/namespaces.ts";
-import { openEar } from "../linux/vrrp-helpers.ts";
+import { openListener } from "../linux/vrrp-helpers.ts";
 import {
   addLinkLocals,
   type Dialect,
@@ -112,11 +112,11 @@ describe("beside keepalived", () => {
   it("a higher priority pre-empts, a risen one too, and nopreempt does not", async () => {
     const keepalived = new Keepalived(wire(), QUICK).start(100);
     await keepalived.untilMaster();
-    const modest = new Router(wire(), QUICK, 200, { preempt: false });
+    const waiting = new Router(wire(), QUICK, 200, { preempt: false });
     await pause(2_000);
-    expect(modest.phase).toBe("backup");
-    modest.post({ type: "stop" });
-    await modest.ended();
+    expect(waiting.phase).toBe("backup");
+    waiting.post({ type: "stop" });
+    await waiting.ended();
     const router = new Router(wire(), QUICK, 90);
     await router.until("backup");
     router.post({ type: "priority", priority: 200 });
@@ -190,27 +190,27 @@ describe("beside keepalived", () => {
       await pause(1_200);
       router.child.kill("SIGSTOP");
       await pause(ms);
-      const ear = openEar(wire(), wire().peer);
+      const source = openListener(wire(), wire().peer);
       router.child.kill("SIGCONT");
       await router.until("backup");
       await keepalived.untilMaster();
       await pause(1_500);
       expect([router.phase, keepalived.holds, has(wire().host, QUICK.vip)]).toEqual(["backup", true, false]);
-      expect(ear.heard.filter(({ source }) => source === QUICK.own)).toEqual([]);
+      expect(source.heard.filter(({ source }) => source === QUICK.own)).toEqual([]);
     },
   );
 
   it("its adverts keep their rhythm, and the farewell is the last", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const router = new Router(wire(), QUICK, 200);
     await router.until("master");
     await pause(2_000);
     router.post({ type: "stop" });
     await router.ended();
-    ear.drain();
-    expect(ear.heard.map(({ fault }) => fault)).toEqual(ear.heard.map(() => undefined));
-    expect(ear.heard.at(-1)?.message?.priority).toBe(0);
-    expect(ear.heard.filter(({ message }) => message?.priority === 0)).toHaveLength(1);
-    expect(ear.heard.length).toBeGreaterThan(9);
+    source.drain();
+    expect(source.heard.map(({ fault }) => fault)).toEqual(source.heard.map(() => undefined));
+    expect(source.heard.at(-1)?.message?.priority).toBe(0);
+    expect(source.heard.filter(({ message }) => message?.priority === 0)).toHaveLength(1);
+    expect(source.heard.length).toBeGreaterThan(9);
   });
 });

@@ -274,7 +274,7 @@ describe.each(KINDS)("the %s fence of kernels without owned tables", (mode) => {
     ["a chain was taken out", "delete", "chain", "TABLE", mode === "netdev" ? "in-eth0" : "in"],
     ["a guard was taken out", "flush", "set", "TABLE", "guarded4"],
     ["the table was made anew", "replace", "table", "TABLE", ""],
-  ])("sees and mends it when %s", async (_, verb, what, __, name) => {
+  ])("sees and repairs it when %s", async (_, verb, what, __, name) => {
     const fence = openFence(wire(), { mode, ownable: false });
     fence.protect(VIPS);
     bindAll(wire());

@@ -1,4 +1,4 @@
-// What the tests of VRRP's sockets share: a sender and ears in the namespaces of a wire, and what they heard.
+// What the tests of VRRP's sockets share: a sender and listeners in the namespaces of a wire, and what they heard.
 
 import { bootClock } from "../../adapters/linux/clock.ts";
 import { openReceiver } from "../../adapters/linux/vrrp-receiver.ts";
@@ -9,7 +9,7 @@ import type {
   AdvertSender,
   AdvertVoice,
   VoiceListener,
-  VrrpEar,
+  AdvertSource,
   VrrpRoute,
 } from "../../src/ports/vrrp.ts";
 import { decodeReceived, type DecodeOptions, type VrrpMessage } from "../../src/wire/vrrp.ts";
@@ -29,13 +29,18 @@ export interface Heard {
   readonly fault?: VrrpFault;
 }
 
-/** What an ear hears, while the wire stands. */
-export interface Ear extends AdvertReceiver {
+/** What an source hears, while the wire stands. */
+export interface Listening extends AdvertReceiver {
   readonly heard: readonly Heard[];
 }
 
-/** Opens an ear in a namespace, on eth0 unless told otherwise. */
-export function openEar(wire: Wire, at: Namespace, given: Partial<VrrpEar> = {}, options: DecodeOptions = {}): Ear {
+/** Opens an source in a namespace, on eth0 unless told otherwise. */
+export function openListener(
+  wire: Wire,
+  at: Namespace,
+  given: Partial<AdvertSource> = {},
+  options: DecodeOptions = {},
+): Listening {
   const heard: Heard[] = [];
   const receiver = at.inside(() =>
     openReceiver({ interface: "eth0", family: 4, unicast: null, ...given }, (received) => {

@@ -5,7 +5,7 @@ import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { eventually, useWire } from "./namespaces.ts";
-import { advert, block, clock, gaps, openEar, Studio } from "./vrrp-helpers.ts";
+import { advert, block, clock, gaps, openListener, Studio } from "./vrrp-helpers.ts";
 
 describe("a voice of the thread", () => {
   const wire = useWire();
@@ -29,15 +29,15 @@ describe("a voice of the thread", () => {
   });
 
   it("falls silent when the program gives no sign of life in time, and stays so", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const speaker = studio.speaker();
     speaker.speak(advert({ intervalMs: 50 }), 200);
     await eventually("the first adverts", () => speaker.sent.length >= 3);
     const stuckAt = clock.now();
     block(600);
     await eventually("the news", () => speaker.silences.length > 0);
-    ear.drain();
-    expect(Math.max(...ear.heard.map(({ at }) => at))).toBeGreaterThan(0);
+    source.drain();
+    expect(Math.max(...source.heard.map(({ at }) => at))).toBeGreaterThan(0);
     expect(speaker.lastSentAt()).toBeLessThan(stuckAt + 200 + 5);
     expect(speaker.lastSentAt()).toBeGreaterThan(stuckAt + 100);
     const count = speaker.sent.length;
@@ -49,25 +49,25 @@ describe("a voice of the thread", () => {
   });
 
   it("says farewell behind its last advert, and is silent then", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const speaker = studio.speaker();
     speaker.speak(advert({ intervalMs: 20 }), 1_000);
-    await eventually("the first adverts", () => ear.heard.length >= 5);
+    await eventually("the first adverts", () => source.heard.length >= 5);
     speaker.hush();
     speaker.say(advert({ priority: 0 }));
-    await eventually("the farewell", () => ear.heard.at(-1)?.message?.priority === 0);
-    const count = ear.heard.length;
+    await eventually("the farewell", () => source.heard.at(-1)?.message?.priority === 0);
+    const count = source.heard.length;
     await pause(100);
-    expect(ear.heard).toHaveLength(count);
-    expect(ear.heard.filter(({ message }) => message?.priority === 0)).toHaveLength(1);
+    expect(source.heard).toHaveLength(count);
+    expect(source.heard.filter(({ message }) => message?.priority === 0)).toHaveLength(1);
   });
 
   it("may be one of many, each with its own advert, and one may go", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const speakers = Array.from({ length: 40 }, () => studio.speaker());
     for (const [i, speaker] of speakers.entries()) speaker.speak(advert({ vrid: i + 1 }), 1_000);
     const heardIds = (since: number): Set<number> =>
-      new Set(ear.heard.filter(({ at }) => at > since).map(({ message }) => message?.vrid ?? 0));
+      new Set(source.heard.filter(({ at }) => at > since).map(({ message }) => message?.vrid ?? 0));
     await eventually("all of them", () => heardIds(0).size === 40);
     speakers[6]?.close();
     await pause(150);
@@ -79,14 +79,14 @@ describe("a voice of the thread", () => {
   it("keeps its rhythm at 100 ms beside four busy processes", { timeout: 60_000 }, async () => {
     const busy = Array.from({ length: 4 }, () => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
     try {
-      const ear = openEar(wire(), wire().peer);
+      const source = openListener(wire(), wire().peer);
       const speaker = studio.speaker();
       speaker.speak(advert(), 5_000);
       await pause(12_000);
       const sorted = gaps(speaker.sent.slice(2)).toSorted((a, b) => a - b);
       expect(sorted.length).toBeGreaterThan(100);
       expect(sorted[Math.floor(sorted.length * 0.99)]).toBeLessThan(120);
-      expect(ear.heard.length).toBeGreaterThan(100);
+      expect(source.heard.length).toBeGreaterThan(100);
     } finally {
       for (const child of busy) child.kill("SIGKILL");
     }

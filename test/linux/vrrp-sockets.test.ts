@@ -15,7 +15,7 @@ import { ipBytes } from "../../src/wire/ip.ts";
 import { encodeVrrp, VRRP_PROTOCOL } from "../../src/wire/vrrp.ts";
 import { DRAFT_KEY } from "../unit/wire/vrrp-samples.ts";
 import { batch, eventually, run, useWire } from "./namespaces.ts";
-import { advert, clock, openEar, route, Studio } from "./vrrp-helpers.ts";
+import { advert, clock, openListener, route, Studio } from "./vrrp-helpers.ts";
 
 const wire = useWire();
 let studio: Studio;
@@ -35,7 +35,7 @@ function addLinkLocal(): void {
 
 describe("an advert", () => {
   it("to the group arrives with its sender, and not at home", async () => {
-    const [there, here] = [openEar(wire(), wire().peer), openEar(wire(), wire().host)];
+    const [there, here] = [openListener(wire(), wire().peer), openListener(wire(), wire().host)];
     studio.speaker().speak(advert(), 1_000);
     await eventually("three adverts", () => there.heard.length >= 3);
     expect(there.heard[0]).toMatchObject({ source: "10.77.0.1", destination: "224.0.0.18", message: advert() });
@@ -43,20 +43,20 @@ describe("an advert", () => {
   });
 
   it("of version 2 with a password arrives", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const content = advert({ version: 2, intervalMs: 1_000 });
     studio.speaker({ authentication: { kind: "password", password: "secret" } }).say(content);
-    await eventually("the advert", () => ear.heard.length > 0);
-    expect(ear.heard[0]?.message).toMatchObject({ ...content, authentication: { type: 1 } });
+    await eventually("the advert", () => source.heard.length > 0);
+    expect(source.heard[0]?.message).toMatchObject({ ...content, authentication: { type: 1 } });
   });
 
   it("to peers goes to each of them, on its own", async () => {
     wire().peer.exec("ip", "address", "add", "10.77.0.3/24", "dev", "eth0");
-    const ears = ["10.77.0.2", "10.77.0.3"].map((unicast) => openEar(wire(), wire().peer, { unicast }));
-    const group = openEar(wire(), wire().peer);
+    const listeners = ["10.77.0.2", "10.77.0.3"].map((unicast) => openListener(wire(), wire().peer, { unicast }));
+    const group = openListener(wire(), wire().peer);
     studio.speaker({ reach: { kind: "unicast", peers: ["10.77.0.2", "10.77.0.3"] } }).say(advert());
-    await eventually("an advert for each", () => ears.every(({ heard }) => heard.length === 1));
-    expect(ears.map(({ heard }) => heard[0])).toMatchObject([
+    await eventually("an advert for each", () => listeners.every(({ heard }) => heard.length === 1));
+    expect(listeners.map(({ heard }) => heard[0])).toMatchObject([
       { source: "10.77.0.1", destination: "10.77.0.2", message: advert() },
       { source: "10.77.0.1", destination: "10.77.0.3", message: advert() },
     ]);
@@ -65,7 +65,10 @@ describe("an advert", () => {
 
   it("over IPv6 to the group leaves from the link-local address, at hop limit 255", async () => {
     addLinkLocal();
-    const [there, here] = [openEar(wire(), wire().peer, { family: 6 }), openEar(wire(), wire().host, { family: 6 })];
+    const [there, here] = [
+      openListener(wire(), wire().peer, { family: 6 }),
+      openListener(wire(), wire().host, { family: 6 }),
+    ];
     studio.speaker({ source: LINK_LOCAL }).speak(ADVERT6, 1_000);
     await eventually("three adverts", () => there.heard.length >= 3);
     expect(there.heard[0]).toMatchObject({ source: LINK_LOCAL, destination: "ff02::12", message: ADVERT6 });
@@ -73,21 +76,21 @@ describe("an advert", () => {
   });
 
   it("over IPv6 to a peer arrives", async () => {
-    const ear = openEar(wire(), wire().peer, { family: 6, unicast: "2001:db8:77::2" });
-    const group = openEar(wire(), wire().peer, { family: 6 });
+    const there = openListener(wire(), wire().peer, { family: 6, unicast: "2001:db8:77::2" });
+    const group = openListener(wire(), wire().peer, { family: 6 });
     const source = "2001:db8:77::1";
     studio.speaker({ source, reach: { kind: "unicast", peers: ["2001:db8:77::2"] } }).say(ADVERT6);
-    await eventually("the advert", () => ear.heard.length > 0);
-    expect(ear.heard[0]).toMatchObject({ source, destination: "2001:db8:77::2", message: ADVERT6 });
+    await eventually("the advert", () => there.heard.length > 0);
+    expect(there.heard[0]).toMatchObject({ source, destination: "2001:db8:77::2", message: ADVERT6 });
     expect(group.heard).toEqual([]);
   });
 
   it("with a trailer is signed anew each time", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const authentication = { kind: "hmac", keys: [DRAFT_KEY], sendKeyId: 1, windowS: 5 } as const;
     studio.speaker({ authentication }).speak(advert({ intervalMs: 20 }), 1_000);
-    await eventually("five adverts", () => ear.heard.length >= 5);
-    const numbers = ear.heard.map(({ message }) => message?.trailer?.sequence ?? 0n);
+    await eventually("five adverts", () => source.heard.length >= 5);
+    const numbers = source.heard.map(({ message }) => message?.trailer?.sequence ?? 0n);
     expect(new Set(numbers).size).toBe(numbers.length);
     expect(numbers).toEqual(numbers.toSorted((a, b) => Number(a - b)));
   });
@@ -132,21 +135,21 @@ describe("a receiver", () => {
   };
 
   it("refuses an advert to the group whose TTL is not 255, by name", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     sendRaw4(packet("10.77.0.1", 254), "224.0.0.18");
-    await eventually("the packet", () => ear.heard.length > 0);
-    expect(ear.heard[0]).toMatchObject({ source: "10.77.0.1", fault: { reason: "hop-limit", hopLimit: 254 } });
+    await eventually("the packet", () => source.heard.length > 0);
+    expect(source.heard[0]).toMatchObject({ source: "10.77.0.1", fault: { reason: "hop-limit", hopLimit: 254 } });
   });
 
   it("sees a source that is none of the sender's own", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     sendRaw4(packet("192.0.2.99", 255), "224.0.0.18");
-    await eventually("the packet", () => ear.heard.length > 0);
-    expect(ear.heard[0]).toMatchObject({ source: "192.0.2.99", message: advert() });
+    await eventually("the packet", () => source.heard.length > 0);
+    expect(source.heard[0]).toMatchObject({ source: "192.0.2.99", message: advert() });
   });
 
   it("gives cut and senseless packets to the decoder, which names them", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const ends = { source: ipBytes("10.77.0.1"), destination: ipBytes("224.0.0.18") };
     const wrap = (payload: Uint8Array): Uint8Array =>
       encodeIpv4({ ...ends, protocol: VRRP_PROTOCOL, hopLimit: 255, payload });
@@ -159,53 +162,56 @@ describe("a receiver", () => {
       new Uint8Array(1_400),
     ])
       sendRaw4(wrap(payload), "224.0.0.18");
-    await eventually("all packets", () => ear.heard.length === 5);
-    expect(ear.heard.map(({ fault }) => fault?.reason)).toEqual(["short", "short", "length", "checksum", "version"]);
+    await eventually("all packets", () => source.heard.length === 5);
+    expect(source.heard.map(({ fault }) => fault?.reason)).toEqual(["short", "short", "length", "checksum", "version"]);
   });
 
   it("lets IPv6 adverts to the group with another hop limit than 255 not even through", async () => {
     addLinkLocal();
-    const ear = openEar(wire(), wire().peer, { family: 6 });
+    const source = openListener(wire(), wire().peer, { family: 6 });
     for (const hopLimit of [254, 1, 64, 255]) sendRaw6(hopLimit, "ff02::12");
-    await eventually("the good one", () => ear.heard.length > 0);
-    expect(ear.heard.map(({ message }) => message?.priority)).toEqual([255]);
+    await eventually("the good one", () => source.heard.length > 0);
+    expect(source.heard.map(({ message }) => message?.priority)).toEqual([255]);
   });
 
   it("takes unicast at any hop limit, as keepalived sends it over IPv6 at 64", async () => {
     addLinkLocal();
-    const ear = openEar(wire(), wire().peer, { family: 6, unicast: "fe80::77:2" });
+    const source = openListener(wire(), wire().peer, { family: 6, unicast: "fe80::77:2" });
     sendRaw6(64, "fe80::77:2");
-    await eventually("the advert", () => ear.heard.length > 0);
-    expect(ear.heard[0]).toMatchObject({ source: LINK_LOCAL, message: { priority: 1 } });
+    await eventually("the advert", () => source.heard.length > 0);
+    expect(source.heard[0]).toMatchObject({ source: LINK_LOCAL, message: { priority: 1 } });
   });
 
   it("hears its own interface only", async () => {
     batch(["-n", wire().peer.name], "link add eth1 type veth peer name eth2", "link set eth1 up", "link set eth2 up");
-    const [other, ear] = [openEar(wire(), wire().peer, { interface: "eth1" }), openEar(wire(), wire().peer)];
+    const [other, source] = [
+      openListener(wire(), wire().peer, { interface: "eth1" }),
+      openListener(wire(), wire().peer),
+    ];
     studio.speaker().say(advert());
-    await eventually("the advert", () => ear.heard.length > 0);
+    await eventually("the advert", () => source.heard.length > 0);
     expect(other.heard).toEqual([]);
   });
 
   it("hands in what has arrived when it is told to drain, without the event loop", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const speaker = studio.speaker();
     speaker.say(advert());
-    await eventually("the sender's thread runs", () => ear.heard.length > 0);
+    await eventually("the sender's thread runs", () => source.heard.length > 0);
     speaker.say(advert({ priority: 7 }));
     const end = performance.now() + 2_000;
-    while (ear.heard.length < 2 && performance.now() < end) ear.drain();
-    expect(ear.heard.at(-1)?.message?.priority).toBe(7);
+    while (source.heard.length < 2 && performance.now() < end) source.drain();
+    expect(source.heard.at(-1)?.message?.priority).toBe(7);
   });
 
   it("goes on after its link was down", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     wire().peer.exec("ip", "link", "set", "eth0", "down");
-    ear.drain();
+    source.drain();
     wire().peer.exec("ip", "link", "set", "eth0", "up");
     await wire().ready();
     studio.speaker().speak(advert(), 1_000);
-    await eventually("an advert", () => ear.heard.length > 0);
+    await eventually("an advert", () => source.heard.length > 0);
   });
 
   it("says which interface or address is missing", () => {
@@ -235,7 +241,7 @@ describe("a sender", () => {
   });
 
   it("ends with what was said before, and takes nothing afterwards", async () => {
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const sender = createAdvertSender({ clock });
     const listener = { sent: () => {}, failed: () => {}, silenced: () => {} };
     const voice = wire().host.inside(() => sender.voice(route(), listener));
@@ -243,8 +249,8 @@ describe("a sender", () => {
     voice.hush();
     voice.say(advert({ priority: 0 }));
     await sender.close();
-    ear.drain();
-    expect(ear.heard.map(({ message }) => message?.priority)).toEqual([0]);
+    source.drain();
+    expect(source.heard.map(({ message }) => message?.priority)).toEqual([0]);
     expect(() => sender.voice(route(), listener)).toThrow(/is closed/u);
     await sender.close();
   });
@@ -265,7 +271,7 @@ describe("the built program", () => {
 
   it("sends from a thread, too", { timeout: 60_000 }, async () => {
     run(process.execPath, "node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", dist);
-    const ear = openEar(wire(), wire().peer);
+    const source = openListener(wire(), wire().peer);
     const script = `
       const { createAdvertSender } = await import(process.argv[1] + "/adapters/linux/vrrp-sender.js");
       const { bootClock } = await import(process.argv[1] + "/adapters/linux/clock.js");
@@ -278,7 +284,7 @@ describe("the built program", () => {
       await sender.close();`;
     const options = ["--no-strip-types", "--input-type=module", "-e", script, pathToFileURL(dist).href];
     expect(wire().host.exec(process.execPath, ...options)).toBe("");
-    await eventually("the advert", () => ear.heard.length > 0);
-    expect(ear.heard[0]?.message).toMatchObject(advert());
+    await eventually("the advert", () => source.heard.length > 0);
+    expect(source.heard[0]?.message).toMatchObject(advert());
   });
 });

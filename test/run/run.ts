@@ -72,14 +72,14 @@ async function runGroup(group: Group, restMs: number): Promise<Outcome> {
     process.stdout.write(`\n--- ${name}\nSKIPPED  ${missing}\n`);
     return { name, passed: 0, failed: 0, skipped: [`${name}: all of it: ${missing}`] };
   }
-  const objection =
+  const obstacle =
     restMs <= 0
       ? `the whole proof has taken ${WHOLE_MS / 60_000} minutes`
       : group.namespaces && process.getuid?.() !== 0
         ? "it makes network namespaces and needs root: sudo npm test"
         : undefined;
-  if (objection === undefined) return vitest({ ...group, deadlineMs: Math.min(group.deadlineMs, restMs) });
-  process.stdout.write(`\n--- ${name}\nFAILED  ${objection}\n`);
+  if (obstacle === undefined) return vitest({ ...group, deadlineMs: Math.min(group.deadlineMs, restMs) });
+  process.stdout.write(`\n--- ${name}\nFAILED  ${obstacle}\n`);
   return { name, passed: 0, failed: 1, skipped: [] };
 }
 

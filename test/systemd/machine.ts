@@ -38,7 +38,7 @@ export interface Finished {
 }
 
 /** Why no such machine can be made here; undefined when it can. */
-export async function objection(): Promise<string | undefined> {
+export async function ineligibleReason(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "a machine with its own systemd needs root";
   if (spawnSync("test", ["-x", "/usr/lib/systemd/systemd"]).status !== 0) return "systemd is not installed here";
   let cgroup: string | undefined;

@@ -26,10 +26,10 @@ export class Registry {
   }
 
   /** Serves what is below the directory `node_modules`. */
-  static async open(nodeModules: string): Promise<Registry> {
+  static async open(packages: string): Promise<Registry> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    return new Registry(server, packagesBelow(realpathSync(nodeModules)));
+    return new Registry(server, packagesBelow(realpathSync(packages)));
   }
 
   async close(): Promise<void> {
@@ -70,11 +70,11 @@ export class Registry {
 }
 
 /** Folders of packages by `name@version`, at any depth. */
-function packagesBelow(nodeModules: string): ReadonlyMap<string, string> {
+function packagesBelow(packages: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const entry of readdirSync(nodeModules, { recursive: true, encoding: "utf8" })) {
+  for (const entry of readdirSync(packages, { recursive: true, encoding: "utf8" })) {
     if (!/(?:^|node_modules\/)(?:@[^/]+\/)?[^/@.][^/]*\/package\.json$/u.test(entry)) continue;
-    const folder = join(nodeModules, entry, "..");
+    const folder = join(packages, entry, "..");
     const { name, version } = readManifest(folder);
     found.set(`${name}@${version}`, folder);
   }

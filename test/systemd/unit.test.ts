@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { Lan } from "../hosts/harness/lan.ts";
 import { Recorder } from "../hosts/harness/recorder.ts";
-import { Machine, objection } from "./machine.ts";
+import { Machine, ineligibleReason } from "./machine.ts";
 import { documented, installCommands, NODE, Workshop } from "./package.ts";
 
 const VIP = "10.77.0.50";
@@ -18,7 +18,7 @@ vips:
 /** Much shorter than a lease that ended and was taken anew, and long enough for a busy machine's pings. */
 const SHORT_MS = 1_000;
 
-const refused = await objection();
+const refused = await ineligibleReason();
 if (refused !== undefined) process.stderr.write(`SKIPPED: nothing is tested under systemd: ${refused}\n`);
 
 let workshop: Workshop;

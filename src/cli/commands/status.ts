@@ -1,6 +1,6 @@
 // vipctl status: all VIPs of the fleet, its nodes, its store, and what asks for somebody's help.
 
-import type { ElectionView, FleetView, NodeView, ObjectionView, StatusView } from "../../admin/views.ts";
+import type { ElectionView, FleetView, NodeView, IneligibleReasonView, StatusView } from "../../admin/views.ts";
 import { VRRP_CAVEAT } from "../../base/vrrp.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
@@ -59,7 +59,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
       ? "no nodes yet"
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
     isStatus(view) ? checkLines(view, style).join("\n") : "",
-    objectionLines(view.elections, style).join("\n"),
+    ineligibleLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     vrrpLine(view.elections, style),
     verbose ? caveatLines(view, style).join("\n") : "",
@@ -112,22 +112,22 @@ const MAX_LINES = 20;
 const MAX_NAMES = 8;
 
 /** Why the observing node does not hold VIPs: one line a reason. */
-function objectionLines(elections: readonly ElectionView[], style: Style): readonly string[] {
+function ineligibleLines(elections: readonly ElectionView[], style: Style): readonly string[] {
   const groups = new Map<
     string,
-    { readonly names: string[]; readonly objection: ObjectionView; readonly held: string }
+    { readonly names: string[]; readonly ineligibleReason: IneligibleReasonView; readonly held: string }
   >();
-  for (const { name, role, objections } of elections)
-    for (const objection of objections) {
+  for (const { name, role, ineligibleReasons } of elections)
+    for (const ineligibleReason of ineligibleReasons) {
       const held = role === "holder" ? "held here as a last resort" : "not held here";
-      const key = `${held} ${objection.source} ${objection.reason}`;
-      const group = groups.get(key) ?? { names: [], objection, held };
+      const key = `${held} ${ineligibleReason.source} ${ineligibleReason.reason}`;
+      const group = groups.get(key) ?? { names: [], ineligibleReason, held };
       groups.set(key, group);
       group.names.push(name);
     }
-  const lines = [...groups.values()].slice(0, MAX_LINES).map(({ names, objection, held }) => {
+  const lines = [...groups.values()].slice(0, MAX_LINES).map(({ names, ineligibleReason, held }) => {
     const more = names.length > MAX_NAMES ? ` and ${names.length - MAX_NAMES} more` : "";
-    const { source, reason, sinceMs, forMs } = objection;
+    const { source, reason, sinceMs, forMs } = ineligibleReason;
     const until = forMs === null ? "" : `, another ${formatSpan(forMs)}`;
     const what = `${held}: ${names.slice(0, MAX_NAMES).join(", ")}${more}`;
     return style.warn(`- ${escapeControl(`${what}: ${reason} (${source}, for ${formatSpan(sinceMs)}${until})`)}`);

@@ -8,7 +8,7 @@ import type { VipctlDeps } from "../deps.ts";
 import type { Owner } from "../owner.ts";
 import { escapeControl, styleFor, toJson } from "../render/text.ts";
 import { describeOwner } from "../render/owner.ts";
-import { isStatus, openSource, type Source, tellDetour, type WhereOptions } from "../source.ts";
+import { isStatus, openSource, type FleetSource, tellDetour, type WhereOptions } from "../source.ts";
 import { verifyOnWire } from "../verify.ts";
 
 /** The options of who-owns. */
@@ -45,19 +45,19 @@ export async function whoOwns(what: string, options: WhoOwnsOptions, deps: Vipct
 }
 
 function missing(view: FleetView, what: string, deps: VipctlDeps): ExitCode {
-  if (!view.store.ok) deps.err.write(`${escapeControl(storeTrouble(view))}\n`);
+  if (!view.store.ok) deps.err.write(`${escapeControl(storeFailure(view))}\n`);
   deps.err.write(`${escapeControl(notFound(view, what))}\n`);
   return view.store.ok ? EXIT.usage : EXIT.store;
 }
 
-async function inquire(owner: Owner, source: Source, options: WhoOwnsOptions, deps: VipctlDeps): Promise<Owner> {
+async function inquire(owner: Owner, source: FleetSource, options: WhoOwnsOptions, deps: VipctlDeps): Promise<Owner> {
   const confirmed = options.confirm === true ? await confirm(owner, source, deps) : owner;
   if (options.verify !== true) return confirmed;
   return { ...confirmed, wire: await verifyOnWire(confirmed, deps) };
 }
 
 /** Follows the fleet until the holder sends another heartbeat, the VIP changes hands, or the lease has passed. */
-async function confirm(owner: Owner, source: Source, deps: VipctlDeps): Promise<Owner> {
+async function confirm(owner: Owner, source: FleetSource, deps: VipctlDeps): Promise<Owner> {
   const { election, view } = owner;
   if (election.holder === null) return { ...owner, confirmed: false };
   // The daemon has heard, or sent, each advert: what it says is as new as a heartbeat.
@@ -92,7 +92,7 @@ function heartbeatOf(view: FleetView, node: string): string | null {
   return view.nodes.find((other) => other.node === node)?.sessionVersion ?? null;
 }
 
-async function follow(what: string, source: Source, options: WhoOwnsOptions, deps: VipctlDeps): Promise<ExitCode> {
+async function follow(what: string, source: FleetSource, options: WhoOwnsOptions, deps: VipctlDeps): Promise<ExitCode> {
   let shown = "";
   let code: ExitCode = EXIT.store;
   for await (const view of source.reader.watch(deps.signal)) {
@@ -135,9 +135,9 @@ function show(owner: Owner, options: WhoOwnsOptions, deps: VipctlDeps): void {
     return;
   }
   deps.out.write(`${describeOwner(owner, styleFor(deps.out, deps.env), deps.timers.wallMs()).join("\n")}\n`);
-  if (!view.store.ok) deps.err.write(`${escapeControl(storeTrouble(view))}\n`);
+  if (!view.store.ok) deps.err.write(`${escapeControl(storeFailure(view))}\n`);
 }
 
-function storeTrouble(view: FleetView): string {
+function storeFailure(view: FleetView): string {
   return `the store cannot be reached: ${view.store.lastError ?? "no reason known"}`;
 }

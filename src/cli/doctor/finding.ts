@@ -1,4 +1,4 @@
-// What vipctl doctor finds: one line each, with the fix where something is to be mended.
+// What vipctl doctor finds: one line each, with the fix where something is to be fixed.
 
 /** What a finding is about. */
 export type Subject = "config" | "daemon" | "store" | "kernel" | "network";

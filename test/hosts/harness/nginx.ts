@@ -20,7 +20,7 @@ export class Nginx {
     this.configFile = join(this.directory, "nginx.conf");
     this.command = [PROGRAM, "-p", this.directory, "-c", this.configFile];
     mkdirSync(this.directory);
-    this.mend();
+    this.repair();
   }
 
   start(): void {
@@ -32,7 +32,7 @@ export class Nginx {
     writeFileSync(this.configFile, "no such directive;\n");
   }
 
-  mend(): void {
+  repair(): void {
     writeFileSync(this.configFile, this.config());
   }
 

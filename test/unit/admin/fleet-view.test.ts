@@ -79,7 +79,7 @@ describe("an election", () => {
       reasonCode: "first-holder",
       reason: "nobody had held it before",
       elector: null,
-      objections: [],
+      ineligibleReasons: [],
       conflict: null,
       candidates: [
         { node: "b", priority: 200, eligible: false, alive: true, reason: "check failed: http" },

@@ -12,7 +12,7 @@ import {
 import type { CheckView } from "../../../src/admin/check-view.ts";
 import type { ElectionView, StatusView } from "../../../src/admin/views.ts";
 import { MAX_REASON_LENGTH } from "../../../src/base/reasons.ts";
-import { electionView, historyView, nodeView, objectionView, statusView } from "./views.ts";
+import { electionView, historyView, nodeView, ineligibleReasonView, statusView } from "./views.ts";
 
 const LOSS = { atWallMs: 1, reasonCode: "lease-expired", reason: "the lease expired" };
 
@@ -23,7 +23,7 @@ const FULL: ElectionView = electionView({
   priority: 150,
   eligible: false,
   elector: "lease",
-  objections: [objectionView(), objectionView({ source: "hold-backoff", forMs: 5_000 })],
+  ineligibleReasons: [ineligibleReasonView(), ineligibleReasonView({ source: "hold-backoff", forMs: 5_000 })],
   conflict: "02:00:00:00:00:99",
   history: [historyView(), historyView({ from: null, lastedMs: null, vacantMs: null, to: null, loss: LOSS })],
 });
@@ -122,7 +122,7 @@ describe("nothing of a view may be missing, or of another kind", () => {
 
   test("the paths cover the parts that are nested deepest", () => {
     const names = paths.map(({ name }) => name);
-    expect(names).toContain("elections.0.objections.0.sinceMs");
+    expect(names).toContain("elections.0.ineligibleReasons.0.sinceMs");
     expect(names).toContain("elections.0.history.1.loss.reasonCode");
     expect(names).toContain("fence.caveats.0");
     expect(names).toContain("wakeups.0.inMs");
@@ -144,7 +144,7 @@ describe("hostile values are refused", () => {
     ["an endless text", { reason: "x".repeat(16_385) }],
     ["a history entry without a token", { history: [{ ...historyView(), token: null }] }],
     ["a loss that is no record of one", { history: [historyView({ loss: { atWallMs: 1 } as never })] }],
-    ["an objection without its source", { objections: [{ ...objectionView(), source: undefined }] }],
+    ["a reason without its source", { ineligibleReasons: [{ ...ineligibleReasonView(), source: undefined }] }],
   ])("%s", (_what, change) => {
     expect(electionSchema.safeParse(sent({ ...FULL, ...change })).success).toBe(false);
   });

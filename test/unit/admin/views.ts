@@ -5,7 +5,7 @@ import type {
   FleetView,
   HistoryView,
   NodeView,
-  ObjectionView,
+  IneligibleReasonView,
   StatusView,
   StoreView,
 } from "../../../src/admin/views.ts";
@@ -36,7 +36,7 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
     reasonCode: "vacant",
     reason: "it was free: web2 stepped down",
     elector: null,
-    objections: [],
+    ineligibleReasons: [],
     conflict: null,
     candidates: [
       { node: "web1", priority: 150, eligible: true, alive: true, reason: null },
@@ -64,7 +64,7 @@ export function historyView(change: Partial<HistoryView> = {}): HistoryView {
   };
 }
 
-export function objectionView(change: Partial<ObjectionView> = {}): ObjectionView {
+export function ineligibleReasonView(change: Partial<IneligibleReasonView> = {}): IneligibleReasonView {
   return {
     source: "link",
     reasonCode: "link-down",
@@ -127,7 +127,7 @@ export function statusView(change: Partial<StatusView> = {}): StatusView {
       priority: 150,
       eligible: true,
       elector: "lease",
-      objections: view.holder === "web1" ? [] : [objectionView()],
+      ineligibleReasons: view.holder === "web1" ? [] : [ineligibleReasonView()],
     })),
     version: "0.1.0",
     node: "web1",

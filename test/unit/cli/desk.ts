@@ -62,7 +62,7 @@ export class Paper implements Output {
 }
 
 /** Views that a test hands out one after the other. */
-export class Feed<T> {
+export class Outlet<T> {
   /** Settles when somebody watches. */
   readonly opened: Promise<void>;
   private readonly waiting: T[] = [];
@@ -115,7 +115,7 @@ export class Feed<T> {
 /** A store that a test fills. */
 export class FakeFleet implements StoreWriter {
   view: FleetView = fleetView();
-  readonly feed = new Feed<FleetView>();
+  readonly feed = new Outlet<FleetView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
   findings: readonly StoreFinding[] = [];
   closed = 0;
@@ -158,7 +158,7 @@ export class FakeFleet implements StoreWriter {
 /** A daemon that a test directs; with a `failure` it says nothing else. */
 export class FakeDaemon implements AdminClient {
   view: StatusView = statusView();
-  readonly feed = new Feed<StatusView>();
+  readonly feed = new Outlet<StatusView>();
   readonly changes = new Map<string, readonly HistoryView[]>();
   readonly asked: StepDownRequest[] = [];
   readonly maintained: MaintenanceRequest[] = [];

@@ -184,7 +184,7 @@ test("what a store does not promise, and what its records complain of, are warni
   ]);
 });
 
-test("what the store's servers say of themselves is told; what is to be mended is a warning", async () => {
+test("what the store's servers say of themselves is told; what is to be fixed is a warning", async () => {
   const desk = healthyDesk();
   const fleet = desk.fleet();
   fleet.view = fleetView({ elections: [] });

@@ -33,7 +33,7 @@ test("in a store: after a lease without a heartbeat, and not before; a heartbeat
   const store = openMemoryStore();
   const fleet = storeFleet(store, { fleet: "main", url: STORE }, timers);
   const key = new Keys("main").session("web9");
-  const beat = async (heartbeat: number): Promise<unknown> =>
+  const sendHeartbeat = async (heartbeat: number): Promise<unknown> =>
     store.commit({ guards: [], writes: [{ key, value: sessionValue({ heartbeat, ttlMs: 3_000 }) }] }, LIMITS);
   const stands = async (): Promise<boolean> => (await store.read(key, LIMITS)).records.length > 0;
   const run = async (meanwhile: () => Promise<unknown>): Promise<unknown> => {
@@ -45,8 +45,8 @@ test("in a store: after a lease without a heartbeat, and not before; a heartbeat
     await timers.advance(200);
     return done;
   };
-  await beat(1);
-  expect(await run(() => beat(2))).toEqual({ kind: "alive" });
+  await sendHeartbeat(1);
+  expect(await run(() => sendHeartbeat(2))).toEqual({ kind: "alive" });
   expect(await run(async () => {})).toEqual({ kind: "forgotten", candidacies: 0 });
   expect(await stands()).toBe(false);
   await fleet.close();

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { VipdError } from "../../../src/base/errors.ts";
-import { electionView, fleetView, historyView, nodeView, objectionView } from "../admin/views.ts";
+import { electionView, fleetView, historyView, nodeView, ineligibleReasonView } from "../admin/views.ts";
 import { CONFIG, Desk, STORE } from "./desk.ts";
 
 /** Clears the screen, sets the title, rings, turns writing around, forges a line. */
@@ -17,7 +17,7 @@ const election = electionView({
   conflict: EVIL,
   token: "1",
   elector: EVIL,
-  objections: [objectionView({ ...why, source: EVIL })],
+  ineligibleReasons: [ineligibleReasonView({ ...why, source: EVIL })],
   candidates: [candidate],
 });
 const free = electionView({ ...why, name: "db", addresses: [], holder: null, candidates: [candidate] });

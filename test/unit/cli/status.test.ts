@@ -1,7 +1,7 @@
 // vipctl status: the fleet in tables, as JSON, and live.
 
 import { expect, test } from "vitest";
-import { electionView, fleetView, nodeView, objectionView, statusView } from "../admin/views.ts";
+import { electionView, fleetView, nodeView, ineligibleReasonView, statusView } from "../admin/views.ts";
 import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 test("the fleet in words: VIPs, nodes, MASTER and BACKUP", async () => {
@@ -41,14 +41,14 @@ test("checks that are not well, and why this node does not hold a VIP, stand bel
       { ...check, name: "fine", verdict: "ok", last },
     ],
   });
-  const objections = [
+  const ineligibleReasons = [
     { source: "check", reasonCode: "check-failed", reason: "check failed: nginx", sinceMs: 9_000, forMs: null },
   ];
   desk.daemon().view = {
     ...view,
     elections: [
-      electionView({ name: "web", role: "idle", objections }),
-      electionView({ name: "db", role: "holder", objections }),
+      electionView({ name: "web", role: "idle", ineligibleReasons }),
+      electionView({ name: "db", role: "holder", ineligibleReasons }),
     ],
   };
   await desk.vipctl("status");
@@ -95,10 +95,14 @@ test("doubt and conflict are marked: a question mark, an exclamation mark, (gone
 
 test("why this host holds what it does not: one line a reason, with its source, names and ends", async () => {
   const desk = new Desk();
-  const kept = objectionView({ source: "maintenance", reason: "maintenance (disks) until vipctl resume" });
-  const elections = Array.from({ length: 30 }, (_, i) => electionView({ name: `v${i}`, objections: [kept] }));
-  const backoff = objectionView({ source: "hold-backoff", reason: "the kernel refused: EPERM\u0007", forMs: 6_000 });
-  elections.push(electionView({ name: "mail", objections: [kept, backoff] }));
+  const kept = ineligibleReasonView({ source: "maintenance", reason: "maintenance (disks) until vipctl resume" });
+  const elections = Array.from({ length: 30 }, (_, i) => electionView({ name: `v${i}`, ineligibleReasons: [kept] }));
+  const backoff = ineligibleReasonView({
+    source: "hold-backoff",
+    reason: "the kernel refused: EPERM\u0007",
+    forMs: 6_000,
+  });
+  elections.push(electionView({ name: "mail", ineligibleReasons: [kept, backoff] }));
   desk.daemon().view = statusView({ elections });
   await desk.vipctl("status");
   expect(desk.out.lines.filter((line) => line.startsWith("- "))).toEqual([

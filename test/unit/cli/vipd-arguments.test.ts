@@ -66,7 +66,7 @@ test.each([["--chek"], ["extra"], ["--config"], ["--check", "--print-schema"]])(
   },
 );
 
-test("--check tells what should be mended, and is content all the same", async () => {
+test("--check tells what should be fixed, and is content all the same", async () => {
   const desk = new Desk();
   desk.files.set(CONFIG, "store: redis://me:hush@h\nvips:\n  web: { interface: eth7, addresses: [10.0.0.10/24] }\n");
   desk.exposed.set(CONFIG, { othersRead: true, othersWrite: true });
@@ -151,7 +151,7 @@ test("--check tells which commands would not be run on this host, each at its pl
   ]);
   expect(desk.err.lines).toEqual([
     expect.stringMatching(
-      /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; mend that/u,
+      /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; correct that/u,
     ),
     expect.stringMatching(/hooks\.onMaster: would not be run: there is no program \/etc\/to-master; /u),
     `2 mistakes in ${CONFIG}`,

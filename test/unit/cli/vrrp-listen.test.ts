@@ -38,7 +38,7 @@ class Listening {
     this.onReceived?.("eth0", true, { family: 4, packet });
   }
 
-  /** Settles when the ears are open. */
+  /** Settles when the listeners are open. */
   get listens(): Promise<void> {
     return this.opened.promise;
   }

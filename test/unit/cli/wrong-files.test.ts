@@ -1,4 +1,4 @@
-// Wrong files, as users make them: each is refused with exit 78, its place, and words that mend it; no parser, library or
+// Wrong files, as users make them: each is refused with exit 78, its place, and words that put it right; no parser, library or
 // stack shows through.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

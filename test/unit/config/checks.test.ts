@@ -66,7 +66,7 @@ test.each([
   [["/usr/bin/systemctl", "--quiet", "reload", "nginx"], "nginx"],
   [["service", "haproxy", "restart"], "haproxy"],
   [["/etc/restart", "it"], "/etc/restart it"],
-])("%s mends %s", (argv, service) => {
+])("%s repairs %s", (argv, service) => {
   expect(serviceOf(argv)).toBe(service);
 });
 
@@ -126,7 +126,7 @@ describe("a mistake is told with its place and what would be right", () => {
       "two recoveries of one service",
       "nginx: { tcp: 'h:80', recover: { run: [systemctl, restart, nginx] } }\nweb: { tcp: 'h:81', recover: { run: [systemctl, reload, nginx] } }",
       "checks: [nginx, web]",
-      /checks\.web\.recover: mends nginx, which checks\.nginx mends by another command; let both/u,
+      /checks\.web\.recover: repairs nginx, which checks\.nginx repairs by another command; let both/u,
     ],
     [
       "a hook as a text",

@@ -28,8 +28,8 @@ test("a candidacy has the priority, the policy and the addresses of the configur
 
 test("why the host cannot hold it is told with it", () => {
   const why = reason("link-down", "eth0 is down");
-  const unfit = { ...FIT, ineligible: why, lastResort: true };
-  expect(candidacyOf(vipConfig("web", [address("10.0.0.1")]), unfit, [])).toMatchObject(unfit);
+  const sick = { ...FIT, ineligible: why, lastResort: true };
+  expect(candidacyOf(vipConfig("web", [address("10.0.0.1")]), sick, [])).toMatchObject(sick);
 });
 
 test("addresses that are still on the host are published, each once", () => {

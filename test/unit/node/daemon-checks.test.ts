@@ -123,9 +123,9 @@ test("who falls sick while it holds is held back longer each time, and not for a
     world.begun.elector.grant("web");
     world.checks.turn("nginx", "failed");
     world.checks.turn("nginx", "ok");
-    const [objection] = world.begun.daemon.eligibility.of("web");
-    expect(objection).toMatchObject({ source: "flapping", reason: { code: "check-failed" } });
-    pauses.push(Math.round((objection?.until ?? 0) - world.begun.host.timers.now()));
+    const [ineligibleReason] = world.begun.daemon.eligibility.of("web");
+    expect(ineligibleReason).toMatchObject({ source: "flapping", reason: { code: "check-failed" } });
+    pauses.push(Math.round((ineligibleReason?.until ?? 0) - world.begun.host.timers.now()));
     world.begun.elector.tokens.clear();
     await world.begun.host.timers.advance(pauses.at(-1) ?? 0);
     expect(candidacyOf(world)).toMatchObject({ ineligible: null });

@@ -52,7 +52,7 @@ describe("a VIP that is removed", () => {
     expect(begun.elector.news()).toEqual(["candidacies: web none", "released web"]);
   });
 
-  test("and comes back, is as new: objections of before are forgotten", () => {
+  test("and comes back, is as new: what spoke against it before is forgotten", () => {
     const begun = new BegunDaemon([WEB, DB]).start();
     begun.host.unbindable.add("10.0.0.1");
     begun.elector.grant("web");

@@ -1,4 +1,4 @@
-// Whether this host may hold a VIP: objections of several sources, their times, and what is news.
+// Whether this host may hold a VIP: reasons of several sources, their times, and what is news.
 
 import { expect, test } from "vitest";
 import { reason } from "../../../src/base/reasons.ts";
@@ -15,7 +15,7 @@ test("a VIP is eligible while nobody objects", () => {
   expect(eligibility.nextExpiry()).toBe(NEVER);
 });
 
-test("each source has its own objection, and the oldest one is the reason", () => {
+test("each source has its own reason, and the oldest one is told", () => {
   const eligibility = new Eligibility();
   eligibility.set("web", "link", DOWN, instant(10));
   eligibility.set("web", "hold-backoff", FAILED, instant(5));
@@ -30,7 +30,7 @@ test("each source has its own objection, and the oldest one is the reason", () =
   expect(eligibility.reasonFor("web")).toBeNull();
 });
 
-test("an objection to one VIP is none to another one", () => {
+test("a reason against one VIP is none against another one", () => {
   const eligibility = new Eligibility();
   eligibility.set("web", "link", DOWN, instant(10));
   expect(eligibility.reasonFor("db")).toBeNull();
@@ -49,7 +49,7 @@ test("what is said again is no news; another reason or end is, and keeps the tim
   ]);
 });
 
-test("the end of an objection that nobody made is no news", () => {
+test("the end of a reason that nobody gave is no news", () => {
   const eligibility = new Eligibility();
   expect(eligibility.set("web", "link", null, instant(10))).toBe(false);
   eligibility.set("web", "link", DOWN, instant(10));
@@ -57,7 +57,7 @@ test("the end of an objection that nobody made is no news", () => {
   expect(eligibility.set("web", "link", null, instant(12))).toBe(false);
 });
 
-test("an objection with an end ends by itself, at that moment and not before", () => {
+test("a reason with an end ends by itself, at that moment and not before", () => {
   const eligibility = new Eligibility();
   eligibility.set("web", "hold-backoff", FAILED, instant(5));
   eligibility.set("web", "link", DOWN, instant(6));

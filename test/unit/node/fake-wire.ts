@@ -8,10 +8,10 @@ import type {
   AdvertVoice,
   OnReceived,
   VoiceListener,
-  VrrpEar,
+  AdvertSource,
   VrrpRoute,
 } from "../../../src/ports/vrrp.ts";
-import type { OpenReceiver } from "../../../src/node/vrrp-ears.ts";
+import type { OpenReceiver } from "../../../src/node/advert-listeners.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import { encodeVrrpIpv4 } from "../../../src/wire/vrrp.ts";
 
@@ -27,9 +27,9 @@ export class FakeWire implements AdvertSender {
     this.timers = timers;
   }
 
-  readonly openReceiver: OpenReceiver = (ear, onReceived) => {
-    this.receivers.set(nameOf(ear), onReceived);
-    return { drain: () => {}, close: () => void this.receivers.delete(nameOf(ear)) };
+  readonly openReceiver: OpenReceiver = (source, onReceived) => {
+    this.receivers.set(nameOf(source), onReceived);
+    return { drain: () => {}, close: () => void this.receivers.delete(nameOf(source)) };
   };
 
   voice(route: VrrpRoute, listener: VoiceListener): AdvertVoice {
@@ -98,6 +98,6 @@ class FakeVoice implements AdvertVoice {
   }
 }
 
-function nameOf(ear: VrrpEar): string {
-  return `${ear.interface} ${ear.family} ${ear.unicast ?? "group"}`;
+function nameOf(source: AdvertSource): string {
+  return `${source.interface} ${source.family} ${source.unicast ?? "group"}`;
 }

@@ -104,7 +104,7 @@ test("an election of others that this node does not want shows no part of it", a
   expect(found?.token).toBe(String(a.elector.tokenOf("web")));
 });
 
-test("objections have their source, their reason, and how long they have lasted and will last", async () => {
+test("reasons against a VIP have their source, their reason, and how long they have lasted and will last", async () => {
   const { a, timers, store } = await fleet();
   const eligibility = new Eligibility();
   const now = timers.now();
@@ -112,7 +112,7 @@ test("objections have their source, their reason, and how long they have lasted 
   eligibility.set("web", "link", { reason: reason("link-down", "eth0 is down"), until: NEVER }, later(now, -2_000));
   eligibility.set("web", "hold-backoff", failed, later(now, -1_000));
   const found = statusView(partsOf(a, timers, store, { eligibility })).elections.find(({ name }) => name === "web");
-  expect(found?.objections).toEqual([
+  expect(found?.ineligibleReasons).toEqual([
     { source: "link", reasonCode: "link-down", reason: "eth0 is down", sinceMs: 2_000, forMs: null },
     {
       source: "hold-backoff",
@@ -123,7 +123,7 @@ test("objections have their source, their reason, and how long they have lasted 
     },
   ]);
   const late = statusView(partsOf(a, timers, store, { eligibility, now: later(now, 9_000) }));
-  expect(late.elections.find(({ name }) => name === "web")?.objections[1]?.forMs).toBe(0);
+  expect(late.elections.find(({ name }) => name === "web")?.ineligibleReasons[1]?.forMs).toBe(0);
 });
 
 test("another station that answers for a VIP that is held is shown, and warned of", async () => {

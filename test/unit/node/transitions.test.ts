@@ -37,7 +37,7 @@ class World {
 
 test("a node that starts is a candidate; it gains and loses with the elector's reasons", () => {
   const world = new World();
-  world.transitions.settle();
+  world.transitions.atRest();
   expect(world.look()).toEqual(["- BACKUP started"]);
   world.transitions.because("web", reason("first-holder"));
   expect(world.look(OPENING)).toEqual([]);
@@ -50,7 +50,7 @@ test("a node that starts is a candidate; it gains and loses with the elector's r
 
 test("a node that is sick is in FAULT, and fit again later; one that holds as a last resort stays MASTER", () => {
   const world = new World();
-  world.transitions.settle();
+  world.transitions.atRest();
   world.look();
   expect(world.look(undefined, reason("check-failed", "nginx"))).toEqual(["BACKUP FAULT check-failed"]);
   expect(world.look(undefined, null)).toEqual(["FAULT BACKUP fit-again"]);
@@ -61,7 +61,7 @@ test("a node that is sick is in FAULT, and fit again later; one that holds as a 
 test("before it is known what a former process held, and before checks have looked, only what is held is told", () => {
   const world = new World();
   expect(world.look()).toEqual([]);
-  world.transitions.settle();
+  world.transitions.atRest();
   expect(world.look(undefined, reason("check-pending", "nginx"))).toEqual([]);
   expect(world.look(undefined, reason("starting"))).toEqual(["- BACKUP started"]);
   const restarted = new World();
@@ -70,7 +70,7 @@ test("before it is known what a former process held, and before checks have look
 
 test("a stop is told once, with what came before it, and nothing of the way there", () => {
   const world = new World();
-  world.transitions.settle();
+  world.transitions.atRest();
   world.look(ON);
   world.transitions.silence();
   world.holding = undefined;

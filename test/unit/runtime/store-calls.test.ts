@@ -167,7 +167,7 @@ describe("a commit", () => {
 
 describe("a watch", () => {
   /** A store whose watch a test feeds. */
-  class Feed {
+  class FakeWatch {
     readonly signals: AbortSignal[] = [];
     private readonly queue: (WatchEvent | "end" | Error)[] = [];
     private wake: () => void = () => {};
@@ -192,8 +192,8 @@ describe("a watch", () => {
     }
   }
 
-  function watching(): { feed: Feed; news: WatchNews[]; stop: () => void; calls: StoreCalls } {
-    const feed = new Feed();
+  function watching(): { feed: FakeWatch; news: WatchNews[]; stop: () => void; calls: StoreCalls } {
+    const feed = new FakeWatch();
     const { calls } = begin({ watch: (prefix, since, signal) => feed.watch(prefix, since, signal) });
     const news: WatchNews[] = [];
     const stop = calls.watch("/", 0n, (each) => news.push(each));

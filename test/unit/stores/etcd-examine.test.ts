@@ -37,7 +37,7 @@ function toMend(members: readonly MemberWord[], options: Partial<EtcdOptions> = 
 describe("the members", () => {
   const secure = { tls: {} };
 
-  test("three new ones with TLS: nothing is to be mended", () => {
+  test("three new ones with TLS: nothing is to be fixed", () => {
     const members = THREE.map((address) => member(address));
     expect(toMend(members, secure)).toEqual([]);
     expect(judgeMembers(members, { ...OPTIONS, ...secure }, { baseMs: NOW, wallMs: NOW })[0]?.text).toBe("etcd 3.6.9");

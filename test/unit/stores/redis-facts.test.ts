@@ -88,7 +88,7 @@ describe("what is not promised", () => {
   });
 });
 
-describe("what is to be mended", () => {
+describe("what is to be fixed", () => {
   const toMend = (facts: Partial<ServerFacts>, options: Partial<RedisOptions> = {}, clockMs = 0): readonly string[] =>
     findingsOn({ ...ALONE, ...options }, { ...FACTS, ...facts }, clockMs)
       .filter(({ fix }) => fix !== null)

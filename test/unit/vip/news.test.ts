@@ -108,7 +108,7 @@ describe("another station that answers for a VIP", () => {
     return types(host.post({ type: "probed", vip: "web", others }));
   }
 
-  function heard(host: Host, ...others: readonly string[]): readonly string[] {
+  function afterHearing(host: Host, ...others: readonly string[]): readonly string[] {
     return types(host.post({ type: "heard", vip: "web", others }));
   }
 
@@ -145,10 +145,10 @@ describe("another station that answers for a VIP", () => {
     host.plan(plan("web", [address("10.0.0.1")], ONCE));
     host.gain();
     host.effects.length = 0;
-    expect(heard(host, "02:00")).toEqual(["conflict", "note", "announce"]);
-    expect(heard(host, "02:00")).toEqual([]);
+    expect(afterHearing(host, "02:00")).toEqual(["conflict", "note", "announce"]);
+    expect(afterHearing(host, "02:00")).toEqual([]);
     host.now = later(host.now, 10_000);
-    expect(heard(host, "02:00")).toEqual(["announce"]);
+    expect(afterHearing(host, "02:00")).toEqual(["announce"]);
   });
 
   test("that is heard with ever new hardware addresses is one line a minute, with a count", () => {
@@ -157,11 +157,11 @@ describe("another station that answers for a VIP", () => {
     host.gain();
     host.effects.length = 0;
     for (let i = 0; i < 3_000; i += 1) {
-      heard(host, `02:${i}`);
+      afterHearing(host, `02:${i}`);
       host.now = later(host.now, 20);
     }
     expect(notes(host)).toEqual(["somebody else answers for it: 02:0"]);
-    heard(host, "02:x");
+    afterHearing(host, "02:x");
     expect(notes(host).at(-1)).toBe("somebody else answers for it: 02:0, 02:1, 02:2, 02:3 and at least 996 more");
     expect(notes(host)).toHaveLength(2);
     expect(only(host.effects, "conflict"), "hooks are run for it").toHaveLength(2);
@@ -183,7 +183,7 @@ describe("another station that answers for a VIP", () => {
     probed(host, "02:00");
     host.lose("web");
     expect(probed(host, "02:00"), "an answer that comes too late").toEqual([]);
-    expect(heard(host, "02:00")).toEqual([]);
+    expect(afterHearing(host, "02:00")).toEqual([]);
     host.gain();
     expect(host.state.conflicts.size).toBe(0);
   });

@@ -250,7 +250,7 @@ describe("the timers", () => {
     expect(running(new Lab().becomeMaster())).toEqual(["lease"]);
     expect(running(new Lab().becomeMaster().advance(1_000).hear(90))).toEqual(["lease", "conflict"]);
     expect(running(new Lab().becomeMaster().post({ type: "unable", reason: "no" }).advance(0))).toEqual(["back-off"]);
-    expect(running(new Lab().post({ type: "fitness", unfit: "no link" }))).toEqual([]);
+    expect(running(new Lab().post({ type: "fitness", ineligible: "no link" }))).toEqual([]);
     expect(running(new Lab().post({ type: "stop" }))).toEqual([]);
   });
 

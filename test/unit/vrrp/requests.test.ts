@@ -30,7 +30,7 @@ describe("stop", () => {
   test.each<[string, Lab]>([
     ["a backup", new Lab()],
     ["one that waits to start", new Lab({ startupDelayMs: 9_000 })],
-    ["one that may not hold", new Lab().post({ type: "fitness", unfit: "no link" })],
+    ["one that may not hold", new Lab().post({ type: "fitness", ineligible: "no link" })],
   ])("of %s is silent and immediate", (_, lab) => {
     lab.transcript.length = 0;
     lab.post({ type: "stop" });
@@ -51,7 +51,7 @@ describe("stop", () => {
   test("is the last word", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "stop" }).post({ type: "fitness", unfit: "no link" }).post({ type: "unable", reason: "no" });
+    lab.post({ type: "stop" }).post({ type: "fitness", ineligible: "no link" }).post({ type: "unable", reason: "no" });
     lab.post({ type: "released" });
     expect(lab.phase).toBe("stopped");
     const { state } = lab;
@@ -86,8 +86,8 @@ describe("the farewell", () => {
 
 describe("fitness", () => {
   test("lost by a master: it lets go, says farewell, and takes no part until it is fit again", () => {
-    const lab = new Lab().becomeMaster().post({ type: "fitness", unfit: "the check http fails" }).advance(60_000);
-    lab.post({ type: "fitness", unfit: null });
+    const lab = new Lab().becomeMaster().post({ type: "fitness", ineligible: "the check http fails" }).advance(60_000);
+    lab.post({ type: "fitness", ineligible: null });
     expect(lab.transcript).toEqual([
       "3.610 master -> releasing: the check http fails",
       "3.610 hush",
@@ -100,38 +100,43 @@ describe("fitness", () => {
   });
 
   test("lost by a backup, a claim, and one that starts", () => {
-    const unfit = { type: "fitness", unfit: "no link" } as const;
-    expect(new Lab().post(unfit).phase).toBe("fault");
+    const ineligible = { type: "fitness", ineligible: "no link" } as const;
+    expect(new Lab().post(ineligible).phase).toBe("fault");
     const claim = new Lab();
     claim.sends = false;
     claim.waitFor(() => claim.phase === "claiming");
-    expect(claim.post(unfit).transcript.slice(-3)).toEqual([
+    expect(claim.post(ineligible).transcript.slice(-3)).toEqual([
       "3.610 hush",
       "3.610 say 0",
       "3.610 claiming -> fault: no link",
     ]);
-    expect(new Lab({ startupDelayMs: 10 }).post(unfit).advance(10).phase).toBe("fault");
+    expect(new Lab({ startupDelayMs: 10 }).post(ineligible).advance(10).phase).toBe("fault");
   });
 
   test("lost and found while the host lets go", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "fitness", unfit: "no link" }).post({ type: "fitness", unfit: null }).post({ type: "released" });
+    lab
+      .post({ type: "fitness", ineligible: "no link" })
+      .post({ type: "fitness", ineligible: null })
+      .post({ type: "released" });
     expect(lab.advance(1).phase).toBe("backup");
     const other = new Lab().becomeMaster();
     other.releases = false;
-    other.post({ type: "step-down" }).post({ type: "fitness", unfit: "no link" }).post({ type: "released" });
+    other.post({ type: "step-down" }).post({ type: "fitness", ineligible: "no link" }).post({ type: "released" });
     expect([other.phase, other.state.change.text]).toEqual(["fault", "no link"]);
   });
 
   test("adverts mean nothing to one that may not hold; what it learned of the interval is forgotten", () => {
-    const lab = new Lab({ version: 3 }).hear(150, HIGHER, { intervalMs: 5_000 }).post({ type: "fitness", unfit: "x" });
-    lab.hear(90).hear(0).post({ type: "fitness", unfit: null });
+    const lab = new Lab({ version: 3 })
+      .hear(150, HIGHER, { intervalMs: 5_000 })
+      .post({ type: "fitness", ineligible: "x" });
+    lab.hear(90).hear(0).post({ type: "fitness", ineligible: null });
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);
   });
 
   test("as it was changes nothing", () => {
-    const lab = new Lab().becomeMaster().post({ type: "fitness", unfit: null });
+    const lab = new Lab().becomeMaster().post({ type: "fitness", ineligible: null });
     expect([lab.holds, lab.transcript]).toEqual([true, []]);
   });
 });
@@ -194,8 +199,8 @@ describe("a step-down", () => {
     expect(lab.waitFor(() => lab.holds)).toBe(2 * 3_609.375 + 0.25);
   });
 
-  test("may be modest for a bounded time only, and then pre-empts", () => {
-    const lab = new Lab({ modestyMs: 10_000 }).becomeMaster().post({ type: "step-down" });
+  test("may be kept from pre-empting for a bounded time only", () => {
+    const lab = new Lab({ preemptPauseMs: 10_000 }).becomeMaster().post({ type: "step-down" });
     expect(lab.hearFor(9_000, 90).phase).toBe("backup");
     expect(lab.hearFor(5_000, 90).phase).toBe("master");
   });
@@ -244,8 +249,8 @@ describe("a host that cannot hold the addresses", () => {
   });
 
   test("stays away for its pause even when its fitness comes back in between", () => {
-    const lab = new Lab().becomeMaster().post(unable).post({ type: "fitness", unfit: "no link" }).advance(1_000);
-    expect(lab.post({ type: "fitness", unfit: null }).phase).toBe("fault");
+    const lab = new Lab().becomeMaster().post(unable).post({ type: "fitness", ineligible: "no link" }).advance(1_000);
+    expect(lab.post({ type: "fitness", ineligible: null }).phase).toBe("fault");
     expect(lab.advance(2_000).phase).toBe("backup");
   });
 
@@ -267,7 +272,7 @@ describe("a master that has given way, as another channel tells", () => {
   });
 
   test("means nothing to one that is no backup", () => {
-    const lab = new Lab().post({ type: "fitness", unfit: "no link" });
+    const lab = new Lab().post({ type: "fitness", ineligible: "no link" });
     expect(lab.post({ type: "given-way" }).advance(0).phase).toBe("fault");
   });
 });

@@ -38,8 +38,8 @@ function disturb(random: Random, segment: Segment, station: Station): void {
     case 3:
       return station.post({ type: "unable", reason: "no" });
     case 4: {
-      station.post({ type: "fitness", unfit: "no link" });
-      return segment.at(segment.now, () => station.post({ type: "fitness", unfit: null }));
+      station.post({ type: "fitness", ineligible: "no link" });
+      return segment.at(segment.now, () => station.post({ type: "fitness", ineligible: null }));
     }
     default:
       return station.post({ type: "silenced" });

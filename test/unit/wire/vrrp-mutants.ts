@@ -41,7 +41,7 @@ export function fuzzVrrp(random: Random, count: number): Tally {
     if (result.kind === "rejected") faults.set(result.fault.reason, (faults.get(result.fault.reason) ?? 0) + 1);
     else {
       accepted += 1;
-      assureFaithful(result.message, result.from, bytes);
+      checkFaithful(result.message, result.from, bytes);
     }
   }
   return { accepted, faults };
@@ -81,7 +81,7 @@ function withRightSums(random: Random, copy: Uint8Array): Uint8Array {
 }
 
 /** A message that was accepted is written again as it was read, apart from what has several forms. */
-function assureFaithful(
+function checkFaithful(
   message: VrrpMessage,
   from: { readonly source: Uint8Array; readonly destination: Uint8Array } | undefined,
   bytes: Uint8Array,

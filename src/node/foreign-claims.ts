@@ -17,8 +17,8 @@ const GATHER_MS = 100;
 /** So many stations are told of a VIP at a time. */
 const MAX_STATIONS = 256;
 
-/** What ears work with. */
-export interface EarsDeps {
+/** What foreignClaims work with. */
+export interface ForeignClaimsDeps {
   readonly timers: Timers;
   readonly packets: PacketLink;
   readonly log: Logger;
@@ -28,16 +28,16 @@ export interface EarsDeps {
   readonly heard: (vip: string, stations: readonly string[]) => void;
 }
 
-/** The ears of one host. */
-export class Ears {
-  private readonly deps: EarsDeps;
+/** The foreignClaims of one host. */
+export class ForeignClaims {
+  private readonly deps: ForeignClaimsDeps;
   private readonly gathered = new Map<string, Set<string>>();
   private vips: ReadonlyMap<string, string> = new Map();
   private cancelListen: (() => void) | undefined;
   private cancelTell: (() => void) | undefined;
   private trouble = "";
 
-  constructor(deps: EarsDeps) {
+  constructor(deps: ForeignClaimsDeps) {
     this.deps = deps;
   }
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { VipAddress } from "../../../src/base/vip.ts";
-import { Ears } from "../../../src/node/ears.ts";
+import { ForeignClaims } from "../../../src/node/foreign-claims.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
 import { address } from "./fake-host.ts";
 import { FakeLog } from "./fake-log.ts";
@@ -17,7 +17,7 @@ class Wire {
   held: (readonly [vip: string, addresses: readonly VipAddress[]])[] = [["web", [address("10.0.0.1")]]];
   claim: OnClaim = () => {};
   refuse: string | undefined;
-  readonly ears = new Ears({
+  readonly foreignClaims = new ForeignClaims({
     timers: this.timers,
     log: this.log,
     packets: {
@@ -37,20 +37,20 @@ class Wire {
 
 test("changes are gathered: a batch of VIPs is listened for at once", async () => {
   const wire = new Wire();
-  wire.ears.changed();
+  wire.foreignClaims.changed();
   wire.held.push(["db", [address("10.0.0.2"), address("10.0.0.3")]]);
-  wire.ears.changed();
+  wire.foreignClaims.changed();
   await wire.timers.advance(50);
   expect(wire.listened).toEqual([["10.0.0.1", "10.0.0.2", "10.0.0.3"]]);
   wire.held.shift();
-  wire.ears.changed();
+  wire.foreignClaims.changed();
   await wire.timers.advance(50);
   expect(wire.listened.at(-1)).toEqual(["10.0.0.2", "10.0.0.3"]);
 });
 
 test("what is heard is told within a tenth of a second, by VIP, each station once, and a flood is cut", async () => {
   const wire = new Wire();
-  wire.ears.changed();
+  wire.foreignClaims.changed();
   await wire.timers.advance(50);
   for (const mac of ["02:b", "02:a", "02:b"]) wire.claim(address("10.0.0.1"), mac);
   wire.claim(address("10.0.0.9"), "02:c");
@@ -63,27 +63,27 @@ test("what is heard is told within a tenth of a second, by VIP, each station onc
   expect(wire.heard[1]?.split(",")).toHaveLength(256);
 });
 
-test("ears that cannot be opened are told of once, and tried again with the next change", async () => {
+test("foreignClaims that cannot be opened are told of once, and tried again with the next change", async () => {
   const wire = new Wire();
   wire.refuse = "EMFILE";
   for (let i = 0; i < 3; i += 1) {
-    wire.ears.changed();
+    wire.foreignClaims.changed();
     await wire.timers.advance(50);
   }
   expect(wire.log.lines.map(({ message }) => message)).toEqual(["cannot listen for others that claim a VIP: EMFILE"]);
   wire.refuse = undefined;
-  wire.ears.changed();
+  wire.foreignClaims.changed();
   await wire.timers.advance(50);
   expect(wire.listened).toEqual([["10.0.0.1"]]);
 });
 
-test("closed ears tell nothing more", async () => {
+test("closed foreignClaims tell nothing more", async () => {
   const wire = new Wire();
-  wire.ears.changed();
+  wire.foreignClaims.changed();
   await wire.timers.advance(50);
   wire.claim(address("10.0.0.1"), "02:a");
-  wire.ears.changed();
-  wire.ears.close();
+  wire.foreignClaims.changed();
+  wire.foreignClaims.close();
   await wire.timers.advance(1_000);
   expect([wire.heard, wire.listened.length]).toEqual([[], 1]);
 });

@@ -7,7 +7,7 @@ import type { VipConfig } from "../config/types.ts";
 import { afterFailure, type Flapping, type FlappingPolicy, STEADY } from "../health/flapping.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Eligibility } from "./eligibility.ts";
-import { checkObjection, type Health } from "./health.ts";
+import { checkIneligibility, type Health } from "./health.ts";
 
 /** The first pause of a node that fell sick while it held a VIP, in leases. */
 const FIRST_LEASES = 2;
@@ -17,7 +17,7 @@ const LONGEST_MS = 300_000;
 const QUIET_MS = 600_000;
 
 /** What objecting needs. */
-export interface CheckObjectionsDeps {
+export interface CheckIneligibilityDeps {
   readonly clock: Clock;
   readonly ttlMs: number;
   readonly eligibility: Eligibility;
@@ -27,14 +27,14 @@ export interface CheckObjectionsDeps {
   readonly mayBeHeld: (vip: string) => boolean;
 }
 
-/** The objections of checks. */
-export class CheckObjections {
-  private readonly deps: CheckObjectionsDeps;
+/** What checks have against holding VIPs. */
+export class CheckIneligibility {
+  private readonly deps: CheckIneligibilityDeps;
   private readonly policy: FlappingPolicy;
   /** By VIP: how often this node fell sick while it held it. */
   private readonly sicknesses = new Map<string, Flapping>();
 
-  constructor(deps: CheckObjectionsDeps) {
+  constructor(deps: CheckIneligibilityDeps) {
     this.deps = deps;
     const baseMs = FIRST_LEASES * deps.ttlMs;
     this.policy = { baseMs, factor: 2, capMs: Math.max(baseMs, LONGEST_MS), quietMs: QUIET_MS };
@@ -44,8 +44,8 @@ export class CheckObjections {
   begin(vips: readonly VipConfig[], startupDelayMs: number): void {
     if (startupDelayMs === 0) return;
     const now = this.deps.clock.now();
-    const objection = { reason: reason("starting"), until: later(now, startupDelayMs) };
-    for (const { name } of vips) this.deps.eligibility.set(name, "startup", objection, now);
+    const ineligibleReason = { reason: reason("starting"), until: later(now, startupDelayMs) };
+    for (const { name } of vips) this.deps.eligibility.set(name, "startup", ineligibleReason, now);
   }
 
   /** Asks the checks of these VIPs again. */
@@ -54,7 +54,7 @@ export class CheckObjections {
     const now = clock.now();
     for (const [vip, standing] of health.standings(vips)) {
       const isHeld = holds(vip);
-      const sick = checkObjection(standing, isHeld || mayBeHeld(vip));
+      const sick = checkIneligibility(standing, isHeld || mayBeHeld(vip));
       const wasFit = eligibility.of(vip).every(({ source }) => source !== "check");
       eligibility.set(vip, "check", sick === null ? null : { reason: sick, until: NEVER }, now);
       if (sick?.code === "check-failed" && wasFit && isHeld) this.holdBack(vip);

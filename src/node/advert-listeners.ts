@@ -4,17 +4,17 @@
 import { createHmac } from "node:crypto";
 import type { VrrpAuthentication, VrrpReceived } from "../base/vrrp.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { AdvertReceiver, OnReceived, VrrpEar } from "../ports/vrrp.ts";
+import type { AdvertReceiver, OnReceived, AdvertSource } from "../ports/vrrp.ts";
 import type { VrrpEvent } from "../vrrp/state.ts";
 import { formatIp } from "../wire/ip.ts";
 import { decodeReceived } from "../wire/vrrp.ts";
 import { authenticate, type ReplayMarks } from "../wire/vrrp-auth.ts";
 
 /** Opens a socket for adverts; throws as src/ports/vrrp.ts says. */
-export type OpenReceiver = (ear: VrrpEar, onReceived: OnReceived) => AdvertReceiver;
+export type OpenReceiver = (source: AdvertSource, onReceived: OnReceived) => AdvertReceiver;
 
-/** What ears work with. */
-export interface EarsDeps {
+/** What listeners work with. */
+export interface AdvertListenersDeps {
   readonly clock: Clock;
   readonly openReceiver: OpenReceiver;
 }
@@ -23,10 +23,10 @@ export interface EarsDeps {
 export interface Listener {
   readonly vrid: number;
   readonly authentication: VrrpAuthentication;
-  readonly hear: (event: Extract<VrrpEvent, { type: "advert" | "refused" }>) => void;
+  readonly onHeard: (event: Extract<VrrpEvent, { type: "advert" | "refused" }>) => void;
 }
 
-/** The ear of one virtual router. */
+/** The source of one virtual router. */
 export interface Hearing {
   /** Hands in now what has arrived. */
   drain(): void;
@@ -43,19 +43,19 @@ interface Member {
   replays: ReplayMarks;
 }
 
-/** All ears of this host. */
-export class Ears {
-  private readonly deps: EarsDeps;
+/** All listeners of this host. */
+export class AdvertListeners {
+  private readonly deps: AdvertListenersDeps;
   private readonly sockets = new Map<string, Socket>();
 
-  constructor(deps: EarsDeps) {
+  constructor(deps: AdvertListenersDeps) {
     this.deps = deps;
   }
 
   /** Begins to listen. Throws what opening a socket throws. */
-  open(ear: VrrpEar, listener: Listener): Hearing {
-    const key = `${ear.interface} ${ear.family} ${ear.unicast ?? "group"}`;
-    const socket = this.sockets.get(key) ?? this.openSocket(key, ear);
+  open(source: AdvertSource, listener: Listener): Hearing {
+    const key = `${source.interface} ${source.family} ${source.unicast ?? "group"}`;
+    const socket = this.sockets.get(key) ?? this.openSocket(key, source);
     const member: Member = { listener, replays: new Map() };
     socket.members.set(listener.vrid, member);
     return {
@@ -70,27 +70,29 @@ export class Ears {
     };
   }
 
-  private openSocket(key: string, ear: VrrpEar): Socket {
+  private openSocket(key: string, source: AdvertSource): Socket {
     const members = new Map<number, Member>();
-    const receiver = this.deps.openReceiver(ear, (received) => this.hear(received, members, ear.unicast === null));
+    const receiver = this.deps.openReceiver(source, (received) =>
+      this.receive(received, members, source.unicast === null),
+    );
     const socket = { receiver, members };
     this.sockets.set(key, socket);
     return socket;
   }
 
-  private hear(received: VrrpReceived, members: ReadonlyMap<number, Member>, multicast: boolean): void {
+  private receive(received: VrrpReceived, members: ReadonlyMap<number, Member>, multicast: boolean): void {
     const { from, ...result } = decodeReceived(received);
     const vrid = result.kind === "message" ? result.message.vrid : result.vrid;
     const member = vrid === undefined ? undefined : members.get(vrid);
     if (member === undefined || from === undefined) return;
     const { listener } = member;
     const source = formatIp(from.source);
-    if (result.kind === "rejected") return listener.hear({ type: "refused", fault: result.fault, source });
+    if (result.kind === "rejected") return listener.onHeard({ type: "refused", fault: result.fault, source });
     const check = { hmac, wallMs: this.deps.clock.wallMs(), replays: member.replays };
     const verdict = authenticate(result.message, from.source, listener.authentication, check);
-    if (verdict.kind === "rejected") return listener.hear({ type: "refused", fault: verdict.fault, source });
+    if (verdict.kind === "rejected") return listener.onHeard({ type: "refused", fault: verdict.fault, source });
     member.replays = verdict.replays;
-    listener.hear({ type: "advert", advert: result.message, source, multicast });
+    listener.onHeard({ type: "advert", advert: result.message, source, multicast });
   }
 }
 
