@@ -23,9 +23,14 @@ const FILE_OPTION = /file$/iu;
 export function redactUrl(text: string): string {
   const [prose = "", ...urls] = text.split(AUTHORITY);
   const shown = [withoutBareUser(prose), ...urls.map(withoutUser)].join("//");
-  return shown.replaceAll(OPTION, (option: string, sign: string, name: string) =>
-    SECRET_OPTION.test(name) && !FILE_OPTION.test(name) ? `${sign}${name}=***` : option,
+  return shown.replaceAll(OPTION, (option: string, sign: string, name: string, value: string) =>
+    SECRET_OPTION.test(name) && !FILE_OPTION.test(name) && !isKeyFile(name, value) ? `${sign}${name}=***` : option,
   );
+}
+
+/** The option `key` names the file of a TLS key. */
+function isKeyFile(name: string, value: string): boolean {
+  return name === "key" && /^(?:\/|%2F)/iu.test(value);
 }
 
 /** Whether a store URL has a password, or another secret, in itself. */

@@ -115,9 +115,12 @@ test("a connection without a call is not pinged: etcd would hang up, and gRPC wo
 test("the programs do not pass on what Node.js tells developers of TLS to an address", async () => {
   const cluster = await start(true);
   await put(await open(cluster.url), "k", "1");
-  const child = spawn(NODE, [VIPCTL, "who-owns", "web", "--store", cluster.url, "--fleet", "main"], {
+  const [, user = "", password = ""] = /\/\/([^:@]*):([^@]*)@/u.exec(cluster.url) ?? [];
+  const url = cluster.url.replace(`${user}:${password}@`, `${user}@`);
+  const child = spawn(NODE, [VIPCTL, "who-owns", "web", "--store", url, "--fleet", "main"], {
     stdio: ["ignore", "ignore", "pipe"],
     timeout: 20_000,
+    env: { ...process.env, VIPD_STORE_PASSWORD: decodeURIComponent(password) },
   });
   let said = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));

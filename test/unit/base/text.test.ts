@@ -58,6 +58,9 @@ describe("a store URL that is shown", () => {
     ["redis://a?pass=secret&pw=secret&auth=x", "redis://a?pass=***&pw=***&auth=***"],
     ["redis://a?passwordFile=/etc/vipd/password", "redis://a?passwordFile=/etc/vipd/password"],
     ["sqlite:/mnt/@home/fleet.db", "sqlite:/mnt/@home/fleet.db"],
+    ["etcds://a?key=/etc/vipd/client.key", "etcds://a?key=/etc/vipd/client.key"],
+    ["etcds://a?key=%2Fetc%2Fvipd%2Fclient.key", "etcds://a?key=%2Fetc%2Fvipd%2Fclient.key"],
+    ["etcds://a?key=verysecret", "etcds://a?key=***"],
   ])("%s", (url, shown) => {
     expect(redactUrl(url)).toBe(shown);
   });
