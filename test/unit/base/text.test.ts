@@ -40,7 +40,7 @@ describe("a store URL that is shown", () => {
     ["sqlite:/var/lib/vipd/fleet.db", "sqlite:/var/lib/vipd/fleet.db"],
     ["redis://a?password=secret&db=3", "redis://a?password=***&db=3"],
     ["redis://a?sentinelPassword=secret", "redis://a?sentinelPassword=***"],
-    ["etcd://a?token=secret&key=/etc/key.pem", "etcd://a?token=***&key=***"],
+    ["etcd://a?token=secret&key=/etc/key.pem", "etcd://a?token=***&key=/etc/key.pem"],
     ["redis://:pa/ss+w=@a:6379", "redis://***@a:6379"],
     ["redis://:pa?ss#w@a:6379/0", "redis://***@a:6379/0"],
     ["me@host: sqlite:/var/lib/vipd/fleet.db", "me@host: sqlite:/var/lib/vipd/fleet.db"],
