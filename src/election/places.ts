@@ -9,15 +9,17 @@ import { spreadVips } from "./spread.ts";
 
 interface Group {
   readonly elections: string[];
-  /** By node that could hold one of them now: its greatest priority, which is its weight. */
+  /** The greatest priority of each node, which is its weight: also by what it could not hold now, so that the weights of others' shares stay. */
   readonly weights: Map<string, number>;
+  /** The nodes that could hold one of them now. */
+  readonly able: Set<string>;
 }
 
 /** Computes the places anew; the result: the elections that belong somewhere else than before. */
 export function placeElections(mirror: Mirror, now: Instant): readonly string[] {
   const places = new Map<string, string>();
-  for (const { elections, weights } of groupsOf(mirror, now).values()) {
-    const nodes = [...weights].map(([node, weight]) => ({ node, weight }));
+  for (const { elections, weights, able } of groupsOf(mirror, now).values()) {
+    const nodes = [...able].map((node) => ({ node, weight: weights.get(node) ?? 1 }));
     for (const [election, node] of spreadVips(elections, nodes)) places.set(election, node);
   }
   const moved = [...new Set([...mirror.places.keys(), ...places.keys()])].filter(
@@ -32,14 +34,20 @@ function groupsOf(mirror: Mirror, now: Instant): ReadonlyMap<string, Group> {
   for (const [election, candidates] of mirror.candidates) {
     const named = new Set<string>();
     for (const [node, observed] of candidates) {
-      const value = contending(mirror, node, observed, now, "eligible");
+      const { value } = observed;
       if (value?.spread == null) continue;
-      const group = groups.get(value.spread) ?? { elections: [], weights: new Map<string, number>() };
+      const group = groups.get(value.spread) ?? emptyGroup();
       groups.set(value.spread, group);
+      group.weights.set(node, Math.max(group.weights.get(node) ?? 1, value.priority));
+      if (contending(mirror, node, observed, now, "eligible") === undefined) continue;
+      group.able.add(node);
       if (!named.has(value.spread)) group.elections.push(election);
       named.add(value.spread);
-      group.weights.set(node, Math.max(group.weights.get(node) ?? 1, value.priority));
     }
   }
   return groups;
+}
+
+function emptyGroup(): Group {
+  return { elections: [], weights: new Map(), able: new Set() };
 }

@@ -1,6 +1,7 @@
 // What must be so once nothing goes wrong any more: every VIP that somebody can hold is held by one, and nobody
 // is stuck.
 
+import { NEVER } from "../../src/base/time.ts";
 import { observerWaitMs, leaseTimings } from "../../src/election/lease.ts";
 import { ownSession } from "../../src/election/session.ts";
 import type { SimDaemon } from "./daemon.ts";
@@ -38,7 +39,10 @@ export function restartOne(fleet: Fleet): void {
   const held = (host: SimHost): readonly string[] =>
     scenario.vips.filter(
       (vip) =>
-        host.daemon?.election.tenures.get(vip)?.phase === "on" && !contested.has(vip) && holds(host, vip, world.now),
+        host.daemon?.election.tenures.get(vip)?.phase === "on" &&
+        !contested.has(vip) &&
+        !isAwaited(fleet, vip) &&
+        holds(host, vip, world.now),
     );
   const host = [...fleet.hosts.values()].find((other) => held(other).length > 0);
   if (host === undefined) return;
@@ -63,6 +67,11 @@ export function restartOne(fleet: Fleet): void {
   };
   const restMs = steadyMs(scenario) / 2;
   for (let passedMs = 0; passedMs < restMs; passedMs += scenario.ttlMs / 8) world.at(world.now + passedMs, look);
+}
+
+/** Whether a node waits until it may hold it again: then it may ask for it at any time. */
+function isAwaited(fleet: Fleet, vip: string): boolean {
+  return daemons(fleet).some(({ daemon }) => daemon.eligibility.of(vip).some(({ until }) => until < NEVER));
 }
 
 /** All that can be held is held. */

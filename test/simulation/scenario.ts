@@ -122,12 +122,13 @@ export function drawScenario(seed: number, random: Random, favourite: Trouble["k
   const vips = Array.from({ length: random.int(1, 3) }, (_, index) => `vip-${index + 1}`);
   const calmAt = ttlMs * random.int(6, 14);
   const crowded = random.chance(0.25);
+  const spreads = random.chance(0.15);
   const hosts = Array.from({ length: random.int(3, 5) }, (_, index) =>
-    drawHost(random, `n${index + 1}`, { vips, ttls, ttlMs, crowded, hosts: [] }),
+    drawHost(random, `n${index + 1}`, { vips, ttls, ttlMs, crowded, spreads, hosts: [] }),
   );
   const weather = random.chance(0.4) ? FAIR : drawWeather(random, ttlMs, 0.3);
   const count = random.int(2, 12);
-  const facts: Facts = { ttlMs, ttls, vips, crowded, hosts: hosts.map(({ name }) => name) };
+  const facts: Facts = { ttlMs, ttls, vips, crowded, spreads, hosts: hosts.map(({ name }) => name) };
   const faults = Array.from({ length: count }, (): Fault => {
     const host = random.pick(hosts).name;
     return { ...drawTrouble(random, favourite, facts), at: random.next() * calmAt, host };
@@ -150,7 +151,7 @@ function drawHost(random: Random, name: string, facts: Facts): HostSetup {
   };
 }
 
-function drawConfig(random: Random, { vips, ttlMs, crowded }: Facts, changed: boolean): readonly VipConfig[] {
+function drawConfig(random: Random, { vips, ttlMs, crowded, spreads }: Facts, changed: boolean): readonly VipConfig[] {
   const config = vips
     .filter(() => random.chance(changed ? 0.8 : 0.95))
     .map((name) => ({
@@ -162,7 +163,7 @@ function drawConfig(random: Random, { vips, ttlMs, crowded }: Facts, changed: bo
       preemptDelayMs: random.chance(0.5) ? 0 : random.next() * ttlMs,
       minHoldMs: random.chance(0.2) ? random.next() * 2 * ttlMs : 0,
       probeIntervalMs: 0,
-      spread: random.chance(0.1) ? "shared" : null,
+      spread: spreads ? "shared" : null,
       checks: random.chance(0.5) ? [{ check: SERVICE, weight: null, reverse: false, numeric: false }] : [],
       lastResort: random.chance(0.5) ? ("keep" as const) : ("drop" as const),
       hooks: [],
@@ -234,6 +235,8 @@ interface Facts {
   readonly hosts: readonly string[];
   /** Addresses are drawn from few, whatever the VIP is called. */
   readonly crowded: boolean;
+  /** The VIPs of the fleet are shared out over its nodes. */
+  readonly spreads: boolean;
 }
 
 type Draw<K extends Trouble["kind"]> = (random: Random, facts: Facts) => Omit<Extract<Trouble, { kind: K }>, "kind">;
