@@ -196,10 +196,17 @@ export class Checker {
       for (const { ip } of addresses) {
         if (!ips.includes(ip)) continue;
         elections.add(election);
-        const key = `${host.name} ${election}`;
-        this.openedFor.set(key, (this.openedFor.get(key) ?? new Set()).add(ip));
+        this.noteOpened(host.name, election, ip);
       }
     for (const election of elections) this.checkGrant(daemon, election);
+  }
+
+  /** An address is opened for one election of a host at a time. */
+  private noteOpened(host: string, election: string, ip: string): void {
+    const key = `${host} ${election}`;
+    if (this.openedFor.get(key)?.has(ip) === true) return;
+    for (const [other, ips] of this.openedFor) if (other.startsWith(`${host} `)) ips.delete(ip);
+    this.openedFor.set(key, (this.openedFor.get(key) ?? new Set()).add(ip));
   }
 
   private checkGrant(daemon: SimDaemon, election: string): void {

@@ -230,6 +230,7 @@ export class SimHost {
   private gone(process: Process): void {
     if (this.daemon?.process !== process) return;
     this.daemon = null;
+    this.kernel.abandon();
     this.kernel.listener = null;
     this.whenGone();
     this.whenGone = () => {};

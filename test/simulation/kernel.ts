@@ -38,6 +38,8 @@ export class Kernel {
   flushed = false;
   /** What the kernel has open still, because the machine has slept while no daemon could run, or close it. */
   readonly unattended = new Set<string>();
+  /** What is open since before the machine slept, and has not been closed or opened again. */
+  private readonly openSinceSleep = new Set<string>();
   private readonly linksUp = new Map(INTERFACES.map((name) => [name, true]));
   /** The machine sleeps, or its network has not come back yet: it answers nobody. */
   private dark = false;
@@ -120,11 +122,22 @@ export class Kernel {
 
   /** It wakes up after `forMs`: what the kernel had counted down by then goes on. */
   wake(forMs: number, isAttended: boolean): void {
-    if (!isAttended || this.refused.has("close")) for (const ip of this.openUnder.keys()) this.unattended.add(ip);
+    for (const ip of this.openUnder.keys()) this.openSinceSleep.add(ip);
+    if (!isAttended || this.refused.has("close")) this.abandon();
     this.sleptMs += forMs;
     for (const [number, until] of this.deadlines)
       if (until > this.world.now - forMs) this.deadlines.set(number, until + forMs);
     for (const [ip, { address, until }] of [...this.bound]) this.bindUntil(ip, address, until + forMs);
+  }
+
+  private attended(ip: string): void {
+    this.unattended.delete(ip);
+    this.openSinceSleep.delete(ip);
+  }
+
+  /** Nobody is there any more who could close what was open when the machine fell asleep. */
+  abandon(): void {
+    for (const ip of this.openSinceSleep) this.unattended.add(ip);
   }
 
   /** Its network is there again. */
@@ -211,7 +224,7 @@ export class Kernel {
       this.deadlines.set(deadline, until);
     });
     const opened = [...this.openUnder].filter(([, under]) => under === deadline).map(([ip]) => ip);
-    for (const ip of opened) this.unattended.delete(ip);
+    for (const ip of opened) this.attended(ip);
     this.onOpen(opened, until);
   }
 
@@ -225,7 +238,7 @@ export class Kernel {
     this.change(() => {
       for (const ip of ips) {
         this.openUnder.delete(ip);
-        this.unattended.delete(ip);
+        this.attended(ip);
       }
     });
   }
