@@ -32,6 +32,7 @@ import {
   type FenceTable,
   fenceTables,
   linksToFence,
+  netdevTable,
   OPEN,
   translationTable,
 } from "./layout.ts";
@@ -57,6 +58,8 @@ const OPEN_ATTEMPTS = 3;
 
 /** What the kernel says when its sets are not as they were. */
 const CHANGED_MEANWHILE: readonly number[] = [ENOENT, EEXIST, EBUSY];
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** How often protect() looks at the interfaces when one goes in the middle of it. */
 const PROTECT_ATTEMPTS = 3;
@@ -113,7 +116,7 @@ class KernelFence implements Fence {
   readonly #translation: FenceTable;
   /** From the first time that address translation was seen on this host. */
   #translates = false;
-  /** Tables of the other kind, which another configuration may have left. */
+  /** Tables that only the other kind has, which another configuration may have left. */
   readonly #otherKind: readonly FenceTable[];
   readonly #contents: ReadonlyMap<FenceTable, Contents>;
   readonly #nft: Nftables;
@@ -130,7 +133,7 @@ class KernelFence implements Fence {
     this.#kind = kind;
     this.#base = fenceTables(kind.kind, table);
     this.#translation = translationTable(table);
-    this.#otherKind = fenceTables(kind.kind === "netdev" ? "inet" : "netdev", table);
+    this.#otherKind = kind.kind === "netdev" ? [] : [netdevTable(table)];
     this.#contents = new Map([...this.#base, this.#translation].map((each) => [each, new Contents(each)]));
     this.#nft = nft;
     this.#lock = lock;
@@ -159,8 +162,7 @@ class KernelFence implements Fence {
 
   protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.refuseForeignOwner();
-    const contents = this.#contentsOf(this.#base[0]);
-    const open = contents.openKeys();
+    const wereOpen = this.#base.map((table) => this.#contentsOf(table).openKeys());
     this.#translates ||= hasLegacyNat() || hasNatChain(this.#nft);
     if (!this.#isTrusted()) this.#readContents();
     for (let attempt = 1; ; attempt++) {
@@ -173,7 +175,8 @@ class KernelFence implements Fence {
       if (outcome.done) {
         for (const { done } of builds) done();
         this.#inspect();
-        return contents.hasClosed(open) ? "closed" : "kept";
+        const isClosed = this.#base.some((table, i) => this.#contentsOf(table).hasClosed(wereOpen[i] ?? NONE));
+        return isClosed ? "closed" : "kept";
       }
       this.#readContents();
       // Before 6.16 a chain needs its interface, which may go between the look and the change: look again.
@@ -204,11 +207,11 @@ class KernelFence implements Fence {
   }
 
   openAddresses(): readonly string[] {
-    const [table] = this.#tables;
-    const open = table.families.flatMap((family) => this.#nft.elements(table.name, OPEN[family]));
-    const chains = new Set(open.flatMap(({ chain }) => chain ?? []));
-    const running = new Set([...chains].filter((chain) => this.#nft.elements(table.name, chain).length > 0));
-    return open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key));
+    const [first, ...others] = this.#base.map((table) => ({ table, open: this.#openIn(table) }));
+    return [...(first?.open ?? [])].filter((ip) => {
+      const family = ip.includes(":") ? 6 : 4;
+      return others.every(({ table, open }) => open.has(ip) || !table.families.includes(family));
+    });
   }
 
   intact(): boolean {
@@ -234,6 +237,14 @@ class KernelFence implements Fence {
   release(): void {
     this.#nft.close();
     this.#lock.release();
+  }
+
+  /** The addresses that this table has open, under deadlines that have not passed. */
+  #openIn(table: FenceTable): ReadonlySet<string> {
+    const open = table.families.flatMap((family) => this.#nft.elements(table.name, OPEN[family]));
+    const chains = new Set(open.flatMap(({ chain }) => chain ?? []));
+    const running = new Set([...chains].filter((chain) => this.#nft.elements(table.name, chain).length > 0));
+    return new Set(open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key)));
   }
 
   #openOnce(addresses: readonly AddressPlace[], deadline: string, until: Instant): OpenResult["kind"] | "again" {
