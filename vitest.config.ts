@@ -20,7 +20,7 @@ export default defineConfig({
       quick("library", 60_000),
       alone("linux"),
       alone("hosts"),
-      alone("systemd"),
+      { test: { ...alone("systemd").test, testTimeout: 180_000, hookTimeout: 180_000 } },
     ],
   },
 });

@@ -63,7 +63,7 @@ function failover({ minReplicas, where }: RedisOptions, replicas: number): strin
   const until =
     where.kind === "cluster"
       ? "until its cluster-node-timeout is over"
-      : "for as long as a node reaches it, without any bound";
+      : "for as long as a node reaches it and is not told otherwise, without any bound";
   const master =
     minReplicas === 0
       ? "an old master that is cut off"

@@ -19,6 +19,12 @@ const MAX_LEARNED = 100;
 /** A round that found no master is followed by the next one after this long, in milliseconds. */
 const ROUND_MS = 200;
 
+/**
+ * While a connection stands, they are asked so often whether another server has become the master, in milliseconds. Nodes
+ * shall leave an old one within a lease of each other: who stays takes those who have left for silent.
+ */
+const REVIEW_MS = 1_000;
+
 /** What one of them tells: who is the master, and who else there is to ask. */
 export interface Told {
   readonly master: Address | undefined;
@@ -75,9 +81,30 @@ export function masterConnector(
         this.firstError = error;
       });
       this.stream = stream;
+      review(stream, master, () => findMaster(known, ask));
       return stream;
     }
   };
+}
+
+/**
+ * Ends a connection when more than half name another master by now: one that is cut off from the others does not know that
+ * it is none any more, and goes on answering. Whoever cannot be asked changes nothing.
+ */
+function review(stream: Socket, master: Address, find: () => Promise<Found>): void {
+  let isAsking = false;
+  const look = async (): Promise<void> => {
+    isAsking = true;
+    const { master: named } = await find();
+    isAsking = false;
+    if (named !== undefined && nameOf(named) !== nameOf(master))
+      stream.destroy(new VipdError("store-unavailable", `${nameOf(named)} has become the master`));
+  };
+  const timer = setInterval(() => {
+    if (!isAsking) void look();
+  }, REVIEW_MS);
+  timer.unref();
+  stream.once("close", () => clearInterval(timer));
 }
 
 /** Asks all at once; settles when more than half of all agree, or when all have answered or failed: then there is none. */

@@ -1,9 +1,10 @@
 // The client of the admin socket. Tells "there is no daemon" (the caller may ask the store instead) from a
 // daemon that fails, refuses, or does not answer in time.
 
-import { type IncomingMessage, request as httpRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { MAX_ADMIN_ANSWER_BYTES } from "../base/bounds.ts";
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
+import { request as httpRequest } from "./http.ts";
 import {
   electionSchema,
   failureSchema,

@@ -1,11 +1,12 @@
 // The admin server of a daemon: a few HTTP routes on a unix socket, small limits, no state of its own.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { MAX_ADMIN_ANSWER_BYTES, MAX_ADMIN_REQUEST_BYTES, MAX_VIEW_TEXT } from "../base/bounds.ts";
 import type { ZodType } from "zod";
 import { isVipdError, messageOf } from "../base/errors.ts";
 import { isName } from "../base/names.ts";
 import { clip } from "../base/text.ts";
+import { createServer } from "./http.ts";
 import { type Caller, Callers, type PeerOf } from "./callers.ts";
 import { maintenanceRequestSchema, ROUTES, stepDownRequestSchema } from "./protocol.ts";
 import { listenAt } from "./socket-file.ts";

@@ -12,7 +12,7 @@ import { HookRunner, type HookRunnerDeps } from "../hooks/runner.ts";
 import { createWebhook } from "../hooks/webhook.ts";
 
 /** Hooks that are under way when the daemon stops get so long at least, in milliseconds. */
-const LEAST_STOP_MS = 5_000;
+const LEAST_STOP_MS = 3_000;
 
 /** What waits to be delivered when the daemon stops, or its receiver is another one, gets so long; in milliseconds. */
 const LAST_DELIVERY_MS = 2_000;

@@ -73,7 +73,10 @@ export const VIPD_EXIT_CODES: readonly Row[] = [
 /** vipctl's exit codes, for its help. */
 export const VIPCTL_EXIT_CODES: readonly Row[] = [
   [EXIT.ok, "done; who-owns: held"],
-  [EXIT.no, "refused or not done; who-owns: free, or not confirmed; doctor: a failure was found"],
+  [
+    EXIT.no,
+    "refused or not done; who-owns: free, or not confirmed; checks: one has failed; doctor: a failure was found",
+  ],
   [EXIT.usage, "wrong arguments, or no VIP of that name"],
   [EXIT.store, "the store cannot be reached, read or trusted"],
   [EXIT.disagreement, "who-owns --verify: wire and store disagree"],

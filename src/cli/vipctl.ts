@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { given, nameGiven } from "./arguments.ts";
+import type { ChecksOptions } from "./commands/checks.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { ForgetOptions } from "./commands/forget.ts";
 import type { HistoryOptions } from "./commands/history.ts";
@@ -54,6 +55,7 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
     .configureOutput({ writeOut: (text) => deps.out.write(text), writeErr: (text) => deps.err.write(text) });
   addWhoOwns(program, deps, run);
   addStatus(program, deps, run);
+  addChecks(program, deps, run);
   addHistory(program, deps, run);
   addStepDown(program, deps, run);
   addMaintenance(program, deps, run);
@@ -123,6 +125,15 @@ function addStatus(program: Command, deps: VipctlDeps, run: Run): void {
     .option("--verbose", "and what the store cannot promise, as it runs")
     .action(async (options: StatusOptions) => run((await import("./commands/status.ts")).status(options, deps)));
   withWhere(command, true);
+}
+
+function addChecks(program: Command, deps: VipctlDeps, run: Run): void {
+  const command = program
+    .command("checks")
+    .description("what the daemon of this host looks at, and what it found last; exit code 1 when a check has failed")
+    .option("--watch", "go on, and show them anew after each change")
+    .action(async (options: ChecksOptions) => run((await import("./commands/checks.ts")).checks(options, deps)));
+  withWhere(command, false);
 }
 
 function addHistory(program: Command, deps: VipctlDeps, run: Run): void {

@@ -3,6 +3,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { clip } from "../base/text.ts";
 import { later } from "../base/time.ts";
+import { ipsOf, isAnothers } from "./address-claims.ts";
 import { countDuplicateNode } from "./conditions.ts";
 import { handoverTarget } from "./ranking.ts";
 import { adoptSession, credit, keepInDoubt, loseSession, noticeLoss, ownSession, settle } from "./session.ts";
@@ -89,10 +90,10 @@ function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readon
   if (anotherEpoch || snapshot.revision > state.confirmedRevision) state.confirmedRevision = snapshot.revision;
   state.readBeforeCommit = false;
   const effects = noticeLag(state, scope, isNews);
-  if (!state.synced) adopt(state);
+  const adopted = state.synced ? [] : adopt(state);
   state.synced = true;
   settle(state, at);
-  return [...effects, ...reviewSession(state, at)];
+  return [...effects, ...adopted, ...reviewSession(state, at)];
 }
 
 /**
@@ -111,12 +112,24 @@ function noticeLag(state: State, scope: Read["scope"], isNews: boolean): readonl
   return confirmed ? [{ type: "rewatch" }] : [];
 }
 
-/** Elections that the store assigns to this incarnation at the start were held by the previous process. */
-function adopt(state: State): void {
-  if (ownSession(state) === undefined) return;
+/**
+ * Elections that the store assigns to this incarnation at the start were held by the previous process, with the addresses
+ * that its candidacies have there. The configuration may have others now: before any commit, what is answered for must be
+ * what the store says.
+ */
+function adopt(state: State): readonly Effect[] {
+  if (ownSession(state) === undefined) return [];
   adoptSession(state);
-  for (const election of state.mirror.heldBy.get(state.self.node) ?? [])
-    if (ownToken(state, election) !== undefined) state.adopted.add(election);
+  const { mirror, self } = state;
+  const addresses = new Map<string, readonly string[]>();
+  for (const election of mirror.heldBy.get(self.node) ?? []) {
+    if (ownToken(state, election) === undefined) continue;
+    state.adopted.add(election);
+    const published = mirror.candidates.get(election)?.get(self.node)?.value?.addresses ?? [];
+    const own = ipsOf(published).filter((ip) => !isAnothers(state, election, ip));
+    addresses.set(election, own);
+  }
+  return [{ type: "adopted", addresses }];
 }
 
 /** A watch does not say of which epoch its changes are: nothing is settled, or gained, on its word alone. */

@@ -8,9 +8,9 @@
 // address only while the store has its own candidacy with that address.
 
 import { type Instant, later } from "../base/time.ts";
-import type { Guard, Write } from "../ports/store.ts";
+import type { Guard, Revision, Write } from "../ports/store.ts";
 import { ipOf } from "./claims.ts";
-import type { Mirror } from "./mirror.ts";
+import type { Mirror, Observed } from "./mirror.ts";
 import { breakableAt, isAlive, ownershipOf } from "./ownership.ts";
 import { type AddressRecord, encodeValue } from "./records.ts";
 import type { State } from "./state.ts";
@@ -45,9 +45,9 @@ export function claimAddresses(
   for (const ip of ipsOf(addresses)) {
     const key = state.keys.address(ip);
     const record = state.mirror.addresses.get(ip);
-    const own: Guard = { key, version: record?.value === null ? null : (record?.version ?? null) };
+    const own: Guard = { key, version: versionOf(record) };
     const owner = record?.value?.election;
-    const rival = owner === undefined || owner === election ? NOBODY : rivalOf(state, owner, ip, now);
+    const rival = owner === election ? NOBODY : rivalFor(state, { election, owner, ip }, record, now);
     if ("node" in rival) {
       taken.push({ ip, election: owner ?? "", ...rival });
       continue;
@@ -105,6 +105,32 @@ type Rival =
 
 const NOBODY: Rival = { guards: [], writes: [] };
 
+/** The version by which a record is guarded: of what is there, also when it cannot be read. */
+export function versionOf(record: Observed<unknown> | undefined): Revision | null {
+  return record === undefined || record.value === null ? null : record.version;
+}
+
+interface Claim {
+  readonly election: string;
+  readonly owner: string | undefined;
+  readonly ip: string;
+}
+
+function rivalFor(
+  state: State,
+  { election, owner, ip }: Claim,
+  record: Observed<AddressRecord> | undefined,
+  now: Instant,
+): Rival {
+  if (owner !== undefined) return rivalOf(state, owner, ip, now);
+  // Nobody has it, or the record cannot be read: then it may be any other election's whose candidates have it.
+  if (record === undefined || record.value === null) return NOBODY;
+  for (const other of state.mirror.claims.electionsOf(ip))
+    for (const node of other === election ? [] : state.mirror.claims.nodesOf(ip, other))
+      if (isCandidate(state.mirror, other, node, now)) return { node, until: silentAt(state.mirror, node, now) };
+  return NOBODY;
+}
+
 /** Who keeps an address for the election that has it; else what must be committed to take it away. */
 function rivalOf(state: State, owner: string, ip: string, now: Instant): Rival {
   const { mirror, keys } = state;
@@ -121,8 +147,10 @@ function rivalOf(state: State, owner: string, ip: string, now: Instant): Rival {
     ];
     return { guards, writes: [] };
   }
+  // A holder that cannot be seen may be left: nobody takes the election itself before that.
+  if (found.kind === "vacant" && now < found.since) return { node: owner, until: found.since };
   for (const node of mirror.claims.nodesOf(ip, owner))
-    if (isCandidate(mirror, owner, node, now)) return { node, until: silentAt(mirror, node, now) };
+    if (mayTakeIt(mirror, owner, node, now)) return { node, until: silentAt(mirror, node, now) };
   const broken = found.kind === "held" ? [{ key: keys.session(found.holder), value: null }] : [];
   return { guards: found.guards, writes: broken };
 }
@@ -132,6 +160,12 @@ function isCandidate(mirror: Mirror, election: string, node: string, now: Instan
   return (
     record != null && isAlive(mirror, node, now) && mirror.sessions.get(node)?.value?.incarnation === record.incarnation
   );
+}
+
+/** Whoever cannot hold the election as it is now would leave the address to nobody; when it can, it will ask for it. */
+function mayTakeIt(mirror: Mirror, election: string, node: string, now: Instant): boolean {
+  const record = mirror.candidates.get(election)?.get(node)?.value;
+  return record != null && (record.eligible || record.lastResort) && isCandidate(mirror, election, node, now);
 }
 
 function silentAt(mirror: Mirror, node: string, now: Instant): Instant {

@@ -8,7 +8,7 @@ import { ineligibleReason, isInDoubt, isInPlace, ownToken, preemptDue, takeDueAt
 import { reportLoss } from "./session.ts";
 import type { Effect, Grant, Loss, Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
-import { gainOf, lossOf } from "./transitions.ts";
+import { gainOf, hasTimeToGain, lossOf } from "./transitions.ts";
 
 /** What the host is to be told after a round of judging. */
 export interface Verdicts {
@@ -121,7 +121,8 @@ function judgeAddresses(state: State, election: string, confirmations: Verdicts[
   if (kept.length === wanted.length && told.size === wanted.length) return;
   const { addresses: more, isPending } = confirmAddresses(state, election);
   if (isPending) state.unconfirmed.add(election);
-  const confirmed = new Set([...kept, ...more]);
+  // In an epoch that the fleet has not settled on, the store may have forgotten whose an address is.
+  const confirmed = new Set([...kept, ...(state.trusted ? more : [])]);
   const addresses = wanted.filter((ip) => confirmed.has(ip));
   if (addresses.length === told.size && addresses.every((ip) => told.has(ip))) return;
   state.tenures.set(election, { ...tenure, addresses });
@@ -155,7 +156,8 @@ function judgeGain(state: State, election: string, now: Instant, grants: Grant[]
   if (named !== undefined && named > state.confirmedRevision) state.unconfirmed.add(election);
   const token = gainOf(state, election, now);
   if (token === undefined) {
-    if (named !== undefined && confirmAddresses(state, election).isPending) state.unconfirmed.add(election);
+    const isWaiting = confirmAddresses(state, election).isPending || !hasTimeToGain(state, now);
+    if (named !== undefined && isWaiting) state.unconfirmed.add(election);
     return false;
   }
   const record = state.mirror.elections.get(election)?.value;

@@ -11,6 +11,12 @@ export const DRIFT = 1e-3;
 /** What ends before the lease does: packets that have left but not arrived, in milliseconds. */
 const IN_FLIGHT_MS = 2;
 
+/**
+ * Nothing is gained with less of its lease left, in milliseconds: so long it may take to open the kernel's fence (its armed
+ * element lives for 100 ms, and it is opened for 20 ms at least).
+ */
+export const LEAST_TO_GAIN_MS = 130;
+
 /** Between two reads of everything, in leases, and at least this long: the watch and the short reads do the rest. */
 const FULL_READ_LEASES = 20;
 const FULL_READ_MS = 60_000;

@@ -257,6 +257,8 @@ export type Effect =
   /** Make a new incarnation, durable before it is handed in. */
   | { readonly type: "renew-incarnation" }
   /** Keep the longest lease of the fleet for later processes, in milliseconds. */
+  /** What a previous process may still answer for, by election; nothing else that it left may stay open. */
+  | { readonly type: "adopted"; readonly addresses: ReadonlyMap<string, readonly string[]> }
   | { readonly type: "remember-ttl"; readonly longestTtlMs: number }
   /** Something people should know; `warning` asks for their help. */
   | { readonly type: "note"; readonly level: "info" | "warning"; readonly election?: string; readonly text: string }

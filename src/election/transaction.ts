@@ -6,7 +6,8 @@ import { MAX_TXN_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs } from "../base/time.ts";
 import type { Guard, Revision, Txn, Write } from "../ports/store.ts";
-import { claimAddresses } from "./address-claims.ts";
+import { claimAddresses, ipsOf, versionOf } from "./address-claims.ts";
+import { ipOf } from "./claims.ts";
 import { validUntil } from "./lease.ts";
 import {
   effectiveCandidacy,
@@ -232,7 +233,28 @@ export function candidateMutation(state: State, election: string): Mutation | un
     interface: link,
   };
   if (known?.value != null && isSame(wanted, known.value)) return undefined;
-  return { guards: [], writes: [{ key, value: encodeValue<CandidateRecord>(wanted) }] };
+  return {
+    guards: addressGuards(state, election, wanted),
+    writes: [{ key, value: encodeValue<CandidateRecord>(wanted) }],
+  };
+}
+
+/**
+ * What a holder publishes to have from now on, another election may have claimed while it was not published: it insists on
+ * the records of these addresses as it knows them.
+ */
+function addressGuards(
+  state: State,
+  election: string,
+  { incarnation, addresses }: Pick<CandidateRecord, "incarnation" | "addresses">,
+): readonly Guard[] {
+  if (ownToken(state, election) === undefined) return [];
+  const { mirror, keys, self } = state;
+  const known = mirror.candidates.get(election)?.get(self.node)?.value;
+  const published = new Set(known?.incarnation === incarnation ? known.addresses.map(ipOf) : []);
+  return ipsOf(addresses)
+    .filter((ip) => !published.has(ip))
+    .map((ip) => ({ key: keys.address(ip), version: versionOf(mirror.addresses.get(ip)) }));
 }
 
 function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "format">): boolean {
@@ -254,6 +276,7 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
 /** Addresses of an election of this node that its records do not have yet: it was handed over, or changed in place. */
 export function claimMutation(state: State, election: string, at: Moment): Mutation | undefined {
   if (ownToken(state, election) === undefined || ineligibleReason(state, election) !== undefined) return undefined;
+  if (!isTrusted(state)) return undefined;
   const addresses = state.candidacies.get(election)?.addresses ?? [];
   const { guards, writes } = claimAddresses(state, election, addresses, at.now);
   return writes.length > 0 ? { guards, writes } : undefined;

@@ -1,9 +1,10 @@
 // When the host starts and stops holding an election: two tables, each row with its reason.
 
 import { type Reason, reason } from "../base/reasons.ts";
-import type { Instant } from "../base/time.ts";
+import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { claimAddresses, confirmAddresses, ipsOf } from "./address-claims.ts";
+import { LEAST_TO_GAIN_MS } from "./lease.ts";
 import { ineligibleReason, isInDoubt, isOutdated, ownToken } from "./questions.ts";
 import type { State } from "./state.ts";
 
@@ -34,6 +35,8 @@ const GAINS: readonly Condition[] = [
   (state, election) => !state.tenures.has(election),
   /** The lease, counted from before the heartbeat was sent, still runs. */
   (state) => state.covered,
+  /** There is time to open the fence: a store that answers late is no failure of this host. */
+  (state, _election, _token, now) => hasTimeToGain(state, now),
   /** The fleet has settled on the store's epoch. */
   (state) => state.trusted,
   /** A read or an own commit said so, which know of which epoch of the store they speak. */
@@ -47,6 +50,11 @@ const GAINS: readonly Condition[] = [
   /** Its addresses are no other election's. */
   (state, election, _token, now) => hasItsAddresses(state, election, now),
 ];
+
+/** Whether enough of the lease is left to begin to hold something. */
+export function hasTimeToGain(state: State, now: Instant): boolean {
+  return elapsedMs(now, state.validUntil) >= LEAST_TO_GAIN_MS;
+}
 
 /** The token under which the host shall start to hold an election; `undefined`: it shall not. */
 export function gainOf(state: State, election: string, now: Instant): Revision | undefined {

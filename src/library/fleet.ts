@@ -230,6 +230,7 @@ export class FleetMember implements AsyncDisposable {
         return this.post({ type: "incarnation", incarnation: systemEntropy.uniqueId() });
       // An application's elections have no addresses, and its process no state directory.
       case "confirm":
+      case "adopted":
       case "remember-ttl":
         return;
       case "note":

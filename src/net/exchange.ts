@@ -1,13 +1,16 @@
 // One HTTP exchange, bounded in everything: no redirect is followed, no connection is kept, no more of the answer is read
 // than is wanted, and the signal ends it at any point.
 
-import { type ClientRequest, type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { type RequestOptions as TlsRequestOptions, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import { messageOf } from "../base/errors.ts";
 import { type HostAddress, lookupFrom, resolveHost } from "./resolve.ts";
 import { connectionFailure } from "./words.ts";
+
+// As src/admin/http.ts has it: an import as a module would load Node's whole web client.
+const { request: httpRequest } = process.getBuiltinModule("node:http");
 
 /** Longest head of an answer, in bytes. */
 const MAX_HEAD_BYTES = 16 * 1024;

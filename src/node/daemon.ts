@@ -15,8 +15,8 @@ import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
 import { Eligibility } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
-import { FlappingGuard } from "./flapping-guard.ts";
-import { checkObjection, fitnessOf, Health, type MakeChecks } from "./health.ts";
+import { CheckObjections } from "./check-objections.ts";
+import { fitnessOf, Health, type MakeChecks } from "./health.ts";
 import { Links } from "./links.ts";
 import type { MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
@@ -64,7 +64,7 @@ export class Daemon {
   private readonly probing: Probing;
   private readonly own: OwnAddresses;
   private readonly backoff: HoldBackoff;
-  private readonly flapping: FlappingGuard;
+  private readonly checkObjections: CheckObjections;
   private readonly candidacies = new Map<string, Candidacy>();
   private readonly listeners = new Set<() => void>();
   private monitor: HostMonitor | undefined;
@@ -78,7 +78,6 @@ export class Daemon {
     this.deps = deps;
     const { timers, addresses, fence, packets, log } = deps;
     this.backoff = new HoldBackoff(config.ttlMs);
-    this.flapping = new FlappingGuard(config.ttlMs);
     const listener = this.vipListener();
     this.vips = new VipHolder({ timers, addresses, fence, packets, log, firstDeadline: deps.firstDeadline, listener });
     this.links = new Links({
@@ -91,6 +90,14 @@ export class Daemon {
       makeChecks: deps.makeChecks,
       linkNews: { links: () => this.links.all(), follow: (onNews) => this.links.follow(onNews) },
       changed: (check) => this.checkChanged(check),
+    });
+    this.checkObjections = new CheckObjections({
+      clock: timers,
+      ttlMs: config.ttlMs,
+      eligibility: this.eligibility,
+      health: this.health,
+      holds: (vip) => this.elector.tokenOf(vip) !== undefined,
+      mayBeHeld: (vip) => (deps.identity.adopt && !this.adoptionFinished) || this.elector.isUndecided(vip),
     });
     this.transitions = this.followTransitions();
     this.probing = new Probing({
@@ -130,7 +137,8 @@ export class Daemon {
     this.monitor = monitor((event) => this.onHostEvent(event));
     this.health.plan(this.config.checks);
     this.probing.plan(this.config.vips);
-    if (!identity.adopt) this.holdBackAtStart();
+    // Who takes up its own lease has not booted.
+    if (!identity.adopt) this.checkObjections.begin(this.config.vips, this.config.startupDelayMs);
     this.updateEligibility(this.config.vips);
     logStandingBack(log, this.config.vips, this.eligibility);
     this.elector.start();
@@ -176,7 +184,7 @@ export class Daemon {
     this.config = config;
     this.probing.plan(config.vips);
     this.eligibility.keepOnly(kept);
-    this.flapping.keepOnly(kept);
+    this.checkObjections.keepOnly(kept);
     this.withdraw(gone);
     this.transitions.stop(gone, reason("unconfigured"));
     this.updateEligibility(config.vips);
@@ -228,6 +236,7 @@ export class Daemon {
         this.deps.identity.fenceWasSet();
       },
       lose: (losses) => this.lose(losses),
+      adopted: (former) => this.vips.sweep(false, (vip, ip) => former.get(vip)?.includes(ip) !== true),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       note: (level, election, text) =>
         log[level === "warning" ? "warn" : "info"](election === null ? {} : { vip: election }, text),
@@ -318,16 +327,11 @@ export class Daemon {
   /** Asks the sources of eligibility again, and tells the elector what is news. */
   private updateEligibility(vips: readonly VipConfig[]): void {
     const now = this.deps.timers.now();
-    const standings = this.health.standings(vips);
+    this.checkObjections.update(vips);
     for (const vip of vips) {
       const trouble = this.links.troubleOf(vip);
       const objection = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
       this.eligibility.set(vip.name, "link", objection, now);
-      const standing = standings.get(vip.name);
-      const sick = standing === undefined ? null : checkObjection(standing, this.mayHold(vip.name));
-      const fellSick = sick?.code === "check-failed" && this.holdsInHealth(vip.name);
-      this.eligibility.set(vip.name, "check", sick === null ? null : { reason: sick, until: NEVER }, now);
-      if (fellSick) this.holdBack(vip.name);
       const maintained = this.deps.maintenance?.reasonFor(vip.name) ?? null;
       const kept = maintained === null ? null : { reason: reason("maintenance", maintained), until: NEVER };
       this.eligibility.set(vip.name, "maintenance", kept, now);
@@ -369,26 +373,6 @@ export class Daemon {
     this.transitions.look(vips);
   }
 
-  /** Whether this node holds the VIP, or a former process of it may hold it still. */
-  private mayHold(vip: string): boolean {
-    const isOpen = this.deps.identity.adopt && !this.adoptionFinished;
-    return isOpen || this.elector.tokenOf(vip) !== undefined || this.elector.isUndecided(vip);
-  }
-
-  private holdsInHealth(vip: string): boolean {
-    const isFit = this.eligibility.of(vip).every(({ source }) => source !== "check");
-    return isFit && this.elector.tokenOf(vip) !== undefined;
-  }
-
-  /** Who falls sick while it holds is held back for a while, also when it is well again. */
-  private holdBack(vip: string): void {
-    const now = this.deps.timers.now();
-    const { failures, until } = this.flapping.failed(vip, now);
-    const times = failures === 1 ? "once" : `${failures} times`;
-    const why = reason("check-failed", `${times} while this node held the VIP: it is left to others for a while`);
-    this.eligibility.set(vip, "flapping", { reason: why, until }, now);
-  }
-
   private checkChanged(check: string): void {
     this.updateEligibility(this.config.vips.filter(({ checks }) => checks.some((tracked) => tracked.check === check)));
     this.changed();
@@ -403,15 +387,6 @@ export class Daemon {
       this.health.plan(this.config.checks);
       throw error;
     }
-  }
-
-  /** A host that has just booted may not be what its checks say yet. Who takes up its own lease has not booted. */
-  private holdBackAtStart(): void {
-    const { startupDelayMs, vips } = this.config;
-    if (startupDelayMs === 0) return;
-    const now = this.deps.timers.now();
-    const objection = { reason: reason("starting"), until: later(now, startupDelayMs) };
-    for (const { name } of vips) this.eligibility.set(name, "startup", objection, now);
   }
 
   private followTransitions(): Transitions {

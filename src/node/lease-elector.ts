@@ -92,6 +92,8 @@ export class LeaseElector implements Elector {
         return host.lose(effect.losses);
       case "confirm":
         return host.confirm(effect.election, effect.addresses);
+      case "adopted":
+        return host.adopted(effect.addresses);
       case "renew-incarnation":
         return this.participant.post({ type: "incarnation", incarnation: deps.renewIncarnation() });
       case "remember-ttl":

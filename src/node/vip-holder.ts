@@ -153,8 +153,8 @@ export class VipHolder {
   }
 
   /** Removes what is bound for these VIPs and not held. `foreignOnly`: only what does not carry vipd's mark. */
-  sweep(foreignOnly: boolean, isMeant: (vip: string) => boolean = () => true): void {
-    const strays = this.strays(foreignOnly).filter((address) => isMeant(this.vipAt(address) ?? ""));
+  sweep(foreignOnly: boolean, isMeant: (vip: string, ip: string) => boolean = () => true): void {
+    const strays = this.strays(foreignOnly).filter((address) => isMeant(this.vipAt(address) ?? "", address.ip));
     const vips = [...new Set(strays.map((address) => this.vipAt(address) ?? ""))];
     if (vips.length > 0) this.sweepVips(vips, strays);
   }
@@ -324,11 +324,13 @@ export class VipHolder {
     }
   }
 
-  /** Addresses that are bound, and of VIPs that are not held. Others bind with other prefixes: keepalived with /32. */
+  /** Addresses that are bound, and not held for their VIP. Others bind with other prefixes: keepalived with /32. */
   private strays(foreignOnly: boolean): readonly BoundAddress[] {
     return this.deps.addresses.addresses().filter((address) => {
       const vip = this.vipAt(address);
-      return vip !== undefined && !this.state.holdings.has(vip) && !(foreignOnly && address.ours);
+      if (vip === undefined || (foreignOnly && address.ours)) return false;
+      const holding = this.state.holdings.get(vip);
+      return holding === undefined || holding.addresses.every(({ ip }) => ip !== address.ip);
     });
   }
 

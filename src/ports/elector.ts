@@ -56,6 +56,12 @@ export interface ElectorHost {
   lose(losses: readonly Loss[]): void;
   /** These, and no others, are the addresses of a held election that may be answered for. */
   confirm(election: string, addresses: readonly string[]): void;
+  /**
+   * What a former process may still answer for, by election, without prefixes: by the elections' former configuration.
+   * The host closes and removes, at once, whatever else a former process has left, also what is configured for another
+   * election now.
+   */
+  adopted(addresses: ReadonlyMap<string, readonly string[]>): void;
   /** Something that people should know; a warning asks for their help. */
   note(level: "info" | "warning", election: string | null, text: string): void;
   /** What a view of the elector shows has changed. */

@@ -39,7 +39,7 @@ export async function createLogger(options: LogOptions): Promise<AdjustableLogge
       // Names: numbers are pino's own.
       formatters: { level: (level) => ({ level }) },
     },
-    isJournal(1) ? withPriority(target) : target,
+    isJournal(1) && !isPretty ? withPriority(target) : target,
   );
   return {
     debug: (fields, message) => log.debug(fields, message),

@@ -9,8 +9,8 @@ import { median, type Row, spread } from "./table.ts";
 
 const WATCH_MS = 20_000;
 const CPU_BAR = 1;
-const RSS_BAR_MB = 90;
-const ANSWER_BAR_MS = 250;
+const RSS_BAR_MB = 80;
+const ANSWER_BAR_MS = 150;
 
 /** Processor time of processes in hundredths of a second (USER_HZ). */
 function ticks(pids: readonly number[]): number {

@@ -106,6 +106,30 @@ function part(these: readonly Station[], those: readonly Station[]): () => void 
   return () => heals.forEach((heal) => heal());
 }
 
+test("Sentinel without minReplicas: nodes leave a master that is cut off from the others, though it goes on confirming", async () => {
+  const made = await startSentinelGroup({ downAfterMs: 500, minReplicas: 0, places: machines() });
+  group = made;
+  await made.ready();
+  const daemons = await bench().startAll({ store: made.url, ttl: "3s" }, "    preempt: false\n");
+  const from = await bench().mark("a");
+  const master = await made.master();
+  const others = made.servers.filter((server) => server !== master).map(({ place }) => bench().machine(place.ip));
+  const heal = part([bench().machine(master.place.ip)], others);
+  await expect.poll(() => made.master().catch(() => master), { timeout: FAILOVER_MS, interval: 200 }).not.toBe(master);
+  const next = await made.master();
+  await waitFor("vipd has begun an epoch on the new master", async () => {
+    const run = /run_id:(\w+)/u.exec(String(await next.command("INFO", "server")))?.[1] ?? "unknown";
+    return String(await next.command("HGET", "{vipd}:meta", "run")).startsWith(run);
+  });
+  await bench().allTakePart(daemons, FAILOVER_MS);
+  const { host } = await bench().recorder.answered(VIP, () => true, bench().now());
+  expect(["a", "b"]).toContain(host);
+  heal();
+  await bench().idle(2_000);
+  await bench().allTakePart(daemons, FAILOVER_MS);
+  expect(bench().outOfTurnMs("a", from)).toBe(0);
+});
+
 describe("Sentinel, and the holder alone with the old master and one Sentinel, while all others are on the other side", () => {
   const ttl = "1500ms";
 

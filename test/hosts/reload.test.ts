@@ -1,6 +1,7 @@
 // SIGHUP: what can be taken on is, what cannot is told, and a bad file changes nothing.
 
-import { writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { knock } from "./harness/knock.ts";
 import { oneVip, VIP } from "./harness/fleet.ts";
@@ -107,4 +108,21 @@ test("what needs a restart is told, and not taken on", async () => {
   const status = await a.until("has the new priority", (seen) => seen.elections[0]?.priority === 120);
   expect(status.ttlMs).toBe(1_000);
   expect(a.log()).toMatch(/"key":"ttl","from":"1s","to":"5s"|"key":"ttl","from":"1000ms","to":"5000ms"/u);
+});
+
+test("a hook that others may write to is refused with its place, and the running state stays", async () => {
+  const { fleet, recorder, now } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  const from = now();
+  const script = join(fleet.directory, "hook.sh");
+  writeFileSync(script, "#!/bin/sh\n");
+  chmodSync(script, 0o777);
+  fleet.configure(host, { vips: oneVip(200, `    hooks: { onMaster: [${script}] }\n`) });
+  a.signal("SIGHUP");
+  await expect.poll(() => a.log(), { timeout: 5_000 }).toContain("the running configuration is kept");
+  expect(a.log()).toMatch(/vips\.web\.hooks\.onMaster: would not be run: all may write to \S+hook\.sh: chmod go-w/u);
+  await recorder.answered(VIP, (name) => name === "a", now());
+  expect(recorder.hands(VIP, from)).toEqual(["a"]);
 });

@@ -40,7 +40,7 @@ const GROUPS: readonly Group[] = [
   },
   { projects: ["linux"], deadlineMs: 6 * 60_000, namespaces: true },
   { projects: ["hosts"], deadlineMs: 20 * 60_000, namespaces: true },
-  { projects: ["systemd"], deadlineMs: 6 * 60_000, namespaces: true },
+  { projects: ["systemd"], deadlineMs: 10 * 60_000, namespaces: true },
 ];
 
 const STATIC = "static";

@@ -30,6 +30,9 @@ export interface RunOptions {
   readonly verbose?: boolean;
 }
 
+/** Pre-emption, a token that is renewed, and a move within a spread group for each VIP: more is to and fro. */
+const MOST_CHANGES_IN_CALM = 9;
+
 /** Everything in a run. */
 export interface Fleet {
   readonly scenario: Scenario;
@@ -58,9 +61,12 @@ export function run(
   network.believesFormer = canary?.believesFormer === true;
   let steps = 0;
   let ownershipChanges = 0;
+  let changesInCalm = 0;
   store.onApplied = (applied) => {
     checker.applied(applied);
-    if (changesOwnership(applied)) ownershipChanges += 1;
+    if (!changesOwnership(applied)) return;
+    ownershipChanges += 1;
+    if (world.now > planOf(scenario).recoveredAt) changesInCalm += 1;
   };
   const addHost = (setup: HostSetup): SimHost => {
     const host = new SimHost(setup, {
@@ -87,6 +93,7 @@ export function run(
   world.at(endAt, () => checkSteady(fleet));
   world.runUntil(endAt);
   for (const text of world.broken) checker.say(0, text);
+  if (changesInCalm > MOST_CHANGES_IN_CALM) checker.say(6, `${changesInCalm} ownership changes in the calm`);
   return { scenario, violations: checker.violations, transcript: world.transcript, steps, ownershipChanges };
 }
 

@@ -121,10 +121,13 @@ export function drawScenario(seed: number, random: Random, favourite: Trouble["k
   const ttlMs = Math.max(...ttls);
   const vips = Array.from({ length: random.int(1, 3) }, (_, index) => `vip-${index + 1}`);
   const calmAt = ttlMs * random.int(6, 14);
-  const hosts = Array.from({ length: random.int(3, 5) }, (_, index) => drawHost(random, `n${index + 1}`, vips, ttls));
+  const crowded = random.chance(0.25);
+  const hosts = Array.from({ length: random.int(3, 5) }, (_, index) =>
+    drawHost(random, `n${index + 1}`, { vips, ttls, ttlMs, crowded, hosts: [] }),
+  );
   const weather = random.chance(0.4) ? FAIR : drawWeather(random, ttlMs, 0.3);
   const count = random.int(2, 12);
-  const facts: Facts = { ttlMs, ttls, vips, hosts: hosts.map(({ name }) => name) };
+  const facts: Facts = { ttlMs, ttls, vips, crowded, hosts: hosts.map(({ name }) => name) };
   const faults = Array.from({ length: count }, (): Fault => {
     const host = random.pick(hosts).name;
     return { ...drawTrouble(random, favourite, facts), at: random.next() * calmAt, host };
@@ -133,8 +136,8 @@ export function drawScenario(seed: number, random: Random, favourite: Trouble["k
 }
 
 /** A fleet has run before: each host knows its longest lease. */
-function drawHost(random: Random, name: string, vips: readonly string[], ttls: readonly number[]): HostSetup {
-  const ttlMs = Math.max(...ttls);
+function drawHost(random: Random, name: string, facts: Facts): HostSetup {
+  const { ttlMs, ttls } = facts;
   return {
     name,
     node: name,
@@ -143,16 +146,16 @@ function drawHost(random: Random, name: string, vips: readonly string[], ttls: r
     rate: 1 + DRIFT * random.pick([-1, -1, 0, 1, 1, random.next() * 2 - 1]),
     bootMs: random.int(1_000, 1_000_000_000),
     startAt: random.chance(0.6) ? random.next() * 50 : random.next() * ttlMs * 3,
-    config: drawConfig(random, vips, ttlMs, false),
+    config: drawConfig(random, facts, false),
   };
 }
 
-function drawConfig(random: Random, vips: readonly string[], ttlMs: number, changed: boolean): readonly VipConfig[] {
+function drawConfig(random: Random, { vips, ttlMs, crowded }: Facts, changed: boolean): readonly VipConfig[] {
   const config = vips
     .filter(() => random.chance(changed ? 0.8 : 0.95))
     .map((name) => ({
       name,
-      addresses: drawAddresses(random, vips.indexOf(name), changed),
+      addresses: (crowded ? drawCrowded : drawAddresses)(random, vips.indexOf(name), changed),
       priority: random.pick([100, 100, 101, 150, 200]),
       announce: ANNOUNCE,
       preempt: random.chance(0.5),
@@ -189,6 +192,15 @@ function drawAddresses(random: Random, vip: number, changed: boolean): readonly 
   }));
 }
 
+/** Few addresses for all VIPs: they are moved between them, swapped, and configured under several names at once. */
+function drawCrowded(random: Random, vip: number): readonly VipAddress[] {
+  const pool = [addressOf(0, 0), addressOf(1, 0), addressOf(2, 0), addressOf(0, 1)];
+  const drawn = Array.from({ length: random.int(1, 2) }, () =>
+    random.chance(0.5) ? addressOf(vip, 0) : random.pick(pool),
+  );
+  return [...new Set(drawn)].map((ip) => ({ family: 4, ip, prefix: 24, interface: INTERFACES[0] ?? "" }));
+}
+
 function addressOf(vip: number, index: number): string {
   return `10.0.${vip + 1}.${index + 1}`;
 }
@@ -220,6 +232,8 @@ interface Facts {
   readonly ttls: readonly number[];
   readonly vips: readonly string[];
   readonly hosts: readonly string[];
+  /** Addresses are drawn from few, whatever the VIP is called. */
+  readonly crowded: boolean;
 }
 
 type Draw<K extends Trouble["kind"]> = (random: Random, facts: Facts) => Omit<Extract<Trouble, { kind: K }>, "kind">;
@@ -266,10 +280,7 @@ const TROUBLES: { readonly [K in Trouble["kind"]]: readonly [weight: number, dra
     3,
     (random, { vips, hosts }) => ({ election: random.pick(vips), to: random.chance(0.5) ? null : random.pick(hosts) }),
   ],
-  reload: [
-    2,
-    (random, { vips, ttlMs }) => ({ config: drawConfig(random, vips, ttlMs, true), refused: random.chance(0.15) }),
-  ],
+  reload: [2, (random, facts) => ({ config: drawConfig(random, facts, true), refused: random.chance(0.15) })],
   outage: [1, (random, { ttlMs }) => ({ how: random.pick(["refuses", "silent"]), forMs: drawSpan(random, ttlMs) })],
   storm: [2, (random, { ttlMs }) => ({ weather: drawWeather(random, ttlMs, 1), forMs: drawSpan(random, ttlMs) })],
   restore: [
@@ -293,6 +304,8 @@ const TROUBLES: { readonly [K in Trouble["kind"]]: readonly [weight: number, dra
 export const TROUBLE_KINDS = Object.keys(TROUBLES) as readonly Trouble["kind"][];
 
 function drawTrouble(random: Random, favourite: Trouble["kind"] | null, facts: Facts): Trouble {
+  if (facts.crowded && random.chance(0.4))
+    return { kind: "reload", config: drawConfig(random, facts, true), refused: false };
   const weightOf = (kind: Trouble["kind"]): number => TROUBLES[kind][0] * (kind === favourite ? FAVOURED : 1);
   let ticket = random.next() * TROUBLE_KINDS.reduce((sum, kind) => sum + weightOf(kind), 0);
   for (const kind of TROUBLE_KINDS) {
@@ -309,10 +322,10 @@ function drawBack(random: Random, ttlMs: number): number | null {
 /** A daemon may come back with another configuration, and with another lease. */
 function drawRestart(
   random: Random,
-  { ttlMs, ttls, vips }: Facts,
+  facts: Facts,
 ): { readonly config: readonly VipConfig[] | null; readonly ttlMs: number | null } {
-  const config = random.chance(0.3) ? drawConfig(random, vips, ttlMs, true) : null;
-  return { config, ttlMs: random.chance(0.5) ? random.pick(ttls) : null };
+  const config = random.chance(0.3) ? drawConfig(random, facts, true) : null;
+  return { config, ttlMs: random.chance(0.5) ? random.pick(facts.ttls) : null };
 }
 
 function drawIp(random: Random, vips: readonly string[]): string {

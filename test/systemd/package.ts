@@ -99,10 +99,13 @@ export function installCommands(): string {
   return rest;
 }
 
-/** The shell commands of the README that put vipd under systemd. */
-export function serviceCommands(): string {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const block = /under systemd[^\n]*\n\n *```sh\n(?<block>[^`]*)```/u.exec(readme)?.groups?.["block"];
-  if (block === undefined) throw new Error("the README says no longer how vipd is started");
-  return block.replaceAll(/^ +/gmu, "");
+/** The shell commands of a document, in the first block after these words; npm runs in the workshop, not on the machine. */
+export function documented(page: string, words: string): string {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  const block = /```sh\n(?<block>[^`]*)```/u.exec(text.slice(text.indexOf(words)))?.groups?.["block"];
+  if (block === undefined || !text.includes(words)) throw new Error(`${page} has no commands after "${words}"`);
+  return block
+    .replaceAll(/^ +/gmu, "")
+    .replaceAll(/^(?:git|npm) .*\n/gmu, "")
+    .replaceAll("$(npm root --global)", "/usr/local/lib/node_modules");
 }

@@ -6,7 +6,7 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { Lan } from "../hosts/harness/lan.ts";
 import { Recorder } from "../hosts/harness/recorder.ts";
 import { Machine, objection } from "./machine.ts";
-import { installCommands, NODE, serviceCommands, Workshop } from "./package.ts";
+import { documented, installCommands, NODE, Workshop } from "./package.ts";
 
 const VIP = "10.77.0.50";
 const CONFIG = `store: sqlite:/var/lib/vipd/fleet.db
@@ -55,7 +55,7 @@ describe.skipIf(refused !== undefined).each([
       await machine.sh(
         `mkdir -p /etc/systemd/system/vipd.service.d && printf '${dropIn.replaceAll("\n", "\\n")}' >/etc/systemd/system/vipd.service.d/user.conf`,
       );
-    await machine.sh(serviceCommands().replace("$(npm root --global)", "/usr/local/lib/node_modules"));
+    await machine.sh(documented("README.md", "start it under systemd"));
     await world().holds();
     expect(await machine.must("ps", "-o", "user=", "-p", await world().pid())).toBe(`${user}\n`);
     expect(await machine.must("stat", "-c", "%U %a", "/run/vipd/vipd.sock")).toBe(`${user} 660\n`);
@@ -97,7 +97,7 @@ describe.skipIf(refused !== undefined).each([
     workshop.release("0.1.2");
     await world().stays(async () => {
       await workshop.inClone(installCommands(), world().prefix);
-      await machine.must("systemctl", "restart", "vipd");
+      await machine.sh(documented("docs/operating.md", "## Upgrade"));
     });
     expect(await world().log()).toContain('"version":"0.1.2"');
   });
@@ -118,9 +118,8 @@ describe.skipIf(refused !== undefined).each([
 
   test("is purged", async () => {
     const { machine } = world();
-    await machine.sh(
-      "systemctl disable vipd; rm -rf /etc/systemd/system/vipd.service /etc/systemd/system/vipd.service.d /etc/sysusers.d/vipd.conf; systemctl daemon-reload; userdel vipd; rm -rf /etc/vipd /var/lib/vipd /var/cache/vipd; nft delete table netdev vipd || true",
-    );
+    await machine.sh(documented("docs/operating.md", "## Remove"));
+    await machine.sh("rm -rf /etc/systemd/system/vipd.service.d");
     await workshop.inClone("npm uninstall --global vipd", world().prefix);
     expect(await machine.sh("find / -xdev -name '*vipd*' -not -path '/proc/*' -not -path '/usr/*'")).toBe("");
     expect(await machine.must("find", "/usr/local", "-name", "vip*")).toBe("");

@@ -1,5 +1,5 @@
-// What is published runs as plain JavaScript: no import still names a TypeScript file, the programs and the library come up
-// from it, and the programs need few files.
+// What is published runs as plain JavaScript: no import still names a TypeScript file, and the programs and the library
+// come up from it.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";

@@ -37,6 +37,7 @@ test("vipctl(8): commands, their options, and exit codes", async () => {
   for (const command of [
     "who-owns",
     "status",
+    "checks",
     "history",
     "step-down",
     "maintenance",

@@ -132,3 +132,28 @@ test("--check tells of an address that keepalived has left, and refuses the host
   expect(await vipd(other, "--check")).toEqual({ kind: "exit", code: 78 });
   expect(other.err.text).toMatch(/10\.0\.0\.10 is this host's own address/u);
 });
+
+test("--check tells which commands would not be run on this host, each at its place", async () => {
+  const desk = new Desk();
+  const checks = "checks:\n  nginx:\n    script: [/etc/check, x]\n    recover: { run: [systemctl, restart, nginx] }\n";
+  const vip = "checks: [nginx], hooks: { onMaster: [/etc/to-master], user: nobody }";
+  desk.files.set(CONFIG, `${checks}${GOOD_CONFIG.replace("] }", `], ${vip} }`)}`);
+  const asked: unknown[] = [];
+  const refusalOf = (command: { argv: readonly string[]; user: string | null }): Promise<string | undefined> => {
+    asked.push([command.argv[0], command.user]);
+    return Promise.resolve(command.argv[0] === "systemctl" ? undefined : `there is no program ${command.argv[0]}`);
+  };
+  expect(await handleVipdArguments(["--check"], { ...desk.deps, refusalOf })).toEqual({ kind: "exit", code: 78 });
+  expect(asked).toEqual([
+    ["/etc/check", null],
+    ["systemctl", null],
+    ["/etc/to-master", "nobody"],
+  ]);
+  expect(desk.err.lines).toEqual([
+    expect.stringMatching(
+      /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; mend that/u,
+    ),
+    expect.stringMatching(/hooks\.onMaster: would not be run: there is no program \/etc\/to-master; /u),
+    `2 mistakes in ${CONFIG}`,
+  ]);
+});

@@ -6,7 +6,7 @@ import { observerWaitMs } from "../../../src/election/lease.ts";
 import { parseValue } from "../../../src/election/records.ts";
 import { Fleet } from "./fleet.ts";
 import type { Node } from "./node.ts";
-import { addressValue, candidacy, ELECTION_KEY, KEYS, TTL_MS } from "./samples.ts";
+import { addressValue, candidacy, ELECTION_KEY, electionValue, KEYS, TTL_MS } from "./samples.ts";
 
 const IP = "10.0.0.1";
 const WAIT_MS = observerWaitMs(TTL_MS);
@@ -102,18 +102,50 @@ describe("an address that two elections claim", () => {
     expect(fleet.until(() => b.holdsElection("db"))).toBeLessThan(5);
   });
 
-  test("stays with its election while a candidate of that lives, eligible or not, when its holder dies", () => {
+  test("stays with its election while a candidate of that lives that can hold it, when its holder dies", () => {
     const { fleet, a, b } = rivals();
-    const c = fleet.start("c", candidacy({ addresses: [`${IP}/24`], ineligible: reason("link-down", "eth0 is down") }));
+    const c = fleet.start("c", candidacy({ addresses: [`${IP}/24`] }));
     fleet.advance(TTL_MS);
     fleet.kill(a);
+    fleet.until(() => c.holds);
     fleet.advance(5 * TTL_MS);
     expect(b.tokens).toEqual([]);
-    c.wish(candidacy({ addresses: [`${IP}/24`] }));
-    fleet.until(() => c.holds, 100);
     fleet.kill(c);
     const took = fleet.until(() => b.holdsElection("db"));
     expect(took).toBeGreaterThan(WAIT_MS - TTL_MS / 3 - 1);
+  });
+
+  test.each([
+    { lastResort: false, taken: true },
+    { lastResort: true, taken: false },
+  ])("is not kept by a candidate that cannot hold it (as a last resort: $lastResort)", ({ lastResort, taken }) => {
+    const { fleet, a, b } = rivals();
+    const ineligible = reason("link-down", "eth0 is down");
+    fleet.start("c", candidacy({ addresses: [`${IP}/24`], ineligible, lastResort }));
+    fleet.advance(TTL_MS);
+    fleet.kill(a);
+    fleet.advance(5 * TTL_MS);
+    expect(b.holdsElection("db")).toBe(taken);
+  });
+
+  test("is left to a holder that cannot be seen, for as long as its election is", () => {
+    const { fleet, a, b } = rivals();
+    fleet.untilHeartbeat(a);
+    a.link = "lost";
+    fleet.put(KEYS.session("a"), "rubbish");
+    fleet.put(ELECTION_KEY, electionValue({ waitMs: TTL_MS }));
+    fleet.until(() => b.holdsElection("db"));
+    expect(a.holds).toBe(false);
+  });
+
+  test("is not taken from under an election whose candidates have it when its record cannot be read", () => {
+    const { fleet, a, b } = rivals();
+    fleet.put(KEYS.address(IP), "rubbish");
+    fleet.advance(5 * TTL_MS);
+    expect([a.holds, b.holdsElection("db")]).toEqual([true, false]);
+    fleet.kill(a);
+    fleet.until(() => b.holdsElection("db"), 3 * TTL_MS);
+    expect(ownerOf(fleet)).toBe("db");
   });
 
   test("stays with a holder that lives, though its candidacy is not in the store", () => {
@@ -277,5 +309,33 @@ describe("an address's record", () => {
     expect(b.tokens).toEqual([]);
     fleet.put(ELECTION_KEY, null);
     fleet.until(() => b.holdsElection("db"), 2 * TTL_MS);
+  });
+});
+
+describe("an address that a held election had, gave up, and is to have again", () => {
+  const OTHER = "10.0.0.2";
+  const both = [`${IP}/24`, `${OTHER}/24`];
+
+  test.each([true, false])("is answered for by one holder at a time (watching: %s)", (watching) => {
+    for (let pauseMs = 0; pauseMs < 60; pauseMs += 3) {
+      const fleet = new Fleet();
+      const a = fleet.start("a", candidacy({ addresses: both }));
+      const b = fleet.start("b", null);
+      b.wish(candidacy({ addresses: [`${OTHER}/24`] }), "db");
+      fleet.advance(3 * TTL_MS);
+      expect(a.bound.get("web")).toEqual([IP, OTHER]);
+      a.watching = watching;
+      a.wish(candidacy({ addresses: both.slice(0, 1) }));
+      fleet.advance(pauseMs);
+      a.wish(candidacy({ addresses: both }));
+      for (let ms = 0; ms < 2 * TTL_MS; ms += 1) {
+        fleet.advance(1);
+        const holders = [a.bound.get("web")?.includes(OTHER) === true, b.bound.get("db")?.includes(OTHER) === true];
+        expect(
+          holders.filter(Boolean).length,
+          `${ms} ms after the second reload, ${pauseMs} after the first`,
+        ).toBeLessThan(2);
+      }
+    }
   });
 });

@@ -34,6 +34,8 @@ export class LeaseNode implements ElectorHost {
   readonly notes: string[] = [];
   readonly renewed: string[] = [];
   readonly longestTtls: number[] = [];
+  /** What it was told to adopt. */
+  former: ReadonlyMap<string, readonly string[]> | undefined;
   changes = 0;
   obeys = true;
 
@@ -52,6 +54,10 @@ export class LeaseNode implements ElectorHost {
     };
     this.elector = new LeaseElector({ self, incarnation, adopt }, deps, this);
     running.push(this);
+  }
+
+  adopted(addresses: ReadonlyMap<string, readonly string[]>): void {
+    this.former = addresses;
   }
 
   gain(grants: readonly Grant[], { deadline }: { readonly deadline: number }): void {

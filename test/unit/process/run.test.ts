@@ -200,7 +200,6 @@ describe("a command that floods its output", () => {
       outputBytes: 1_000_000_005,
     });
     expect(most - before).toBeLessThan(150e6);
-    expect(finished.tookMs).toBeLessThan(5_000);
   });
 });
 

@@ -8,8 +8,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { isJournal } from "../../../src/runtime/journal.ts";
 
 const MODULE = new URL("../../../src/runtime/logger.ts", import.meta.url).href;
-const PROGRAM = `import { createLogger } from ${JSON.stringify(MODULE)};
-const log = await createLogger({ level: "debug", format: "json", node: "n1" });
+const programOf = (format: string): string => `import { createLogger } from ${JSON.stringify(MODULE)};
+const log = await createLogger({ level: "debug", format: "${format}", node: "n1" });
 for (const level of ["error", "warn", "info", "debug"]) log[level]({}, level);`;
 
 let directory = "";
@@ -21,12 +21,12 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 /** What a process writes whose standard output is this file, and JOURNAL_STREAM names what `named` says. */
-async function written(named: (stream: string) => string): Promise<readonly string[]> {
+async function written(named: (stream: string) => string, format = "json"): Promise<readonly string[]> {
   const path = join(directory, "journal");
   const fd = openSync(path, "w");
   const { dev, ino } = fstatSync(fd);
   const env = { ...process.env, JOURNAL_STREAM: named(`${dev}:${ino}`) };
-  const child = spawn(process.execPath, ["--input-type=module", "-e", PROGRAM], {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", programOf(format)], {
     env,
     stdio: ["ignore", fd, "inherit"],
   });
@@ -49,6 +49,12 @@ test("each line begins with its priority, as sd-daemon(3) has it, and names its 
 test("lines that go elsewhere have none: standard output may be redirected within a unit", async () => {
   const lines = await written(() => "1:1");
   expect(lines.map((line) => line[0])).toEqual(["{", "{", "{", "{"]);
+});
+
+test("pretty lines are for people, and have none", async () => {
+  const lines = await written((stream) => stream, "pretty");
+  expect(lines).toHaveLength(4);
+  for (const line of lines) expect(line).not.toMatch(/^<|"level"/u);
 });
 
 test("nothing is the journal where systemd names none, or the descriptor is closed", () => {

@@ -71,7 +71,11 @@ describe("what is not promised", () => {
   });
 
   test.each<[Partial<RedisOptions>, number, string]>([
-    [{}, 1, "goes on confirming for as long as a node reaches it, without any bound: so long two nodes may hold"],
+    [
+      {},
+      1,
+      "goes on confirming for as long as a node reaches it and is not told otherwise, without any bound: so long two nodes may hold",
+    ],
     [
       { where: { kind: "cluster", nodes: [] } },
       1,

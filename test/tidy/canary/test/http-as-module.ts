@@ -1,0 +1,2 @@
+// Breaks what weight.test.ts holds.
+export { request } from "node:http";
