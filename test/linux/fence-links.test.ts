@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { VipAddress } from "../../src/base/vip.ts";
 import { bootTimeMs } from "../../adapters/linux/native.ts";
-import { askAll, bindAll, KINDS, VIP4, VIPS } from "./fence-helpers.ts";
+import { askAll, bindAll, KINDS, openFence, openFor, VIP4, VIPS } from "./fence-helpers.ts";
 import { eventually, useWire, type Wire } from "./namespaces.ts";
 import { startHolder, untilOf } from "./process.ts";
 import { askArp, lastAnswered, type Stream, untilAnswered, whoAnswers } from "./traffic.ts";
@@ -67,6 +67,24 @@ const CHANGES: readonly Change[] = [
     },
   },
 ];
+
+describe.each(KINDS)("the %s fence of a process that is gone", (mode) => {
+  it.each([
+    { what: "was renamed", change: () => ip("link", "set", "eth0", "name", "lan0") },
+    { what: "has come", change: () => ip("link", "add", "br0", "type", "bridge") },
+    { what: "has gone", change: () => ip("link", "delete", "eth0") },
+  ])("is taken over by the next one, open as it is, though an interface $what", ({ change }) => {
+    const former = openFence(wire(), { mode });
+    former.protect(VIPS);
+    openFor(former, 60_000);
+    former.release();
+    change();
+    const next = openFence(wire(), { mode });
+    expect(next.protect(VIPS)).toBe("kept");
+    expect(next.intact()).toBe(true);
+    expect(next.openAddresses()).toEqual(VIPS.map((vip) => vip.ip));
+  });
+});
 
 describe.each(KINDS)("the %s fence", (mode) => {
   describe.each(CHANGES)("when $what", ({ vips, prepare, happens }) => {

@@ -23,7 +23,7 @@ import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
 import { EBUSY, EEXIST, ENOENT, EPERM, kernelError } from "../errors.ts";
 import { type NamespaceLock, lockNamespace } from "../namespace-lock.ts";
 import type { Request } from "../netlink.ts";
-import { buildTable, inspectTable, type InstalledTable, removal } from "./build.ts";
+import { buildTable, inspectTable, type InstalledTable, removal, type TableBuild } from "./build.ts";
 import { type Change, Contents } from "./contents.ts";
 import {
   ARMED,
@@ -37,7 +37,7 @@ import {
   translationTable,
 } from "./layout.ts";
 import { addElements, deleteElements, deleteTable, setTimeoutOf } from "./messages.ts";
-import { Nftables } from "./nftables.ts";
+import { Nftables, type Outcome } from "./nftables.ts";
 import { hasLegacyNat, hasNatChain } from "./translation.ts";
 import { describeFence, type FenceKind, OWNED, probeFence } from "./probe.ts";
 
@@ -171,7 +171,7 @@ class KernelFence implements Fence {
       const builds = this.#tables.map((table) =>
         buildTable(this.#nft, table, flags, links, addresses, this.#contentsOf(table)),
       );
-      const outcome = this.#nft.commit([...builds.flatMap(({ requests }) => requests), ...this.#removeOthers()]);
+      const outcome = this.#commitBuilds(builds);
       if (outcome.done) {
         for (const { done } of builds) done();
         this.#inspect();
@@ -271,6 +271,12 @@ class KernelFence implements Fence {
     if (!CHANGED_MEANWHILE.includes(refused.errno)) return this.#fail("open", refused.errno);
     this.#readContents();
     return "again";
+  }
+
+  #commitBuilds(builds: readonly TableBuild[]): Outcome {
+    const adopted = this.#nft.commit(builds.flatMap(({ adoption }) => adoption));
+    if (!adopted.done) return adopted;
+    return this.#nft.commit([...builds.flatMap(({ requests }) => requests), ...this.#removeOthers()]);
   }
 
   #readContents(): void {
