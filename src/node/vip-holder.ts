@@ -63,6 +63,8 @@ export class VipHolder {
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
   private readonly removal: AddressRemoval;
+  /** Addresses of VIPs that this host must not have: guarded, and nothing else is done for them. */
+  private fenced: readonly AddressPlace[] = [];
 
   constructor(deps: VipDeps) {
     this.deps = deps;
@@ -102,13 +104,14 @@ export class VipHolder {
 
   /**
    * Sets the VIPs of this host, and puts the fence around them. What vipd bound once and nobody plans any more goes
-   * before its guard does; the answer is what the kernel would not remove: it stays guarded. Throws when the fence
-   * cannot be put up; then nothing has changed.
+   * before its guard does; the answer is what the kernel would not remove: it stays guarded. `fenced` is guarded too,
+   * and otherwise left alone. Throws when the fence cannot be put up; then nothing has changed.
    */
-  plan(plans: readonly VipPlan[]): readonly AddressPlace[] {
+  plan(plans: readonly VipPlan[], fenced: readonly AddressPlace[] = []): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
-    this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
+    this.protectAll(unique([...planned, ...fenced, ...this.guarded(), ...marked]));
+    this.fenced = fenced;
     this.post({ type: "plan", plans });
     this.ears.changed();
     this.leftovers = [];
@@ -136,8 +139,8 @@ export class VipHolder {
   }
 
   /**
-   * Ends it, and takes the fence down, unless something of the VIPs is bound that cannot be removed, on whatever
-   * interface: that is the answer, and stays guarded.
+   * Ends it, and takes the fence down, unless something of the VIPs is bound, on whatever interface, that cannot be
+   * removed or is not vipd's to remove: that is the answer, and stays guarded.
    */
   retire(): readonly AddressPlace[] {
     this.close();
@@ -145,7 +148,9 @@ export class VipHolder {
     const [places, ips] = [new Set(wanted.map(placeOf)), new Set(wanted.map(({ ip }) => ip))];
     const isOfVip = (address: BoundAddress): boolean =>
       address.ours || places.has(placeOf(address)) || (ips.has(address.ip) && isOfVipd(address));
-    this.leftovers = this.removeAll(isOfVip, "was still bound: removed");
+    const left = this.removeAll(isOfVip, "was still bound: removed");
+    const fenced = new Set(this.fenced.map(({ ip }) => ip));
+    this.leftovers = [...left, ...this.deps.addresses.addresses().filter(({ ip }) => fenced.has(ip))];
     if (this.leftovers.length > 0) {
       this.protect();
       return this.leftovers;
@@ -399,7 +404,7 @@ export class VipHolder {
   }
 
   private guarded(): readonly AddressPlace[] {
-    return unique([...this.wanted(), ...this.leftovers]);
+    return unique([...this.wanted(), ...this.fenced, ...this.leftovers]);
   }
 
   /** The addresses of the VIPs that are configured, or not released yet. */

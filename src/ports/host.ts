@@ -125,6 +125,8 @@ export interface Fence {
   close(addresses: readonly AddressPlace[]): void;
   /** The addresses (canonical text) open at this moment. */
   openAddresses(): readonly string[];
+  /** The addresses (canonical text) that the kernel guards at this moment, also for a former process. */
+  guardedAddresses(): readonly string[];
   /** Whether the kernel still has the fence as protect() left it; false means: protect again. Cheap while nobody has changed any rule. */
   intact(): boolean;
   /** Takes the whole fence down: only when no VIP of this host is configured any more. */

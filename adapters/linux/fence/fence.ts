@@ -31,6 +31,7 @@ import {
   deadlineName,
   type FenceTable,
   fenceTables,
+  GUARDED,
   linksToFence,
   netdevTable,
   OPEN,
@@ -212,6 +213,13 @@ class KernelFence implements Fence {
       const family = ip.includes(":") ? 6 : 4;
       return others.every(({ table, open }) => open.has(ip) || !table.families.includes(family));
     });
+  }
+
+  guardedAddresses(): readonly string[] {
+    const keys = [...this.#tables, ...this.#others].flatMap(({ name, families }) =>
+      families.flatMap((family) => this.#nft.elements(name, GUARDED[family]).map(({ key }) => formatIp(key))),
+    );
+    return [...new Set(keys)];
   }
 
   intact(): boolean {

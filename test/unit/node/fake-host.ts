@@ -73,6 +73,7 @@ export class FakeHost implements AddressTable {
       for (const { ip } of addresses) this.openUnder.delete(ip);
     },
     openAddresses: () => [...this.openUnder.keys()].filter((ip) => this.isOpen(ip)),
+    guardedAddresses: () => this.guarded,
     intact: () => this.intact,
     remove: () => {
       this.note("remove");
