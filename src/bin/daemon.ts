@@ -289,13 +289,14 @@ async function reload(running: Running, configFile: string): Promise<void> {
       log: { ...running.config.log, level: wanted.log.level },
     };
     const tellThem = await receivers.prepare(next);
-    running.config = next;
-    log.setLevel(next.log.level);
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else {
       daemon.reload(next);
       electors.refresh();
     }
+    // Only what the host has taken on: what it refused is tried again at the next SIGHUP.
+    running.config = next;
+    log.setLevel(next.log.level);
     tellThem();
   } catch (error) {
     const lines = errorLines(error);

@@ -84,6 +84,7 @@ export class Daemon {
       timers,
       addresses,
       protect: () => this.vips.protect(),
+      carriesVip: (name) => this.vips.state.byLink.has(name),
       changed: (links) => this.updateEligibility(this.config.vips.filter((vip) => isOn(vip, links))),
     });
     this.health = new Health({
@@ -105,7 +106,7 @@ export class Daemon {
       isHeld: (vip) => this.vips.state.holdings.get(vip)?.phase === "on",
       probe: (vips) => this.vips.probe(vips),
     });
-    this.own = new OwnAddresses({ addresses, isHeld: (vip) => this.vips.state.holdings.has(vip) });
+    this.own = new OwnAddresses({ addresses, fence, isHeld: (vip) => this.vips.state.holdings.has(vip) });
     this.elector = deps.makeElector(this.electorHost());
   }
 
@@ -123,7 +124,7 @@ export class Daemon {
   start(): void {
     const { identity, monitor, timers, log } = this.deps;
     this.own.look(this.config.vips);
-    const stuck = this.vips.plan(this.plans());
+    const stuck = this.vips.plan(this.plans(), this.own.fenced());
     if (stuck.length > 0)
       throw new VipdError(
         "kernel",
@@ -299,7 +300,7 @@ export class Daemon {
     if (this.eligibility.set(vip, "hold-backoff", { reason: why, until }, now)) this.eligibilityChanged([vip]);
   }
 
-  /** The VIPs that this host may hold, guard and remove. */
+  /** The VIPs that this host may hold and remove. */
   private plans(vips: readonly VipConfig[] = this.config.vips): readonly VipPlan[] {
     return vips.filter(({ name }) => this.own.troubleOf(name) === undefined).map(planOf);
   }
@@ -310,7 +311,7 @@ export class Daemon {
     if (changed.size === 0) return;
     const vips = this.config.vips.filter(({ name }) => changed.has(name));
     try {
-      this.vips.plan(this.plans());
+      this.vips.plan(this.plans(), this.own.fenced());
     } catch (error) {
       this.deps.log.error({}, `the fence cannot follow this host's addresses: ${messageOf(error)}`);
     }
@@ -320,7 +321,7 @@ export class Daemon {
 
   private onHostEvent(event: HostEvent): void {
     if (this.own.concerns(event)) this.lookAtOwn();
-    // Whatever came of that: the host's own address is never removed.
+    // Whatever came of that: what the host has as its own is never removed.
     if (event.kind === "address-added" && this.own.has(event.address.ip)) return;
     this.vips.onHostEvent(event);
     if (event.kind !== "address-added" && event.kind !== "address-removed") this.links.onHostEvent(event);
@@ -384,7 +385,7 @@ export class Daemon {
   private planChecks(config: Config): void {
     this.health.plan(config.checks);
     try {
-      this.vips.plan(this.plans(config.vips));
+      this.vips.plan(this.plans(config.vips), this.own.fenced());
     } catch (error) {
       this.health.plan(this.config.checks);
       throw error;

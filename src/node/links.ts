@@ -1,6 +1,7 @@
-// The links of this host as the daemon follows them. A link that carries a VIP is looked at at once; the fence follows
-// new, gone and changed links together, soon, and not once for each of them: a host that starts forty containers makes
-// hundreds of such news in a second.
+// The links of this host as the daemon follows them. A link that carries a VIP is looked at at once, and the fence
+// follows it before anybody is told: it may live on under another name. The fence follows other links that are new, gone or
+// changed together, soon, and not once for each of them: a host that starts forty containers makes hundreds of such news
+// in a second.
 
 import { type Instant, later, LONG_AGO } from "../base/time.ts";
 import type { VipConfig } from "../config/types.ts";
@@ -19,6 +20,8 @@ export interface LinksDeps {
   readonly addresses: AddressTable;
   /** Puts the fence up around the links that there are now. */
   readonly protect: () => void;
+  /** Whether a VIP lives on the link of this name. */
+  readonly carriesVip: (name: string) => boolean;
   /** These links came, went, or are up or down now. */
   readonly changed: (names: ReadonlySet<string>) => void;
 }
@@ -43,10 +46,12 @@ export class Links {
 
   onHostEvent(event: Extract<HostEvent, { kind: "link-changed" | "link-removed" | "overrun" }>): void {
     if (event.kind === "overrun") {
-      const before = new Set(this.links.keys());
+      const before = new Map(this.links);
       this.refresh();
-      this.protectSoon();
-      this.deps.changed(new Set([...before, ...this.links.keys()]));
+      const names = new Set([...before.keys(), ...this.links.keys()]);
+      const isOther = (name: string): boolean => isOfAnotherKind(before.get(name), this.links.get(name));
+      this.protectAround([...names].filter(isOther), true);
+      this.deps.changed(names);
       this.tellFollowers();
       return;
     }
@@ -54,8 +59,7 @@ export class Links {
     const before = this.links.get(name);
     if (event.kind === "link-removed") this.links.delete(name);
     else this.links.set(name, event.link);
-    if (event.kind === "link-removed" || before === undefined || isOfAnotherKind(before, event.link))
-      this.protectSoon();
+    this.protectAround([name], isOfAnotherKind(before, this.links.get(name)));
     this.deps.changed(new Set([name]));
     this.tellFollowers();
   }
@@ -89,20 +93,31 @@ export class Links {
     for (const follower of this.followers) follower();
   }
 
+  /** At once when one of these carries a VIP. */
+  private protectAround(names: readonly string[], isNeeded: boolean): void {
+    if (!isNeeded) return;
+    if (!names.some((name) => this.deps.carriesVip(name))) return this.protectSoon();
+    this.cancelProtect?.();
+    this.protectNow();
+  }
+
+  private protectNow(): void {
+    this.cancelProtect = undefined;
+    this.deps.protect();
+    this.protectedAt = this.deps.timers.now();
+  }
+
   private protectSoon(): void {
     if (this.cancelProtect !== undefined) return;
     const { timers } = this.deps;
     const soon = later(timers.now(), GATHER_MS);
     const rested = later(this.protectedAt, REST_MS);
-    this.cancelProtect = timers.at(rested > soon ? rested : soon, () => {
-      this.cancelProtect = undefined;
-      this.deps.protect();
-      this.protectedAt = timers.now();
-    });
+    this.cancelProtect = timers.at(rested > soon ? rested : soon, () => this.protectNow());
   }
 }
 
-/** Whether the fence treats a link otherwise than before. */
-function isOfAnotherKind(a: Link, b: Link): boolean {
+/** Whether the fence treats a link otherwise than before; `undefined`: there is none. */
+function isOfAnotherKind(a: Link | undefined, b: Link | undefined): boolean {
+  if (a === undefined || b === undefined) return a !== b;
   return a.index !== b.index || a.ethernet !== b.ethernet || a.loopback !== b.loopback || a.port !== b.port;
 }

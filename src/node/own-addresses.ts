@@ -1,22 +1,37 @@
-// VIPs that are this host's own addresses, by a slip in the file or because the host got one later. Such a VIP is left out
-// of everything that is done for VIPs: it is not held, not fenced and not removed, or the host would cut itself off.
+// VIPs of which this host has an address that looks like its own, bound by something else than vipd. What counts is which
+// was there first, the address or the guard:
+//
+//   own        the host had the address before vipd guarded it: a slip in the file. It is neither fenced nor removed, or
+//              the host would cut itself off.
+//   intruder   vipd guarded the address when it came, so that another node may answer for it: it stays fenced, and is left
+//              to whoever bound it.
+//
+// Neither VIP is held. What the kernel guards outlives the process, so that a restart makes no intruder the host's own.
 
 import { hostConflicts, ownAddressMistake } from "../config/host-conflicts.ts";
 import type { VipConfig } from "../config/types.ts";
-import type { AddressTable, HostEvent } from "../ports/host.ts";
+import type { AddressPlace, AddressTable, BoundAddress, Fence, HostEvent } from "../ports/host.ts";
 
 /** What the look-out works with. */
 export interface OwnAddressesDeps {
   readonly addresses: AddressTable;
+  readonly fence: Pick<Fence, "guardedAddresses">;
   /** A VIP that is held is none of the host's own: what came beside it is looked at once it is released. */
   readonly isHeld: (vip: string) => boolean;
 }
 
-/** Knows the VIPs that are the host's own addresses. */
+interface Found {
+  readonly kind: "own" | "intruder";
+  readonly bound: BoundAddress;
+}
+
+/** Knows the VIPs of which the host has an address. */
 export class OwnAddresses {
   private readonly deps: OwnAddressesDeps;
   private vips: readonly VipConfig[] = [];
   private ips: ReadonlySet<string> = new Set();
+  /** By address, what it is for as long as the host has it. */
+  private found: ReadonlyMap<string, Found> = new Map();
   /** By VIP, what is wrong. */
   private troubles: ReadonlyMap<string, string> = new Map();
   /** VIPs that were held when the host had an address of theirs. */
@@ -32,13 +47,13 @@ export class OwnAddresses {
     this.vips = vips;
     const wanted = vips.flatMap(({ addresses }) => addresses);
     this.ips = new Set(wanted.map(({ ip }) => ip));
-    const conflicts = hostConflicts(wanted, this.deps.addresses.addresses());
-    const own = vips.flatMap(({ name, addresses }): readonly (readonly [string, string])[] => {
-      const conflict = addresses.map(({ ip }) => conflicts.get(ip)).find((each) => each?.kind === "own");
-      return conflict === undefined ? [] : [[name, ownAddressMistake(conflict.bound).problem]];
+    this.found = this.classify(wanted);
+    const troubles = vips.flatMap(({ name, addresses }): readonly (readonly [string, string])[] => {
+      const found = addresses.flatMap(({ ip }) => this.found.get(ip) ?? [])[0];
+      return found === undefined ? [] : [[name, textOf(found)]];
     });
-    this.postponed = new Set(own.map(([name]) => name).filter((name) => this.deps.isHeld(name)));
-    this.troubles = new Map(own.filter(([name]) => !this.postponed.has(name)));
+    this.postponed = new Set(troubles.map(([name]) => name).filter((name) => this.deps.isHeld(name)));
+    this.troubles = new Map(troubles.filter(([name]) => !this.postponed.has(name)));
     const names = new Set([...before.keys(), ...this.troubles.keys()]);
     return new Set([...names].filter((name) => before.get(name) !== this.troubles.get(name)));
   }
@@ -64,6 +79,32 @@ export class OwnAddresses {
   troubleOf(vip: string): string | undefined {
     return this.troubles.get(vip);
   }
+
+  /** The addresses that are guarded though their VIPs are left out: all but the host's own. */
+  fenced(): readonly AddressPlace[] {
+    const left = this.vips.filter(({ name }) => this.troubles.has(name)).flatMap(({ addresses }) => addresses);
+    return left.filter(({ ip }) => this.found.get(ip)?.kind !== "own");
+  }
+
+  private classify(wanted: readonly AddressPlace[]): ReadonlyMap<string, Found> {
+    const conflicts = [...hostConflicts(wanted, this.deps.addresses.addresses())].filter(
+      ([, { kind }]) => kind === "own",
+    );
+    if (conflicts.length === 0) return new Map();
+    const guarded = new Set(this.deps.fence.guardedAddresses());
+    return new Map(
+      conflicts.map(([ip, { bound }]) => {
+        const kind = this.found.get(ip)?.kind ?? (guarded.has(ip) ? "intruder" : "own");
+        return [ip, { kind, bound }];
+      }),
+    );
+  }
+}
+
+function textOf({ kind, bound }: Found): string {
+  if (kind === "own") return ownAddressMistake(bound).problem;
+  const { ip, prefix, interface: name } = bound;
+  return `${ip}/${prefix} was bound on ${name} by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete ${ip}/${prefix} dev ${name}`;
 }
 
 function hasIp({ addresses }: VipConfig, ip: string): boolean {

@@ -2,7 +2,7 @@
 
 import { messageOf } from "../base/errors.ts";
 import type { Reason } from "../base/reasons.ts";
-import { type Instant, later } from "../base/time.ts";
+import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -19,11 +19,9 @@ import type { Logger } from "../ports/logger.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
+import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
 import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
-
-/** News of what this process did to the kernel come within this time, in milliseconds, or were dropped. */
-const OWN_NEWS_MS = 2_000;
 
 /** What the daemon is told, when the host is at rest. */
 export interface VipListener {
@@ -64,8 +62,9 @@ export class VipHolder {
   private readonly damaged = new Set<number>();
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
-  /** Addresses that this process has removed, and until when the kernel's news of it are waited for. */
-  private readonly takenOff = new Map<string, Instant>();
+  private readonly removal: AddressRemoval;
+  /** Addresses of VIPs that this host must not have: guarded, and nothing else is done for them. */
+  private fenced: readonly AddressPlace[] = [];
 
   constructor(deps: VipDeps) {
     this.deps = deps;
@@ -81,6 +80,7 @@ export class VipHolder {
       perform: (effect) => this.perform(effect),
       onRest: () => this.tell(),
     });
+    this.removal = new AddressRemoval({ timers, addresses: deps.addresses, held: () => this.held() });
     this.prober = new Prober({
       packets,
       log,
@@ -104,19 +104,20 @@ export class VipHolder {
 
   /**
    * Sets the VIPs of this host, and puts the fence around them. What vipd bound once and nobody plans any more goes
-   * before its guard does; the answer is what the kernel would not remove: it stays guarded. Throws when the fence
-   * cannot be put up; then nothing has changed.
+   * before its guard does; the answer is what the kernel would not remove: it stays guarded. `fenced` is guarded too,
+   * and otherwise left alone. Throws when the fence cannot be put up; then nothing has changed.
    */
-  plan(plans: readonly VipPlan[]): readonly AddressPlace[] {
+  plan(plans: readonly VipPlan[], fenced: readonly AddressPlace[] = []): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
-    this.protectAll(unique([...planned, ...this.guarded(), ...marked]));
+    this.protectAll(unique([...planned, ...fenced, ...this.guarded(), ...marked]));
+    this.fenced = fenced;
     this.post({ type: "plan", plans });
     this.foreignClaims.changed();
     this.leftovers = [];
-    const wanted = new Set(this.guarded().map(cidrOf));
-    const strays = this.deps.addresses.addresses().filter((address) => address.ours && !wanted.has(cidrOf(address)));
-    this.leftovers = this.remove(strays, "is not configured any more: removed");
+    const wanted = new Set(this.wanted().map(cidrOf));
+    const isStray = (address: BoundAddress): boolean => address.ours && !wanted.has(cidrOf(address));
+    this.leftovers = this.removeAll(isStray, "is not configured any more: removed");
     this.protect();
     return this.leftovers;
   }
@@ -137,19 +138,29 @@ export class VipHolder {
     this.deps.log.warn({}, "somebody has changed the fence: it is put up again, and opened with the next heartbeat");
   }
 
-  /** Ends it, and takes the fence down, unless a guarded address cannot be removed: that is the answer, and stays guarded. */
+  /**
+   * Ends it, and takes the fence down, unless something of the VIPs is bound, on whatever interface, that cannot be
+   * removed or is not vipd's to remove: that is the answer, and stays guarded.
+   */
   retire(): readonly AddressPlace[] {
     this.close();
-    const guarded = new Set(this.guarded().map(placeOf));
-    const bound = this.deps.addresses.addresses().filter((address) => guarded.has(placeOf(address)));
-    const left = this.remove(bound, "was still bound: removed");
-    if (left.length > 0) return left;
+    const wanted = this.wanted();
+    const [places, ips] = [new Set(wanted.map(placeOf)), new Set(wanted.map(({ ip }) => ip))];
+    const isOfVip = (address: BoundAddress): boolean =>
+      address.ours || places.has(placeOf(address)) || (ips.has(address.ip) && isOfVipd(address));
+    const left = this.removeAll(isOfVip, "was still bound: removed");
+    const fenced = new Set(this.fenced.map(({ ip }) => ip));
+    this.leftovers = [...left, ...this.deps.addresses.addresses().filter(({ ip }) => fenced.has(ip))];
+    if (this.leftovers.length > 0) {
+      this.protect();
+      return this.leftovers;
+    }
     try {
       this.deps.fence.remove();
     } catch (error) {
       this.deps.log.warn({}, `the fence could not be taken down: ${messageOf(error)}; it stays, closed`);
     }
-    return left;
+    return [];
   }
 
   /** Removes what is bound for these VIPs and not held. `foreignOnly`: only what does not carry vipd's mark. */
@@ -171,10 +182,10 @@ export class VipHolder {
         // A refreshed lifetime of an own address is no news.
         if (event.address.ours && this.state.holdings.has(this.vipAt(event.address) ?? "")) return;
         // Nor is that of one which has been removed since.
-        if (event.address.ours && this.takenOff.has(cidrOf(event.address))) return;
+        if (event.address.ours && this.removal.isAwaited(event.address)) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
-        if (this.hasTakenOff(event.address)) return;
+        if (this.removal.isOwnNews(event.address)) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
         if (!event.link.up) return;
@@ -184,7 +195,7 @@ export class VipHolder {
         return;
       case "overrun":
         this.foreignClaims.changed();
-        this.takenOff.clear();
+        this.removal.forget();
         return this.post({ type: "resync" });
     }
   }
@@ -248,7 +259,7 @@ export class VipHolder {
     const wanted: VipAddress[] = [];
     for (const vip of vips)
       for (const address of this.addressesOf(vip)) {
-        owners.set(placeOf(address), vip);
+        owners.set(address.ip, vip);
         wanted.push(address);
       }
     const failed = this.failuresOf(() => this.deps.addresses.bind(wanted, lifetimeMs), owners, vips);
@@ -263,7 +274,7 @@ export class VipHolder {
     vips: readonly string[],
   ): ReadonlyMap<string, string> {
     try {
-      return new Map(run().map(({ address, message }) => [owners.get(placeOf(address)) ?? "", message]));
+      return new Map(run().map(({ address, message }) => [owners.get(address.ip) ?? "", message]));
     } catch (error) {
       return new Map(vips.map((vip) => [vip, messageOf(error)]));
     }
@@ -298,18 +309,18 @@ export class VipHolder {
   }
 
   private closeVips(vips: readonly string[]): void {
-    const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map((address) => [placeOf(address), vip])));
+    const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map(({ ip }) => [ip, vip])));
     const addresses = vips.flatMap((vip) => this.addressesOf(vip));
     if (!this.closeFence(vips, addresses)) return;
-    const failed = this.failuresOf(() => this.takeOff(addresses).failures, owners, vips);
+    const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
   }
 
   private drop(vip: string, addresses: readonly VipAddress[]): void {
     if (!this.closeFence([vip], addresses)) return;
-    const owners = new Map(addresses.map((address) => [placeOf(address), vip]));
-    const failed = this.failuresOf(() => this.takeOff(addresses).failures, owners, [vip]);
+    const owners = new Map(addresses.map(({ ip }) => [ip, vip]));
+    const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, [vip]);
     for (const [, message] of failed) this.post({ type: "failed", vip, message });
     if (failed.size === 0) this.post({ type: "dropped", vip, addresses });
   }
@@ -338,7 +349,7 @@ export class VipHolder {
   private sweepVips(vips: readonly string[], strays: readonly BoundAddress[]): void {
     const swept = new Set(vips);
     const owners = new Map<string, string>();
-    for (const vip of vips) for (const address of this.addressesOf(vip)) owners.set(placeOf(address), vip);
+    for (const vip of vips) for (const { ip } of this.addressesOf(vip)) owners.set(ip, vip);
     const bound = strays.filter((address) => swept.has(this.vipAt(address) ?? ""));
     const remark = "was bound here although this node does not hold it: removed";
     const sweep = (): readonly AddressFailure[] => {
@@ -350,49 +361,37 @@ export class VipHolder {
 
   /** Removes addresses behind a closed fence; `remark` is logged for each that was there. */
   private unbind(addresses: readonly AddressPlace[], remark: string): readonly AddressFailure[] {
-    const { removed, failures } = this.takeOff(addresses);
+    const { removed, failures } = this.removal.remove(addresses);
     for (const { ip, interface: link } of removed) this.deps.log.warn({ ip, interface: link }, `${ip} ${remark}`);
     return failures;
   }
 
-  /** The kernel tells of each address that goes: it is noted before, so that nobody else is blamed. */
-  private takeOff(addresses: readonly AddressPlace[]): ReturnType<AddressTable["unbind"]> {
-    const until = later(this.deps.timers.now(), OWN_NEWS_MS);
-    for (const address of addresses) this.takenOff.set(cidrOf(address), until);
-    const result = this.deps.addresses.unbind(addresses);
-    const removed = new Set(result.removed.map(cidrOf));
-    for (const address of addresses) if (!removed.has(cidrOf(address))) this.takenOff.delete(cidrOf(address));
-    return result;
-  }
-
-  /** Whether this process removed the address itself, just now. */
-  private hasTakenOff(address: AddressPlace): boolean {
-    const until = this.takenOff.get(cidrOf(address));
-    this.takenOff.delete(cidrOf(address));
-    return until !== undefined && this.deps.timers.now() <= until;
-  }
-
-  /** Removes addresses; the result: those that the kernel would not. */
-  private remove(addresses: readonly AddressPlace[], remark: string): readonly AddressPlace[] {
-    if (addresses.length === 0) return [];
-    const { log } = this.deps;
+  /** Closes and removes what is meant; the result: what the kernel has of it after that. */
+  private removeAll(isMeant: (address: BoundAddress) => boolean, remark: string): readonly AddressPlace[] {
+    const { addresses, fence, log } = this.deps;
+    const bound = addresses.addresses().filter(isMeant);
+    if (bound.length === 0) return [];
     try {
-      this.deps.fence.close(addresses);
-      const failures = this.unbind(addresses, remark);
-      for (const { address, message } of failures)
+      fence.close(bound);
+      for (const { address, message } of this.unbind(bound, remark))
         log.warn(
           { ip: address.ip, interface: address.interface, error: message },
           `${address.ip} cannot be removed: it stays behind the fence`,
         );
-      return failures.map(({ address }) => address);
+      return addresses.addresses().filter(isMeant);
     } catch (error) {
       log.warn({ error: messageOf(error) }, "addresses cannot be removed: they stay behind the fence");
-      return addresses;
+      return bound;
     }
   }
 
   private *answered(): Generator<readonly [vip: string, addresses: readonly VipAddress[]]> {
     for (const [vip, holding] of this.state.holdings) if (holding.phase === "on") yield [vip, holding.addresses];
+  }
+
+  /** The addresses that this host answers for, or is about to. */
+  private *held(): Generator<VipAddress> {
+    for (const holding of this.state.holdings.values()) if (holding.phase !== "closing") yield* holding.addresses;
   }
 
   private vipAt({ ip, interface: link }: AddressPlace): string | undefined {
@@ -405,20 +404,18 @@ export class VipHolder {
   }
 
   private guarded(): readonly AddressPlace[] {
+    return unique([...this.wanted(), ...this.fenced, ...this.leftovers]);
+  }
+
+  /** The addresses of the VIPs that are configured, or not released yet. */
+  private wanted(): readonly AddressPlace[] {
     const { holdings, plans } = this.state;
-    const all = [...plans.values(), ...holdings.values()].flatMap(
-      ({ addresses }): readonly AddressPlace[] => addresses,
-    );
-    return unique([...all, ...this.leftovers]);
+    return [...plans.values(), ...holdings.values()].flatMap(({ addresses }): readonly AddressPlace[] => addresses);
   }
 }
 
 function unique(addresses: readonly AddressPlace[]): readonly AddressPlace[] {
   return [...new Map(addresses.map((address) => [placeOf(address), address])).values()];
-}
-
-function cidrOf(address: AddressPlace): string {
-  return `${placeOf(address)} ${address.prefix}`;
 }
 
 function placeOf({ ip, interface: link }: AddressPlace): string {

@@ -78,7 +78,7 @@ export interface HostMonitor {
 
 /** How a fence is built on this kernel, for `vipctl status` and the docs. */
 export interface FenceInfo {
-  /** `netdev`: ingress + egress hooks; `inet`: inet + arp hooks, for kernels without an egress hook. */
+  /** `inet`: inet + arp hooks, of all interfaces; `netdev`: these, and ingress + egress hooks of each interface. */
   readonly kind: "netdev" | "inet";
   /** Whether a flush of the whole ruleset leaves it standing (an owned, persistent table). */
   readonly flushProof: boolean;
@@ -108,8 +108,8 @@ export type OpenResult =
 export interface Fence {
   readonly info: FenceInfo;
   /**
-   * Makes the guarded addresses exactly these on every Ethernet interface of the host (idempotent, also after
-   * interfaces came and went). Newly guarded addresses start closed; open ones stay open, unless the kernel did not have
+   * Makes the guarded addresses exactly these on every interface of the host (idempotent, also after interfaces came
+   * and went). Newly guarded addresses start closed; open ones stay open, unless the kernel did not have
    * them any more.
    */
   protect(addresses: readonly AddressPlace[]): ProtectResult;
@@ -125,6 +125,8 @@ export interface Fence {
   close(addresses: readonly AddressPlace[]): void;
   /** The addresses (canonical text) open at this moment. */
   openAddresses(): readonly string[];
+  /** The addresses (canonical text) that the kernel guards at this moment, also for a former process. */
+  guardedAddresses(): readonly string[];
   /** Whether the kernel still has the fence as protect() left it; false means: protect again. Cheap while nobody has changed any rule. */
   intact(): boolean;
   /** Takes the whole fence down: only when no VIP of this host is configured any more. */

@@ -18,6 +18,8 @@ const NFT_CMP_EQ = 0;
 const NFT_CMP_NEQ = 1;
 const NFT_PAYLOAD_NETWORK_HEADER = 1;
 const NFT_META_PROTOCOL = 1;
+const NFT_META_IIF = 4;
+const NFT_META_OIF = 5;
 const NFT_META_IIFNAME = 6;
 const NFT_META_OIFNAME = 7;
 const NFT_META_NFPROTO = 15;
@@ -82,6 +84,11 @@ export function interfaceIs(which: "in" | "out", name: string): Expression[] {
   const padded = new Uint8Array(IFNAMSIZ);
   padded.set(cString(name).subarray(0, IFNAMSIZ));
   return [meta(which === "in" ? NFT_META_IIFNAME : NFT_META_OIFNAME), equals(padded)];
+}
+
+/** Goes on only for packets that came in, or go out, through the interface of this index, whatever its name is by then. */
+export function interfaceIndexIs(which: "in" | "out", index: number): Expression[] {
+  return [meta(which === "in" ? NFT_META_IIF : NFT_META_OIF), equals(host32(index))];
 }
 
 // ct: DREG 1, KEY 2, DIRECTION 3 (u8). bitwise: SREG 1, DREG 2, LEN 3, MASK 4, XOR 5 (nested: VALUE 1).

@@ -81,7 +81,9 @@ export function describeContention(current: () => Harness, traits: Traits): void
             await fighting;
             const { operation } = await readCounters(store, prefix);
             await survivor?.contend(prefix, 20);
-            expect((await readCounters(store, prefix)).operation.count).toBe(operation.count + 20);
+            // The last commit of the victim may have been on its way: it is applied whole, or not at all.
+            const counted = (await readCounters(store, prefix)).operation.count - operation.count;
+            expect([20, 21]).toContain(counted);
             await put(store, "k", "1");
           });
         }

@@ -1,12 +1,15 @@
 // VIPs that cannot be held as they are written: one is the host's own address, one lives on an interface that is missing.
-// The others are served, and the host keeps what is its own.
+// The others are served, and the host keeps what is its own. An address that comes while vipd guards it is not its own.
 
 import { expect, test } from "vitest";
 import { knock } from "./harness/knock.ts";
-import { oneVip, VIP } from "./harness/fleet.ts";
+import type { StatusView } from "../../src/admin/views.ts";
+import { type DaemonProcess, oneVip, VIP } from "./harness/fleet.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
-const bench = useFleet(["a", "b"]);
+const OTHER = "10.78.0.5";
+
+const bench = useFleet(["a", "b"], [VIP, OTHER]);
 
 function block(name: string, address: string, link = "eth0"): string {
   return `  ${name}:\n    interface: ${link}\n    addresses: [${address}]\n    priority: 200\n`;
@@ -35,25 +38,37 @@ test("a VIP that is the host's own address is not held, fenced or removed; anoth
   expect(knock(lan.client, host.ip)).toContain("refused");
 });
 
-test("the host gets the VIP as its own address while the daemon runs: it stays the host's", async () => {
-  const { fleet } = bench();
-  const host = bench().host("a");
-  const a = fleet.start(host, { vips: oneVip(200) + block("other", "10.78.0.5/24", "eth0") });
-  await a.holds("other");
-  a.signal("SIGTERM");
-  await a.ended;
-  const b = fleet.start(bench().host("b"), { vips: block("other", "10.78.0.5/24") });
+test("a VIP that is bound by hand on a standby stays fenced there, over restarts and stops, until it is removed by hand", async () => {
+  const { fleet, recorder, lan, now, idle } = bench();
+  const [host, holder] = [bench().host("a"), bench().host("b")];
+  // A network of its own: the address looks like the host's own whatever its prefix.
+  lan.client.namespace.exec("ip", "route", "add", "10.78.0.0/24", "dev", "eth0");
+  const b = fleet.start(holder, { vips: oneVip(200) + block("other", `${OTHER}/32`) });
   await b.holds("other");
-  const again = fleet.restart(host);
-  await again.backs("other");
-  host.namespace.exec("ip", "address", "add", "10.78.0.5/24", "dev", "eth0");
-  await again.until("stands back", (seen) =>
-    seen.elections.some(
-      ({ name, ineligibleReasons }) => name === "other" && ineligibleReasons[0]?.reasonCode === "own-address",
-    ),
+  const a = fleet.start(host, { vips: oneVip(100) + block("other", `${OTHER}/32`) });
+  await a.backs("other");
+  const from = now();
+  host.namespace.exec("ip", "address", "add", `${OTHER}/32`, "dev", "eth0");
+  const standsBack = (daemon: DaemonProcess): Promise<StatusView> =>
+    daemon.until("stands back", ({ elections }) =>
+      elections.some(
+        ({ name, ineligibleReasons }) => name === "other" && ineligibleReasons[0]?.reasonCode === "own-address",
+      ),
+    );
+  await standsBack(a);
+  expect(a.log()).toMatch(
+    /"level":"error".*stays fenced; to end that, run: ip address delete 10\.78\.0\.5\/32 dev eth0/u,
   );
-  expect(bench().isBound(host, "10.78.0.5")).toBe(true);
-  host.namespace.exec("ip", "address", "delete", "10.78.0.5/24", "dev", "eth0");
+  a.signal("SIGTERM");
+  await expect(a.ended).resolves.toEqual({ code: 0, signal: null });
+  await idle(500);
+  const again = fleet.restart(host);
+  await standsBack(again);
+  await idle(500);
+  expect(bench().isBound(host, OTHER)).toBe(true);
+  await recorder.answered(OTHER, (name) => name === "b", now());
+  expect(recorder.hands(OTHER, from)).toEqual(["b"]);
+  host.namespace.exec("ip", "address", "delete", `${OTHER}/32`, "dev", "eth0");
   await again.backs("other");
 });
 

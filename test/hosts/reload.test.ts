@@ -1,5 +1,7 @@
 // SIGHUP: what can be taken on is, what cannot is told, and a bad file changes nothing.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -125,4 +127,28 @@ test("a hook that others may write to is refused with its place, and the running
   expect(a.log()).toMatch(/vips\.web\.hooks\.onMaster: would not be run: all may write to \S+hook\.sh: chmod go-w/u);
   await recorder.answered(VIP, (name) => name === "a", now());
   expect(recorder.hands(VIP, from)).toEqual(["a"]);
+});
+
+test("what the host refused to take on is tried again at the next SIGHUP", async () => {
+  const { fleet } = bench();
+  const host = bench().host("a");
+  const a = fleet.start(host, { vips: oneVip(200) });
+  await a.holds();
+  // For a while the fence cannot be changed: another program owns a table of vipd's name.
+  const nft = spawn("ip", ["netns", "exec", host.namespace.name, "nft", "-i"], {
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  try {
+    nft.stdin.write("add table inet vipd-nat { flags owner; }\n");
+    const isThere = (): boolean => host.namespace.exec("nft", "list", "tables").includes("vipd-nat");
+    await expect.poll(isThere, { timeout: 5_000 }).toBe(true);
+    fleet.configure(host, { vips: oneVip(200) + MAIL });
+    a.signal("SIGHUP");
+    await expect.poll(() => a.log(), { timeout: 5_000 }).toContain("the running configuration is kept");
+  } finally {
+    nft.stdin.end();
+    await once(nft, "exit");
+  }
+  a.signal("SIGHUP");
+  await a.holds("mail");
 });

@@ -6,19 +6,13 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { run } from "./namespaces.ts";
 import { eventually, useWire } from "./namespaces.ts";
 import { askAll, bindAll, openFor, KINDS, openFence, VIP4, VIP6, VIPS } from "./fence-helpers.ts";
-import { startHolder } from "./process.ts";
+import { startHolder, untilOf } from "./process.ts";
 import { lastAnswered, untilAnswered, whoAnswers } from "./traffic.ts";
 
 const wire = useWire();
 
 function nft(...args: readonly string[]): string {
   return wire().host.exec("nft", ...args);
-}
-
-function untilOf(answer: unknown): number {
-  if (typeof answer === "object" && answer !== null && "until" in answer && typeof answer.until === "number")
-    return answer.until;
-  throw new Error(`no hold: ${JSON.stringify(answer)}`);
 }
 
 describe.each(KINDS)("the %s fence", (mode) => {
@@ -93,7 +87,7 @@ describe.each(KINDS)("the %s fence", (mode) => {
 
   it("belongs to one living process at a time", async () => {
     const holder = await startHolder(wire(), wire().host, mode, VIPS);
-    expect(() => openFence(wire(), { mode })).toThrow(expect.objectContaining({ code: "fence" }));
+    expect(() => openFence(wire(), { mode })).toThrow(expect.objectContaining({ code: "already-running" }));
     await holder.end();
     expect(openFence(wire(), { mode }).info.kind).toBe(mode);
   });

@@ -108,6 +108,22 @@ test.each(KINDS.flatMap((mode) => VIPS.map((vip) => ({ mode, vip, ip: vip.ip }))
   },
 );
 
+test("what is sent to the container is kept out on an interface that was renamed since the fence was put up", async () => {
+  const { heard } = startContainer();
+  publish();
+  leaveStaleNeighbours();
+  const fence = openFence(wire());
+  fence.protect(VIPS);
+  wire().host.exec("ip", "link", "set", "eth0", "name", "lan0");
+  const send = client(4);
+  await arrivesNowhere(() => send(VIP4.ip), heard);
+  openFor(fence, 60_000);
+  await eventually("the container serves while the fence is open", () => {
+    send(VIP4.ip);
+    return heard();
+  });
+});
+
 test("address translation that begins while the fence is open closes it until the next extension", async () => {
   const { heard } = startContainer();
   leaveStaleNeighbours();

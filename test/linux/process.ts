@@ -77,3 +77,10 @@ export async function startHolder(
     throw new Error(`no holder: ${JSON.stringify(ready)}`);
   return holder;
 }
+
+/** Until when a holder has opened, by its answer to `hold`. */
+export function untilOf(answer: unknown): number {
+  if (typeof answer === "object" && answer !== null && "until" in answer && typeof answer.until === "number")
+    return answer.until;
+  throw new Error(`no hold: ${JSON.stringify(answer)}`);
+}

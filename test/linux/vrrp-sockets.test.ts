@@ -1,9 +1,10 @@
 // Adverts on a real wire: the group and peers, both families, and what a receiver does not take.
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { AF_INET, AF_INET6, closeFd, openSocket, sendTo, setOption, SOCK_RAW } from "../../adapters/linux/native.ts";
 import { openReceiver } from "../../adapters/linux/vrrp-receiver.ts";
@@ -14,7 +15,7 @@ import { encodeIpv4 } from "../../src/wire/ip-header.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { encodeVrrp, VRRP_PROTOCOL } from "../../src/wire/vrrp.ts";
 import { DRAFT_KEY } from "../unit/wire/vrrp-samples.ts";
-import { batch, eventually, run, useWire } from "./namespaces.ts";
+import { batch, eventually, useWire } from "./namespaces.ts";
 import { advert, clock, openListener, route, Studio } from "./vrrp-helpers.ts";
 
 const wire = useWire();
@@ -269,22 +270,24 @@ describe("the built program", () => {
   });
   afterEach(() => rmSync(dist, { recursive: true, force: true }));
 
-  it("sends from a thread, too", { timeout: 60_000 }, async () => {
-    run(process.execPath, "node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", dist);
+  it("sends from a thread, too", { timeout: 90_000 }, async () => {
+    execFileSync("npm", ["run", "--silent", "build"], { env: { ...process.env, OUT: dist } });
+    const file = join(dist, "vipd.yaml");
+    const group =
+      "{interface: eth0, addresses: [10.77.0.50/24], election: vrrp, vrrp: {id: 51, version: 3, interval: 200ms}}";
+    writeFileSync(file, `node: a\nstateDir: ${dist}/state\nadmin: {socket: ${dist}/sock}\nvips:\n  web: ${group}\n`);
     const source = openListener(wire(), wire().peer);
-    const script = `
-      const { createAdvertSender } = await import(process.argv[1] + "/adapters/linux/vrrp-sender.js");
-      const { bootClock } = await import(process.argv[1] + "/adapters/linux/clock.js");
-      const sender = createAdvertSender({ clock: bootClock() });
-      const sent = new Promise((resolve) => {
-        const voice = sender.voice(${JSON.stringify(route())}, { sent: resolve, failed: console.error, silenced() {} });
-        voice.speak(${JSON.stringify(advert())}, 5_000);
-      });
-      await Promise.race([sent, new Promise((_, fail) => setTimeout(fail, 5_000, "not sent"))]);
-      await sender.close();`;
-    const options = ["--no-strip-types", "--input-type=module", "-e", script, pathToFileURL(dist).href];
-    expect(wire().host.exec(process.execPath, ...options)).toBe("");
-    await eventually("the advert", () => source.heard.length > 0);
-    expect(source.heard[0]?.message).toMatchObject(advert());
+    const command = [process.execPath, join(dist, "bin/vipd.js"), "-c", file];
+    const child = spawn("ip", ["netns", "exec", wire().host.name, ...command], { stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += String(chunk)));
+    try {
+      await eventually("an advert", () => source.heard.length > 0, 20_000);
+      const [first] = source.heard;
+      expect(first?.message, said).toMatchObject({ version: 3, vrid: 51, priority: 100, addresses: ["10.77.0.50"] });
+    } finally {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    }
   });
 });

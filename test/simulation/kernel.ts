@@ -193,6 +193,10 @@ export class Kernel {
     return flushed ? "closed" : "kept";
   }
 
+  guardedAddresses(): readonly string[] {
+    return [...this.guarded];
+  }
+
   isIntact(): boolean {
     return !this.flushed && this.guarded.size > 0;
   }
@@ -384,6 +388,10 @@ class FencePort implements Fence {
 
   openAddresses(): readonly string[] {
     return this.kernel.opened();
+  }
+
+  guardedAddresses(): readonly string[] {
+    return this.kernel.guardedAddresses();
   }
 
   intact(): boolean {

@@ -27,6 +27,11 @@ interface InstalledChain {
 
 /** What to commit for one table. */
 export interface TableBuild {
+  /**
+   * To be committed first, by itself: takes a table over whose owner is gone. The kernel adds no hooked chain to a table
+   * that changes hands in the same transaction (__NFT_TABLE_F_UPDATE).
+   */
+  readonly adoption: readonly Request[];
   readonly requests: readonly Request[];
   readonly done: () => void;
 }
@@ -46,11 +51,12 @@ export function buildTable(
     contents.clear();
     const guards = contents.guard(addresses);
     const old = found === undefined ? [] : removal(table, found, flags);
-    return { requests: [...old, ...create(table, flags, plans), ...guards.requests], done: guards.done };
+    const requests = [...old, ...create(table, flags, plans), ...guards.requests];
+    return { adoption: [], requests, done: guards.done };
   }
   const guards = contents.guard(addresses);
   const adoption = flags === OWNED && found.owner === undefined ? [newTable(table.name, flags)] : [];
-  return { requests: [...adoption, ...changeChains(nft, table, plans), ...guards.requests], done: guards.done };
+  return { adoption, requests: [...changeChains(nft, table, plans), ...guards.requests], done: guards.done };
 }
 
 /** A table that cannot be adopted, because it was never persistent or has other sets, is replaced within the transaction. */

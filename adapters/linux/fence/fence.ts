@@ -23,7 +23,7 @@ import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
 import { EBUSY, EEXIST, ENOENT, EPERM, kernelError } from "../errors.ts";
 import { type NamespaceLock, lockNamespace } from "../namespace-lock.ts";
 import type { Request } from "../netlink.ts";
-import { buildTable, inspectTable, type InstalledTable, removal } from "./build.ts";
+import { buildTable, inspectTable, type InstalledTable, removal, type TableBuild } from "./build.ts";
 import { type Change, Contents } from "./contents.ts";
 import {
   ARMED,
@@ -31,12 +31,14 @@ import {
   deadlineName,
   type FenceTable,
   fenceTables,
+  GUARDED,
   linksToFence,
+  netdevTable,
   OPEN,
   translationTable,
 } from "./layout.ts";
 import { addElements, deleteElements, deleteTable, setTimeoutOf } from "./messages.ts";
-import { Nftables } from "./nftables.ts";
+import { Nftables, type Outcome } from "./nftables.ts";
 import { hasLegacyNat, hasNatChain } from "./translation.ts";
 import { describeFence, type FenceKind, OWNED, probeFence } from "./probe.ts";
 
@@ -57,6 +59,8 @@ const OPEN_ATTEMPTS = 3;
 
 /** What the kernel says when its sets are not as they were. */
 const CHANGED_MEANWHILE: readonly number[] = [ENOENT, EEXIST, EBUSY];
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** How often protect() looks at the interfaces when one goes in the middle of it. */
 const PROTECT_ATTEMPTS = 3;
@@ -113,7 +117,7 @@ class KernelFence implements Fence {
   readonly #translation: FenceTable;
   /** From the first time that address translation was seen on this host. */
   #translates = false;
-  /** Tables of the other kind, which another configuration may have left. */
+  /** Tables that only the other kind has, which another configuration may have left. */
   readonly #otherKind: readonly FenceTable[];
   readonly #contents: ReadonlyMap<FenceTable, Contents>;
   readonly #nft: Nftables;
@@ -130,7 +134,7 @@ class KernelFence implements Fence {
     this.#kind = kind;
     this.#base = fenceTables(kind.kind, table);
     this.#translation = translationTable(table);
-    this.#otherKind = fenceTables(kind.kind === "netdev" ? "inet" : "netdev", table);
+    this.#otherKind = kind.kind === "netdev" ? [] : [netdevTable(table)];
     this.#contents = new Map([...this.#base, this.#translation].map((each) => [each, new Contents(each)]));
     this.#nft = nft;
     this.#lock = lock;
@@ -159,8 +163,7 @@ class KernelFence implements Fence {
 
   protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.refuseForeignOwner();
-    const contents = this.#contentsOf(this.#base[0]);
-    const open = contents.openKeys();
+    const wereOpen = this.#base.map((table) => this.#contentsOf(table).openKeys());
     this.#translates ||= hasLegacyNat() || hasNatChain(this.#nft);
     if (!this.#isTrusted()) this.#readContents();
     for (let attempt = 1; ; attempt++) {
@@ -169,11 +172,12 @@ class KernelFence implements Fence {
       const builds = this.#tables.map((table) =>
         buildTable(this.#nft, table, flags, links, addresses, this.#contentsOf(table)),
       );
-      const outcome = this.#nft.commit([...builds.flatMap(({ requests }) => requests), ...this.#removeOthers()]);
+      const outcome = this.#commitBuilds(builds);
       if (outcome.done) {
         for (const { done } of builds) done();
         this.#inspect();
-        return contents.hasClosed(open) ? "closed" : "kept";
+        const isClosed = this.#base.some((table, i) => this.#contentsOf(table).hasClosed(wereOpen[i] ?? NONE));
+        return isClosed ? "closed" : "kept";
       }
       this.#readContents();
       // Before 6.16 a chain needs its interface, which may go between the look and the change: look again.
@@ -204,11 +208,18 @@ class KernelFence implements Fence {
   }
 
   openAddresses(): readonly string[] {
-    const [table] = this.#tables;
-    const open = table.families.flatMap((family) => this.#nft.elements(table.name, OPEN[family]));
-    const chains = new Set(open.flatMap(({ chain }) => chain ?? []));
-    const running = new Set([...chains].filter((chain) => this.#nft.elements(table.name, chain).length > 0));
-    return open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key));
+    const [first, ...others] = this.#base.map((table) => ({ table, open: this.#openIn(table) }));
+    return [...(first?.open ?? [])].filter((ip) => {
+      const family = ip.includes(":") ? 6 : 4;
+      return others.every(({ table, open }) => open.has(ip) || !table.families.includes(family));
+    });
+  }
+
+  guardedAddresses(): readonly string[] {
+    const keys = [...this.#tables, ...this.#others].flatMap(({ name, families }) =>
+      families.flatMap((family) => this.#nft.elements(name, GUARDED[family]).map(({ key }) => formatIp(key))),
+    );
+    return [...new Set(keys)];
   }
 
   intact(): boolean {
@@ -236,6 +247,14 @@ class KernelFence implements Fence {
     this.#lock.release();
   }
 
+  /** The addresses that this table has open, under deadlines that have not passed. */
+  #openIn(table: FenceTable): ReadonlySet<string> {
+    const open = table.families.flatMap((family) => this.#nft.elements(table.name, OPEN[family]));
+    const chains = new Set(open.flatMap(({ chain }) => chain ?? []));
+    const running = new Set([...chains].filter((chain) => this.#nft.elements(table.name, chain).length > 0));
+    return new Set(open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key)));
+  }
+
   #openOnce(addresses: readonly AddressPlace[], deadline: string, until: Instant): OpenResult["kind"] | "again" {
     const [first] = this.#tables;
     // Between arming and the commit every millisecond counts.
@@ -260,6 +279,12 @@ class KernelFence implements Fence {
     if (!CHANGED_MEANWHILE.includes(refused.errno)) return this.#fail("open", refused.errno);
     this.#readContents();
     return "again";
+  }
+
+  #commitBuilds(builds: readonly TableBuild[]): Outcome {
+    const adopted = this.#nft.commit(builds.flatMap(({ adoption }) => adoption));
+    if (!adopted.done) return adopted;
+    return this.#nft.commit([...builds.flatMap(({ requests }) => requests), ...this.#removeOthers()]);
   }
 
   #readContents(): void {

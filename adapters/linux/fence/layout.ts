@@ -18,6 +18,11 @@
 //
 // Bridge, bond and team ports are not fenced themselves, their master is: what a bridge carries between its ports is
 // not this host speaking.
+//
+// The hooks of a netdev table belong to device names: an interface that is renamed, plugged in, or taken out of its bridge
+// while vipd is dead or frozen has none. So that table never stands alone. The tables of the inet kind, which no device
+// matters to, hold what the kernel itself answers (ARP, neighbour discovery, traffic) on whatever interface; the netdev
+// table adds what passes those by: frames from packet sockets, and packets on their way in before anything else sees them.
 
 import type { Family } from "../../../src/base/vip.ts";
 import type { AddressPlace } from "../../../src/ports/host.ts";
@@ -29,6 +34,7 @@ import {
   drop,
   etherTypeIs,
   etherTypeIsIn,
+  interfaceIndexIs,
   interfaceIs,
   isDestinationTranslated,
   isLocal,
@@ -129,8 +135,8 @@ export const DEADLINE_KEYS: readonly Uint8Array[] = [ETHERTYPE_IPV4, ETHERTYPE_I
 
 /** The tables of a fence of this kind. The first one has the `armed` set. */
 export function fenceTables(kind: "netdev" | "inet", table: string): readonly [FenceTable, ...FenceTable[]] {
-  if (kind === "netdev") return [netdevTable(table)];
-  return [inetTable(table), arpTable(table)];
+  const everywhere = [inetTable(table), arpTable(table)] as const;
+  return kind === "netdev" ? [...everywhere, netdevTable(table)] : everywhere;
 }
 
 /** Which links are fenced: those of Ethernet that stand for themselves, and whichever carries a guarded address. */
@@ -170,11 +176,12 @@ const NETDEV: Kinds = {
 };
 const INET: Kinds = { ipv4: netfilterFamilyIs(NFPROTO_IPV4), ipv6: netfilterFamilyIs(NFPROTO_IPV6), arp: [] };
 
-function netdevTable(table: string): FenceTable {
+/** The table of the hooks at each interface. */
+export function netdevTable(table: string): FenceTable {
   return {
     name: { family: NFPROTO_NETDEV, table },
     families: [4, 6],
-    sets: [...setsFor([4, 6]), ARMED],
+    sets: setsFor([4, 6]),
     common: [
       packets(NETDEV, "to4", false),
       packets(NETDEV, "to6", false),
@@ -310,22 +317,11 @@ const BEHIND_SRCNAT = 110;
 
 /**
  * The table for hosts that translate addresses. It stands only there, because its rules have the kernel track all
- * connections. What the host's own containers ask of a VIP is their own business: only the VIPs' interfaces count.
+ * connections. What the host's own containers ask of a VIP is their own business: only the VIPs' interfaces count, by
+ * their names, and by their numbers, which stay when an interface is renamed.
  */
 export function translationTable(table: string): FenceTable {
   const { ipv4, ipv6 } = INET;
-  const rules = (which: "in" | "out", guarded: readonly AddressPlace[]): readonly RulePlan[] => {
-    const names = [...new Set(guarded.map((address) => address.interface))].sort();
-    return names.flatMap((name) => {
-      const condition = [...interfaceIs(which, name), ...isDestinationTranslated()];
-      return [jump([...condition, ...ipv4], "translated4"), jump([...condition, ...ipv6], "translated6")].map(
-        (rule) => ({
-          ...rule,
-          comment: `${rule.comment} ${name}`,
-        }),
-      );
-    });
-  };
   const incoming: Hook = { number: NF_INET_PRE_ROUTING, priority: BEHIND_DSTNAT };
   const outgoing: Hook = { number: NF_INET_POST_ROUTING, priority: BEHIND_SRCNAT };
   return {
@@ -336,9 +332,31 @@ export function translationTable(table: string): FenceTable {
       unlessOpen("translated4", ipv4, 4, loadOriginalDestination(4), [drop()]),
       unlessOpen("translated6", ipv6, 6, loadOriginalDestination(6), [drop()]),
     ],
-    chains: (_, guarded) => [
-      { name: "in", hook: incoming, rules: rules("in", guarded) },
-      { name: "out", hook: outgoing, rules: rules("out", guarded) },
+    chains: (links, guarded) => [
+      { name: "in", hook: incoming, rules: translatedAt("in", links, guarded) },
+      { name: "out", hook: outgoing, rules: translatedAt("out", links, guarded) },
     ],
   };
+}
+
+function translatedAt(
+  which: "in" | "out",
+  links: readonly LinkRecord[],
+  guarded: readonly AddressPlace[],
+): readonly RulePlan[] {
+  const names = new Set(guarded.map((address) => address.interface));
+  const byName = [...names].toSorted().map((name) => ({ text: name, condition: interfaceIs(which, name) }));
+  const byIndex = links
+    .filter(({ name }) => names.has(name))
+    .map(({ index }) => ({ text: `number ${index}`, condition: interfaceIndexIs(which, index) }));
+  return [...byName, ...byIndex].flatMap(({ text, condition }) =>
+    ([4, 6] as const).map((family): RulePlan => {
+      const kind = family === 4 ? INET.ipv4 : INET.ipv6;
+      const { comment, expressions } = jump(
+        [...condition, ...isDestinationTranslated(), ...kind],
+        `translated${family}`,
+      );
+      return { comment: `${comment} ${text}`, expressions };
+    }),
+  );
 }

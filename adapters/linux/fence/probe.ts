@@ -67,20 +67,21 @@ function tryOut(nft: Nftables, kind: FenceInfo["kind"], flags: number, table: st
 /** The description of a fence, for people. */
 export function describeFence({ kind, flags }: FenceKind): FenceInfo {
   const flushProof = flags !== 0;
-  const caveats = [
-    kind === "netdev" ? "traffic through the loopback interface is not fenced" : INET_ANNOUNCEMENTS,
-    "interfaces without Ethernet headers (tunnels) are fenced only when a VIP is configured on them",
-    flushProof
-      ? "while no vipd runs, `nft flush ruleset` takes the fence away"
-      : "`nft flush ruleset` takes the fence away until the next heartbeat puts it up again",
-    "time that the whole machine spends suspended does not count against an open fence",
-  ];
   return {
     kind,
     flushProof,
-    caveats: kind === "netdev" ? caveats : caveats.filter((text) => !text.startsWith("interfaces")),
+    caveats: [
+      kind === "netdev" ? NETDEV_ANNOUNCEMENTS : INET_ANNOUNCEMENTS,
+      flushProof
+        ? "while no vipd runs, `nft flush ruleset` takes the fence away"
+        : "`nft flush ruleset` takes the fence away until the next heartbeat puts it up again",
+      "time that the whole machine spends suspended does not count against an open fence",
+    ],
   };
 }
+
+const NETDEV_ANNOUNCEMENTS =
+  "frames that other programs write themselves (packet sockets) pass through an interface that came or was renamed while no vipd runs";
 
 const INET_ANNOUNCEMENTS =
   "announcements pass by the hooks of this kernel: vipd asks the fence before it sends one, but can be frozen between asking and sending";

@@ -39,6 +39,8 @@ export class FakeHost implements AddressTable {
   /** Addresses that it will not bind, or not remove, each for itself. */
   readonly unbindable = new Set<string>();
   readonly stuck = new Set<string>();
+  /** Addresses that it says to be gone, and has still. */
+  readonly deaf = new Set<string>();
   /** So many openings are too late. */
   tooLate = 0;
   intact = true;
@@ -71,6 +73,7 @@ export class FakeHost implements AddressTable {
       for (const { ip } of addresses) this.openUnder.delete(ip);
     },
     openAddresses: () => [...this.openUnder.keys()].filter((ip) => this.isOpen(ip)),
+    guardedAddresses: () => this.guarded,
     intact: () => this.intact,
     remove: () => {
       this.note("remove");
@@ -110,7 +113,8 @@ export class FakeHost implements AddressTable {
     const failures = addresses
       .filter(({ ip }) => this.stuck.has(ip))
       .map((each) => ({ address: each, message: `the host refuses to remove ${each.ip}` }));
-    const removed = addresses.filter((each) => !this.stuck.has(each.ip) && this.bound.delete(keyOf(each)));
+    const goes = ({ ip }: AddressPlace): boolean => !this.stuck.has(ip) && !this.deaf.has(ip);
+    const removed = addresses.filter((each) => goes(each) && this.bound.delete(keyOf(each)));
     return { removed, failures };
   }
 
@@ -161,6 +165,19 @@ export class FakeHost implements AddressTable {
     const changed = { ...(this.linkTable.get(name) ?? link(name)), ...change };
     this.linkTable.set(name, changed);
     this.tell({ kind: "link-changed", link: changed });
+  }
+
+  /** A link gets another name, and keeps its addresses; the kernel tells no news of those. */
+  renameLink(from: string, to: string): void {
+    const before = this.linkTable.get(from) ?? link(from);
+    this.linkTable.delete(from);
+    this.linkTable.set(to, { ...before, name: to });
+    for (const each of this.addresses().filter((other) => other.interface === from)) {
+      this.bound.delete(keyOf(each));
+      this.bound.set(keyOf({ ...each, interface: to }), { ...each, interface: to });
+    }
+    this.tell({ kind: "link-removed", name: from });
+    this.tell({ kind: "link-changed", link: { ...before, name: to } });
   }
 
   /** The addresses that this host answers for now, in CIDR form: bound, guarded, and open under a deadline. */

@@ -16,6 +16,9 @@ class Followed {
   readonly protectedAt: number[] = [];
   readonly changed: string[] = [];
   readonly links: Links;
+  /** The link on which a VIP lives. */
+  carrier = "";
+  onChanged: () => void = () => {};
   private readonly began = this.host.timers.now();
 
   constructor() {
@@ -23,7 +26,11 @@ class Followed {
       timers: this.host.timers,
       addresses: this.host,
       protect: () => void this.protectedAt.push(this.host.timers.now() - this.began),
-      changed: (names) => void this.changed.push([...names].join()),
+      carriesVip: (name) => name === this.carrier,
+      changed: (names) => {
+        this.changed.push([...names].join());
+        this.onChanged();
+      },
     });
     this.host.linkTable.delete("eth1");
     this.links.refresh();
@@ -99,6 +106,26 @@ describe("the fence", () => {
     expect(protectedAt).toEqual([]);
     await host.timers.advance(1_000);
     expect(protectedAt).toEqual(follows ? [GATHER_MS] : []);
+  });
+
+  test.each<{ name: string; happens: (host: FakeHost) => void }>([
+    { name: "is gone", happens: (host) => host.setLink("eth0", null) },
+    { name: "was renamed", happens: (host) => host.renameLink("eth0", "lan0") },
+    { name: "was made anew", happens: (host) => host.setLink("eth0", { index: 9 }) },
+    {
+      name: "has changed unseen",
+      happens: (host) => {
+        host.linkTable.set("eth0", link("eth0", { index: 9 }));
+        host.tell({ kind: "overrun" });
+      },
+    },
+  ])("follows at once, before anybody is told, a link that carries a VIP and $name", ({ happens }) => {
+    const followed = new Followed();
+    followed.carrier = "eth0";
+    followed.onChanged = () => expect(followed.protectedAt).toEqual([0]);
+    happens(followed.host);
+    expect(followed.changed).not.toEqual([]);
+    expect(followed.protectedAt).toEqual([0]);
   });
 
   test("follows news that come together once", async () => {

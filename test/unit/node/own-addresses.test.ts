@@ -1,4 +1,5 @@
-// A VIP that is the host's own address: it is not held, not fenced, and not removed; the other VIPs are served.
+// A VIP that is the host's own address: it is not held, not fenced, and not removed; the other VIPs are served. One that
+// came while vipd guarded it is not held and not removed either, and stays fenced.
 
 import { describe, expect, test } from "vitest";
 import { reason } from "../../../src/base/reasons.ts";
@@ -6,6 +7,10 @@ import type { BoundAddress } from "../../../src/ports/host.ts";
 import { BegunDaemon, DB, WEB } from "./begun-daemon.ts";
 import { address } from "./fake-host.ts";
 
+const CAME = reason(
+  "own-address",
+  "10.0.0.1/24 was bound on eth0 by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete 10.0.0.1/24 dev eth0",
+);
 const OWN = reason("own-address", "10.0.0.1 is this host's own address (10.0.0.1/24 on eth0), and no VIP");
 
 /** Puts the primary address of eth0's network there. */
@@ -44,12 +49,40 @@ describe("at the start", () => {
 });
 
 describe("while the daemon runs", () => {
-  test("the host gets it: the guard is opened, and it is not removed", () => {
+  test("somebody binds it: it stays fenced, it is not removed, and not held", () => {
     const begun = new BegunDaemon([WEB, DB]).start();
     begun.host.tell({ kind: "address-added", address: putOwn(begun) });
-    expect(begun.host.guarded).toEqual(["10.0.0.2"]);
+    expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
     expect(begun.elector.news()).toEqual(["candidacies: web own-address"]);
+    expect(begun.daemon.eligibility.of("web")).toMatchObject([{ source: "address", reason: CAME }]);
+    expect(begun.host.news().filter((call) => !call.startsWith("protect"))).toEqual([]);
     expect(begun.host.addresses().map(({ ip }) => ip)).toEqual(["10.0.0.1"]);
+  });
+
+  test("what somebody bound and removes again is a VIP as before", () => {
+    const begun = new BegunDaemon([WEB, DB]).start();
+    const came = putOwn(begun);
+    begun.host.tell({ kind: "address-added", address: came });
+    begun.host.unbind([came]);
+    begun.host.tell({ kind: "address-removed", address: came });
+    expect(begun.elector.news()).toEqual(["candidacies: web own-address", "candidacies: web eligible"]);
+    begun.hold("web");
+    expect(begun.host.answering()).toEqual(["10.0.0.1/24"]);
+  });
+
+  test("what somebody bound stays fenced by the next process, and when this one stops", () => {
+    const begun = new BegunDaemon([WEB, DB]);
+    begun.host.guarded = ["10.0.0.1", "10.0.0.2"];
+    putOwn(begun);
+    begun.start();
+    expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
+    expect(begun.daemon.eligibility.of("web")).toMatchObject([{ source: "address", reason: CAME }]);
+    begun.daemon.stop(() => {});
+    begun.elector.host.stopped();
+    expect(begun.host.calls).toContain("release the fence");
+    expect(begun.host.calls).not.toContain("remove");
+    expect(begun.host.addresses().map(({ ip }) => ip)).toEqual(["10.0.0.1"]);
+    expect(begun.host.guarded).toContain("10.0.0.1");
   });
 
   test("it is not removed either when the fence cannot follow", () => {
@@ -86,7 +119,8 @@ describe("while the daemon runs", () => {
     expect(begun.elector.news()).toEqual([]);
     expect(begun.host.answering()).toContain("10.0.0.1/24");
     begun.elector.revoke(reason("step-down"), "web");
-    expect(begun.host.guarded).toEqual(["10.0.0.2"]);
+    expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
+    expect(begun.host.addresses().filter(({ ip }) => ip === "10.0.0.1")).toEqual([added]);
     expect(begun.elector.candidacies.get("web")?.ineligible?.code).toBe("own-address");
   });
 

@@ -176,10 +176,60 @@ describe("what is bound and not held", () => {
   });
 });
 
+describe("an interface that was renamed while a VIP was bound on it", () => {
+  test("the VIP is released once its address is gone from there", async () => {
+    const { holder, host } = begin();
+    holder.gain("a");
+    host.renameLink("eth0", "lan0");
+    host.stuck.add("10.0.0.1");
+    holder.lose("a");
+    expect(holder.reports).toEqual(["held a"]);
+    expect(host.answering()).toEqual([]);
+    host.stuck.clear();
+    await host.timers.advance(100);
+    expect(host.addresses()).toEqual([]);
+    expect(holder.reports).toEqual(["held a", "released a: step-down"]);
+  });
+
+  test("what the kernel goes on showing, though it refuses nothing, is not released", () => {
+    const { holder, host } = begin();
+    holder.gain("a");
+    host.renameLink("eth0", "lan0");
+    host.deaf.add("10.0.0.1");
+    holder.lose("a");
+    expect(holder.reports).toEqual(["held a"]);
+    expect(holder.log.messages("warn")).toEqual(["10.0.0.1 is still bound, on lan0"]);
+  });
+
+  test("addresses of others, and those of VIPs that are held, stay", () => {
+    const { holder, host } = begin([plan("a", A, C), plan("b", B)]);
+    holder.gain("a", "b");
+    host.put(address("10.0.0.1", "eth1"), false);
+    host.put(address("10.0.0.3", "eth1"), false, { permanent: false, keepalived: true });
+    host.renameLink("eth0", "lan0");
+    holder.lose("a");
+    expect(host.addresses().map((each) => `${each.ip} ${each.interface}`)).toEqual([
+      "10.0.0.1 eth1",
+      "10.0.0.3 eth1",
+      "10.0.0.2 lan0",
+    ]);
+  });
+
+  test("an address without a mark, as kernels before 5.18 keep none, is known by its lifetime", () => {
+    const { holder, host } = begin();
+    holder.gain("a");
+    host.put(A, false, { permanent: false });
+    host.renameLink("eth0", "lan0");
+    holder.lose("a");
+    expect(host.addresses()).toEqual([]);
+    expect(holder.reports).toEqual(["held a", "released a: step-down"]);
+  });
+});
+
 describe("at the end", () => {
   test("the fence goes when nothing that it guards is bound", () => {
     const { holder, host } = begin();
-    host.put(address("10.0.0.9"));
+    host.put(address("10.0.0.9"), false);
     expect(holder.vips.retire()).toEqual([]);
     expect(host.news()).toEqual(["remove"]);
   });
@@ -200,6 +250,20 @@ describe("at the end", () => {
     expect(holder.vips.retire().map(({ ip }) => ip)).toEqual(["10.0.0.1"]);
     expect(host.calls).not.toContain("remove");
     expect(host.answering()).toEqual([]);
+  });
+
+  test("what vipd bound is removed wherever it is by then, and the fence stays around what cannot be", () => {
+    const { holder, host } = begin();
+    holder.gain("a");
+    host.renameLink("eth0", "lan0");
+    host.stuck.add("10.0.0.1");
+    expect(holder.vips.retire()).toMatchObject([{ ip: "10.0.0.1", interface: "lan0" }]);
+    expect(host.calls).not.toContain("remove");
+    expect(host.guarded).toContain("10.0.0.1");
+    host.stuck.clear();
+    expect(holder.vips.retire()).toEqual([]);
+    expect(host.addresses()).toEqual([]);
+    expect(host.calls.at(-1)).toBe("remove");
   });
 
   test("a fence that cannot be taken down stays, closed", () => {
