@@ -79,7 +79,7 @@ test("what it is and cannot promise is told: by the doctor, by status, and once 
   expect(doctor.stdout).toMatch(/^ok +store +its clock and this host's differ by 0\.0 s/mu);
   expect(doctor.stdout).toMatch(/^warning +store +the way to it is not encrypted\n +-> use rediss/mu);
   expect(doctor.code).toBe(0);
-  const status = await fleet.vipctl(host, ["status", "--socket", fleet.socketOf(host)]);
+  const status = await fleet.vipctl(host, ["status", "--verbose", "--socket", fleet.socketOf(host)]);
   expect(status.stdout).toContain("redis: tokens keep growing over lost data");
   expect(a?.log().match(/the way to it is not encrypted/gu)).toHaveLength(1);
 });

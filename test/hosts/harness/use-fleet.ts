@@ -50,6 +50,10 @@ export class Bench {
     const [first, ...others] = daemons;
     await first?.holds();
     await Promise.all(others.map((daemon) => daemon.backs()));
+    await first?.until("sees every host as a candidate", ({ elections: [web] }) => {
+      const able = web?.candidates.filter(({ alive, eligible }) => alive && eligible) ?? [];
+      return able.length === this.lan.hosts.length;
+    });
     await this.recorder.answered(VIP, (host) => host === first?.host.name, 0);
     return daemons;
   }
