@@ -133,7 +133,8 @@ function collectDirty(state: State, now: Instant): void {
   for (const node of mirror.touched.nodes) markNode(state, node);
   for (const ip of mirror.claims.contested) markContested(state, ip);
   if (all) dirtyAll(state);
-  if (state.spreads && dirty.size > 0) for (const election of placeElections(mirror, now)) dirty.add(election);
+  if (state.spreads && dirty.size > 0)
+    for (const election of placeElections(mirror, state.self.node, now)) dirty.add(election);
 }
 
 function dirtyAll(state: State): void {

@@ -15,10 +15,13 @@ interface Group {
   readonly able: Set<string>;
 }
 
-/** Computes the places anew; the result: the elections that belong somewhere else than before. */
-export function placeElections(mirror: Mirror, now: Instant): readonly string[] {
+/**
+ * Computes the places anew, for `self`; the result: the elections that belong somewhere else than before. Of other nodes only
+ * those count that have sent a heartbeat since this one began to look: what a first read shows may be of the dead.
+ */
+export function placeElections(mirror: Mirror, self: string, now: Instant): readonly string[] {
   const places = new Map<string, string>();
-  for (const { elections, weights, able } of groupsOf(mirror, now).values()) {
+  for (const { elections, weights, able } of groupsOf(mirror, self, now).values()) {
     const nodes = [...able].map((node) => ({ node, weight: weights.get(node) ?? 1 }));
     for (const [election, node] of spreadVips(elections, nodes)) places.set(election, node);
   }
@@ -29,7 +32,7 @@ export function placeElections(mirror: Mirror, now: Instant): readonly string[] 
   return moved;
 }
 
-function groupsOf(mirror: Mirror, now: Instant): ReadonlyMap<string, Group> {
+function groupsOf(mirror: Mirror, self: string, now: Instant): ReadonlyMap<string, Group> {
   const groups = new Map<string, Group>();
   for (const [election, candidates] of mirror.candidates) {
     const named = new Set<string>();
@@ -38,11 +41,11 @@ function groupsOf(mirror: Mirror, now: Instant): ReadonlyMap<string, Group> {
       if (value?.spread == null) continue;
       const group = groups.get(value.spread) ?? emptyGroup();
       groups.set(value.spread, group);
+      if (node !== self && mirror.sessions.get(node)?.fresh !== true) continue;
       group.weights.set(node, Math.max(group.weights.get(node) ?? 1, value.priority));
-      if (contending(mirror, node, observed, now, "eligible") === undefined) continue;
-      group.able.add(node);
       if (!named.has(value.spread)) group.elections.push(election);
       named.add(value.spread);
+      if (contending(mirror, node, observed, now, "eligible") !== undefined) group.able.add(node);
     }
   }
   return groups;

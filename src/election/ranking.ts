@@ -72,7 +72,7 @@ export function handoverTarget(
 
 /**
  * The contender that a holder of `priority` since `heldSince` should yield to, and when: the one that its spread group puts the
- * election on; of an election without group, or when that one could not hold it, the one of greatest priority.
+ * election on; of an election without group, the one of greatest priority.
  */
 export function preemption(
   mirror: Mirror,
@@ -88,7 +88,7 @@ export function preemption(
     (other) =>
       other.node !== node &&
       other.preempt &&
-      (other.node === place || other.priority > priority) &&
+      (place === undefined ? other.priority > priority : other.node === place) &&
       mayBeGiven(mirror, election, other),
   );
   if (better === undefined) return undefined;

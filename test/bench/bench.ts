@@ -1,4 +1,4 @@
-// npm run bench [-- name ...]: time and memory, against their bars and against keepalived in the same run.
+// npm run bench [-- [--json] name ...]: time and memory, against their bars and against keepalived in the same run.
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import { planned, restarts, violent } from "./moves.ts";
 import { vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
+import { storms } from "./storms.ts";
 import { adverts, routers } from "./vrrp.ts";
 import { print, type Row } from "./table.ts";
 
@@ -22,13 +23,17 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   stale,
   many,
   vips: () => vips(),
+  storms,
   routers,
   adverts,
   steady,
   growth,
 };
 
-async function main(names: readonly string[]): Promise<number> {
+/** `--json`: a line of JSON for each row, for programs. */
+async function main(args: readonly string[]): Promise<number> {
+  const isJson = args.includes("--json");
+  const names = args.filter((name) => name !== "--json");
   const unknown = names.filter((name) => !Object.hasOwn(BENCHES, name));
   if (unknown.length > 0) {
     process.stderr.write(`no benchmark ${unknown.join(", ")}: there are ${Object.keys(BENCHES).join(", ")}\n`);
@@ -39,7 +44,8 @@ async function main(names: readonly string[]): Promise<number> {
   for (const [name, run] of Object.entries(BENCHES)) {
     if (names.length > 0 && !names.includes(name)) continue;
     const rows = await run();
-    print(rows);
+    if (isJson) for (const row of rows) process.stdout.write(`${JSON.stringify({ bench: name, ...row })}\n`);
+    else print(rows);
     met = met && rows.every((row) => row.met !== false);
   }
   return met ? 0 : 1;

@@ -9,7 +9,8 @@ import { median, type Row, spread } from "./table.ts";
 
 /** The gap that a planned move may show, in milliseconds. */
 export const PLANNED_BAR_MS = 20;
-const CABLE_BAR_MS = 1_200;
+/** The same, when a cable is pulled: a lease of a second, and a little. */
+export const CABLE_BAR_MS = 1_200;
 
 /** What one move showed. */
 export type Move = Awaited<ReturnType<Stage["move"]>>;

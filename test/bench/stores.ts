@@ -7,7 +7,7 @@ import { newcomers } from "../hosts/harness/recorder.ts";
 import { makeEtcd, startEtcd, startRedis } from "../hosts/harness/stores.ts";
 import { Disk } from "../servers/disk.ts";
 import type { EtcdCluster } from "../servers/etcd.ts";
-import { gapRow, overlapRow, PLANNED_BAR_MS, stepsAndStops, times } from "./moves.ts";
+import { CABLE_BAR_MS, gapRow, overlapRow, PLANNED_BAR_MS, stepsAndStops, times } from "./moves.ts";
 import { pause, Stage } from "./stage.ts";
 import { type Row, spread } from "./table.ts";
 
@@ -42,6 +42,15 @@ export async function remote(): Promise<readonly Row[]> {
       rows.push(gapRow(`${store}: step-down`, steps, PLANNED_BAR_MS));
       rows.push(gapRow(`${store}: graceful stop`, stops, PLANNED_BAR_MS));
       rows.push(overlapRow(`${store}: planned moves`, [...steps, ...stops]));
+      // The store is behind the same card: the holder can tell nobody, so that others wait for the end of its lease.
+      const cables = await times(10, () =>
+        stage.move(
+          (holder) => holder.host.pullCable(),
+          (holder) => holder.host.plugCable(),
+        ),
+      );
+      rows.push(gapRow(`${store}: cable pulled, ttl 1 s, the store behind it`, cables, CABLE_BAR_MS));
+      rows.push(overlapRow(`${store}: cable pulled`, cables));
     } finally {
       await stage.close();
     }

@@ -61,14 +61,16 @@ test("in the morning everybody can tell what happened", { timeout: 150_000 }, as
   const holders = [await moves(all(), null, from)];
   const current = (): string => holders.at(-1) ?? "";
 
-  // The store is away for ten seconds: nobody may hold.
+  // The store is away for ten seconds: nobody may hold. Who comes first then may be the former holder, under its token.
+  const tokenBefore = (await nodeOf(current()).holds()).elections[0]?.token;
   await etcd.kill();
   await Promise.all(all().map((daemon) => daemon.until("lets go", ({ elections: [web] }) => web?.role !== "holder")));
   await idle(AWAY_MS);
   await etcd.startAll();
   await Promise.all(all().map((daemon) => daemon.until("sees the store", ({ store: { ok } }) => ok, 30_000)));
   const again = await all()[0]?.until("it is held again", (status) => holderIn(status) !== null, 30_000);
-  holders.push(again === undefined ? "" : (holderIn(again) ?? ""));
+  const isRegained = again?.elections[0]?.token === tokenBefore;
+  if (!isRegained) holders.push(again === undefined ? "" : (holderIn(again) ?? ""));
   await recorder.answered(VIP, (name) => name === current(), now());
 
   // The holder is killed.
@@ -112,10 +114,11 @@ test("in the morning everybody can tell what happened", { timeout: 150_000 }, as
     const [, afterOutage] = told;
     expect(afterOutage?.from).toBe(holders[0]);
     expect(afterOutage?.loss, "what the former holder said itself").toMatchObject({ reasonCode: "lease-expired" });
-    expect(afterOutage?.vacantMs).toBeGreaterThan(AWAY_MS - TTL_MS);
+    if (!isRegained) expect(afterOutage?.vacantMs).toBeGreaterThan(AWAY_MS - TTL_MS);
     const codes = told.map(({ reasonCode }) => reasonCode);
     expect(codes[0]).toBe("first-holder");
-    expect(codes.filter((reasonCode) => reasonCode === "holder-silent").length).toBeGreaterThanOrEqual(2);
+    const silent = codes.filter((reasonCode) => reasonCode === "holder-silent");
+    expect(silent.length).toBeGreaterThanOrEqual(isRegained ? 1 : 2);
     expect(codes).toContain("step-down");
   }
 

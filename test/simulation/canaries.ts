@@ -42,6 +42,8 @@ export interface Canary {
   readonly believesFormer?: boolean;
   /** The host takes every address that is configured for one that it may answer for. */
   readonly takesAllAddresses?: boolean;
+  /** A host keeps open what a former process left, whatever VIP it is configured for now. */
+  readonly keepsLeftovers?: boolean;
   /** The store has nothing to say of addresses. */
   readonly ignoresClaims?: boolean;
 }
@@ -82,6 +84,7 @@ export const CANARIES: readonly Canary[] = [
     trouble: "reload",
     takesAllAddresses: true,
   },
+  { name: "what a former process left kept for another VIP", breaks: [1, 2], trouble: "kill", keepsLeftovers: true },
   {
     name: "a fence put up again and not opened again",
     breaks: [6],
@@ -99,6 +102,7 @@ export function brokenHost(
   { world, process }: { readonly world: World; readonly process: Process },
 ): ElectorHost {
   if (canary?.takesAllAddresses === true) return takingAll(host, elector);
+  if (canary?.keepsLeftovers === true) return { ...host, adopted: () => {} };
   if (canary?.releasesFirst !== true) return host;
   return {
     ...host,

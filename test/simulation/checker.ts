@@ -175,8 +175,7 @@ export class Checker {
     const { now } = this.world;
     for (const ip of host.kernel.ipsKnown()) {
       const answering = [...this.hosts.values()].filter(
-        ({ kernel }) =>
-          kernel.answersUntil(ip) > now && !kernel.flushed && !kernel.unattended.has(ip) && !kernel.answersByHand(ip),
+        (other) => other.kernel.answersUntil(ip) > now && !isExcused(other, ip),
       );
       if (answering.length > 1) this.say(1, `${answering.map(({ name }) => name).join(" and ")} answer for ${ip}`);
     }
@@ -220,6 +219,12 @@ export class Checker {
       this.say(4, `${node} opens ${election} with token ${tenure.token} after ${last.node} did with ${last.token}`);
     this.opened.set(election, { token: tenure.token, node });
   }
+}
+
+/** Whether nobody can be blamed for what a host answers. */
+function isExcused({ kernel, daemon }: SimHost, ip: string): boolean {
+  if (kernel.flushed || kernel.unattended.has(ip) || kernel.answersByHand(ip)) return true;
+  return kernel.openSinceSleep.has(ip) && daemon?.process.isStopped === true;
 }
 
 /** Whose commit it is. */

@@ -39,7 +39,7 @@ export class Kernel {
   /** What the kernel has open still, because the machine has slept while no daemon could run, or close it. */
   readonly unattended = new Set<string>();
   /** What is open since before the machine slept, and has not been closed or opened again. */
-  private readonly openSinceSleep = new Set<string>();
+  readonly openSinceSleep = new Set<string>();
   private readonly linksUp = new Map(INTERFACES.map((name) => [name, true]));
   /** The machine sleeps, or its network has not come back yet: it answers nobody. */
   private dark = false;

@@ -199,6 +199,11 @@ export class Process {
     this.onDeath();
   }
 
+  /** Whether somebody has frozen it; while its machine sleeps it is not this that stops it. */
+  get isStopped(): boolean {
+    return this.frozen && this.asleepUntil <= this.world.now;
+  }
+
   private thaw(): void {
     if (this.dead || !this.frozen || this.inStep || this.asleepUntil > this.world.now) return;
     this.frozen = false;
