@@ -205,6 +205,8 @@ test("nft shows the table for people", () => {
   fence.protect(VIPS);
   const text = wire().host.exec("nft", "list", "table", "inet", "vipd-nat");
   expect(text).toMatch(/iifname "eth0" ct status dnat meta nfproto ipv4 jump translated4/u);
+  expect(text).toMatch(/iif "eth0" ct status dnat meta nfproto ipv4 jump translated4/u);
+  expect(text).toMatch(/oif "eth0" ct status dnat meta nfproto ipv6 jump translated6/u);
   expect(text).toMatch(/ct original ip daddr != @guarded4 return/u);
   expect(text).toMatch(/ct original ip6 daddr vmap @open6/u);
 });

@@ -208,7 +208,9 @@ class KernelFence implements Fence {
   }
 
   openAddresses(): readonly string[] {
-    const [first, ...others] = this.#base.map((table) => ({ table, open: this.#openIn(table) }));
+    // Nobody else changes owned tables: what the first one has open, all have.
+    const asked = this.#kind.flags === OWNED ? this.#base.slice(0, 1) : this.#base;
+    const [first, ...others] = asked.map((table) => ({ table, open: this.#openIn(table) }));
     return [...(first?.open ?? [])].filter((ip) => {
       const family = ip.includes(":") ? 6 : 4;
       return others.every(({ table, open }) => open.has(ip) || !table.families.includes(family));
