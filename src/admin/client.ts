@@ -4,6 +4,7 @@
 import type { IncomingMessage } from "node:http";
 import { MAX_ADMIN_ANSWER_BYTES } from "../base/bounds.ts";
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import { request as httpRequest } from "./http.ts";
 import {
   electionSchema,
@@ -172,14 +173,6 @@ function parse<T>(text: string, schema: Schema<T>, socket: string): T {
     socket,
     failure: "broken",
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function refusal(question: Question, status: number, text: string): VipdError {

@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { MAX_ADMIN_ANSWER_BYTES, MAX_ADMIN_REQUEST_BYTES, MAX_VIEW_TEXT } from "../base/bounds.ts";
 import type { ZodType } from "zod";
 import { isVipdError, messageOf } from "../base/errors.ts";
+import { parseJson } from "../base/json.ts";
 import { isName } from "../base/names.ts";
 import { clip } from "../base/text.ts";
 import { createServer } from "./http.ts";
@@ -191,14 +192,6 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function send(response: ServerResponse, view: unknown): void {

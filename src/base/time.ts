@@ -33,3 +33,8 @@ export const LONG_AGO: Instant = instant(Number.NEGATIVE_INFINITY);
 export function earliest(...instants: readonly Instant[]): Instant {
   return instant(Math.min(NEVER, ...instants));
 }
+
+/** The later of two instants. */
+export function latest(a: Instant, b: Instant): Instant {
+  return a > b ? a : b;
+}

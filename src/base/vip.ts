@@ -20,3 +20,13 @@ export interface Vip {
   readonly name: string;
   readonly addresses: readonly VipAddress[];
 }
+
+/** How a VIP is announced. */
+export interface AnnouncePolicy {
+  /** Announcements of a burst. */
+  readonly burst: number;
+  /** The burst comes again after this long; 0: not again. In milliseconds. */
+  readonly repeatAfterMs: number;
+  /** One announcement this often for as long as it is held; 0: never. In milliseconds. */
+  readonly refreshMs: number;
+}

@@ -7,9 +7,6 @@ import { formatIssue, type Mistake } from "../config/issue.ts";
 import { type HostFacts, parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
 
-/** Where vipd and vipctl look when they are not told. */
-export const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
-
 /** What reading a configuration needs. */
 export interface ConfigFileDeps {
   /** Reads a regular file within MAX_CONFIG_BYTES; anything else is a VipdError "config". */

@@ -3,6 +3,7 @@
 import { type AdminClient, adminFailure } from "../admin/client.ts";
 import type { ElectionView, FleetView, HistoryView, StatusView } from "../admin/views.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
+import { DEFAULT_CONFIG_FILE, DEFAULT_SOCKET } from "../base/paths.ts";
 import { hasSecret } from "../base/store-url.ts";
 import type { Config } from "../config/types.ts";
 import type { FleetReader, StoreWriter, VipctlDeps } from "./deps.ts";
@@ -10,12 +11,6 @@ import { escapeControl } from "./render/text.ts";
 
 /** A daemon that has not answered by then is taken for silent, in milliseconds. */
 const DAEMON_MS = 2_000;
-
-/** Where vipctl looks when it is not told. */
-const DEFAULT_CONFIG_FILE = "/etc/vipd/vipd.yaml";
-
-/** Where the daemon listens when no file says otherwise. */
-const DEFAULT_SOCKET = "/run/vipd/vipd.sock";
 
 /** The options that say where to look; all are optional. */
 export interface WhereOptions {

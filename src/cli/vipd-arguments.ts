@@ -4,7 +4,8 @@ import { Command, CommanderError, Option } from "commander";
 import { given } from "./arguments.ts";
 import { escapeControl } from "./render/text.ts";
 import { type CheckDeps, checkFile } from "./check.ts";
-import { DEFAULT_CONFIG_FILE, errorLines } from "./config-file.ts";
+import { errorLines } from "./config-file.ts";
+import { DEFAULT_CONFIG_FILE } from "../base/paths.ts";
 import { EXIT, type ExitCode, exitCodeOf, formatExitCodes, VIPD_EXIT_CODES } from "./exit-codes.ts";
 import type { Output } from "./deps.ts";
 

@@ -1,6 +1,7 @@
 // The configuration file, key by key: what may stand there, its default and its description. The JSON
 // Schema for editors comes from the same tables.
 
+import { DEFAULT_SOCKET } from "../base/paths.ts";
 import * as z from "zod";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
@@ -45,9 +46,7 @@ const group = leaf(
 );
 
 const admin = z.strictObject({
-  socket: absolutePath("Where vipctl meets the daemon", "/run/vipd/vipd.sock", MAX_SOCKET_PATH_BYTES).prefault(
-    "/run/vipd/vipd.sock",
-  ),
+  socket: absolutePath("Where vipctl meets the daemon", DEFAULT_SOCKET, MAX_SOCKET_PATH_BYTES).prefault(DEFAULT_SOCKET),
   group: group.optional(),
 });
 

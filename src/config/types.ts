@@ -1,6 +1,6 @@
 // The configuration after reading: every default filled in, every unit in a name, nothing left to check.
 
-import type { Vip } from "../base/vip.ts";
+import type { AnnouncePolicy, Vip } from "../base/vip.ts";
 import type { VrrpAuthentication, VrrpVersion } from "../base/vrrp.ts";
 import type { CheckPlan } from "./check-options.ts";
 import type { HookOptions, MailOptions, WebhookOptions } from "./hook-options.ts";
@@ -14,16 +14,6 @@ export type LogFormat = "auto" | "json" | "pretty";
 /** Which fence to build; `auto` takes the best that the kernel has. */
 export type FenceChoice = "auto" | "netdev" | "inet";
 
-/** How a holder tells the network where an address lives. */
-export interface AnnounceConfig {
-  /** Announcements at once after gaining it. */
-  readonly burst: number;
-  /** The burst is repeated once after this time; 0: never. */
-  readonly repeatAfterMs: number;
-  /** One announcement at this interval while holding; 0: never. */
-  readonly refreshMs: number;
-}
-
 /** One VIP and how this node competes for it. */
 export interface VipConfig extends Vip {
   /** 1 to 254; the greatest acquires first. */
@@ -36,7 +26,7 @@ export interface VipConfig extends Vip {
   readonly minHoldMs: number;
   /** The group whose VIPs are shared out over the healthy nodes; `null`: none. */
   readonly spread: string | null;
-  readonly announce: AnnounceConfig;
+  readonly announce: AnnouncePolicy;
   /** How often the wire is asked who else answers, beside the question at each refresh; 0: never. In milliseconds. */
   readonly probeIntervalMs: number;
   /** The checks that bear on it. */

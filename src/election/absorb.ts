@@ -91,6 +91,7 @@ function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readon
   state.readBeforeCommit = false;
   const effects = noticeLag(state, scope, isNews);
   const adopted = state.synced ? [] : adopt(state);
+  if (!state.synced) state.syncedAt = at.now;
   state.synced = true;
   settle(state, at);
   return [...effects, ...adopted, ...reviewSession(state, at)];

@@ -14,7 +14,7 @@
 // - each loss is answered by "released" when the fence is closed and the addresses are gone, never before;
 // - "tick" is handed in at `nextWakeup`, or earlier, or more often: that does no harm.
 
-import { earliest, type Instant, later, LONG_AGO, NEVER } from "../base/time.ts";
+import { earliest, type Instant, later, latest, LONG_AGO, NEVER } from "../base/time.ts";
 import { absorb } from "./absorb.ts";
 import { noteConditions, noteOutage } from "./conditions.ts";
 import { judge, type Verdicts } from "./judge.ts";
@@ -249,8 +249,4 @@ function mutationsDueAt(state: State, now: Instant): Instant {
 
 function afterNow(at: Instant, now: Instant): Instant {
   return at > now ? at : NEVER;
-}
-
-function latest(a: Instant, b: Instant): Instant {
-  return a > b ? a : b;
 }

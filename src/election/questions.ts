@@ -2,7 +2,7 @@
 
 import type { Candidacy } from "../base/candidacy.ts";
 import { type Reason, reason } from "../base/reasons.ts";
-import { type Instant, later, LONG_AGO, NEVER } from "../base/time.ts";
+import { type Instant, later, latest, LONG_AGO, NEVER } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { claimAddresses } from "./address-claims.ts";
 import { giveUpAt, observerWaitMs } from "./lease.ts";
@@ -91,8 +91,13 @@ export function preemptDue(
   if (tenure?.phase !== "on" || candidacy === undefined || state.stepDowns.has(election)) return undefined;
   const better = preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
   if (better === undefined) return undefined;
-  const rested = isInPlace(state, election, better.to) ? later(state.spreadMovedAt, SPREAD_PAUSE_MS) : LONG_AGO;
-  return { to: better.to, at: laterOf(laterOf(better.at, rested), later(tenure.since, candidacy.minHoldMs)) };
+  const rested = isInPlace(state, election, better.to) ? spreadDueAt(state) : LONG_AGO;
+  return { to: better.to, at: latest(latest(better.at, rested), later(tenure.since, candidacy.minHoldMs)) };
+}
+
+/** When an election may be moved for its group's sake: not until all who are alive are known, and not in quick succession. */
+function spreadDueAt({ syncedAt, spreadMovedAt, longestTtlMs }: State): Instant {
+  return latest(later(spreadMovedAt, SPREAD_PAUSE_MS), later(syncedAt, observerWaitMs(longestTtlMs)));
 }
 
 /** Whether a spread group puts the election on that node. */
@@ -109,7 +114,7 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
   if (found.kind === "unreadable" || state.tenures.has(election)) return NEVER;
   if (found.kind === "held" && found.holder === state.self.node && ownToken(state, election) !== undefined)
     return isOutdated(state, found.token) && ineligibleReason(state, election) === undefined ? now : NEVER;
-  const openAt = laterOf(
+  const openAt = latest(
     found.kind === "held" ? found.breakableAt : found.since,
     state.mirror.settledEpoch?.seenAt ?? LONG_AGO,
   );
@@ -124,10 +129,6 @@ function turnAt(state: State, election: string, priority: number, openAt: Instan
   const among = state.lastResorts.has(election) ? "last-resort" : "eligible";
   const better = betterThan(state.mirror, election, state.self.node, priority, now, among);
   let from = openAt;
-  for (const { node } of better) from = laterOf(from, state.lastTakenBy.get(node) ?? LONG_AGO);
+  for (const { node } of better) from = latest(from, state.lastTakenBy.get(node) ?? LONG_AGO);
   return later(from, better.length * state.timings.staggerMs);
-}
-
-function laterOf(a: Instant, b: Instant): Instant {
-  return a > b ? a : b;
 }

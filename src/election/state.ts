@@ -5,7 +5,7 @@
 
 import type { Candidacy } from "../base/candidacy.ts";
 import type { Reason } from "../base/reasons.ts";
-import { type Instant, LONG_AGO } from "../base/time.ts";
+import { type Instant, LONG_AGO, NEVER } from "../base/time.ts";
 import { Wakeups } from "../base/wakeups.ts";
 import type { Change, Revision, Snapshot, Txn } from "../ports/store.ts";
 import { Keys } from "./keys.ts";
@@ -106,6 +106,8 @@ export interface State {
   readonly mirror: Mirror;
   /** Whether the first read has come. */
   synced: boolean;
+  /** When that was. */
+  syncedAt: Instant;
   /** What is known up to this revision is of the mirror's own epoch: a read or an own commit has told so. */
   confirmedRevision: Revision;
   /** Elections that the previous process of this claim held, and that this one has neither taken up nor released: the host may answer for them. */
@@ -276,6 +278,7 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     identity: { kind: "ready", incarnation, joined: adopt },
     mirror: new Mirror(keys, now, self.node),
     synced: false,
+    syncedAt: NEVER,
     confirmedRevision: -1n,
     adopted: new Set(),
     predecessorTtlMs: 0,

@@ -1,17 +1,8 @@
 // When to announce an address: a burst when it arrives, another one a little later for switches that were
 // busy, and a slow refresh for those that forget.
 
+import type { AnnouncePolicy } from "../base/vip.ts";
 import { type Instant, later } from "../base/time.ts";
-
-/** How a VIP is announced. */
-export interface AnnouncePolicy {
-  /** Announcements of a burst. */
-  readonly burst: number;
-  /** The burst comes again after this long; 0: not again. In milliseconds. */
-  readonly repeatAfterMs: number;
-  /** One announcement this often for as long as it is held; 0: never. In milliseconds. */
-  readonly refreshMs: number;
-}
 
 /** From the first announcement of a burst to the following ones, in milliseconds: one lost packet is not the last. */
 const BURST_OFFSETS_MS = [0, 10, 20, 50, 100];

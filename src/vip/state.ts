@@ -4,9 +4,9 @@
 
 import type { Reason } from "../base/reasons.ts";
 import type { Instant } from "../base/time.ts";
-import type { VipAddress } from "../base/vip.ts";
+import type { AnnouncePolicy, VipAddress } from "../base/vip.ts";
 import { Wakeups } from "../base/wakeups.ts";
-import type { AnnouncePolicy, Schedule } from "./announcing.ts";
+import type { Schedule } from "./announcing.ts";
 import type { Conflict } from "./conflicts.ts";
 
 /** A VIP as this host would hold it. */

@@ -1,8 +1,8 @@
 // When VIPs are announced, and how many at a time.
 
+import type { AnnouncePolicy } from "../../../src/base/vip.ts";
 import { describe, expect, test } from "vitest";
 import { later, NEVER } from "../../../src/base/time.ts";
-import type { AnnouncePolicy } from "../../../src/vip/announcing.ts";
 import { nextVipWakeup } from "../../../src/vip/machine.ts";
 import { address, ANNOUNCE, Host, manyPlans, ONCE, only, plan, START, types } from "./host.ts";
 

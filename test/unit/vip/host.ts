@@ -1,8 +1,7 @@
 // A host for tests of the VIP machine: its kernel does at once what it is told, unless a test answers for it.
 
 import { type Instant, instant, later } from "../../../src/base/time.ts";
-import type { VipAddress } from "../../../src/base/vip.ts";
-import type { AnnouncePolicy } from "../../../src/vip/announcing.ts";
+import type { AnnouncePolicy, VipAddress } from "../../../src/base/vip.ts";
 import { nextVipWakeup, stepVips } from "../../../src/vip/machine.ts";
 import {
   type Deadline,
