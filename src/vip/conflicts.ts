@@ -2,20 +2,7 @@
 // then with a count while it lasts, and when it has ended. Whoever it is may use a new hardware address for every packet.
 
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
-import type { VipEffect, VipState } from "./state.ts";
-
-/** Stations that answer for one VIP. */
-export interface Conflict {
-  /** For people: the first few hardware addresses, and how many more. */
-  readonly text: string;
-  /** Hardware addresses, at most MAX_KNOWN. */
-  readonly stations: ReadonlySet<string>;
-  readonly heardAt: Instant;
-  /** What the log was told last, and when. */
-  readonly noted: { readonly text: string; readonly at: Instant };
-  /** When this host last announced itself against them. */
-  readonly defendedAt: Instant;
-}
+import type { Conflict, VipEffect, VipState } from "./state.ts";
 
 /** So many hardware addresses are kept, and so many are told. */
 const MAX_KNOWN = 1_000;

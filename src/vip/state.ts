@@ -7,7 +7,6 @@ import type { Instant } from "../base/time.ts";
 import type { AnnouncePolicy, VipAddress } from "../base/vip.ts";
 import { Wakeups } from "../base/wakeups.ts";
 import type { Schedule } from "./announcing.ts";
-import type { Conflict } from "./conflicts.ts";
 
 /** A VIP as this host would hold it. */
 export interface VipPlan {
@@ -51,6 +50,19 @@ export interface Deadline {
   readonly failures: number;
   /** When the lifetimes of its addresses are refreshed. */
   readonly refreshAt: Instant;
+}
+
+/** Stations that answer for one VIP. */
+export interface Conflict {
+  /** For people: the first few hardware addresses, and how many more. */
+  readonly text: string;
+  /** Hardware addresses, at most MAX_KNOWN (conflicts.ts). */
+  readonly stations: ReadonlySet<string>;
+  readonly heardAt: Instant;
+  /** What the log was told last, and when. */
+  readonly noted: { readonly text: string; readonly at: Instant };
+  /** When this host last announced itself against them. */
+  readonly defendedAt: Instant;
 }
 
 /** All VIPs of the host. */
