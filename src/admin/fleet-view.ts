@@ -48,10 +48,20 @@ export function historyViews(records: readonly StoredRecord[]): readonly History
   }
   return changes
     .toSorted(([, a], [, b]) => (a > b ? -1 : 1))
-    .map(([change, version]) => historyView(change, version, losses.get(change.seq - 1)));
+    .map(([change, version], index) => ({
+      ...historyView(change, version),
+      loss: lossView(losses.get(change.seq - 1), change.from),
+      interruption: index === 0 ? lossView(losses.get(change.seq), change.to) : null,
+    }));
 }
 
-function historyView(change: HistoryRecord, version: bigint, loss: LossRecord | undefined): HistoryView {
+/** A former holder's report under another name would be somebody else's. */
+function lossView(loss: LossRecord | undefined, holder: string | null): HistoryView["loss"] {
+  if (loss === undefined || loss.node !== holder) return null;
+  return { atWallMs: loss.wallMs, reasonCode: loss.reason.code, reason: loss.reason.text };
+}
+
+function historyView(change: HistoryRecord, version: bigint): Omit<HistoryView, "loss" | "interruption"> {
   const { wallMs, from, to, reason, lastedMs, vacantMs } = change;
   return {
     atWallMs: wallMs,
@@ -62,10 +72,6 @@ function historyView(change: HistoryRecord, version: bigint, loss: LossRecord | 
     reason: reason.text,
     lastedMs,
     vacantMs,
-    loss:
-      loss === undefined || loss.node !== from
-        ? null
-        : { atWallMs: loss.wallMs, reasonCode: loss.reason.code, reason: loss.reason.text },
   };
 }
 

@@ -62,6 +62,8 @@ const candidateView = z.object({
   reason: words.nullable(),
 });
 
+const lossView = z.object({ atWallMs: ms, reasonCode: words, reason: words }).nullable();
+
 const historyView = z.object({
   atWallMs: ms,
   from: words.nullable(),
@@ -71,7 +73,8 @@ const historyView = z.object({
   reason: words,
   lastedMs: ms.nullable(),
   vacantMs: ms.nullable(),
-  loss: z.object({ atWallMs: ms, reasonCode: words, reason: words }).nullable(),
+  loss: lossView,
+  interruption: lossView,
 });
 
 const ineligibleReasonView = z.object({

@@ -50,6 +50,8 @@ export interface HistoryView {
   readonly vacantMs: number | null;
   /** What the former holder itself said of its loss, when it lost it unwillingly; `null`: nothing. */
   readonly loss: { readonly atWallMs: number; readonly reasonCode: string; readonly reason: string } | null;
+  /** What the holder since then said of having lost it, when nobody else has taken it after that: it may hold it again. */
+  readonly interruption: { readonly atWallMs: number; readonly reasonCode: string; readonly reason: string } | null;
 }
 
 /** Why this node does not hold a VIP itself, by one source. */

@@ -142,6 +142,7 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
       lastedMs: null,
       vacantMs: null,
       loss: null,
+      interruption: null,
     })),
   };
 }

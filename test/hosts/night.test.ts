@@ -73,6 +73,8 @@ test("in the morning everybody can tell what happened", { timeout: 150_000 }, as
   if (!isRegained) holders.push(again === undefined ? "" : (holderIn(again) ?? ""));
   await recorder.answered(VIP, (name) => name === current(), now());
 
+  if (isRegained) expect((await historyOn(current()))[0]?.interruption).toMatchObject({ reasonCode: "lease-expired" });
+
   // The holder is killed.
   const killed = current();
   await nodeOf(killed).kill();
@@ -115,6 +117,7 @@ test("in the morning everybody can tell what happened", { timeout: 150_000 }, as
     expect(afterOutage?.from).toBe(holders[0]);
     expect(afterOutage?.loss, "what the former holder said itself").toMatchObject({ reasonCode: "lease-expired" });
     if (!isRegained) expect(afterOutage?.vacantMs).toBeGreaterThan(AWAY_MS - TTL_MS);
+    expect(told.map(({ interruption }) => interruption)).toEqual(told.map(() => null));
     const codes = told.map(({ reasonCode }) => reasonCode);
     expect(codes[0]).toBe("first-holder");
     const silent = codes.filter((reasonCode) => reasonCode === "holder-silent");

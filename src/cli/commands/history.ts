@@ -40,9 +40,9 @@ export async function history(what: string, options: HistoryOptions, deps: Vipct
   }
 }
 
-/** One line for the change, and one more for what the former holder said of its loss. */
+/** One line for the change, and one more for each loss that a holder has reported: before it, and since. */
 function historyRows(change: HistoryView, style: Style): readonly (readonly Cell[])[] {
-  const { atWallMs, from, to, token, reason, lastedMs, vacantMs, loss } = change;
+  const { atWallMs, from, to, token, reason, lastedMs, vacantMs, loss, interruption } = change;
   const row: readonly Cell[] = [
     { text: formatMoment(atWallMs) },
     { text: from ?? "-" },
@@ -52,7 +52,11 @@ function historyRows(change: HistoryView, style: Style): readonly (readonly Cell
     { text: vacantMs === null ? "-" : formatSpan(vacantMs) },
     { text: reason },
   ];
-  if (loss === null) return [row];
-  const told = `${from ?? ""} reported at ${formatMoment(loss.atWallMs)}: ${loss.reason}`;
-  return [row, [{ text: "" }, { text: "" }, { text: "" }, { text: "" }, { text: "" }, { text: "" }, { text: told }]];
+  return [...reported(to, interruption), row, ...reported(from, loss)];
+}
+
+function reported(holder: string | null, loss: HistoryView["loss"]): readonly (readonly Cell[])[] {
+  if (loss === null) return [];
+  const told = `${holder ?? ""} reported at ${formatMoment(loss.atWallMs)}: ${loss.reason}`;
+  return [[...Array.from({ length: 6 }, () => ({ text: "" })), { text: told }]];
 }

@@ -236,6 +236,7 @@ describe("the history of an election", () => {
         lastedMs: 60_000,
         vacantMs: null,
         loss: null,
+        interruption: null,
       },
       expect.objectContaining({ token: "80", from: "a", to: "b", vacantMs: 0 }),
       expect.objectContaining({ token: "70", from: null, to: "a", reasonCode: "first-holder", lastedMs: null }),
@@ -250,6 +251,20 @@ describe("the history of an election", () => {
       at(KEYS.loss(ELECTION, 8), loss(8, "a"), 95n),
     ]);
     expect(views.map(({ token, loss: told }) => [token, told])).toEqual([
+      ["90", reported],
+      ["80", null],
+    ]);
+  });
+
+  test("shows what the present holder reported of a loss that nobody else has followed", () => {
+    const reported = { atWallMs: WALL - 5, reasonCode: "lease-expired", reason: reason("lease-expired").text };
+    const views = historyViews([
+      at(KEYS.history(ELECTION, 8), change(8), 80n),
+      at(KEYS.history(ELECTION, 9), change(9), 90n),
+      at(KEYS.loss(ELECTION, 8), loss(8, "b"), 85n),
+      at(KEYS.loss(ELECTION, 9), loss(9, "b"), 95n),
+    ]);
+    expect(views.map(({ token, interruption }) => [token, interruption])).toEqual([
       ["90", reported],
       ["80", null],
     ]);

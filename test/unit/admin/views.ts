@@ -60,6 +60,7 @@ export function historyView(change: Partial<HistoryView> = {}): HistoryView {
     lastedMs: 133_000,
     vacantMs: 0,
     loss: null,
+    interruption: null,
     ...change,
   };
 }
