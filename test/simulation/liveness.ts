@@ -13,6 +13,9 @@ import { FIRST_EPOCH } from "./store-model.ts";
 /** A daemon that is restarted is away this long. */
 const RESTART_MS = 20;
 
+/** A handover takes no longer than this on a fair network, in milliseconds. */
+export const HANDOVER_MS = 100;
+
 /** Steps of a daemon in a second of calm: more, and it spins. */
 const MOST_STEPS_A_SECOND = 400;
 
@@ -89,14 +92,24 @@ export function checkSteady(fleet: Fleet): void {
   for (const daemon of daemons(fleet)) checkAlive(fleet, daemon);
 }
 
+/** What is on its way from one host to another at this moment is looked at once more. */
 function checkHeld(fleet: Fleet, trouble: string): void {
+  const { world, checker } = fleet;
+  const first = new Set(notHeld(fleet).map(([vip]) => vip));
+  if (first.size === 0) return;
+  world.at(world.now + HANDOVER_MS, () => {
+    for (const [vip, able] of notHeld(fleet))
+      if (first.has(vip)) checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
+  });
+}
+
+/** The VIPs that nobody holds, with the hosts that could. */
+function notHeld(fleet: Fleet): readonly (readonly [string, readonly SimHost[]])[] {
   const contested = contestedVips(fleet);
-  for (const vip of fleet.scenario.vips) {
-    if (contested.has(vip)) continue;
-    const able = [...fleet.hosts.values()].filter((host) => couldHold(host, vip));
-    if (able.length > 0 && !able.some((host) => holds(host, vip, fleet.world.now)))
-      fleet.checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
-  }
+  return fleet.scenario.vips.flatMap((vip): readonly (readonly [string, readonly SimHost[]])[] => {
+    const able = contested.has(vip) ? [] : [...fleet.hosts.values()].filter((host) => couldHold(host, vip));
+    return able.length > 0 && !able.some((host) => holds(host, vip, fleet.world.now)) ? [[vip, able]] : [];
+  });
 }
 
 /** VIPs of which an address is configured under another name as well: who answers for that depends on who came first. */

@@ -6,7 +6,7 @@ import type { Canary } from "./canaries.ts";
 import { Checker, type Violation } from "./checker.ts";
 import type { SimDaemon } from "./daemon.ts";
 import { SimHost } from "./host.ts";
-import { checkRecovered, checkSteady, recoveryMs, restartOne, steadyMs } from "./liveness.ts";
+import { checkRecovered, checkSteady, HANDOVER_MS, recoveryMs, restartOne, steadyMs } from "./liveness.ts";
 import { Network } from "./network.ts";
 import { drawScenario, FAIR, type Fault, type HostSetup, type Scenario, type Trouble } from "./scenario.ts";
 import { type Applied, StoreModel } from "./store-model.ts";
@@ -91,7 +91,7 @@ export function run(
   world.at(recoveredAt, () => checkRecovered(fleet));
   world.at((recoveredAt + endAt) / 2, () => restartOne(fleet));
   world.at(endAt, () => checkSteady(fleet));
-  world.runUntil(endAt);
+  world.runUntil(endAt + HANDOVER_MS + 1);
   for (const text of world.broken) checker.say(0, text);
   if (changesInCalm > MOST_CHANGES_IN_CALM) checker.say(6, `${changesInCalm} ownership changes in the calm`);
   return { scenario, violations: checker.violations, transcript: world.transcript, steps, ownershipChanges };
