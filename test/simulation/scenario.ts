@@ -327,7 +327,7 @@ function drawRestart(
   random: Random,
   facts: Facts,
 ): { readonly config: readonly VipConfig[] | null; readonly ttlMs: number | null } {
-  const config = random.chance(0.3) ? drawConfig(random, facts, true) : null;
+  const config = random.chance(facts.crowded ? 0.9 : 0.3) ? drawConfig(random, facts, true) : null;
   return { config, ttlMs: random.chance(0.5) ? random.pick(facts.ttls) : null };
 }
 
