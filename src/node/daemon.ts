@@ -231,7 +231,10 @@ export class Daemon {
   private electorHost(): ElectorHost {
     const { log } = this.deps;
     return {
-      gain: (grants, validity) => this.gain(grants, validity),
+      gain: (grants, validity) => {
+        this.gain(grants, validity);
+        this.deps.identity.fenceWasSet();
+      },
       extend: (validity) => {
         this.vips.post({ type: "extend", ...validity });
         this.deps.identity.fenceWasSet();

