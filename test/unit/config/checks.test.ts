@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { serviceOf } from "../../../src/config/build-checks.ts";
-import { mistakes, parse } from "./files.ts";
+import { parseConfig } from "../../../src/config/parse.ts";
+import { CONTEXT, mistakes, parse } from "./files.ts";
 
 const file = (checks: string, vip = "checks: [nginx]", more = ""): string =>
   `store: sqlite:/s.db\n${more}checks:\n${checks.replaceAll(/^/gmu, "  ")}\nvips:\n  web:\n    interface: eth0\n    addresses: [10.0.0.10/24]\n    ${vip}\n`;
@@ -173,6 +174,17 @@ mail: { host: smtp, from: a@b, to: [c@d], user: u, passwordFile: /etc/pw }
 test.each(["nginx-pair", "active-active"])("docs/examples/%s.yaml has no mistakes", (name) => {
   expect(mistakes(readFileSync(`docs/examples/${name}.yaml`, "utf8"))).toEqual([]);
 });
+
+test.each(["nginx-pair", "active-active"])(
+  "docs/examples/%s.yaml runs no programs that people must write first",
+  (name) => {
+    const source = readFileSync(`docs/examples/${name}.yaml`, "utf8");
+    const parsed = parseConfig(source, "vipd.yaml", CONTEXT);
+    const programs =
+      parsed.kind === "config" ? parsed.commands.map(({ argv: [program] }) => program) : ["none is known"];
+    expect(new Set(programs)).toEqual(new Set(["systemctl"]));
+  },
+);
 
 test("an election without address is for hooks; without them its addresses were forgotten", () => {
   const job = "store: sqlite:/s.db\nvips:\n  job: { priority: 150 }\n";
