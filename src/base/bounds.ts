@@ -40,7 +40,7 @@ export const MAX_CONFIG_KEYS = 256;
 /** Most mistakes of a configuration that are told one by one. */
 export const MAX_CONFIG_MISTAKES = 100;
 
-/** Largest file that a store URL names, such as a password or a certificate, in bytes. */
+/** Largest file that a store URL, a webhook or mail names, such as a password or a certificate, in bytes. */
 export const MAX_SECRET_BYTES = 256 * 1024;
 
 /** Most VIPs of one node, and most addresses of one VIP. */

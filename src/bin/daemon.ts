@@ -34,6 +34,7 @@ import { systemEntropy } from "../runtime/timers.ts";
 import { checkVirtualRouters, DaemonElectors, heldBy } from "./electors.ts";
 import { refusalOf } from "../process/run.ts";
 import { type HostChecks, hostChecks } from "./host-checks.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
 import { Receivers } from "./receivers.ts";
 import { hostLook, readConfigFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
@@ -238,9 +239,11 @@ function openAdmin(
 }
 
 function followSignals(running: Running, configFile: string): void {
+  const reloads = new OneAtATime((signal) => reload(running, configFile, signal));
   const stop = (signal: NodeJS.Signals): void => {
     process.removeAllListeners("SIGTERM").removeAllListeners("SIGINT").removeAllListeners("SIGHUP");
     for (const ignored of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(ignored, () => {});
+    reloads.close();
     running.log.info({ signal }, "asked to stop");
     void shutDown(running);
   };
@@ -248,7 +251,7 @@ function followSignals(running: Running, configFile: string): void {
   process.on("SIGUSR2", () => leave(running));
   // Without a listener Node would open its debugger, at which others of this host could take the process over.
   process.on("SIGUSR1", () => running.log.info({}, "SIGUSR1 means nothing to vipd: see `vipctl status`"));
-  process.on("SIGHUP", () => void reload(running, configFile));
+  process.on("SIGHUP", () => reloads.request());
 }
 
 /** Ends at once and lets nothing go: the process that follows within the lease takes it up, and nothing moves. */
@@ -272,11 +275,13 @@ async function shutDown(running: Running): Promise<void> {
   process.exit(EXIT.ok);
 }
 
-async function reload(running: Running, configFile: string): Promise<void> {
+/** Takes the file on; once `stopped` is aborted it changes nothing and says nothing. Never rejects. */
+async function reload(running: Running, configFile: string, stopped: AbortSignal): Promise<void> {
   const { daemon, electors, log, manager, receivers } = running;
   manager.reloading();
   try {
     const wanted = await loadConfig(configFile, deps);
+    if (stopped.aborted) return;
     const difference = describeDifference(running.config, wanted);
     for (const { path, from, to } of difference.needsRestart)
       log.warn({ key: path, from, to }, `${path} is changed in the file: it takes effect at the next start`);
@@ -289,6 +294,7 @@ async function reload(running: Running, configFile: string): Promise<void> {
       log: { ...running.config.log, level: wanted.log.level },
     };
     const tellThem = await receivers.prepare(next);
+    if (stopped.aborted) return;
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else {
       daemon.reload(next);
@@ -299,6 +305,7 @@ async function reload(running: Running, configFile: string): Promise<void> {
     log.setLevel(next.log.level);
     tellThem();
   } catch (error) {
+    if (stopped.aborted) return;
     const lines = errorLines(error);
     log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);
   }

@@ -14,7 +14,7 @@ export async function readConfigFile(path: string): Promise<string> {
 /** This host. Nothing native is loaded before its network is asked for. */
 export const hostLook: HostLook = {
   exposureOf: async (path) => exposureOf(path),
-  exists: async (path) => existsSync(path),
+  exists: existsSync,
   groups: async () => new Set((await readGroups()).keys()),
   directoryTrouble,
   network: async () => {

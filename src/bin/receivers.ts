@@ -1,7 +1,8 @@
 // Who is told of transitions: hooks, a webhook, mail. Their secrets are read from files here, before anything is changed.
 
-import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
+import { readRegularFile } from "../../adapters/common/regular-file.ts";
+import { MAX_SECRET_BYTES } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { MailOptions, WebhookOptions } from "../config/hook-options.ts";
 import type { Config, MailConfig, WebhookConfig } from "../config/types.ts";
@@ -73,10 +74,10 @@ function receiving({ webhook, mail }: Receiving): Receiving {
 
 async function makeDeliveries({ webhook, mail }: Receiving, deps: HookRunnerDeps): Promise<readonly Delivery[]> {
   const deliveries: Delivery[] = [];
-  if (webhook !== null) deliveries.push(createWebhook(await withKey(webhook), deps));
+  if (webhook !== null) deliveries.push(createWebhook(withKey(webhook), deps));
   if (mail !== null) {
     const { createTransport } = await import("nodemailer");
-    const options = await withCredentials(mail);
+    const options = withCredentials(mail);
     deliveries.push(
       createMailer(options, { ...deps, createTransport: (transport): MailTransport => createTransport(transport) }),
     );
@@ -84,24 +85,24 @@ async function makeDeliveries({ webhook, mail }: Receiving, deps: HookRunnerDeps
   return deliveries;
 }
 
-async function withKey({ secretFile, caFile, ...rest }: WebhookConfig): Promise<WebhookOptions> {
-  return { ...rest, secret: await secret("webhook.secretFile", secretFile), ca: await text("webhook.caFile", caFile) };
+function withKey({ secretFile, caFile, ...rest }: WebhookConfig): WebhookOptions {
+  return { ...rest, secret: secret("webhook.secretFile", secretFile), ca: text("webhook.caFile", caFile) };
 }
 
-async function withCredentials({ user, passwordFile, caFile, ...rest }: MailConfig): Promise<MailOptions> {
-  const password = (await secret("mail.passwordFile", passwordFile)) ?? "";
-  return { ...rest, credentials: user === null ? null : { user, password }, ca: await text("mail.caFile", caFile) };
+function withCredentials({ user, passwordFile, caFile, ...rest }: MailConfig): MailOptions {
+  const password = secret("mail.passwordFile", passwordFile) ?? "";
+  return { ...rest, credentials: user === null ? null : { user, password }, ca: text("mail.caFile", caFile) };
 }
 
 /** Editors end a file with a newline, which is no part of a secret. */
-async function secret(key: string, file: string | null): Promise<string | null> {
-  return (await text(key, file))?.replace(/\r?\n$/u, "") ?? null;
+function secret(key: string, file: string | null): string | null {
+  return text(key, file)?.replace(/\r?\n$/u, "") ?? null;
 }
 
-async function text(key: string, file: string | null): Promise<string | null> {
+function text(key: string, file: string | null): string | null {
   if (file === null) return null;
   try {
-    return await readFile(file, "utf8");
+    return new TextDecoder().decode(readRegularFile(file, MAX_SECRET_BYTES));
   } catch (error) {
     throw new VipdError("config", `${key}: ${file} cannot be read: ${messageOf(error)}`, { file }, error);
   }

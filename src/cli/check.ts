@@ -6,7 +6,7 @@ import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
 import type { Config } from "../config/types.ts";
 import type { HostFacts } from "../config/parse.ts";
 import type { BoundAddress } from "../ports/host.ts";
-import { type ConfigFileDeps, loadConfig } from "./config-file.ts";
+import { type ConfigFileDeps, loadWithIdleKeys } from "./config-file.ts";
 
 /** Who else may read or write a file. */
 export interface Exposure {
@@ -23,7 +23,7 @@ export interface HostNetwork {
 /** What is looked up on the host; each may reject when the host does not tell. */
 export interface HostLook {
   exposureOf(path: string): Promise<Exposure>;
-  exists(path: string): Promise<boolean>;
+  readonly exists: NonNullable<HostFacts["exists"]>;
   /** The names of its groups. */
   groups(): Promise<ReadonlySet<string>>;
   /** What keeps vipd from trusting a directory, and what would be right. */
@@ -38,8 +38,6 @@ export interface CheckDeps extends ConfigFileDeps {
 
 /** Something that will do, but should be fixed. */
 export interface Remark {
-  /** Set where the doctor tells the same by itself. */
-  readonly about?: "store";
   readonly text: string;
   readonly fix: string;
 }
@@ -63,35 +61,21 @@ export async function checkFile(file: string, deps: CheckDeps): Promise<CheckedF
     ask("this host's addresses", look.network()),
     ask("/etc/group", look.groups()),
   ]);
-  const config = await loadConfig(file, deps, {
+  const { config, idle } = await loadWithIdleKeys(file, deps, {
     ...(network === undefined ? {} : { addresses: network.addresses }),
     ...(groups === undefined ? {} : { groups }),
     directoryTrouble: (path) => look.directoryTrouble(path),
+    exists: (path) => look.exists(path),
   });
   const exposed = await Promise.all(filesOf(file, config, deps).map((each) => exposure(each, look)));
-  const store = await missingDirectory(config, deps);
-  return { config, remarks: [...remarks, ...exposed.flat(), ...store, ...networkRemarks(config, network)] };
+  const unused = idle.map(({ path, problem, fix }) => ({ text: `${path} ${problem}`, fix }));
+  return { config, remarks: [...remarks, ...unused, ...exposed.flat(), ...networkRemarks(config, network)] };
 }
 
 interface NamedFile {
   readonly path: string;
   readonly what: string;
   readonly isSecret: boolean;
-}
-
-/** A store that is a file is made at the start, but not its directory. */
-async function missingDirectory({ store }: Config, { stores, look }: CheckDeps): Promise<readonly Remark[]> {
-  if (store === null) return [];
-  const file = knownStore(store, stores)?.localFile(store) ?? null;
-  const directory = file?.slice(0, Math.max(1, file.lastIndexOf("/")));
-  if (directory === undefined || (await look.exists(directory))) return [];
-  return [
-    {
-      about: "store",
-      text: `store: there is no directory ${directory}: vipd will not start`,
-      fix: `mkdir ${directory}`,
-    },
-  ];
 }
 
 function knownStore(url: string, stores: CheckDeps["stores"]): CheckDeps["stores"][number] | undefined {

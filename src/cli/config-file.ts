@@ -3,7 +3,7 @@
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
 import type { PlacedCommand } from "../config/commands.ts";
-import { formatIssue, type Mistake } from "../config/issue.ts";
+import { type ConfigIssue, formatIssue, type Mistake } from "../config/issue.ts";
 import { type HostFacts, parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
 
@@ -23,13 +23,27 @@ export interface ConfigFileDeps {
  * for each mistake.
  */
 export async function loadConfig(file: string, deps: ConfigFileDeps, host: HostFacts = {}): Promise<Config> {
+  return (await loadWithIdleKeys(file, deps, host)).config;
+}
+
+/** As `loadConfig`, with the keys of the file that have no effect. */
+export async function loadWithIdleKeys(
+  file: string,
+  deps: ConfigFileDeps,
+  host: HostFacts,
+): Promise<{ readonly config: Config; readonly idle: readonly ConfigIssue[] }> {
   const text = await deps.readFile(file).catch((error: unknown) => {
     if (isVipdError(error, "config")) throw error;
-    throw new VipdError("config", `cannot read ${file}: ${reasonOf(error)}`, { file }, error);
+    throw new VipdError(
+      "config",
+      `cannot read ${file}: ${reasonOf(error)}`,
+      { file, missing: codeOf(error) === "ENOENT" },
+      error,
+    );
   });
   const parsed = parseConfig(text, file, { ...deps, host });
   const found = parsed.kind === "config" ? parsed.locate(await refusals(parsed.commands, deps)) : parsed.issues;
-  if (parsed.kind === "config" && found.length === 0) return parsed.config;
+  if (parsed.kind === "config" && found.length === 0) return { config: parsed.config, idle: parsed.idle };
   const issues = found.map(formatIssue);
   const more = parsed.kind === "config" ? 0 : parsed.more;
   const all = issues.length + more;
@@ -37,13 +51,14 @@ export async function loadConfig(file: string, deps: ConfigFileDeps, host: HostF
   throw new VipdError("config", `${count} in ${file}`, { file, issues });
 }
 
+const RUNNABLE = "make it, executable and writable by root only, or name another program";
+
 /** Commands that would not be run: not there, not executable, or open to others. */
 async function refusals(commands: readonly PlacedCommand[], deps: ConfigFileDeps): Promise<readonly Mistake[]> {
   const mistakes: Mistake[] = [];
   for (const { path, argv, user } of commands) {
     const why = await deps.refusalOf?.({ argv, user });
-    if (why !== undefined)
-      mistakes.push({ path, problem: `would not be run: ${why}`, fix: "correct that, or name another program" });
+    if (why !== undefined) mistakes.push({ path, problem: `would not be run: ${why}`, fix: RUNNABLE });
   }
   return mistakes;
 }
@@ -55,8 +70,12 @@ export function errorLines(error: unknown): readonly string[] {
   return [...list, messageOf(error)];
 }
 
+function codeOf(error: unknown): unknown {
+  return error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
+}
+
 function reasonOf(error: unknown): string {
-  const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
+  const code = codeOf(error);
   if (code === "ENOENT") return "there is no such file; name another with --config";
   if (code === "EACCES") return "permission denied; run as root, or as the user of vipd";
   if (code === "ENOTDIR") return "a part of its path is no directory";

@@ -53,7 +53,6 @@ export function exitCodeOf(error: unknown): ExitCode {
 type Row = readonly [code: ExitCode, meaning: string];
 
 const COMMON: readonly Row[] = [
-  [EXIT.unavailable, "no daemon, admin socket or network interface to work with"],
   [EXIT.software, "a bug in vipd"],
   [EXIT.kernel, "the kernel refused, or the fence cannot be put up"],
   [EXIT.io, "a file could not be read or written"],
@@ -67,6 +66,7 @@ export const VIPD_EXIT_CODES: readonly Row[] = [
   [EXIT.ok, "stopped as asked; --check: no mistakes"],
   [EXIT.usage, "wrong arguments"],
   [EXIT.store, "the store cannot be used"],
+  [EXIT.unavailable, "the admin socket or a network interface cannot be used"],
   ...COMMON,
 ];
 
@@ -80,6 +80,7 @@ export const VIPCTL_EXIT_CODES: readonly Row[] = [
   [EXIT.usage, "wrong arguments, or no VIP of that name"],
   [EXIT.store, "the store cannot be reached, read or trusted"],
   [EXIT.disagreement, "who-owns --verify: wire and store disagree"],
+  [EXIT.unavailable, "no daemon, admin socket or network interface to work with"],
   ...COMMON,
   [EXIT.interrupted, "interrupted"],
 ];

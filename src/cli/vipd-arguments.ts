@@ -60,7 +60,7 @@ function vipdProgram(deps: VipdDeps): Command {
     .helpOption("-h, --help", "print this help, and exit")
     .addHelpText(
       "after",
-      `\nSignals:\n  TERM, INT  release everything, leave the fleet, exit\n  HUP        read the configuration again\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
+      `\nSignals:\n  TERM, INT  release everything, leave the fleet, exit\n  HUP        read the configuration again\n  USR2       exit and let nothing go: a vipd that starts within the lease takes it up\n\n${formatExitCodes(VIPD_EXIT_CODES)}`,
     )
     .allowExcessArguments(false)
     .showHelpAfterError("vipd --help tells what there is")

@@ -9,11 +9,13 @@ import { buildCheck, buildHooks, buildMail, buildVipCheck, buildWebhook } from "
 import { checkMistakes } from "./check-mistakes.ts";
 import { commandsOf, type PlacedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
+import { idleKeys } from "./idle-keys.ts";
 import { type ConfigIssue, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
 import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
 import { readSource, type Source } from "./source.ts";
+import { storeDirectoryMistakes } from "./store-directory.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
 import type { Config, VipConfig } from "./types.ts";
@@ -37,6 +39,8 @@ export interface HostFacts {
   readonly groups?: ReadonlySet<string>;
   /** What keeps vipd from trusting a directory; `undefined`: nothing, or it is still to be made. */
   readonly directoryTrouble?: (path: string) => Wrong | undefined;
+  /** Whether there is anything at a path. */
+  readonly exists?: (path: string) => boolean;
 }
 
 /** A configuration, or its first mistakes in the order of the file; `more`: those that are not among them. */
@@ -46,6 +50,8 @@ export type ParsedConfig =
       readonly config: Config;
       /** For whoever may look at files: which of them would not run. */
       readonly commands: readonly PlacedCommand[];
+      /** Keys that have no effect. */
+      readonly idle: readonly ConfigIssue[];
       /** Finds the places of mistakes that are found later. */
       readonly locate: (mistakes: readonly Mistake[]) => readonly ConfigIssue[];
     }
@@ -68,11 +74,12 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
     ...nameMistakes(source.data, context.hostName),
     ...groupMistakes(source.data, context.host?.groups),
     ...directoryMistakes(source.data, context.host?.directoryTrouble),
+    ...storeDirectoryMistakes(source.data, context.stores, context.host?.exists),
   ];
   if (parsed.success && mistakes.length === 0) {
     const config = build(parsed.data, context.hostName);
-    const commands = commandsOf(parsed.data);
-    return { kind: "config", config, commands, locate: (found) => located(found, file, source) };
+    const locate = (found: readonly Mistake[]): readonly ConfigIssue[] => located(found, file, source);
+    return { kind: "config", config, commands: commandsOf(parsed.data), idle: locate(idleKeys(source.data)), locate };
   }
   return firstOf(located(mistakes, file, source));
 }

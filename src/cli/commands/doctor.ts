@@ -1,7 +1,7 @@
 // vipctl doctor: looks at configuration, daemon, store, kernel and network of this host, one line each, with the fix.
 
 import type { FleetView } from "../../admin/views.ts";
-import { isVipdError, messageOf } from "../../base/errors.ts";
+import { isVipdError, messageOf, VipdError } from "../../base/errors.ts";
 import type { Config } from "../../config/types.ts";
 import { type CheckedFile, checkFile } from "../check.ts";
 import { errorLines } from "../config-file.ts";
@@ -21,6 +21,8 @@ export interface DoctorOptions {
   readonly json?: true;
 }
 
+const WRITE_IT = "write it: docs/examples/nginx-pair.yaml, which is installed with vipd, is an example";
+
 /** Examines everything that can be examined; exit code 1 when there is a failure. */
 export async function doctor(options: DoctorOptions, deps: VipctlDeps): Promise<ExitCode> {
   const findings = await examine(options.config ?? DEFAULT_CONFIG_FILE, deps);
@@ -38,9 +40,9 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   } catch (error) {
     // The last line sums up what the others say one by one.
     const lines = errorLines(error);
-    return (lines.length > 1 ? lines.slice(0, -1) : lines).map((line) =>
-      failure("config", line, `vipd --check -c ${file} shows it again`),
-    );
+    const isMissing = error instanceof VipdError && error.context["missing"] === true;
+    const fix = isMissing ? WRITE_IT : `vipd --check -c ${file} shows it again`;
+    return (lines.length > 1 ? lines.slice(0, -1) : lines).map((line) => failure("config", line, fix));
   }
   const { config, remarks } = checked;
   const good = fine(
@@ -51,8 +53,7 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const store = await examineStore(config, daemon.runs, deps);
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
-  // The store is examined itself.
-  const slips = remarks.filter(({ about }) => about !== "store").map(({ text, fix }) => warning("config", text, fix));
+  const slips = remarks.map(({ text, fix }) => warning("config", text, fix));
   return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire];
 }
 

@@ -1,5 +1,6 @@
 // Who is told of transitions, as the configuration says: secrets come from files, and a reload changes receivers at once.
 
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,6 +79,18 @@ test("a file that cannot be read is told with its key, and nothing is changed", 
   receivers.tell(eventOf("web", "FAULT"));
   await receivers.stop();
   expect(received).toHaveLength(1);
+});
+
+test("a pipe in the place of a secret is refused at once: its writer may never come", async () => {
+  const pipe = join(directory, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const receivers = new Receivers({ timers, log: recordingLog().log });
+  await expect(
+    receivers.prepare(configWith({ webhook: webhookTo("http://127.0.0.1:9/", pipe) })),
+  ).rejects.toMatchObject({
+    code: "config",
+    message: `webhook.secretFile: ${pipe} cannot be read: ${pipe} is a pipe: give a regular file`,
+  });
 });
 
 test("a mail server that is silent delays no stop for long, and the log says that nobody was told", async () => {

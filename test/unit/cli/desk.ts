@@ -262,7 +262,7 @@ export class Desk {
       look: {
         exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
         directoryTrouble: (path) => this.distrusted.get(path),
-        exists: (path) => Promise.resolve(!this.missing.has(path)),
+        exists: (path) => !this.missing.has(path),
         groups: () => Promise.resolve(new Set(["adm", "vipd"])),
         network: () => (this.network instanceof Error ? Promise.reject(this.network) : Promise.resolve(this.network)),
       },

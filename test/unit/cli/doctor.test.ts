@@ -56,6 +56,19 @@ test("mistakes in the configuration: nothing else can be examined", async () => 
   expect(grave[0]?.fix).toBe(`vipd --check -c ${CONFIG} shows it again`);
 });
 
+test("no configuration: the fix is to write it", async () => {
+  const desk = healthyDesk();
+  desk.files.delete(CONFIG);
+  const { code, grave } = await examine(desk);
+  expect(code).toBe(1);
+  expect(grave).toEqual([
+    expect.objectContaining({
+      text: expect.stringContaining("there is no such file") as string,
+      fix: expect.stringMatching(/^write it: docs\/examples\/nginx-pair\.yaml/u) as string,
+    }),
+  ]);
+});
+
 test("one mistake in the configuration is told once", async () => {
   const desk = healthyDesk();
   desk.files.set(CONFIG, `${GOOD_CONFIG}nod: web1\n`);

@@ -29,6 +29,13 @@ test("vipd(8): options and exit codes", async () => {
   const manual = page("vipd.8");
   for (const option of optionsOf(desk.out.text)) expect(manual.source).toContain(`Fl -${option}`);
   expect(exitCodesOf(manual)).toEqual(VIPD_EXIT_CODES.map(([code]) => String(code)));
+  const unavailable = VIPD_EXIT_CODES.find(([code]) => code === 69)?.[1] ?? "no such code";
+  expect(manual.source).toContain(`.It 69\n${unavailable}\n`);
+  const signals = [...desk.out.text.matchAll(/^ {2}(?:[A-Z0-9]+(?:, )?)+(?= {2})/gmu)].flatMap(
+    ([names]) => names.match(/[A-Z][A-Z0-9]+/gu) ?? [],
+  );
+  expect(signals).toEqual(["TERM", "INT", "HUP", "USR2"]);
+  for (const signal of signals) expect(manual.source).toContain(`SIG${signal}`);
 });
 
 test("vipctl(8): commands, their options, and exit codes", async () => {

@@ -79,16 +79,49 @@ test("--check tells what should be fixed, and is content all the same", async ()
   expect(desk.out.text).toContain("no mistakes");
 });
 
-test("--check warns of a store in a directory that is not there, and of a leftover on another interface", async () => {
+test("--check refuses a store whose directory the start could not make", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, GOOD_CONFIG.replace("/var/lib/vipd/fleet.db", "/srv/vipd/fleets/main.db"));
+  desk.missing.add("/srv/vipd/fleets");
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  desk.missing.add("/srv/vipd");
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
+  expect(desk.err.lines[0]).toBe(
+    `${CONFIG}:2:8: store: there is no directory /srv/vipd, in which /srv/vipd/fleets could be made; correct the path, or run: mkdir -p /srv/vipd`,
+  );
+});
+
+test("--check accepts a store beside the state directory: the start makes that with all above it", async () => {
+  const desk = new Desk();
+  desk.files.set(CONFIG, `stateDir: /srv/vipd/state\n${GOOD_CONFIG.replace("/var/lib/vipd", "/srv/vipd/fleets")}`);
+  for (const path of ["/srv/vipd/state", "/srv/vipd/fleets", "/srv/vipd"]) desk.missing.add(path);
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+});
+
+test("--check tells which keys have no effect without a lease, also when they say the default", async () => {
+  const desk = new Desk();
+  const idle = "spread: all, minHold: 10s, lastResort: keep";
+  const vrrp = `election: vrrp, vrrp: { id: 51 }, ${idle}`;
+  desk.files.set(
+    CONFIG,
+    `vips:\n  web: { interface: eth0, addresses: [10.0.0.10/24], ${vrrp} }\n  mail: { interface: eth0, addresses: [10.0.0.11/24], election: vrrp, vrrp: { id: 52 } }\n`,
+  );
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.lines).toEqual(
+    ["spread", "minHold", "lastResort"].map(
+      (key) => `warning: vips.web.${key} has no effect with election: vrrp; remove it, or use election: lease`,
+    ),
+  );
+});
+
+test("--check warns of a leftover on another interface", async () => {
   const desk = new Desk();
   desk.files.set(CONFIG, GOOD_CONFIG);
-  desk.missing.add("/var/lib/vipd");
   const place = { family: 4, ip: "10.0.0.10", prefix: 32, interface: "eth1" } as const;
   const left = { ...place, ours: false, permanent: true, secondary: false, keepalived: true };
   desk.network = { links: ["eth0", "eth1"], addresses: [left] };
   expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
   expect(desk.err.lines).toEqual([
-    "warning: store: there is no directory /var/lib/vipd: vipd will not start; mkdir /var/lib/vipd",
     "warning: 10.0.0.10/32 is on eth1 already: keepalived has bound it, and vipd leaves alone what is on another interface than the VIP's; stop keepalived and run: ip address delete 10.0.0.10/32 dev eth1",
   ]);
 });
@@ -151,7 +184,7 @@ test("--check tells which commands would not be run on this host, each at its pl
   ]);
   expect(desk.err.lines).toEqual([
     expect.stringMatching(
-      /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; correct that/u,
+      /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; make it, executable and writable by root only, or/u,
     ),
     expect.stringMatching(/hooks\.onMaster: would not be run: there is no program \/etc\/to-master; /u),
     `2 mistakes in ${CONFIG}`,
