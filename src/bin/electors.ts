@@ -58,7 +58,10 @@ export class DaemonElectors {
   }
 
   make(host: ElectorHost): Elector {
-    this.chosen = new ChosenElector({ make: (to) => this.makeAll(to), kindOf: (name) => this.kindOf(name) }, host);
+    this.chosen = new ChosenElector(
+      { make: (hostFor) => this.makeAll(hostFor), kindOf: (name) => this.kindOf(name) },
+      host,
+    );
     return this.chosen;
   }
 
@@ -72,16 +75,16 @@ export class DaemonElectors {
     return this.parts.vips().find((vip) => vip.name === name)?.vrrp?.kind ?? "lease";
   }
 
-  private makeAll(host: ElectorHost): ReadonlyMap<ElectorKind, Elector> {
+  private makeAll(hostFor: (kind: ElectorKind) => ElectorHost): ReadonlyMap<ElectorKind, Elector> {
     const { store } = this.parts;
     const electors = new Map<ElectorKind, Elector>();
-    const mixed = new MixedElector(host);
+    const mixed = new MixedElector(hostFor("lease+vrrp"));
     const kindOf = (election: string): ElectorKind => this.chosen?.kindNow(election) ?? this.kindOf(election);
-    const vrrp = this.makeVrrp(vrrpHost(host, mixed, kindOf), mixed);
+    const vrrp = this.makeVrrp(vrrpHost(hostFor("vrrp"), mixed, kindOf), mixed);
     this.adverts = vrrp;
     electors.set("vrrp", vrrp);
     if (store === null) return electors;
-    this.leases = this.makeLease(store, leaseHost(host, mixed, kindOf));
+    this.leases = this.makeLease(store, leaseHost(hostFor("lease"), mixed, kindOf));
     mixed.join({ lease: this.leases, vrrp, wake: (election) => vrrp.wake(election) });
     return electors.set("lease", this.leases).set("lease+vrrp", mixed);
   }

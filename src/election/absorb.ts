@@ -3,7 +3,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { clip } from "../base/text.ts";
 import { later } from "../base/time.ts";
-import { ipsOf, isAnothers } from "./address-claims.ts";
+import { ipsOf, isStillOwn } from "./address-claims.ts";
 import { countDuplicateNode } from "./conditions.ts";
 import { handoverTarget } from "./ranking.ts";
 import { adoptSession, credit, keepInDoubt, loseSession, noticeLoss, ownSession, settle } from "./session.ts";
@@ -127,7 +127,7 @@ function adopt(state: State): readonly Effect[] {
     if (ownToken(state, election) === undefined) continue;
     state.adopted.add(election);
     const published = mirror.candidates.get(election)?.get(self.node)?.value?.addresses ?? [];
-    const own = ipsOf(published).filter((ip) => !isAnothers(state, election, ip));
+    const own = ipsOf(published).filter((ip) => isStillOwn(state, election, ip));
     addresses.set(election, own);
   }
   return [{ type: "adopted", addresses }];

@@ -88,10 +88,13 @@ export function confirmAddresses(state: State, election: string): Confirmation {
   return { addresses: confirmed.map(({ ip }) => ip), isPending: confirmed.length < own.length };
 }
 
-/** Whether the store says that an address is another election's. */
-export function isAnothers(state: State, election: string, ip: string): boolean {
-  const owner = state.mirror.addresses.get(ip)?.value?.election;
-  return owner !== undefined && owner !== election;
+/**
+ * Whether the store says that an address is this election's. A store that was restored may say nothing of it any more: then
+ * another election may take it. A record that cannot be read nobody takes from under its holder.
+ */
+export function isStillOwn({ mirror }: State, election: string, ip: string): boolean {
+  const record = mirror.addresses.get(ip);
+  return record !== undefined && (record.value === undefined || record.value?.election === election);
 }
 
 /** Addresses in CIDR form without their prefixes, each once. */

@@ -2,7 +2,7 @@
 
 import { reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
-import { claimAddresses, confirmAddresses, ipsOf, isAnothers } from "./address-claims.ts";
+import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, isInPlace, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
@@ -117,7 +117,7 @@ function judgeAddresses(state: State, election: string, confirmations: Verdicts[
   if (tenure?.phase !== "on") return;
   const wanted = ipsOf(state.candidacies.get(election)?.addresses ?? []);
   const told = new Set(tenure.addresses);
-  const kept = wanted.filter((ip) => told.has(ip) && !isAnothers(state, election, ip));
+  const kept = wanted.filter((ip) => told.has(ip) && isStillOwn(state, election, ip));
   if (kept.length === wanted.length && told.size === wanted.length) return;
   const { addresses: more, isPending } = confirmAddresses(state, election);
   if (isPending) state.unconfirmed.add(election);

@@ -3,15 +3,15 @@
 
 import type { Candidacy } from "../base/candidacy.ts";
 import type { Reason } from "../base/reasons.ts";
-import type { Elector, ElectorHost, ElectorKind, Token } from "../ports/elector.ts";
+import type { Elector, ElectorHost, ElectorKind, Loss, Token } from "../ports/elector.ts";
 
 /** The electors of a host, by what they are; a kind that is missing cannot be had. */
 export type Electors = ReadonlyMap<ElectorKind, Elector>;
 
 /** What stands behind the name of a host's elections. */
 export interface ChosenElectorDeps {
-  /** Makes the electors for a host. */
-  readonly make: (host: ElectorHost) => Electors;
+  /** Makes the electors, each for its own view of the host. */
+  readonly make: (hostFor: (kind: ElectorKind) => ElectorHost) => Electors;
   /** Who decides about an election, by the configuration as it is now. */
   readonly kindOf: (election: string) => ElectorKind;
 }
@@ -28,19 +28,42 @@ export class ChosenElector implements Elector {
   private readonly held = new Set<string>();
   /** Elections that wait to be released for another elector. */
   private readonly moving = new Set<string>();
+  /** Who has said that an election is lost, and waits for the host's answer. */
+  private readonly losers = new Map<string, Set<ElectorKind>>();
+  /** Elections whose next elector is told when all are told of the change that is under way. */
+  private readonly arrivals = new Set<string>();
+  private telling = 0;
   private running = 0;
 
   constructor(deps: ChosenElectorDeps, host: ElectorHost) {
     this.deps = deps;
     this.host = host;
-    this.electors = deps.make({
+    this.electors = deps.make((kind) => this.hostFor(kind));
+  }
+
+  private hostFor(kind: ElectorKind): ElectorHost {
+    const { host } = this;
+    return {
       ...host,
       gain: (grants, validity) => {
         for (const { election } of grants) this.held.add(election);
         host.gain(grants, validity);
       },
+      lose: (losses) => this.lose(kind, losses),
       stopped: () => this.oneStopped(),
-    });
+    };
+  }
+
+  /** What a former process held by this elector, and this one holds by another, is not taken from that. */
+  private lose(kind: ElectorKind, losses: readonly Loss[]): void {
+    const isOthers = ({ election, token }: Loss): boolean =>
+      token === null && this.held.has(election) && this.ownerNow(election) !== this.electors.get(kind);
+    const own = losses.filter((loss) => !isOthers(loss));
+    for (const { election } of own)
+      this.losers.set(election, (this.losers.get(election) ?? new Set<ElectorKind>()).add(kind));
+    if (own.length > 0) this.host.lose(own);
+    const others = losses.filter(isOthers).map(({ election }) => election);
+    if (others.length > 0) this.electors.get(kind)?.released(others);
   }
 
   /** Who decides about an election now: after a reload that may be another one than the configuration names. */
@@ -68,7 +91,20 @@ export class ChosenElector implements Elector {
       const owner = this.ownerOf(election, candidacy, tell);
       if (owner !== undefined) tell(owner, election, candidacy);
     }
-    for (const [elector, news] of told) elector.updateCandidacies(news);
+    this.tellAll(told);
+  }
+
+  /** Who has an election no longer is told first: two kinds of elector may stand on the same one. */
+  private tellAll(told: ReadonlyMap<Elector, ReadonlyMap<string, Candidacy | null>>): void {
+    this.telling += 1;
+    for (const isEnd of [true, false])
+      for (const [elector, news] of told) {
+        const part = new Map([...news].filter(([, candidacy]) => (candidacy === null) === isEnd));
+        if (part.size > 0) elector.updateCandidacies(part);
+      }
+    this.telling -= 1;
+    if (this.telling > 0) return;
+    for (const election of [...this.arrivals]) this.arrive(election);
   }
 
   /** The configuration may name other electors now. */
@@ -79,15 +115,25 @@ export class ChosenElector implements Elector {
   }
 
   released(elections: readonly string[]): void {
-    const byOwner = new Map<Elector, string[]>();
+    const waiting = new Map<Elector, string[]>();
     for (const election of elections) {
       this.held.delete(election);
-      const owner = this.ownerNow(election);
-      if (owner === undefined) continue;
-      byOwner.set(owner, [...(byOwner.get(owner) ?? []), election]);
+      for (const elector of this.waitingFor(election))
+        waiting.set(elector, [...(waiting.get(elector) ?? []), election]);
+      this.losers.delete(election);
     }
-    for (const [elector, names] of byOwner) elector.released(names);
-    for (const election of elections) this.arrive(election);
+    for (const [elector, names] of waiting) elector.released(names);
+    for (const election of elections)
+      if (this.telling > 0) this.arrivals.add(election);
+      else this.arrive(election);
+  }
+
+  /** Who has said that it is lost; of what the host could not hold, who has it. */
+  private waitingFor(election: string): readonly Elector[] {
+    const losers = [...(this.losers.get(election) ?? [])].flatMap((kind) => this.electors.get(kind) ?? []);
+    if (losers.length > 0) return losers;
+    const owner = this.ownerNow(election);
+    return owner === undefined ? [] : [owner];
   }
 
   tokenOf(election: string): Token | undefined {
@@ -160,6 +206,7 @@ export class ChosenElector implements Elector {
 
   /** The elector before has let go: now the other one may know of it. */
   private arrive(election: string): void {
+    this.arrivals.delete(election);
     if (!this.moving.delete(election)) return;
     this.owners.delete(election);
     const candidacy = this.candidacies.get(election);

@@ -107,8 +107,10 @@ export class MixedElector implements Elector {
     lose: (election: string, why: Reason): void => {
       const both = this.bothOf(election);
       const token = both.lease?.grant.token ?? null;
+      // What this process has not gained a former one may have left open: the lease is not given away before that is closed.
+      const isFormer = both.lease === null;
       both.lease = null;
-      this.lose(election, both, "lease", { election, token, reason: why });
+      this.lose(election, both, "lease", { election, token, reason: why }, isFormer);
       // Who has the lease next speaks next: the farewell tells it that the way is free.
       this.parts?.vrrp.stepDown(election, null, why);
     },
@@ -164,9 +166,9 @@ export class MixedElector implements Elector {
     this.host.extend({ deadline: vrrp.deadline, until: earliest(lease.until, vrrp.until) });
   }
 
-  private lose(election: string, both: Both, who: "lease" | "vrrp", loss: Loss): void {
+  private lose(election: string, both: Both, who: "lease" | "vrrp", loss: Loss, isFormer = false): void {
     both.owed.add(who);
-    if (both.host === "none") return this.pay(election, both);
+    if (both.host === "none" && !isFormer) return this.pay(election, both);
     if (both.host === "closing") return;
     both.host = "closing";
     this.host.lose([loss]);

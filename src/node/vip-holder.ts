@@ -104,13 +104,15 @@ export class VipHolder {
 
   /**
    * Sets the VIPs of this host, and puts the fence around them. What vipd bound once and nobody plans any more goes
-   * before its guard does; the answer is what the kernel would not remove: it stays guarded. `fenced` is guarded too,
-   * and otherwise left alone. Throws when the fence cannot be put up; then nothing has changed.
+   * before its guard does; the answer is what the kernel would not remove: it stays guarded. `fenced` is guarded and
+   * closed, and otherwise left alone. Throws when the fence cannot be put up; then nothing has changed.
    */
   plan(plans: readonly VipPlan[], fenced: readonly AddressPlace[] = []): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
     this.protectAll(unique([...planned, ...fenced, ...this.guarded(), ...marked]));
+    // A former process may have opened what is none of the VIPs' now.
+    if (fenced.length > 0) this.deps.fence.close(fenced);
     this.fenced = fenced;
     this.post({ type: "plan", plans });
     this.foreignClaims.changed();

@@ -13,7 +13,7 @@ const bench = useFleet(["a", "b"]);
 
 /** Sentinel needs so long to notice, to agree and to promote; then everybody waits a lease. In milliseconds. */
 const FAILOVER_MS = 15_000;
-const BACK_MS = 3_000;
+const BACK_MS = 10_000;
 const LONG_MS = 10_000;
 
 let group: RedisGroup | undefined;

@@ -12,7 +12,7 @@ import { Daemon } from "../../src/node/daemon.ts";
 import { ChosenElector, type Electors } from "../../src/node/electors.ts";
 import { LeaseElector } from "../../src/node/lease-elector.ts";
 import type { Timers } from "../../src/ports/clock.ts";
-import type { ElectorHost } from "../../src/ports/elector.ts";
+import type { ElectorHost, ElectorKind } from "../../src/ports/elector.ts";
 import type { HostEvent, HostMonitor } from "../../src/ports/host.ts";
 import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import type { Logger } from "../../src/ports/logger.ts";
@@ -94,8 +94,8 @@ export class SimDaemon {
       makeChecks: (parts) => this.makeChecks(parts),
       makeElector: (host) => {
         const broken = brokenHost(options.canary, host, () => elector, deps);
-        const make = (to: ElectorHost): Electors => {
-          elector = this.makeElector(timers, to);
+        const make = (hostFor: (kind: ElectorKind) => ElectorHost): Electors => {
+          elector = this.makeElector(timers, hostFor("lease"));
           return new Map([["lease", elector]]);
         };
         return new ChosenElector({ make, kindOf: () => "lease" }, broken);

@@ -72,9 +72,12 @@ export function restartOne(fleet: Fleet): void {
   for (let passedMs = 0; passedMs < restMs; passedMs += scenario.ttlMs / 8) world.at(world.now + passedMs, look);
 }
 
-/** Whether a node waits until it may hold it again: then it may ask for it at any time. */
+/** Whether it is about to move anyhow: a node waits until it may hold it again, or its holder until it shall yield. */
 function isAwaited(fleet: Fleet, vip: string): boolean {
-  return daemons(fleet).some(({ daemon }) => daemon.eligibility.of(vip).some(({ until }) => until < NEVER));
+  return daemons(fleet).some(
+    ({ daemon, election }) =>
+      daemon.eligibility.of(vip).some(({ until }) => until < NEVER) || election.wakeups.at(`preempt ${vip}`) < NEVER,
+  );
 }
 
 /** All that can be held is held. */

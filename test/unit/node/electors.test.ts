@@ -44,9 +44,9 @@ class Bench {
       changed: () => {},
       stopped: () => void this.told.push("stopped"),
     };
-    const make = (to: ElectorHost): ReadonlyMap<ElectorKind, FakeElector> => {
-      this.vrrp = new FakeElector(to, timers);
-      this.lease = withStore ? new FakeElector(to, timers) : undefined;
+    const make = (hostFor: (kind: ElectorKind) => ElectorHost): ReadonlyMap<ElectorKind, FakeElector> => {
+      this.vrrp = new FakeElector(hostFor("vrrp"), timers);
+      this.lease = withStore ? new FakeElector(hostFor("lease"), timers) : undefined;
       return new Map<ElectorKind, FakeElector>([
         ["vrrp", this.vrrp],
         ...(this.lease === undefined ? [] : ([["lease", this.lease]] as const)),
@@ -116,4 +116,40 @@ test("what a former process held, and is not configured any more, is the lease's
   bench.chosen.released(["gone"]);
   expect(bench.lease?.calls).toEqual(["released gone"]);
   expect(bench.vrrp?.calls).not.toContain("released gone");
+});
+
+test("who has said that an election is lost is told of its release, whoever decides about it now", () => {
+  const bench = new Bench().wish("web");
+  bench.lease?.host.lose([{ election: "web", token: null, reason: reason("other-holder") }]);
+  bench.chosen.released(["web"]);
+  expect(bench.lease?.calls).toEqual(["released web"]);
+  expect(bench.vrrp?.calls).not.toContain("released web");
+});
+
+test("what a former process held by one elector is not taken from the other that holds it now", () => {
+  const bench = new Bench().wish("web");
+  bench.vrrp?.grant("web");
+  bench.lease?.host.lose([{ election: "web", token: null, reason: reason("other-holder") }]);
+  expect(bench.told).toEqual(["gain web"]);
+  expect(bench.lease?.calls).toEqual(["released web"]);
+});
+
+test("electors that have an election no longer are told before those that have it now", () => {
+  const bench = new Bench().wish("web", "db");
+  for (const elector of [bench.lease, bench.vrrp]) elector?.news();
+  const order: string[] = [];
+  for (const [name, elector] of [["lease", bench.lease] as const, ["vrrp", bench.vrrp] as const])
+    if (elector !== undefined) {
+      const tell = elector.updateCandidacies.bind(elector);
+      elector.updateCandidacies = (changes) => {
+        order.push(
+          ...[...changes].map(([election, wish]) => `${name} ${election} ${wish === null ? "ends" : "begins"}`),
+        );
+        tell(changes);
+      };
+    }
+  bench.kinds.set("web", "lease").set("db", "vrrp");
+  bench.chosen.refresh();
+  expect(order.slice(0, 2).toSorted()).toEqual(["lease db ends", "vrrp web ends"]);
+  expect(order.slice(2).toSorted()).toEqual(["lease web begins", "vrrp db begins"]);
 });

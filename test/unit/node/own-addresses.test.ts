@@ -55,7 +55,7 @@ describe("while the daemon runs", () => {
     expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
     expect(begun.elector.news()).toEqual(["candidacies: web own-address"]);
     expect(begun.daemon.eligibility.of("web")).toMatchObject([{ source: "address", reason: CAME }]);
-    expect(begun.host.news().filter((call) => !call.startsWith("protect"))).toEqual([]);
+    expect(begun.host.news().filter((call) => !call.startsWith("protect"))).toEqual(["close 10.0.0.1"]);
     expect(begun.host.addresses().map(({ ip }) => ip)).toEqual(["10.0.0.1"]);
   });
 
