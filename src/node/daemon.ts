@@ -136,6 +136,7 @@ export class Daemon {
     this.vips.sweep(identity.adopt);
     this.links.refresh();
     this.monitor = monitor((event) => this.onHostEvent(event));
+    this.vips.beginListening();
     this.health.plan(this.config.checks);
     this.probing.plan(this.config.vips);
     // Who takes up its own lease has not booted.

@@ -177,6 +177,11 @@ export class VipHolder {
     this.prober.probe(vips);
   }
 
+  /** The kernel's news come from here on: of what was removed before, none do. */
+  beginListening(): void {
+    this.removal.forget();
+  }
+
   /** Takes in news from the kernel, except of links, which bear on more than VIPs. */
   onHostEvent(event: HostEvent): void {
     switch (event.kind) {
