@@ -1,5 +1,4 @@
-// The groups of tests. Those that need the machine's time run one file at a time: frozen processors would end leases. Hosts
-// wait most of the time, so two files of them run beside each other, each in a network of its own.
+// The groups of tests. Those that measure hosts run one file at a time: frozen processors would end leases.
 
 import { defineConfig } from "vitest/config";
 
@@ -20,7 +19,7 @@ export default defineConfig({
       quick("simulation", 600_000),
       quick("library", 60_000),
       alone("linux"),
-      { test: { ...quick("hosts", 60_000).test, maxWorkers: 2 } },
+      alone("hosts"),
       { test: { ...alone("systemd").test, testTimeout: 180_000, hookTimeout: 180_000 } },
       alone("interop"),
     ],
