@@ -3,7 +3,7 @@
 
 import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
-import { type Reason, reason } from "../base/reasons.ts";
+import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { Config, VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -13,7 +13,7 @@ import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
-import { Eligibility } from "./eligibility.ts";
+import { Eligibility, type IneligibleReason } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
@@ -280,7 +280,8 @@ export class Daemon {
         for (const vip of vips)
           log.info({ vip, token: String(this.elector.tokenOf(vip) ?? "") }, "answers for the VIP");
         this.probing.held(vips);
-        this.transitions.look(this.config.vips.filter(({ name }) => vips.includes(name)));
+        const held = new Set(vips);
+        this.transitions.look(this.config.vips.filter(({ name }) => held.has(name)));
       },
       released: (losses) => this.released(losses),
       holdFailed: (vip, why) => this.holdFailed(vip, why),
@@ -333,18 +334,14 @@ export class Daemon {
 
   /** Asks the sources of eligibility again, and tells the elector what is news. */
   private updateEligibility(vips: readonly VipConfig[]): void {
-    const now = this.deps.timers.now();
+    const { maintenance, timers } = this.deps;
+    const now = timers.now();
     this.checkIneligibility.update(vips);
     for (const vip of vips) {
-      const trouble = this.links.troubleOf(vip);
-      const ineligibleReason = trouble === undefined ? null : { reason: reason("link-down", trouble), until: NEVER };
-      this.eligibility.set(vip.name, "link", ineligibleReason, now);
-      const maintained = this.deps.maintenance?.reasonFor(vip.name) ?? null;
-      const kept = maintained === null ? null : { reason: reason("maintenance", maintained), until: NEVER };
-      this.eligibility.set(vip.name, "maintenance", kept, now);
-      const own = this.own.troubleOf(vip.name);
-      const mistake = own === undefined ? null : { reason: reason("own-address", own), until: NEVER };
-      this.eligibility.set(vip.name, "address", mistake, now);
+      const { name } = vip;
+      this.eligibility.set(name, "link", untilChanged("link-down", this.links.troubleOf(vip)), now);
+      this.eligibility.set(name, "maintenance", untilChanged("maintenance", maintenance?.reasonFor(name)), now);
+      this.eligibility.set(name, "address", untilChanged("own-address", this.own.troubleOf(name)), now);
     }
     this.updateCandidacies(vips);
     this.scheduleExpiry();
@@ -448,4 +445,12 @@ function planOf({ name, addresses, announce }: VipConfig): VipPlan {
 
 function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
   return vip.addresses.some((address) => links.has(address.interface));
+}
+
+/** What a source says of a VIP until the source itself says otherwise. */
+function untilChanged(
+  code: ReasonCode,
+  trouble: string | null | undefined,
+): Pick<IneligibleReason, "reason" | "until"> | null {
+  return trouble === null || trouble === undefined ? null : { reason: reason(code, trouble), until: NEVER };
 }
