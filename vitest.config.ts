@@ -21,7 +21,7 @@ export default defineConfig({
       alone("linux"),
       alone("hosts"),
       { test: { ...alone("systemd").test, testTimeout: 180_000, hookTimeout: 180_000 } },
-      alone("interop"),
+      quick("interop", 60_000),
     ],
   },
 });

@@ -32,6 +32,8 @@ const CALLS: readonly (readonly [text: RegExp, words: string])[] = [
     /UNIMPLEMENTED|unknown (?:service|method)|PROTOCOL_ERROR|FRAME_SIZE_ERROR|HTTP status|content-type/iu,
     "what answers there is no etcd of version 3",
   ],
+  // Where it names the member it was asked of, what it tells of the name and of the pick is only how long they took.
+  [/deadline exceeded.*remote_addr=/iu, "no answer in time"],
   [/LB pick|name resolution|resolving/iu, "no connection in time; check that the server runs, and the way to it"],
   [/DEADLINE_EXCEEDED|deadline exceeded/iu, "no answer in time"],
   [/no connection established/iu, "there is no connection"],

@@ -1,6 +1,6 @@
 // The two parties of an interop test on one cable: a virtual router of this program, and a real keepalived.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -202,9 +202,4 @@ function kill(pid: number): void {
     // It has ended meanwhile.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
-}
-
-/** Whether keepalived is installed. */
-export function keepalivedIsThere(): boolean {
-  return spawnSync("sh", ["-c", "command -v keepalived"]).status === 0;
 }

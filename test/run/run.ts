@@ -31,7 +31,7 @@ const CHECKS: readonly (() => Promise<Outcome>)[] = [
   () => tool("dead code", "knip/bin/knip.js"),
 ];
 
-/** What freezes a processor for long would end leases in the last three, so each has the machine for itself. */
+/** What freezes a processor for long would end leases of hosts, so those have the machine for themselves. */
 const GROUPS: readonly Group[] = [
   {
     projects: ["tidy", "unit", "conformance", "library", "simulation"],
@@ -41,7 +41,7 @@ const GROUPS: readonly Group[] = [
   { projects: ["linux"], deadlineMs: 6 * 60_000, namespaces: true },
   { projects: ["hosts"], deadlineMs: 20 * 60_000, namespaces: true },
   { projects: ["systemd"], deadlineMs: 10 * 60_000, namespaces: true },
-  { projects: ["interop"], deadlineMs: 10 * 60_000, namespaces: true, needs: "keepalived" },
+  { projects: ["interop"], deadlineMs: 10 * 60_000, namespaces: true, needs: "keepalived", workers: 5 },
 ];
 
 const STATIC = "static";

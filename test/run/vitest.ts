@@ -9,6 +9,8 @@ import { parseReport, REPORT_FILE, type Report, tally } from "./tally.ts";
 
 /** A run: its projects, its deadline in milliseconds, and whether its tests make network namespaces. */
 export interface Group {
+  /** So many files run at a time, where the tests mostly wait; the rest, as many as there are processors. */
+  readonly workers?: number;
   readonly projects: readonly string[];
   readonly deadlineMs: number;
   readonly namespaces: boolean;
@@ -51,7 +53,7 @@ function commandOf(group: Group): readonly string[] {
     "run",
     "--reporter=default",
     "--reporter=./test/run/report.ts",
-    `--maxWorkers=${Math.max(2, availableParallelism())}`,
+    `--maxWorkers=${Math.max(group.workers ?? 2, availableParallelism())}`,
     ...group.projects.flatMap((project) => ["--project", project]),
   ];
   if (group.namespaces) return ["unshare", "--mount", "sh", "-c", OWN_NAMES, "sh", ...run];

@@ -22,6 +22,10 @@ test.each<[string, string]>([
   [`${NO_CONNECTION} Hostname/IP does not match certificate's altnames`, "its certificate is for another name"],
   ["14 UNAVAILABLE: Name resolution failed for target dns:nowhere:2379", "its host name is not found"],
   ["4 DEADLINE_EXCEEDED: Deadline exceeded after 0.493s,LB pick: 0.1s,Waiting for LB pick", "no connection in time"],
+  [
+    "4 DEADLINE_EXCEEDED: Deadline exceeded after 0.492s,name resolution: 0.001s,LB pick: 0.001s,remote_addr=[::1]:1",
+    "no answer in time",
+  ],
   ["4 DEADLINE_EXCEEDED: Deadline exceeded after 0.5s,remote_addr=10.0.0.5:2379", "no answer in time"],
   ["14 UNAVAILABLE: Connection dropped", "the connection broke"],
   ["14 UNAVAILABLE: read ECONNRESET", "the connection broke"],
