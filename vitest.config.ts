@@ -20,6 +20,7 @@ export default defineConfig({
       quick("library", 60_000),
       alone("linux"),
       alone("hosts"),
+      quick("outages", 60_000),
       { test: { ...alone("systemd").test, testTimeout: 180_000, hookTimeout: 180_000 } },
       quick("interop", 60_000),
     ],

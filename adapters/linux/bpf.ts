@@ -1,14 +1,24 @@
-// Classic BPF programs for packet sockets (linux/filter.h). An instruction is u16 code, u8 jump if true, u8 jump if false,
+// Classic BPF programs for sockets (linux/filter.h). An instruction is u16 code, u8 jump if true, u8 jump if false,
 // u32 operand, in host order. Offsets count from the network header, as SOCK_DGRAM packet sockets see a packet.
 
 import { concatBytes, viewOf } from "../../src/wire/bytes.ts";
 import { LITTLE_ENDIAN } from "../../src/wire/netlink.ts";
 import { ICMPV6, NEIGHBOR_ADVERTISEMENT } from "../../src/wire/ndp.ts";
+import { IFA_CACHEINFO, IFA_PROTO, RTM_NEWADDR } from "../../src/wire/rtnetlink.ts";
 
 const LOAD_WORD = 0x20;
 const LOAD_BYTE = 0x30;
 const JUMP_IF_EQUAL = 0x15;
 const RETURN = 0x06;
+const LOAD_HALF = 0x28;
+const LOAD_NUMBER = 0x00;
+const LOAD_X_NUMBER = 0x01;
+const LOAD_X_MEMORY = 0x61;
+const STORE = 0x02;
+const MOVE_TO_X = 0x07;
+const LOAD_WORD_BEHIND_X = 0x40;
+const LOAD_BYTE_BEHIND_X = 0x50;
+const JUMP_IF_EQUAL_X = 0x1d;
 const WHOLE_PACKET = 0x40000;
 
 const IPV6_NEXT_HEADER_AT = 6;
@@ -61,6 +71,57 @@ export function fromLinkFilter(): Uint8Array {
 /** Lets nothing through: for sockets that only send. */
 export function deafFilter(): Uint8Array {
   return instruction(RETURN, 0, 0, 0);
+}
+
+/** Loads the offset of the attribute of type X behind the offset A, or 0 (SKF_AD_OFF + SKF_AD_NLATTR). */
+const FIND_ATTRIBUTE = 0xfffff000 + 12;
+
+/** Behind the headers of a netlink message and of an address (struct nlmsghdr, struct ifaddrmsg). */
+const ADDRESS_ATTRIBUTES_AT = 16 + 8;
+const MESSAGE_TYPE_AT = 4;
+const ATTRIBUTE_HEADER = 4;
+
+/** Of struct ifa_cacheinfo: when the address was made, and when it was last changed. */
+const CREATED_AT = ATTRIBUTE_HEADER + 8;
+const CHANGED_AT = ATTRIBUTE_HEADER + 12;
+
+/**
+ * For a netlink socket that follows addresses: keeps back the news that the lifetime of an address with this mark was
+ * refreshed. A thousand of them would wake the program up a hundred times a second to tell it what it did.
+ */
+export function refreshedAddressFilter(mark: number): Uint8Array {
+  const unless = (condition: (toPass: number) => Uint8Array, rest: readonly Uint8Array[]): readonly Uint8Array[] => [
+    condition(rest.length),
+    ...rest,
+  ];
+  const attribute = (type: number, rest: readonly Uint8Array[]): readonly Uint8Array[] => [
+    instruction(LOAD_X_NUMBER, 0, 0, type),
+    instruction(LOAD_NUMBER, 0, 0, ADDRESS_ATTRIBUTES_AT),
+    instruction(LOAD_WORD, 0, 0, FIND_ATTRIBUTE),
+    ...unless((pass) => instruction(JUMP_IF_EQUAL, pass, 0, 0), [instruction(MOVE_TO_X, 0, 0, 0), ...rest]),
+  ];
+  const refreshed = attribute(IFA_CACHEINFO, [
+    instruction(LOAD_WORD_BEHIND_X, 0, 0, CREATED_AT),
+    instruction(STORE, 0, 0, 0),
+    instruction(LOAD_WORD_BEHIND_X, 0, 0, CHANGED_AT),
+    instruction(LOAD_X_MEMORY, 0, 0, 0),
+    instruction(JUMP_IF_EQUAL_X, 1, 0, 0),
+    instruction(RETURN, 0, 0, 0),
+  ]);
+  const ours = attribute(IFA_PROTO, [
+    instruction(LOAD_BYTE_BEHIND_X, 0, 0, ATTRIBUTE_HEADER),
+    ...unless((pass) => instruction(JUMP_IF_EQUAL, 0, pass, mark), refreshed),
+  ]);
+  return concatBytes(
+    instruction(LOAD_HALF, 0, 0, MESSAGE_TYPE_AT),
+    ...unless((pass) => instruction(JUMP_IF_EQUAL, 0, pass, inHostOrder(RTM_NEWADDR)), ours),
+    instruction(RETURN, 0, 0, WHOLE_PACKET),
+  );
+}
+
+/** What a load of 16 bits, in network order, makes of a number that lies there in host order. */
+function inHostOrder(value: number): number {
+  return LITTLE_ENDIAN ? ((value & 0xff) << 8) | (value >> 8) : value;
 }
 
 /** Lets ARP through whose sender says that it has one of these addresses. */

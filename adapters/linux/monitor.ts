@@ -16,19 +16,20 @@ import {
   RTMGRP_LINK,
 } from "../../src/wire/rtnetlink.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
-import { toBoundAddress } from "./addresses.ts";
+import { ADDRESS_MARK, toBoundAddress } from "./addresses.ts";
+import { refreshedAddressFilter } from "./bpf.ts";
 import { ENOBUFS, errnoOf } from "./errors.ts";
 import { dumpLinks, toLink } from "./links.ts";
-import { closeFd, receive, watchReadable } from "./native.ts";
+import { attachFilter, closeFd, receive, watchReadable } from "./native.ts";
 import type { Fd, Watch } from "./native.ts";
 import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "./netlink.ts";
 
 const BUFFER_BYTES = 64 * 1024;
 
 /**
- * Tells `onEvent` of every change from now on. A refreshed lifetime is told as "address-added" again; a link is told
- * only when something that `Link` shows has changed. After an overrun the links are compared anew by the monitor
- * itself, the addresses are for the caller to compare.
+ * Tells `onEvent` of every change from now on. A refreshed lifetime is told as "address-added" again, unless the address
+ * has vipd's mark: the kernel keeps that back. A link is told only when something that `Link` shows has changed. After an
+ * overrun the links are compared anew by the monitor itself, the addresses are for the caller to compare.
  */
 export function monitorHost(onEvent: (event: HostEvent) => void): HostMonitor {
   return new KernelMonitor(onEvent);
@@ -48,6 +49,7 @@ class KernelMonitor implements HostMonitor {
     this.#onEvent = onEvent;
     this.#questions = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
     this.#fd = openNetlink(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+    attachFilter(this.#fd, refreshedAddressFilter(ADDRESS_MARK));
     for (const link of dumpLinks(this.#questions)) this.#links.set(link.index, link);
     this.#watch = watchReadable(this.#fd, () => this.#drain());
   }

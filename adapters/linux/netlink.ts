@@ -109,12 +109,18 @@ export class NetlinkSocket {
     return verdict.errno;
   }
 
-  /** Does several things, each for itself; 0 or the errno of the refusal of each. */
+  /**
+   * Does several things, each for itself; 0 or the errno of the refusal of each. The kernel goes through a datagram in
+   * order and tells of refusals unasked (netlink_rcv_skb), so the last one alone is confirmed.
+   */
   attemptAll(requests: readonly Request[]): readonly number[] {
-    const { first, verdicts } = this.exchange(requests.map((each) => ({ ...each, flags: each.flags | NLM_F_ACK })));
-    if (verdicts.length !== requests.length) throw this.#silence();
+    const last = requests.length - 1;
+    const { first, verdicts } = this.exchange(
+      requests.map((each, i) => (i === last ? { ...each, flags: each.flags | NLM_F_ACK } : each)),
+    );
     const errnos = requests.map(() => 0);
     for (const { seq, errno } of verdicts) errnos[seq - first] = errno;
+    if (requests.length > 0 && !verdicts.some(({ seq }) => seq === first + last)) throw this.#silence();
     return errnos;
   }
 

@@ -1,5 +1,6 @@
 // News of addresses and links.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import { monitorHost } from "../../adapters/linux/monitor.ts";
@@ -40,12 +41,37 @@ async function until(lines: readonly string[], wanted: string): Promise<void> {
 }
 
 describe("the monitor tells of", () => {
-  it("addresses added, refreshed and removed, by us and by others", async () => {
+  it("addresses added and removed, by us and by others, and refreshed by others", async () => {
     const lines = follow();
     const addresses = openAddresses();
     addresses.bind(VIPS, 60_000);
-    addresses.bind([VIP4], 60_000);
-    wire().host.exec("ip", "address", "add", "10.77.0.50/32", "dev", "eth0");
+    await until(lines, "+ 10.77.0.100/32 eth0 ours");
+    wire().host.exec(
+      "ip",
+      "address",
+      "add",
+      "10.77.0.50/32",
+      "dev",
+      "eth0",
+      "valid_lft",
+      "600",
+      "preferred_lft",
+      "600",
+    );
+    await pause(20);
+    addresses.bind(VIPS, 60_000);
+    wire().host.exec(
+      "ip",
+      "address",
+      "change",
+      "10.77.0.50/32",
+      "dev",
+      "eth0",
+      "valid_lft",
+      "700",
+      "preferred_lft",
+      "700",
+    );
     addresses.unbind(VIPS);
     wire().host.exec("ip", "address", "delete", "10.77.0.50/32", "dev", "eth0");
     await until(lines, "- 10.77.0.50/32 eth0");
@@ -55,7 +81,7 @@ describe("the monitor tells of", () => {
     expect(lines.filter((line) => line.includes("::"))).toEqual(v6);
     expect(lines.filter((line) => !line.includes("::"))).toEqual([
       "+ 10.77.0.100/32 eth0 ours",
-      "+ 10.77.0.100/32 eth0 ours",
+      "+ 10.77.0.50/32 eth0",
       "+ 10.77.0.50/32 eth0",
       "- 10.77.0.100/32 eth0 ours",
       "- 10.77.0.50/32 eth0",

@@ -10,9 +10,9 @@ const LOOK_MS = 50;
 
 /** A finished step. */
 export interface Outcome {
-  readonly name: string;
   readonly passed: number;
-  readonly failed: number;
+  /** One line for each failure: what failed, or how the step itself did. */
+  readonly failed: readonly string[];
   /** One line for each test that was skipped, with its reason. */
   readonly skipped: readonly string[];
 }
@@ -77,6 +77,11 @@ async function endWhatIsLeft(own: Own): Promise<readonly string[]> {
   return left;
 }
 
+/** A step that has failed as a whole. */
+export function failure(why: string): Outcome {
+  return { passed: 0, failed: [why], skipped: [] };
+}
+
 /** A check that is right or wrong as a whole; it counts as one test. */
 export async function check(name: string, command: string, args: readonly string[]): Promise<Outcome> {
   const from = performance.now();
@@ -84,7 +89,7 @@ export async function check(name: string, command: string, args: readonly string
   const seconds = ((performance.now() - from) / 1_000).toFixed(1);
   process.stdout.write(`${code === 0 ? "ok    " : "FAILED"}  ${name} (${seconds} s)\n`);
   if (code !== 0) process.stdout.write(`${output}\n`);
-  return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
+  return code === 0 ? { passed: 1, failed: [], skipped: [] } : failure(name);
 }
 
 /** Runs all, at most `width` at a time; the results are in the order of the steps. */

@@ -2,7 +2,7 @@
 // a test that never ended, an error outside of all tests, a process left running, a run without a report.
 
 import { z } from "zod";
-import type { Ended, Outcome } from "./step.ts";
+import { type Ended, failure, type Outcome } from "./step.ts";
 
 /** The variable that names the file for the report. */
 export const REPORT_FILE = "VIPD_TEST_REPORT";
@@ -25,11 +25,6 @@ const reportSchema = z.object({
 /** What one run of vitest has to tell. */
 export type Report = z.infer<typeof reportSchema>;
 
-/** What came of a run, and what there is to say about it beyond what vitest has said. */
-export interface Tally extends Outcome {
-  readonly findings: readonly string[];
-}
-
 /** Reads a report; undefined when it is none. */
 export function parseReport(text: string): Report | undefined {
   try {
@@ -44,29 +39,26 @@ export function tally(
   projects: readonly string[],
   { code, left }: Pick<Ended, "code" | "left">,
   report: Report | undefined,
-): Tally {
+): Outcome {
   const name = projects.join(", ");
-  if (report === undefined)
-    return { name, passed: 0, failed: 1, skipped: [], findings: [`${name}: vitest ended without a report`] };
+  if (report === undefined) return failure(`${name}: vitest ended without a report`);
   const { tests, broken, unhandled } = report;
   const idle = projects.filter((project) => !tests.some((test) => test.project === project && hasRun(test.state)));
-  const findings = [
+  const failed = [
+    ...tests.filter(({ state }) => state === "failed").map((test) => `${test.project}: ${test.name}`),
     ...idle.map((project) => `${project}: it has run no test`),
     ...broken.map(({ project, file }) => `${project}: ${file} failed outside of its tests`),
     ...tests.filter(({ state }) => state === "pending").map((test) => `${test.project}: ${test.name} has not ended`),
     ...left.map((command) => `${name}: left running: ${command}`),
     ...(unhandled > 0 ? [`${name}: ${unhandled} errors outside of all tests`] : []),
   ];
-  const failed = tests.filter(({ state }) => state === "failed").length + findings.length;
-  const unexplained = failed === 0 && code !== 0;
+  const isUnexplained = failed.length === 0 && code !== 0;
   return {
-    name,
     passed: tests.filter(({ state }) => state === "passed").length,
-    failed: unexplained ? 1 : failed,
+    failed: isUnexplained ? [`${name}: vitest ended with ${code}, though no test failed`] : failed,
     skipped: tests
       .filter(({ state }) => state === "skipped")
       .map((test) => `${test.project}: ${test.name}: ${test.reason}`),
-    findings: unexplained ? [`${name}: vitest ended with ${code}, though no test failed`] : findings,
   };
 }
 

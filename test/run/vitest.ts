@@ -38,9 +38,7 @@ export async function vitest(group: Group): Promise<Outcome> {
       echo: true,
       env: { [REPORT_FILE]: file, TMPDIR: directory },
     });
-    const outcome = tally(group.projects, { code, left }, readReport(file));
-    for (const remark of outcome.findings) process.stdout.write(`FAILED  ${remark}\n`);
-    return outcome;
+    return tally(group.projects, { code, left }, readReport(file));
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -2,9 +2,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
-import { startEtcd, startRedis } from "./harness/stores.ts";
-import { type DaemonProcess, VIP } from "./harness/fleet.ts";
-import { useFleet } from "./harness/use-fleet.ts";
+import { startEtcd, startRedis } from "../hosts/harness/stores.ts";
+import { type DaemonProcess, VIP } from "../hosts/harness/fleet.ts";
+import { useFleet } from "../hosts/harness/use-fleet.ts";
 
 const bench = useFleet(["a", "b"]);
 const OUTAGES = 20;

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Disk } from "../servers/disk.ts";
 import { DURABLE, RedisServer } from "../servers/redis.ts";
-import { cut } from "./harness/cut.ts";
-import { type DaemonProcess, VIP } from "./harness/fleet.ts";
-import { useFleet } from "./harness/use-fleet.ts";
+import { cut } from "../hosts/harness/cut.ts";
+import { type DaemonProcess, VIP } from "../hosts/harness/fleet.ts";
+import { useFleet } from "../hosts/harness/use-fleet.ts";
 
 const bench = useFleet(["a", "b"]);
 

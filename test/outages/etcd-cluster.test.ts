@@ -4,10 +4,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { isBelowFloor } from "../../adapters/etcd/examine.ts";
 import { Disk } from "../servers/disk.ts";
 import type { EtcdCluster, Member } from "../servers/etcd.ts";
-import { cut } from "./harness/cut.ts";
-import { type DaemonProcess, VIP } from "./harness/fleet.ts";
-import { makeEtcd } from "./harness/stores.ts";
-import { useFleet } from "./harness/use-fleet.ts";
+import { cut } from "../hosts/harness/cut.ts";
+import { type DaemonProcess, VIP } from "../hosts/harness/fleet.ts";
+import { makeEtcd } from "../hosts/harness/stores.ts";
+import { useFleet } from "../hosts/harness/use-fleet.ts";
 
 const bench = useFleet(["a", "b", "c"]);
 

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { VIP } from "./harness/fleet.ts";
-import { useFleet } from "./harness/use-fleet.ts";
+import { VIP } from "../hosts/harness/fleet.ts";
+import { useFleet } from "../hosts/harness/use-fleet.ts";
 
 const bench = useFleet(["a", "b", "c"]);
 const SETTINGS = { store: "etcd://10.77.0.1:2379" };

@@ -4,10 +4,10 @@ import { afterEach, describe, expect, test } from "vitest";
 import { waitFor } from "../servers/place.ts";
 import { type RedisGroup, startRedisCluster, startSentinelGroup } from "../servers/redis-groups.ts";
 import type { RedisServer } from "../servers/redis.ts";
-import { cut } from "./harness/cut.ts";
-import type { Station } from "./harness/lan.ts";
-import { type DaemonProcess, VIP } from "./harness/fleet.ts";
-import { useFleet } from "./harness/use-fleet.ts";
+import { cut } from "../hosts/harness/cut.ts";
+import type { Station } from "../hosts/harness/lan.ts";
+import { type DaemonProcess, VIP } from "../hosts/harness/fleet.ts";
+import { useFleet } from "../hosts/harness/use-fleet.ts";
 
 const bench = useFleet(["a", "b"]);
 
