@@ -23,6 +23,8 @@ const TEXTS = {
   maintenance: (detail) => `maintenance${detail === "" ? "" : ` (${detail})`} until vipctl resume`,
   "link-down": (detail) => detail,
   "check-failed": (detail) => `check failed: ${detail}`,
+  outweighed: (detail) =>
+    `its checks had lowered its priority when it lost it, ${detail}: it does not pre-empt others for a while`,
   "check-pending": (detail) => `its checks have not looked yet: ${detail}`,
   starting: () => "vipd has just started, and waits for its startupDelay",
   "hold-failed": (detail) => `the kernel refused: ${detail}`,

@@ -5,14 +5,21 @@ import type { VipAddress } from "../base/vip.ts";
 import type { VipConfig } from "../config/types.ts";
 
 /** How fit this host is for a VIP. */
-export type Fitness = Pick<Candidacy, "priority" | "ineligible" | "lastResort">;
+export interface Fitness extends Pick<Candidacy, "priority" | "ineligible" | "lastResort"> {
+  /** Whether it may take it from a holder of lower priority, where the configuration wants that. */
+  readonly mayPreempt: boolean;
+}
 
 /** `left`: addresses that are not configured any more, and still on the host. */
-export function candidacyOf(vip: VipConfig, fitness: Fitness, left: readonly VipAddress[]): Candidacy {
+export function candidacyOf(
+  vip: VipConfig,
+  { mayPreempt, ...fitness }: Fitness,
+  left: readonly VipAddress[],
+): Candidacy {
   const cidrs = [...vip.addresses, ...left].map(({ ip, prefix }) => `${ip}/${prefix}`);
   return {
     ...fitness,
-    preempt: vip.preempt,
+    preempt: vip.preempt && mayPreempt,
     preemptDelayMs: vip.preemptDelayMs,
     minHoldMs: vip.minHoldMs,
     spread: vip.spread,

@@ -256,12 +256,17 @@ export class Daemon {
     logGains(this.deps.log, grants);
     for (const { election, reason: why } of grants) this.transitions.because(election, why);
     const gained = grants.map(({ election, addresses }) => ({ vip: election, addresses }));
+    const names = new Set(gained.map(({ vip }) => vip));
+    this.checkIneligibility.gained(this.config.vips.filter(({ name }) => names.has(name)));
     this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
   /** What a former process held for a VIP that is not configured any more may be planned for another one now. */
   private lose(losses: readonly Loss[]): void {
-    for (const { election, reason: why } of losses) this.transitions.because(election, why);
+    for (const { election, reason: why } of losses) {
+      this.transitions.because(election, why);
+      this.checkIneligibility.lost(election, why);
+    }
     if (!this.adoptionFinished && losses.some(({ election }) => !this.candidacies.has(election)))
       this.vips.sweep(false, (vip) => !this.elector.isUndecided(vip));
     this.vips.post({

@@ -1,11 +1,19 @@
 // Whether this host may hold a VIP: one place where every source has its say (link, back-off after a failed hold, checks,
-// maintenance). A VIP is eligible when nobody objects.
+// maintenance). A VIP is eligible when nobody objects. One source objects only to its being taken from others.
 
 import type { Reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 
 /** Who may object. */
-export type EligibilitySource = "link" | "hold-backoff" | "flapping" | "check" | "maintenance" | "startup" | "address";
+export type EligibilitySource =
+  | "link"
+  | "hold-backoff"
+  | "flapping"
+  | "preempt-backoff"
+  | "check"
+  | "maintenance"
+  | "startup"
+  | "address";
 
 /** Why a VIP shall not be held here, by one source. */
 export interface IneligibleReason {
@@ -40,9 +48,19 @@ export class Eligibility {
     return true;
   }
 
-  /** All reasons against a VIP, the oldest first. */
+  /** Why this host shall not hold a VIP, the oldest reason first. */
   of(vip: string): readonly IneligibleReason[] {
+    return this.all(vip).filter(({ source }) => source !== "preempt-backoff");
+  }
+
+  /** All that speaks against a VIP here, the oldest first: also what only keeps this host from pre-empting others. */
+  all(vip: string): readonly IneligibleReason[] {
     return [...(this.ineligibleReasons.get(vip)?.values() ?? [])].sort((a, b) => a.since - b.since);
+  }
+
+  /** Whether this host may take a VIP from a holder of lower priority. */
+  mayPreempt(vip: string): boolean {
+    return this.ineligibleReasons.get(vip)?.has("preempt-backoff") !== true;
   }
 
   /** Why the VIP is not eligible; `null`: it is. */

@@ -79,6 +79,7 @@ export function fitnessOf(vip: VipConfig, standing: PriorityStanding | undefined
   return {
     priority: standing?.priority ?? vip.priority,
     ineligible: ineligibleReasons[0]?.reason ?? null,
+    mayPreempt: eligibility.mayPreempt(vip.name),
     lastResort: isSick && (vip.lastResort === "keep" || ineligibleReasons.every(({ source }) => source === "flapping")),
   };
 }

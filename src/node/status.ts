@@ -118,7 +118,7 @@ export function ineligibleReasonViews(
   vip: string,
   now: Instant,
 ): readonly IneligibleReasonView[] {
-  return eligibility.of(vip).map(({ source, reason, since, until }) => ({
+  return eligibility.all(vip).map(({ source, reason, since, until }) => ({
     source,
     reasonCode: reason.code,
     reason: reason.text,

@@ -1,44 +1,45 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { instant, later } from "../../../src/base/time.ts";
-import { afterFailure, failuresRemembered, heldBackUntil, STEADY } from "../../../src/health/flapping.ts";
+import { afterFailure, flappingPolicy, STEADY } from "../../../src/health/flapping.ts";
 
-const POLICY = { baseMs: 1_000, factor: 2, capMs: 10_000, quietMs: 60_000 };
+const POLICY = { baseMs: 1_000, capMs: 10_000, quietMs: 60_000 };
 const START = instant(1_000_000);
 
-test("each failure doubles the pause, up to the cap", () => {
-  let state = STEADY;
-  let now = START;
-  const pauses: number[] = [];
-  for (let failure = 0; failure < 7; failure += 1) {
-    state = afterFailure(state, POLICY, now);
-    const until = heldBackUntil(state, now) ?? now;
-    pauses.push(until - now);
-    // It gains again at once, holds it for a second, and fails again.
-    now = later(until, 1_000);
-  }
-  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
-});
+/** The pauses of a node that gains again as soon as it may, holds for a second, and fails. */
+function pauses(policy: typeof POLICY, count: number): readonly number[] {
+  let [state, now] = [STEADY, START];
+  return Array.from({ length: count }, () => {
+    state = afterFailure(state, policy, now);
+    const pause = state.until - now;
+    now = later(state.until, 1_000);
+    return pause;
+  });
+}
 
-test("a node that never failed is not held back, and one whose pause is over neither", () => {
-  expect(heldBackUntil(STEADY, START)).toBeUndefined();
-  const state = afterFailure(STEADY, POLICY, START);
-  expect(heldBackUntil(state, later(START, 999))).toBe(later(START, 1_000));
-  expect(heldBackUntil(state, later(START, 1_000))).toBeUndefined();
+test("each failure doubles the pause, up to the cap", () => {
+  expect(pauses(POLICY, 7)).toEqual([1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
 });
 
 test("a quiet time makes all forgotten; the pause itself is not quiet", () => {
   const policy = { ...POLICY, capMs: 120_000, baseMs: 120_000 };
   const first = afterFailure(STEADY, policy, START);
-  const justAfterThePause = later(START, 121_000);
-  expect(failuresRemembered(first, policy, justAfterThePause)).toBe(1);
-  expect(afterFailure(first, policy, justAfterThePause).failures).toBe(2);
-  const muchLater = later(START, 180_000);
-  expect(failuresRemembered(first, policy, muchLater)).toBe(0);
-  expect(afterFailure(first, policy, muchLater).failures).toBe(1);
+  expect(afterFailure(first, policy, later(START, 121_000)).failures).toBe(2);
+  expect(afterFailure(first, policy, later(START, 180_000)).failures).toBe(1);
 });
 
 test("a thousand failures make no pause longer than the cap", () => {
   let state = STEADY;
   for (let failure = 0; failure < 1_000; failure += 1) state = afterFailure(state, POLICY, START);
-  expect(heldBackUntil(state, START)).toBe(later(START, 10_000));
+  expect(state.until).toBe(later(START, 10_000));
+});
+
+describe("a node of a lease", () => {
+  test("pauses for two of them, then twice as long each time, up to five minutes", () => {
+    const expected = [6_000, 12_000, 24_000, 48_000, 96_000, 192_000, 300_000, 300_000];
+    expect(pauses(flappingPolicy(3_000), 8)).toEqual(expected);
+  });
+
+  test("pauses for two of them always when those are longer than five minutes", () => {
+    expect(pauses(flappingPolicy(600_000), 3)).toEqual([1_200_000, 1_200_000, 1_200_000]);
+  });
 });

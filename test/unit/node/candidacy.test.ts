@@ -9,7 +9,7 @@ import { address } from "./fake-host.ts";
 const SIX = { family: 6, ip: "2001:db8::1", prefix: 64, interface: "eth1" } as const;
 
 /** Checks have taken something off. */
-const FIT = { priority: 120, ineligible: null, lastResort: false };
+const FIT = { priority: 120, ineligible: null, lastResort: false, mayPreempt: true };
 
 test("a candidacy has the priority, the policy and the addresses of the configuration", () => {
   const vip = vipConfig("web", [address("10.0.0.1"), SIX], { priority: 150, preempt: false, preemptDelayMs: 5_000 });
@@ -28,8 +28,14 @@ test("a candidacy has the priority, the policy and the addresses of the configur
 
 test("why the host cannot hold it is told with it", () => {
   const why = reason("link-down", "eth0 is down");
-  const sick = { ...FIT, ineligible: why, lastResort: true };
-  expect(candidacyOf(vipConfig("web", [address("10.0.0.1")]), sick, [])).toMatchObject(sick);
+  const sick = { priority: 120, ineligible: why, lastResort: true };
+  expect(candidacyOf(vipConfig("web", [address("10.0.0.1")]), { ...FIT, ...sick }, [])).toMatchObject(sick);
+});
+
+test("a host that shall not pre-empt now does not, whatever the configuration wants", () => {
+  const vip = vipConfig("web", [address("10.0.0.1")], { preempt: true });
+  expect(candidacyOf(vip, FIT, [])).toMatchObject({ preempt: true });
+  expect(candidacyOf(vip, { ...FIT, mayPreempt: false }, [])).toMatchObject({ preempt: false });
 });
 
 test("addresses that are still on the host are published, each once", () => {

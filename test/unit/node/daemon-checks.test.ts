@@ -1,6 +1,7 @@
 // What checks do to a daemon's candidacies: sickness, weights, checks that have not looked yet, the start, a restart.
 
 import { expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
 import { instant } from "../../../src/base/time.ts";
 import type { CheckState, Verdict } from "../../../src/health/check.ts";
 import { initialCheck } from "../../../src/health/machine.ts";
@@ -134,6 +135,36 @@ test("who falls sick while it holds is held back longer each time, and not for a
   world.checks.turn("nginx", "failed");
   world.checks.turn("nginx", "ok");
   expect(world.begun.daemon.eligibility.of("web")).toEqual([]);
+});
+
+test("who is outweighed because a check had lowered its priority pre-empts later each time, and is a candidate all along", async () => {
+  const world = begin("ok", { ...WEB, preempt: true, checks: [{ ...NGINX, weight: -30 }] });
+  const { begun, checks } = world;
+  const pauses: number[] = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    begun.hold("web");
+    checks.turn("nginx", "failed");
+    begun.elector.revoke(reason("preempted", "b"), "web");
+    checks.turn("nginx", "ok");
+    expect(candidacyOf(world)).toMatchObject({ priority: 100, ineligible: null, preempt: false });
+    const [shown] = begun.daemon.eligibility.all("web");
+    expect(shown).toMatchObject({ source: "preempt-backoff", reason: { code: "outweighed" } });
+    pauses.push(Math.round((shown?.until ?? 0) - begun.host.timers.now()));
+    await begun.host.timers.advance(pauses.at(-1) ?? 0);
+    expect(candidacyOf(world)).toMatchObject({ preempt: true });
+  }
+  expect(pauses).toEqual([2 * TTL_MS, 4 * TTL_MS, 8 * TTL_MS]);
+});
+
+test.each([
+  ["to a better node, at its full priority", "ok", "preempted"],
+  ["for another reason, while a check has lowered its priority", "failed", "step-down"],
+] as const)("who loses a VIP %s may pre-empt at once", (_, verdict, code) => {
+  const world = begin("ok", { ...WEB, preempt: true, checks: [{ ...NGINX, weight: -30 }] });
+  world.begun.hold("web");
+  world.checks.turn("nginx", verdict);
+  world.begun.elector.revoke(reason(code, "b"), "web");
+  expect(candidacyOf(world)).toMatchObject({ preempt: true });
 });
 
 test("a reload plans the checks anew; one that the fence refuses puts the former ones back", () => {

@@ -2,22 +2,11 @@
 
 import { describe, expect, test } from "vitest";
 import { type Instant, instant, later } from "../../../src/base/time.ts";
-import { HoldBackoff, holdBackoffMs } from "../../../src/node/hold-backoff.ts";
+import { HoldBackoff } from "../../../src/node/hold-backoff.ts";
 
 const TTL_MS = 3_000;
 const START = instant(1_000_000);
 const LONGEST_MS = 300_000;
-
-describe("the time after so many failures in a row", () => {
-  test("is two leases, then twice as long each time, up to five minutes", () => {
-    const times = [1, 2, 3, 4, 5, 6, 7, 8, 1_000].map((failures) => holdBackoffMs(TTL_MS, failures));
-    expect(times).toEqual([6_000, 12_000, 24_000, 48_000, 96_000, 192_000, 300_000, 300_000, 300_000]);
-  });
-
-  test("is two leases always when those are longer than five minutes", () => {
-    expect([1, 2, 9].map((failures) => holdBackoffMs(600_000, failures))).toEqual([1_200_000, 1_200_000, 1_200_000]);
-  });
-});
 
 describe("failures", () => {
   /** Fails right after each back-off; the lengths of the back-offs. */
@@ -49,11 +38,13 @@ describe("failures", () => {
     expect(failing(new HoldBackoff(TTL_MS), START, 3, 10 * TTL_MS + 1)).toEqual([6_000, 6_000, 6_000]);
   });
 
-  test("that are more than twice the longest back-off apart begin anew", () => {
+  test("that come ten minutes after the last back-off begin anew", () => {
     const backoff = new HoldBackoff(TTL_MS);
-    backoff.failed("web", START);
-    expect(backoff.failed("web", later(START, 2 * LONGEST_MS)) - START).toBe(2 * LONGEST_MS + 12_000);
-    const last = later(START, 4 * LONGEST_MS + 1);
+    const until = backoff.failed("web", START);
+    const almost = later(until, 2 * LONGEST_MS - 1);
+    const again = backoff.failed("web", almost);
+    expect(again - almost).toBe(12_000);
+    const last = later(again, 2 * LONGEST_MS);
     expect(backoff.failed("web", last) - last).toBe(6_000);
   });
 
