@@ -2,9 +2,10 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { failing, manyChecks } from "./checks.ts";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
-import { vips } from "./vips.ts";
+import { held, vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
 import { storms } from "./storms.ts";
@@ -23,7 +24,10 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   stale,
   many,
   vips: () => vips(),
+  held,
   storms,
+  failing,
+  checks: manyChecks,
   routers,
   adverts,
   steady,

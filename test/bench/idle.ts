@@ -21,7 +21,8 @@ function ticks(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + of(pid), 0);
 }
 
-function rssMb(pids: readonly number[]): number {
+/** Resident memory of processes, in MB. */
+export function rssMb(pids: readonly number[]): number {
   const of = (pid: number): number =>
     Number(/VmRSS:\s+(\d+)/u.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? 0) / 1_024;
   return pids.reduce((sum, pid) => sum + of(pid), 0);

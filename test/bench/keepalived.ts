@@ -45,9 +45,12 @@ export class KeepalivedPair {
   private readonly directory = mkdtempSync(join(tmpdir(), "vdk-"));
   private readonly children = new Map<string, ChildProcess>();
 
-  async start(): Promise<void> {
+  /** Starts both; with a script each, that is run every second. */
+  async start(scriptOf?: (host: Station) => string): Promise<void> {
     checkKeepalived();
-    for (const [i, host] of this.lan.hosts.entries()) this.startOn(host, 100 - i * 10);
+    for (const [i, host] of this.lan.hosts.entries())
+      if (scriptOf === undefined) this.startOn(host, 100 - i * 10);
+      else this.startChecked(host, 100 - i * 10, scriptOf(host));
     await this.recorder.answered(VIP, () => true, 0, 15_000);
     await pause(1_500);
   }
@@ -67,6 +70,12 @@ export class KeepalivedPair {
 
   startOn(host: Station, priority: number): void {
     this.startWith(host, instance("web", "eth0", 51, priority, `${VIP}/24`));
+  }
+
+  private startChecked(host: Station, priority: number, script: string): void {
+    const check = `vrrp_script web {\n script ${script}\n interval 1\n fall 1\n rise 1\n user root\n}\n`;
+    const tracked = " track_script {\n web\n }\n}\n";
+    this.startWith(host, check + instance("web", "eth0", 51, priority, `${VIP}/24`).replace(/\}\n$/u, tracked));
   }
 
   /** One host that is master of so many instances; an id is good for one of them on an interface. */

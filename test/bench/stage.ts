@@ -2,7 +2,7 @@
 
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { type DaemonProcess, Fleet, type NodeSettings, VIP } from "../hosts/harness/fleet.ts";
-import { Lan } from "../hosts/harness/lan.ts";
+import { Lan, type Station } from "../hosts/harness/lan.ts";
 import { Recorder } from "../hosts/harness/recorder.ts";
 
 const VIPS = `  web:\n    interface: eth0\n    addresses: [${VIP}/24]\n    preempt: false\n`;
@@ -29,10 +29,13 @@ export class Stage {
     this.servers.push(servers);
   }
 
-  async start(settings: Partial<NodeSettings> = {}): Promise<void> {
+  /** Starts a node on each host; the settings are those of all, or of each. */
+  async start(settings: Partial<NodeSettings> | ((host: Station) => Partial<NodeSettings>) = {}): Promise<void> {
     const store = this.store === undefined ? {} : { store: this.store };
-    for (const host of this.lan.hosts)
-      this.daemons.set(host.name, this.fleet.start(host, { vips: VIPS, ...store, ...settings }));
+    for (const host of this.lan.hosts) {
+      const own = typeof settings === "function" ? settings(host) : settings;
+      this.daemons.set(host.name, this.fleet.start(host, { vips: VIPS, ...store, ...own }));
+    }
     await this.quiet();
   }
 

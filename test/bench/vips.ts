@@ -119,6 +119,43 @@ export async function vips(counts: readonly number[] = COUNTS): Promise<readonly
   });
 }
 
+const HELD_MS = 10 * 60_000;
+
+/** As many as the bars are for, on two nodes, while nothing happens. */
+export async function held(): Promise<readonly Row[]> {
+  const stage = new Stage(["a", "b"]);
+  stage.recorder.close();
+  try {
+    const [a, b] = stage.lan.hosts;
+    if (a === undefined || b === undefined) throw new Error("no hosts");
+    const settings = { ttl: `${TTL_MS}ms`, vips: vipsOf(BAR_COUNT), logLevel: "info" };
+    const first = stage.fleet.start(a, settings);
+    await untilBound(a, BAR_COUNT, bootTimeMs());
+    const second = stage.fleet.start(b, settings);
+    await isStandby(second, BAR_COUNT);
+    const before = await tokensOf(first);
+    await pause(HELD_MS);
+    const after = await tokensOf(first);
+    const moved = after.filter((line, i) => line !== before[i]).length;
+    const lost = (first.log() + second.log()).split("\n").filter((line) => line.includes('"msg":"lost')).length;
+    return [
+      {
+        what: `${BAR_COUNT} VIPs held for ${HELD_MS / 60_000} min: losses`,
+        value: `${moved + lost}, ${boundOn(a) ?? "?"} bound at the end`,
+        against: "bar 0",
+        met: moved + lost === 0 && boundOn(a) === BAR_COUNT,
+      },
+    ];
+  } finally {
+    await stage.close();
+  }
+}
+
+async function tokensOf(daemon: DaemonProcess): Promise<readonly string[]> {
+  const { elections } = await daemon.admin.status({ timeoutMs: 30_000 });
+  return elections.map(({ name, holder, token }) => `${name} ${holder ?? ""} ${token ?? ""}`).sort();
+}
+
 /** Processor time of a keepalived that is master of so many instances; ids go from 1 to 255 on each interface. */
 async function keepalivedCpu(count: number): Promise<number> {
   const pair = new KeepalivedPair();
