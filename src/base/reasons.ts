@@ -30,6 +30,7 @@ const TEXTS = {
   "hold-failed": (detail) => `the kernel refused: ${detail}`,
   "address-claimed": (detail) => detail,
   "own-address": (detail) => detail,
+  "foreign-address": (detail) => detail,
   ineligible: (detail) => detail,
   // What is told beside that.
   started: () => "vipd was started",

@@ -2,6 +2,7 @@
 
 import { reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
+import { answeringNode } from "./answering.ts";
 import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, isInPlace, ownToken, preemptDue, takeDueAt } from "./questions.ts";
@@ -99,8 +100,14 @@ function awaitPreemption(state: State, election: string, now: Instant): void {
   state.wakeups.set(`preempt ${election}`, preemptDue(state, election, now)?.at ?? NEVER);
 }
 
-/** Whether addresses of an election of this node are another election's; and when to look again. */
+/** Whether addresses of an election of this node are somebody else's; and when to look again. */
 function judgeClaims(state: State, election: string, now: Instant): void {
+  const answering = answeringNode(state.mirror, election, now);
+  if (answering !== undefined) {
+    state.wakeups.set(`claim ${election}`, answering.until);
+    state.claimed.set(election, reason("address-claimed", `${answering.node} has an address of it as its host's own`));
+    return;
+  }
   const addresses = state.candidacies.get(election)?.addresses ?? [];
   const owns = ownToken(state, election) !== undefined;
   const { taken } = owns ? claimAddresses(state, election, addresses, now) : { taken: [] };

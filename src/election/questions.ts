@@ -5,6 +5,7 @@ import { type Reason, reason } from "../base/reasons.ts";
 import { type Instant, later, latest, LONG_AGO, NEVER } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { claimAddresses } from "./address-claims.ts";
+import { answeringNode } from "./answering.ts";
 import { giveUpAt, observerWaitMs } from "./lease.ts";
 import { type Ownership, ownershipOf } from "./ownership.ts";
 import { betterThan, preemption } from "./ranking.ts";
@@ -119,6 +120,8 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
     state.mirror.settledEpoch?.seenAt ?? LONG_AGO,
   );
   if (now < openAt) return openAt;
+  const answering = answeringNode(state.mirror, election, now);
+  if (answering !== undefined) return answering.until;
   const [taken] = claimAddresses(state, election, candidacy.addresses, now).taken;
   if (taken !== undefined) return taken.until;
   return turnAt(state, election, candidacy.priority, openAt, now);

@@ -2,6 +2,7 @@
 // only; a mistake here costs a detour, never a second holder.
 
 import { type Instant, later } from "../base/time.ts";
+import { answeringNode } from "./answering.ts";
 import { ipOf } from "./claims.ts";
 import type { Mirror, Observed } from "./mirror.ts";
 import { isAlive } from "./ownership.ts";
@@ -65,6 +66,7 @@ export function handoverTarget(
   wanted: string | null,
   now: Instant,
 ): Contender | undefined {
+  if (answeringNode(mirror, election, now) !== undefined) return undefined;
   return contenders(mirror, election, now).find(
     (other) => other.node !== node && mayBeGiven(mirror, election, other) && (wanted === null || other.node === wanted),
   );

@@ -63,6 +63,8 @@ const candidateSchema = z.object({
   reason: words,
   /** Whether the node may hold it even so while no eligible candidate is alive; earlier versions wrote nothing. */
   lastResort: z.boolean().default(false),
+  /** Whether its host answers for an address of the election whoever holds it: it had it before, as its own. */
+  answers: z.boolean().default(false),
   preempt: z.boolean(),
   preemptDelayMs: z.number().nonnegative(),
   /** The group that the election is shared out with. */

@@ -3,7 +3,7 @@
 // Whatever else is due rides along: releasing, candidacies, claims of addresses, taking, breaking.
 
 import { MAX_TXN_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts";
-import { type Reason, reason } from "../base/reasons.ts";
+import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { elapsedMs } from "../base/time.ts";
 import type { Guard, Revision, Txn, Write } from "../ports/store.ts";
 import { claimAddresses, ipsOf, versionOf } from "./address-claims.ts";
@@ -226,6 +226,7 @@ export function candidateMutation(state: State, election: string): Mutation | un
     eligible: ineligible === null,
     reason: ineligible?.text ?? "",
     lastResort,
+    answers: ineligible?.code === ("own-address" satisfies ReasonCode),
     spread,
     preempt,
     preemptDelayMs,
@@ -264,6 +265,7 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
     a.eligible === b.eligible &&
     a.reason === b.reason &&
     a.lastResort === b.lastResort &&
+    a.answers === b.answers &&
     a.spread === b.spread &&
     a.preempt === b.preempt &&
     a.preemptDelayMs === b.preemptDelayMs &&

@@ -346,7 +346,7 @@ export class Daemon {
       const { name } = vip;
       this.eligibility.set(name, "link", untilChanged("link-down", this.links.troubleOf(vip)), now);
       this.eligibility.set(name, "maintenance", untilChanged("maintenance", maintenance?.reasonFor(name)), now);
-      this.eligibility.set(name, "address", untilChanged("own-address", this.own.troubleOf(name)), now);
+      this.eligibility.set(name, "address", lasting(this.own.troubleOf(name)), now);
     }
     this.updateCandidacies(vips);
     this.scheduleExpiry();
@@ -457,5 +457,9 @@ function untilChanged(
   code: ReasonCode,
   trouble: string | null | undefined,
 ): Pick<IneligibleReason, "reason" | "until"> | null {
-  return trouble === null || trouble === undefined ? null : { reason: reason(code, trouble), until: NEVER };
+  return trouble === null || trouble === undefined ? null : lasting(reason(code, trouble));
+}
+
+function lasting(why: Reason | undefined): Pick<IneligibleReason, "reason" | "until"> | null {
+  return why === undefined ? null : { reason: why, until: NEVER };
 }

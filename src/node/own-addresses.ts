@@ -2,12 +2,13 @@
 // was there first, the address or the guard:
 //
 //   own        the host had the address before vipd guarded it: a slip in the file. It is neither fenced nor removed, or
-//              the host would cut itself off.
+//              the host would cut itself off. So it answers for it, and no node of the fleet may hold the VIP.
 //   intruder   vipd guarded the address when it came, so that another node may answer for it: it stays fenced, and is left
 //              to whoever bound it.
 //
 // Neither VIP is held. What the kernel guards outlives the process, so that a restart makes no intruder the host's own.
 
+import { type Reason, reason } from "../base/reasons.ts";
 import { hostConflicts, ownAddressMistake } from "../config/host-conflicts.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { AddressPlace, AddressTable, BoundAddress, Fence, HostEvent } from "../ports/host.ts";
@@ -33,7 +34,7 @@ export class OwnAddresses {
   /** By address, what it is for as long as the host has it. */
   private found: ReadonlyMap<string, Found> = new Map();
   /** By VIP, what is wrong. */
-  private troubles: ReadonlyMap<string, string> = new Map();
+  private troubles: ReadonlyMap<string, Reason> = new Map();
   /** VIPs that were held when the host had an address of theirs. */
   private postponed: ReadonlySet<string> = new Set();
 
@@ -48,14 +49,15 @@ export class OwnAddresses {
     const wanted = vips.flatMap(({ addresses }) => addresses);
     this.ips = new Set(wanted.map(({ ip }) => ip));
     this.found = this.classify(wanted);
-    const troubles = vips.flatMap(({ name, addresses }): readonly (readonly [string, string])[] => {
-      const found = addresses.flatMap(({ ip }) => this.found.get(ip) ?? [])[0];
-      return found === undefined ? [] : [[name, textOf(found)]];
+    const troubles = vips.flatMap(({ name, addresses }): readonly (readonly [string, Reason])[] => {
+      const all = addresses.flatMap(({ ip }) => this.found.get(ip) ?? []);
+      const worst = all.find(({ kind }) => kind === "own") ?? all[0];
+      return worst === undefined ? [] : [[name, reasonOf(worst)]];
     });
     this.postponed = new Set(troubles.map(([name]) => name).filter((name) => this.deps.isHeld(name)));
     this.troubles = new Map(troubles.filter(([name]) => !this.postponed.has(name)));
     const names = new Set([...before.keys(), ...this.troubles.keys()]);
-    return new Set([...names].filter((name) => before.get(name) !== this.troubles.get(name)));
+    return new Set([...names].filter((name) => before.get(name)?.text !== this.troubles.get(name)?.text));
   }
 
   /** Whether news of the kernel, or the release of VIPs, is a reason to look again. */
@@ -76,7 +78,7 @@ export class OwnAddresses {
   }
 
   /** Why this host must not hold a VIP; `undefined`: none of its addresses is the host's own. */
-  troubleOf(vip: string): string | undefined {
+  troubleOf(vip: string): Reason | undefined {
     return this.troubles.get(vip);
   }
 
@@ -101,10 +103,11 @@ export class OwnAddresses {
   }
 }
 
-function textOf({ kind, bound }: Found): string {
-  if (kind === "own") return ownAddressMistake(bound).problem;
+function reasonOf({ kind, bound }: Found): Reason {
+  if (kind === "own") return reason("own-address", ownAddressMistake(bound).problem);
   const { ip, prefix, interface: name } = bound;
-  return `${ip}/${prefix} was bound on ${name} by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete ${ip}/${prefix} dev ${name}`;
+  const text = `${ip}/${prefix} was bound on ${name} by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete ${ip}/${prefix} dev ${name}`;
+  return reason("foreign-address", text);
 }
 
 function hasIp({ addresses }: VipConfig, ip: string): boolean {

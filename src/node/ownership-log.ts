@@ -1,6 +1,6 @@
 // The log lines of an ownership change: what, why, and under which tokens.
 
-import type { Eligibility } from "./eligibility.ts";
+import type { Eligibility, EligibilitySource } from "./eligibility.ts";
 import type { Grant, Loss } from "../ports/elector.ts";
 import type { Logger } from "../ports/logger.ts";
 
@@ -37,17 +37,20 @@ export function logStandingBack(
   vips: readonly { readonly name: string }[],
   eligibility: Eligibility,
 ): void {
-  const byReason = new Map<string, { readonly code: string; readonly names: string[] }>();
+  const byReason = new Map<
+    string,
+    { readonly source: EligibilitySource; readonly code: string; readonly names: string[] }
+  >();
   for (const { name } of vips)
     for (const { source, reason } of eligibility.of(name)) {
       if (source !== "link" && source !== "address") continue;
-      const group = byReason.get(reason.text) ?? { code: reason.code, names: [] };
+      const group = byReason.get(reason.text) ?? { source, code: reason.code, names: [] };
       byReason.set(reason.text, group);
       group.names.push(name);
     }
-  for (const [text, { code, names }] of byReason) {
+  for (const [text, { source, code, names }] of byReason) {
     const more = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : "";
-    const level = code === "own-address" ? "error" : "warn";
+    const level = source === "address" ? "error" : "warn";
     log[level]({ reason: code }, `cannot hold ${names.slice(0, MAX_NAMED).join(", ")}${more} for now: ${text}`);
   }
 }

@@ -31,6 +31,14 @@ test("a VIP that is the host's own address is not held, fenced or removed; anoth
   expect(bench().isBound(host, host.ip)).toBe(true);
   expect(knock(lan.client, host.ip)).toContain("refused");
   expect(a.log()).toMatch(/"level":"error".*cannot hold typo for now/u);
+  // The host answers for it in any case: so nobody else does, while it says so.
+  const b = fleet.start(bench().host("b"), { vips: block("typo", `${host.ip}/24`) });
+  const free = await b.until("waits", ({ elections }) => elections.some(({ candidates }) => candidates.length === 2));
+  await b.until("has waited for two leases", ({ nodes }) => {
+    const counted = (name: string): bigint => BigInt(nodes.find(({ node }) => node === name)?.sessionVersion ?? 0);
+    return counted("b") > BigInt(free.nodes.find(({ node }) => node === "b")?.sessionVersion ?? 0) + 12n;
+  });
+  expect(bench().isBound(bench().host("b"), host.ip)).toBe(false);
   // Stopping removes no more than starting did.
   a.signal("SIGTERM");
   await a.ended;
@@ -52,7 +60,7 @@ test("a VIP that is bound by hand on a standby stays fenced there, over restarts
   const standsBack = (daemon: DaemonProcess): Promise<StatusView> =>
     daemon.until("stands back", ({ elections }) =>
       elections.some(
-        ({ name, ineligibleReasons }) => name === "other" && ineligibleReasons[0]?.reasonCode === "own-address",
+        ({ name, ineligibleReasons }) => name === "other" && ineligibleReasons[0]?.reasonCode === "foreign-address",
       ),
     );
   await standsBack(a);

@@ -216,6 +216,7 @@ async function leaveBehind(store: Store, node: string, addresses: string[]): Pro
     eligible: true,
     reason: "",
     lastResort: false,
+    answers: false,
     spread: null,
     preempt: false,
     preemptDelayMs: 0,

@@ -13,6 +13,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "conflict",
     "first-holder",
     "fit-again",
+    "foreign-address",
     "higher-master",
     "hold-failed",
     "holder-left",
@@ -26,6 +27,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "master-down",
     "master-left",
     "other-holder",
+    "outweighed",
     "own-address",
     "preempted",
     "repaired",
@@ -48,7 +50,7 @@ test.each(REASON_CODES)("%s has a text of its own", (code) => {
   const found = reason(code, "n1");
   expect(found.code).toBe(code);
   expect(reason(code).text.includes("undefined")).toBe(false);
-  if (["link-down", "address-claimed", "own-address", "ineligible"].includes(code))
+  if (["link-down", "address-claimed", "own-address", "foreign-address", "ineligible"].includes(code))
     return expect(found.text).toBe("n1");
   const texts = REASON_CODES.map((other) => reason(other, "n1").text);
   expect(texts.filter((text) => text === found.text)).toHaveLength(1);

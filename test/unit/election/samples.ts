@@ -83,6 +83,7 @@ export function candidateFields(changes: Partial<CandidateRecord> = {}): Fields<
     eligible: true,
     reason: "",
     lastResort: false,
+    answers: false,
     spread: null,
     preempt: true,
     preemptDelayMs: 0,

@@ -8,7 +8,7 @@ import { BegunDaemon, DB, WEB } from "./begun-daemon.ts";
 import { address } from "./fake-host.ts";
 
 const CAME = reason(
-  "own-address",
+  "foreign-address",
   "10.0.0.1/24 was bound on eth0 by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete 10.0.0.1/24 dev eth0",
 );
 const OWN = reason("own-address", "10.0.0.1 is this host's own address (10.0.0.1/24 on eth0), and no VIP");
@@ -53,7 +53,7 @@ describe("while the daemon runs", () => {
     const begun = new BegunDaemon([WEB, DB]).start();
     begun.host.tell({ kind: "address-added", address: putOwn(begun) });
     expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
-    expect(begun.elector.news()).toEqual(["candidacies: web own-address"]);
+    expect(begun.elector.news()).toEqual(["candidacies: web foreign-address"]);
     expect(begun.daemon.eligibility.of("web")).toMatchObject([{ source: "address", reason: CAME }]);
     expect(begun.host.news().filter((call) => !call.startsWith("protect"))).toEqual(["close 10.0.0.1"]);
     expect(begun.host.addresses().map(({ ip }) => ip)).toEqual(["10.0.0.1"]);
@@ -65,7 +65,7 @@ describe("while the daemon runs", () => {
     begun.host.tell({ kind: "address-added", address: came });
     begun.host.unbind([came]);
     begun.host.tell({ kind: "address-removed", address: came });
-    expect(begun.elector.news()).toEqual(["candidacies: web own-address", "candidacies: web eligible"]);
+    expect(begun.elector.news()).toEqual(["candidacies: web foreign-address", "candidacies: web eligible"]);
     begun.hold("web");
     expect(begun.host.answering()).toEqual(["10.0.0.1/24"]);
   });
@@ -108,7 +108,7 @@ describe("while the daemon runs", () => {
     const begun = new BegunDaemon([WEB, DB]).start();
     putOwn(begun);
     begun.host.tell({ kind: "overrun" });
-    expect(begun.elector.news()).toEqual(["candidacies: web own-address"]);
+    expect(begun.elector.news()).toEqual(["candidacies: web foreign-address"]);
     expect(begun.host.addresses().map(({ ip }) => ip)).toEqual(["10.0.0.1"]);
   });
 
@@ -121,7 +121,7 @@ describe("while the daemon runs", () => {
     begun.elector.revoke(reason("step-down"), "web");
     expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
     expect(begun.host.addresses().filter(({ ip }) => ip === "10.0.0.1")).toEqual([added]);
-    expect(begun.elector.candidacies.get("web")?.ineligible?.code).toBe("own-address");
+    expect(begun.elector.candidacies.get("web")?.ineligible?.code).toBe("foreign-address");
   });
 
   test("a new configuration may name it, and another may take it out", () => {
