@@ -261,14 +261,11 @@ export class Daemon {
     this.vips.post({ type: "gain", grants: gained, ...validity });
   }
 
-  /** What a former process held for a VIP that is not configured any more may be planned for another one now. */
   private lose(losses: readonly Loss[]): void {
     for (const { election, reason: why } of losses) {
       this.transitions.because(election, why);
       this.checkIneligibility.lost(election, why);
     }
-    if (!this.adoptionFinished && losses.some(({ election }) => !this.candidacies.has(election)))
-      this.vips.sweep(false, (vip) => !this.elector.isUndecided(vip));
     this.vips.post({
       type: "lose",
       losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),
