@@ -147,18 +147,20 @@ export async function manyChecks(): Promise<readonly Row[]> {
     await stage.start({ ttl: "3s", vips, extra, logLevel: "info" });
     await pause(WARM_MS);
     const first = await Promise.all(stage.all().map(lookAt));
+    const last = first.map(({ state }) => state);
     let [changes, zombies, most] = [0, 0, 1];
     for (const end = bootTimeMs() + WATCH_MS; bootTimeMs() < end;) {
       await pause(LOOK_MS);
       for (const [i, look] of (await Promise.all(stage.all().map(lookAt))).entries()) {
-        if (look.state !== first[i]?.state) changes += 1;
+        if (look.state !== last[i]) changes += 1;
+        last[i] = look.state;
         zombies = Math.max(zombies, look.zombies);
         most = Math.max(most, look.rssMb / (first[i]?.rssMb ?? look.rssMb));
       }
     }
     const what = `${CHECKS} checks a second on each of ${NODES.length} nodes for ${WATCH_MS / 60_000} min`;
     return [
-      { what: `${what}: looks that showed a change`, value: `${changes}`, against: "bar 0", met: changes === 0 },
+      { what: `${what}: looks that showed another state than the one before`, value: `${changes}`, against: "bar 0", met: changes === 0 },
       {
         what: `${what}: memory against that of the first minute`,
         value: `${most.toFixed(2)} times at most`,
