@@ -129,6 +129,8 @@ function bindRequest(address: VipAddress, index: number, lifetimeS: number): Req
     mark: ADDRESS_MARK,
     lifetimeS,
     ...(address.label === undefined ? {} : { label: address.label }),
+    ...(address.scope === undefined ? {} : { scope: address.scope }),
+    ...(address.noPrefixRoute === undefined ? {} : { noPrefixRoute: address.noPrefixRoute }),
   });
   return { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, payload };
 }

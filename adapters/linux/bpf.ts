@@ -1,5 +1,6 @@
-// Classic BPF programs for sockets (linux/filter.h). An instruction is u16 code, u8 jump if true, u8 jump if false,
-// u32 operand, in host order. Offsets count from the network header, as SOCK_DGRAM packet sockets see a packet.
+// Classic BPF programs (linux/filter.h). An instruction is u16 code, u8 jump if true, u8 jump if false, u32 operand, in
+// host order. For packet sockets offsets count from the network header, as SOCK_DGRAM sockets see a packet; for netlink
+// sockets from the message's header.
 
 import { concatBytes, viewOf } from "../../src/wire/bytes.ts";
 import { LITTLE_ENDIAN } from "../../src/wire/netlink.ts";
@@ -127,6 +128,22 @@ function inHostOrder(value: number): number {
 /** Lets ARP through whose sender says that it has one of these addresses. */
 export function arpSenderFilter(senders: readonly Uint8Array[]): Uint8Array {
   return concatBytes(...oneOf(senders, ARP_SENDER_AT));
+}
+
+/** struct rtmsg behind the header of 16 bytes. */
+const RTM_PROTOCOL_AT = 16 + 5;
+
+/** For a netlink socket of routing news: lets messages of type `all` through, and of `byProtocol` those of one protocol. */
+export function netlinkNewsFilter(wanted: { all: number; byProtocol: number; protocol: number }): Uint8Array {
+  return concatBytes(
+    instruction(LOAD_HALF, 0, 0, MESSAGE_TYPE_AT),
+    instruction(JUMP_IF_EQUAL, 3, 0, inHostOrder(wanted.all)),
+    instruction(JUMP_IF_EQUAL, 0, 3, inHostOrder(wanted.byProtocol)),
+    instruction(LOAD_BYTE, 0, 0, RTM_PROTOCOL_AT),
+    instruction(JUMP_IF_EQUAL, 0, 1, wanted.protocol),
+    instruction(RETURN, 0, 0, WHOLE_PACKET),
+    instruction(RETURN, 0, 0, 0),
+  );
 }
 
 /** Lets a packet through when the word at an offset is the last one of these addresses; all packets for too many. */

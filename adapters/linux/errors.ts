@@ -10,6 +10,7 @@ const { errno: ERRNO } = constants;
 /** Error numbers that the adapter tells apart. */
 export const EPERM: number = ERRNO.EPERM;
 export const ENOENT: number = ERRNO.ENOENT;
+export const ESRCH: number = ERRNO.ESRCH;
 export const EINTR: number = ERRNO.EINTR;
 export const EAGAIN: number = ERRNO.EAGAIN;
 export const EACCES: number = ERRNO.EACCES;

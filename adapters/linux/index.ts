@@ -2,6 +2,7 @@
 
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { Clock, Timers } from "../../src/ports/clock.ts";
+import type { RoutingRemoved, RoutingTable } from "../../src/ports/routing.ts";
 import type { AddressTable, Answer, Fence, HostEvent, HostMonitor, PacketLink } from "../../src/ports/host.ts";
 import { KernelAddresses } from "./addresses.ts";
 import { bootClock } from "./clock.ts";
@@ -13,6 +14,8 @@ import type { FileLock } from "./lockfile.ts";
 import { monitorHost } from "./monitor.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import { KernelPackets } from "./packets.ts";
+import { KernelRouting } from "./routing.ts";
+import { followRouting } from "./routing-news.ts";
 import { bootTimers } from "./timers.ts";
 import { notifySystemd } from "./sd-notify.ts";
 
@@ -37,7 +40,8 @@ export interface LinuxHost {
   readonly addresses: AddressTable;
   readonly fence: Fence;
   readonly packets: PacketLink;
-  monitor(onEvent: (event: HostEvent) => void): HostMonitor;
+  readonly routing: RoutingTable;
+  monitor(onEvent: (event: HostEvent | RoutingRemoved) => void): HostMonitor;
   lockFile(path: string): FileLock | "busy";
   notifySystemd(socketPath: string | undefined, text: string): boolean;
   /** Closes all sockets and gives up the fence's; what stands in the kernel stays. */
@@ -54,14 +58,23 @@ export function createLinuxHost(options: LinuxHostOptions = {}): LinuxHost {
     while (closers.length > 0) closers.pop()?.();
   };
   try {
-    return { ...openParts(options, closers), monitor: monitorHost, lockFile, notifySystemd, close };
+    return { ...openParts(options, closers), monitor, lockFile, notifySystemd, close };
   } catch (error) {
     close();
     throw error;
   }
 }
 
-type Parts = Pick<LinuxHost, "clock" | "timers" | "addresses" | "fence" | "packets">;
+type Parts = Pick<LinuxHost, "clock" | "timers" | "addresses" | "fence" | "packets" | "routing">;
+
+function monitor(onEvent: (event: HostEvent | RoutingRemoved) => void): HostMonitor {
+  const parts = [monitorHost(onEvent), followRouting(onEvent)];
+  return {
+    close: () => {
+      for (const part of parts) part.close();
+    },
+  };
+}
 
 function openParts(options: LinuxHostOptions, closers: (() => void)[]): Parts {
   const clock = bootClock();
@@ -77,7 +90,9 @@ function openParts(options: LinuxHostOptions, closers: (() => void)[]): Parts {
   const mayAnnounce = (ip: string): boolean => fence.openAddresses().includes(ip);
   const packets = new KernelPackets({ clock, ...(fence.info.kind === "netdev" ? {} : { mayAnnounce }) });
   closers.push(() => packets.close());
-  return { clock, timers, addresses, fence, packets };
+  const routing = new KernelRouting();
+  closers.push(() => routing.close());
+  return { clock, timers, addresses, fence, packets, routing };
 }
 
 /** Asks the wire who answers for an address, for tools that hold nothing; needs CAP_NET_RAW only. */

@@ -37,6 +37,7 @@ export const NETLINK_NETFILTER = 12;
 
 const NETLINK_EXT_ACK = 11;
 const NETLINK_CAP_ACK = 10;
+const NETLINK_GET_STRICT_CHK = 12;
 const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 const SO_SNDBUFFORCE = 32;
@@ -70,6 +71,16 @@ export function openNetlink(protocol: number, groups = 0): Fd {
   }
 }
 
+/** Has the kernel say why it refuses (4.12 and newer), and leave out of lists what is not asked for (5.0 and newer). */
+function askForDetails(fd: Fd): void {
+  for (const option of [NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
+    try {
+      setOption(fd, SOL_NETLINK, option, 1);
+    } catch {
+      // An older kernel: the reader of its answers expects neither.
+    }
+}
+
 /** Gives a socket a buffer of 4 MB; in a user namespace the limit cannot be passed, then as much as the limit allows. */
 export function growBuffer(fd: Fd, force: number, plain: number): void {
   try {
@@ -89,10 +100,14 @@ export class NetlinkSocket {
   /** The socket's netlink port, by which the kernel knows owners. */
   readonly port: number;
 
-  /** @param what names the socket in errors, as "rtnetlink". */
-  constructor(protocol: number, what: string) {
+  /**
+   * @param what names the socket in errors, as "rtnetlink".
+   * @param detailed whether the kernel shall say why it refuses, and filter its lists.
+   */
+  constructor(protocol: number, what: string, detailed = false) {
     this.#what = what;
     this.#fd = openNetlink(protocol);
+    if (detailed) askForDetails(this.#fd);
     this.port = decodeNetlinkPort(socketName(this.#fd));
   }
 
@@ -114,14 +129,18 @@ export class NetlinkSocket {
    * order and tells of refusals unasked (netlink_rcv_skb), so the last one alone is confirmed.
    */
   attemptAll(requests: readonly Request[]): readonly number[] {
+    return this.verdictsOn(requests).map(({ errno }) => errno);
+  }
+
+  /** The same; the kernel's verdict on each. */
+  verdictsOn(requests: readonly Request[]): readonly NetlinkVerdict[] {
     const last = requests.length - 1;
     const { first, verdicts } = this.exchange(
       requests.map((each, i) => (i === last ? { ...each, flags: each.flags | NLM_F_ACK } : each)),
     );
-    const errnos = requests.map(() => 0);
-    for (const { seq, errno } of verdicts) errnos[seq - first] = errno;
     if (requests.length > 0 && !verdicts.some(({ seq }) => seq === first + last)) throw this.#silence();
-    return errnos;
+    const told = new Map(verdicts.map((verdict) => [verdict.seq, verdict]));
+    return requests.map((_, i) => told.get(first + i) ?? { errno: 0, seq: first + i });
   }
 
   /** Asks for one object; undefined when the kernel has none (`missing` errno). */
@@ -177,7 +196,7 @@ export class NetlinkSocket {
       for (const message of decodeMessages(datagram.data.slice())) {
         if (message.seq < first || message.seq >= first + count) continue;
         interrupted ||= (message.flags & NLM_F_DUMP_INTR) !== 0;
-        if (message.type === NLMSG_ERROR) verdicts.push(decodeVerdict(message.payload));
+        if (message.type === NLMSG_ERROR) verdicts.push(decodeVerdict(message.payload, message.flags));
         else if (message.type === NLMSG_DONE) verdicts.push({ errno: decodeDone(message.payload), seq: message.seq });
         else messages.push(message);
       }

@@ -47,6 +47,9 @@ export const MAX_SECRET_BYTES = 256 * 1024;
 export const MAX_VIPS = 8_192;
 export const MAX_ADDRESSES_PER_VIP = 32;
 
+/** Most routes, and most rules, of one VIP. */
+export const MAX_ROUTES_PER_VIP = 64;
+
 /** Most changes that wait in one watch before it becomes a gap. */
 export const MAX_PENDING_CHANGES = 20_000;
 

@@ -3,6 +3,9 @@
 /** IPv4 or IPv6. */
 export type Family = 4 | 6;
 
+/** Where an address or a route is valid: everywhere, or on a link, or on this host only (rtnetlink's scopes). */
+export type Scope = "global" | "site" | "link" | "host";
+
 /** One address of a VIP on one interface. `ip` is in canonical text form (RFC 5952 for IPv6). */
 export interface VipAddress {
   readonly family: Family;
@@ -13,6 +16,10 @@ export interface VipAddress {
   readonly interface: string;
   /** IPv4 only: the address label, which must begin with the interface's name (IFA_LABEL, 15 bytes). */
   readonly label?: string;
+  /** IPv4 only; absent: global. */
+  readonly scope?: Scope;
+  /** The kernel makes no route to the address's network (IFA_F_NOPREFIXROUTE). */
+  readonly noPrefixRoute?: true;
 }
 
 /** A named group of addresses that move together with the election of the same name. */

@@ -160,7 +160,7 @@ function makeDaemon(
   },
 ): Parts {
   const { host, store, log, identity, maintenance, checks, receivers } = parts;
-  const { addresses, fence, packets, timers } = host;
+  const { addresses, fence, packets, routing, timers } = host;
   const vips = (): Config["vips"] => daemon.running.vips;
   const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, log, vips });
   const daemon: Daemon = new Daemon(config, {
@@ -171,6 +171,7 @@ function makeDaemon(
     fence,
     firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
     packets,
+    routing,
     monitor: (onEvent) => host.monitor(onEvent),
     log,
     makeChecks: checks.make,

@@ -1,6 +1,6 @@
-// The addresses of a VIP as the file writes them: `10.0.0.10/24`, or a group {address, interface, label}.
+// The addresses of a VIP as the file writes them: `10.0.0.10/24`, or a group {address, interface, label, ...}.
 
-import * as z from "zod";
+import type { Scope } from "../base/vip.ts";
 import {
   type Cidr,
   isLimitedBroadcast,
@@ -13,9 +13,8 @@ import {
   parseCidr,
   parseIp,
 } from "../wire/ip.ts";
-import type { Path } from "./issue.ts";
-import { leaf, notThat, text, type Wrong } from "./leaf.ts";
-import { nearest } from "./suggest.ts";
+import { entry } from "./entry.ts";
+import { leaf, notThat, oneOf, text, type Wrong, yesNo } from "./leaf.ts";
 
 /** The kernel's limit of interface names and address labels (IFNAMSIZ less the NUL), in bytes. */
 const MAX_INTERFACE_BYTES = 15;
@@ -25,6 +24,8 @@ export interface WrittenAddress {
   readonly cidr: Cidr;
   readonly interface?: string;
   readonly label?: string;
+  readonly scope?: Scope;
+  readonly noPrefixRoute?: true;
 }
 
 /** The name of a network interface, as Linux allows it (dev_valid_name). */
@@ -72,64 +73,28 @@ const cidr = leaf<Cidr>(
 
 const CIDR_EXAMPLES = "an address with its prefix length, such as 10.0.0.10/24 or 2001:db8::10/64";
 
-const GROUP = { address: cidr, interface: interfaceName.optional(), label: label.optional() } as const;
-const GROUP_KEYS = Object.keys(GROUP);
+/** Where an address or a route is valid, as rtnetlink has it. */
+export const scope = oneOf("Where it is valid (rtnetlink's scope)", ["global", "site", "link", "host"]);
 
 /** One entry of `addresses`. */
-export const address = z
-  .unknown()
-  .transform((input, context): WrittenAddress => {
-    const report = (wrong: Wrong, path: Path, key?: boolean): never => {
-      const params = { fix: wrong.fix, atKey: key === true };
-      context.issues.push({ code: "custom", message: wrong.problem, params, input, path: [...path] });
-      return z.NEVER;
-    };
-    if (typeof input === "object" && input !== null && !Array.isArray(input)) return readGroup(input, report);
-    const read = cidr.safeParse(input);
-    return read.success ? { cidr: read.data } : report(firstWrong(read.error), []);
-  })
-  .meta({
-    anyOf: [z.toJSONSchema(cidr, { io: "input" }), z.toJSONSchema(z.strictObject(GROUP), { io: "input" })].map(
-      withoutDialect,
-    ),
-    description: "An address of the VIP",
-  });
-
-/** The dialect is named once, at the top of the whole schema. */
-function withoutDialect(schema: object): object {
-  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== "$schema" && key !== "~standard"));
-}
-
-function readGroup(input: object, report: (wrong: Wrong, path: Path, atKey?: boolean) => never): WrittenAddress {
-  const given = new Map(Object.entries(input));
-  for (const key of given.keys()) {
-    if (GROUP_KEYS.includes(key)) continue;
-    const near = nearest(key, GROUP_KEYS);
-    const fix = near === undefined ? `use one of ${GROUP_KEYS.join(", ")}` : `did you mean ${near}?`;
-    report({ problem: "is not a known key", fix }, [key], true);
-  }
-  const read = <T>(key: string, schema: z.ZodType<T>): T | undefined => {
-    const result = schema.safeParse(given.get(key));
-    if (!result.success) report(firstWrong(result.error), [key]);
-    return result.data;
-  };
-  const [at, on, labelled] = [
-    read("address", GROUP.address),
-    read("interface", GROUP.interface),
-    read("label", GROUP.label),
-  ];
-  return {
-    cidr: at ?? z.NEVER,
-    ...(on === undefined ? {} : { interface: on }),
-    ...(labelled === undefined ? {} : { label: labelled }),
-  };
-}
-
-function firstWrong(error: z.ZodError): Wrong {
-  const issue = error.issues[0];
-  const fix = issue?.code === "custom" ? String(issue.params?.["fix"] ?? "") : "";
-  return { problem: issue?.message ?? "is wrong", fix };
-}
+export const address = entry({
+  description: "An address of the VIP",
+  short: "address",
+  shape: {
+    address: cidr,
+    interface: interfaceName.optional(),
+    label: label.optional(),
+    scope: scope.optional(),
+    noPrefixRoute: yesNo("Whether the kernel makes no route to the address's network").optional(),
+  },
+  build: (group): WrittenAddress => ({
+    cidr: group.address,
+    ...(group.interface === undefined ? {} : { interface: group.interface }),
+    ...(group.label === undefined ? {} : { label: group.label }),
+    ...(group.scope === undefined ? {} : { scope: group.scope }),
+    ...(group.noPrefixRoute === true ? { noPrefixRoute: true } : {}),
+  }),
+});
 
 function notCidr(input: string): Wrong {
   const shown = JSON.stringify(input.slice(0, 64));

@@ -5,6 +5,7 @@ import { MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName, type WrittenAddress } from "./address.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { notThat } from "./leaf.ts";
+import { routingMistakes } from "./routing-checks.ts";
 import { STORE_URL } from "./schema.ts";
 import { needsStore, vrrpMistakes } from "./vrrp-checks.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
@@ -43,7 +44,9 @@ export function crossMistakes(
     ...emptyMistakes(vips),
     ...missingInterfaces(vips),
     ...found.flatMap(labelMistakes),
+    ...found.flatMap(scopeMistakes),
     ...duplicates(found),
+    ...routingMistakes(vips),
     ...vrrpMistakes(data),
     ...ownAddresses(found, hostAddresses),
   ];
@@ -138,6 +141,17 @@ function labelMistakes(found: Found): readonly Mistake[] {
   if (found.interface === undefined || label.startsWith(found.interface)) return [];
   const fix = `begin it with the interface's name, such as ${found.interface}:0`;
   return [{ path, problem: `does not begin with "${found.interface}"`, fix }];
+}
+
+function scopeMistakes({ path, address: { cidr, scope } }: Found): readonly Mistake[] {
+  if (scope === undefined || cidr.family === 4) return [];
+  return [
+    {
+      path: [...path, "scope"],
+      problem: "is for IPv4 addresses only",
+      fix: "remove it: an IPv6 address shows its scope itself",
+    },
+  ];
 }
 
 function ownAddresses(found: readonly Found[], hostAddresses: readonly BoundAddress[]): readonly Mistake[] {

@@ -6,6 +6,7 @@ import type { Config, LogLevel, VipConfig } from "./types.ts";
 /** The parts of a VIP that can change. */
 export type VipField =
   | "addresses"
+  | "routing"
   | "priority"
   | "preempt"
   | "preemptDelay"
@@ -115,7 +116,11 @@ function changedVips(from: Config, to: Config): readonly VipChange[] {
 
 /** Each field as text that is equal exactly when the field is. */
 const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) => string])[] = [
-  ["addresses", (vip) => JSON.stringify(vip.addresses.map((a) => [a.ip, a.prefix, a.interface, a.label ?? null]))],
+  [
+    "addresses",
+    (vip) => JSON.stringify(vip.addresses.map((a) => [a.ip, a.prefix, a.interface, a.label, a.scope, a.noPrefixRoute])),
+  ],
+  ["routing", ({ routing = [] }) => JSON.stringify(routing)],
   ["priority", (vip) => String(vip.priority)],
   ["preempt", (vip) => String(vip.preempt)],
   ["preemptDelay", (vip) => String(vip.preemptDelayMs)],

@@ -57,6 +57,9 @@ function wrongKind(path: Path, value: unknown): { problem: string; fix: string }
   if (isBesideVips(path))
     return { problem: "stands beside the VIPs, not below one", fix: "indent it like the other keys of its VIP" };
   if (last === "addresses") return { problem, fix: listFix(value) };
+  if (last === "routes") return { problem, fix: "give a list, such as [{ destination: 10.9.0.0/16, via: 10.0.0.1 }]" };
+  if (last === "rules")
+    return { problem, fix: "give a list, such as [{ from: 10.0.0.50, table: 100, priority: 1000 }]" };
   const keys = knownKeys(path);
   return { problem, fix: keys === undefined ? "see vipd.yaml(5)" : `give a group with keys among ${keys.join(", ")}` };
 }
@@ -81,6 +84,10 @@ const MAX_SHOWN_ADDRESS = 50;
 const KEEPALIVED: Readonly<Record<string, string>> = {
   virtual_ipaddress: "keepalived's virtual_ipaddress is 'addresses' here",
   virtual_ipaddress_excluded: "keepalived's virtual_ipaddress_excluded is 'addresses' here",
+  virtual_routes: "keepalived's virtual_routes is 'routes' here",
+  virtual_rules: "keepalived's virtual_rules is 'rules' here",
+  vrrp_sync_group:
+    "leave it out: the 'addresses' of one VIP move together, each with an 'interface' of its own where need be",
   nopreempt: "keepalived's nopreempt is 'preempt: false' here",
   preempt_delay: "keepalived's preempt_delay is 'preemptDelay' here, with a unit",
   advert_int:

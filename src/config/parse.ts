@@ -14,6 +14,7 @@ import { type ConfigIssue, formatPath, type Mistake, type Path, showValue } from
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
 import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
+import { buildRouting } from "./routing-schema.ts";
 import { readSource, type Source } from "./source.ts";
 import { storeDirectoryMistakes } from "./store-directory.ts";
 import { nearest } from "./suggest.ts";
@@ -157,9 +158,11 @@ function build(data: FileData, hostName: string): Config {
 function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipConfig {
   const addresses = (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? ""));
   const link = vip.interface ?? addresses[0]?.interface ?? "";
+  const routing = buildRouting(vip.routes ?? [], vip.rules ?? [], link);
   return {
     name,
     addresses,
+    ...(routing.length === 0 ? {} : { routing }),
     priority: vip.priority,
     preempt: vip.preempt,
     preemptDelayMs: vip.preemptDelay,
@@ -179,5 +182,10 @@ function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipC
 function buildAddress(written: WrittenAddress, common: string): VipAddress {
   const { family, ip, prefix } = written.cidr;
   const place = { family, ip, prefix, interface: written.interface ?? common };
-  return written.label === undefined ? place : { ...place, label: written.label };
+  return {
+    ...place,
+    ...(written.label === undefined ? {} : { label: written.label }),
+    ...(written.scope === undefined ? {} : { scope: written.scope }),
+    ...(written.noPrefixRoute === undefined ? {} : { noPrefixRoute: written.noPrefixRoute }),
+  };
 }

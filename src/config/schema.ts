@@ -8,6 +8,7 @@ import { address, interfaceName } from "./address.ts";
 import { checkRef, checks } from "./checks-schema.ts";
 import { hooks, mail, webhook } from "./hooks-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
+import { route, rule } from "./routing-schema.ts";
 import { storeScheme } from "../base/store-url.ts";
 import { vrrp } from "./vrrp-schema.ts";
 
@@ -73,6 +74,8 @@ const vip = z.strictObject({
     .array(address)
     .meta({ description: "The addresses; they move together. None: an election for hooks alone", minItems: 1 })
     .optional(),
+  routes: z.array(route).meta({ description: "Routes that come and go with the VIP", minItems: 1 }).optional(),
+  rules: z.array(rule).meta({ description: "Rules that come and go with the VIP", minItems: 1 }).optional(),
   priority: wholeNumber("The greatest of the fleet acquires first", 1, 254).prefault(100),
   preempt: yesNo(
     "Whether a holder of lower priority shall hand over to this node (keepalived: false is nopreempt)",

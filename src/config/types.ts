@@ -1,5 +1,6 @@
 // The configuration after reading: every default filled in, every unit in a name, nothing left to check.
 
+import type { RoutingEntry } from "../base/routing.ts";
 import type { AnnouncePolicy, Vip } from "../base/vip.ts";
 import type { VrrpAuthentication, VrrpVersion } from "../base/vrrp.ts";
 import type { CheckPlan } from "./check-options.ts";
@@ -27,6 +28,8 @@ export interface VipConfig extends Vip {
   /** The group whose VIPs are shared out over the healthy nodes; `null`: none. */
   readonly spread: string | null;
   readonly announce: AnnouncePolicy;
+  /** Routes and rules that come and go with it; absent: none. */
+  readonly routing?: readonly RoutingEntry[];
   /** How often the wire is asked who else answers, beside the question at each refresh; 0: never. In milliseconds. */
   readonly probeIntervalMs: number;
   /** The checks that bear on it. */

@@ -11,13 +11,14 @@ import type { Elector, ElectorHost, Grant, Loss, Validity } from "../ports/elect
 import type { AddressTable, Fence, HostEvent, HostMonitor, PacketLink } from "../ports/host.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
+import type { RoutingRemoved, RoutingTable } from "../ports/routing.ts";
 import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
 import { Eligibility, type IneligibleReason } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
-import { Links } from "./links.ts";
+import { Links, linksOf } from "./links.ts";
 import type { MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
 import { OwnAddresses } from "./own-addresses.ts";
@@ -42,7 +43,9 @@ export interface DaemonDeps {
   /** A number for the first deadline of the fence that no former process had: 32 bits. */
   readonly firstDeadline: number;
   readonly packets: PacketLink;
-  readonly monitor: (onEvent: (event: HostEvent) => void) => HostMonitor;
+  /** Absent: VIPs with routes are not held here. */
+  readonly routing?: RoutingTable;
+  readonly monitor: (onEvent: (event: HostEvent | RoutingRemoved) => void) => HostMonitor;
   readonly log: Logger;
   readonly makeElector: MakeElector;
   /** Absent: nothing is checked. */
@@ -76,10 +79,10 @@ export class Daemon {
   constructor(config: Config, deps: DaemonDeps) {
     this.config = config;
     this.deps = deps;
-    const { timers, addresses, fence, packets, log } = deps;
+    const { timers, addresses, fence, packets, routing, log, firstDeadline } = deps;
     this.backoff = new HoldBackoff(config.ttlMs);
     const listener = this.vipListener();
-    this.vips = new VipHolder({ timers, addresses, fence, packets, log, firstDeadline: deps.firstDeadline, listener });
+    this.vips = new VipHolder({ timers, addresses, fence, packets, routing, log, firstDeadline, listener });
     this.links = new Links({
       timers,
       addresses,
@@ -241,7 +244,7 @@ export class Daemon {
         this.deps.identity.fenceWasSet();
       },
       lose: (losses) => this.lose(losses),
-      adopted: (former) => this.vips.sweep(false, (vip, ip) => former.get(vip)?.includes(ip) !== true),
+      adopted: (former) => this.vips.sweep(false, (vip, ip) => isUnheld(former, vip, ip)),
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       announce: (vip) => this.vips.post({ type: "announce-anew", vip }),
       contested: (vip, by) => this.vips.post({ type: "probed", vip, others: by === null ? [] : [by] }),
@@ -326,7 +329,8 @@ export class Daemon {
     logStandingBack(this.deps.log, vips, this.eligibility);
   }
 
-  private onHostEvent(event: HostEvent): void {
+  private onHostEvent(event: HostEvent | RoutingRemoved): void {
+    if (event.kind === "routing-removed") return this.vips.onRoutingRemoved(event.key);
     if (this.own.concerns(event)) this.lookAtOwn();
     // Whatever came of that: what the host has as its own is never removed.
     if (event.kind === "address-added" && this.own.has(event.address.ip)) return;
@@ -441,12 +445,18 @@ function nothingToResume(vip: string | null, keeper: MaintenanceKeeper): string 
   return `all VIPs of this node are in maintenance: vipctl resume without a name ends it`;
 }
 
-function planOf({ name, addresses, announce }: VipConfig): VipPlan {
-  return { name, addresses, announce };
+function planOf({ name, addresses, announce, routing }: VipConfig): VipPlan {
+  return { name, addresses, announce, ...(routing === undefined ? {} : { routing }) };
+}
+
+/** Whether a former process does not hold a VIP, or this address of it. */
+function isUnheld(former: ReadonlyMap<string, readonly string[]>, vip: string, ip: string | null): boolean {
+  const ips = former.get(vip);
+  return ips === undefined || (ip !== null && !ips.includes(ip));
 }
 
 function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
-  return vip.addresses.some((address) => links.has(address.interface));
+  return [...linksOf(vip)].some((link) => links.has(link));
 }
 
 /** What a source says of a VIP until the source itself says otherwise. */

@@ -77,7 +77,7 @@ export class Links {
 
   /** Why a VIP's links cannot carry it; `undefined`: they can. */
   troubleOf(vip: VipConfig): string | undefined {
-    for (const { interface: name } of vip.addresses) {
+    for (const name of linksOf(vip)) {
       const link = this.links.get(name);
       if (link === undefined) return `${name} is missing`;
       if (!link.up) return `${name} is down`;
@@ -114,6 +114,12 @@ export class Links {
     const rested = later(this.protectedAt, REST_MS);
     this.cancelProtect = timers.at(rested > soon ? rested : soon, () => this.protectNow());
   }
+}
+
+/** The links that a VIP needs: those of its addresses, and those that its routes lead over. */
+export function linksOf({ addresses, routing = [] }: Pick<VipConfig, "addresses" | "routing">): ReadonlySet<string> {
+  const routed = routing.flatMap((entry) => (entry.kind === "route" ? (entry.interface ?? []) : []));
+  return new Set([...addresses.map((address) => address.interface), ...routed]);
 }
 
 /** Whether the fence treats a link otherwise than before; `undefined`: there is none. */

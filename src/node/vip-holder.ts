@@ -2,6 +2,7 @@
 
 import { messageOf } from "../base/errors.ts";
 import type { Reason } from "../base/reasons.ts";
+import { type RoutingEntry, routingText } from "../base/routing.ts";
 import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
@@ -16,12 +17,14 @@ import type {
   PacketLink,
 } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
+import type { RoutingTable } from "../ports/routing.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
 import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
 import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
+import { VipRouting, type WantedRouting } from "./vip-routing.ts";
 
 /** What the daemon is told, when the host is at rest. */
 export interface VipListener {
@@ -41,6 +44,8 @@ export interface VipDeps {
   readonly addresses: AddressTable;
   readonly fence: Fence;
   readonly packets: PacketLink;
+  /** Absent where routes cannot be set. */
+  readonly routing?: RoutingTable | undefined;
   readonly log: Logger;
   /** A number for the first deadline of the fence that no former process had: 32 bits. */
   readonly firstDeadline: number;
@@ -63,6 +68,7 @@ export class VipHolder {
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
   private readonly removal: AddressRemoval;
+  private readonly routing: VipRouting;
   /** Addresses of VIPs that this host must not have: guarded, and nothing else is done for them. */
   private fenced: readonly AddressPlace[] = [];
 
@@ -81,6 +87,7 @@ export class VipHolder {
       onRest: () => this.tell(),
     });
     this.removal = new AddressRemoval({ timers, addresses: deps.addresses, held: () => this.held() });
+    this.routing = new VipRouting({ table: deps.routing, log });
     this.prober = new Prober({
       packets,
       log,
@@ -119,6 +126,8 @@ export class VipHolder {
     this.leftovers = [];
     const wanted = new Set(this.wanted().map(cidrOf));
     const isStray = (address: BoundAddress): boolean => address.ours && !wanted.has(cidrOf(address));
+    const routed = new Set(plans.flatMap(({ routing = [] }) => routing.map(routingText)));
+    this.routing.sweep((text) => routed.has(text));
     this.leftovers = this.removeAll(isStray, "is not configured any more: removed");
     this.protect();
     return this.leftovers;
@@ -146,6 +155,7 @@ export class VipHolder {
    */
   retire(): readonly AddressPlace[] {
     this.close();
+    this.routing.sweep(() => false);
     const wanted = this.wanted();
     const [places, ips] = [new Set(wanted.map(placeOf)), new Set(wanted.map(({ ip }) => ip))];
     const isOfVip = (address: BoundAddress): boolean =>
@@ -165,11 +175,29 @@ export class VipHolder {
     return [];
   }
 
-  /** Removes what is bound for these VIPs and not held. `foreignOnly`: only what does not carry vipd's mark. */
-  sweep(foreignOnly: boolean, isMeant: (vip: string, ip: string) => boolean = () => true): void {
+  /**
+   * Removes what is bound or routed for these VIPs and not held; `ip` is null when it is asked of a VIP as a whole.
+   * `foreignOnly`: only what does not carry vipd's mark.
+   */
+  sweep(foreignOnly: boolean, isMeant: (vip: string, ip: string | null) => boolean = () => true): void {
+    if (!foreignOnly) this.sweepRouting(isMeant);
     const strays = this.strays(foreignOnly).filter((address) => isMeant(this.vipAt(address) ?? "", address.ip));
     const vips = [...new Set(strays.map((address) => this.vipAt(address) ?? ""))];
     if (vips.length > 0) this.sweepVips(vips, strays);
+  }
+
+  private sweepRouting(isMeant: (vip: string, ip: null) => boolean): void {
+    const kept = [...this.state.plans.values()].filter(
+      ({ name, routing }) => routing !== undefined && !isMeant(name, null),
+    );
+    const texts = new Set(kept.flatMap(({ routing = [] }) => routing.map(routingText)));
+    this.routing.sweep((text) => texts.has(text));
+  }
+
+  /** A route or a rule of vipd's is gone, whoever removed it. */
+  onRoutingRemoved(key: string): void {
+    const vip = this.routing.ownerOf(key);
+    if (vip !== undefined) this.post({ type: "routing-removed", vip });
   }
 
   /** Asks the wire who else answers for these. */
@@ -193,6 +221,7 @@ export class VipHolder {
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
         if (this.removal.isOwnNews(event.address)) return;
+        this.routing.doubt(this.vipAt(event.address) ?? "");
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
         if (!event.link.up) return;
@@ -203,6 +232,7 @@ export class VipHolder {
       case "overrun":
         this.foreignClaims.changed();
         this.removal.forget();
+        for (const vip of this.state.holdings.keys()) this.routing.doubt(vip);
         return this.post({ type: "resync" });
     }
   }
@@ -226,6 +256,8 @@ export class VipHolder {
         return this.bind(effect.vips, effect.lifetimeMs, true);
       case "refresh":
         return this.bind(effect.vips, effect.lifetimeMs, false);
+      case "route":
+        return this.route(effect.vips);
       case "open":
         return this.open(effect);
       case "announce":
@@ -269,9 +301,27 @@ export class VipHolder {
         owners.set(address.ip, vip);
         wanted.push(address);
       }
-    const failed = this.failuresOf(() => this.deps.addresses.bind(wanted, lifetimeMs), owners, vips);
+    const unbound = this.failuresOf(() => this.deps.addresses.bind(wanted, lifetimeMs), owners, vips);
+    const unrouted = this.routing.apply(this.wantedRouting(vips.filter((vip) => !unbound.has(vip))));
+    const failed = new Map([...unbound, ...unrouted]);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     if (isNew) this.post({ type: "bound", vips: vips.filter((vip) => !failed.has(vip)) });
+  }
+
+  private route(vips: readonly string[]): void {
+    for (const [vip, message] of this.routing.apply(this.wantedRouting(vips)))
+      this.post({ type: "failed", vip, message });
+  }
+
+  /** What has a source among the VIP's addresses waits until that may be answered for. */
+  private wantedRouting(vips: readonly string[]): readonly WantedRouting[] {
+    return vips.map((vip) => {
+      const routing = this.state.plans.get(vip)?.routing ?? [];
+      const bound = routing.length === 0 ? undefined : new Set(this.addressesOf(vip).map(({ ip }) => ip));
+      const isReady = (entry: RoutingEntry): boolean =>
+        entry.kind === "rule" || entry.source === undefined || bound?.has(entry.source) === true;
+      return { vip, entries: routing.filter(isReady) };
+    });
   }
 
   /** By VIP, what the kernel refused; when it refused the whole batch, that is each VIP's failure. */
@@ -319,6 +369,7 @@ export class VipHolder {
     const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map(({ ip }) => [ip, vip])));
     const addresses = vips.flatMap((vip) => this.addressesOf(vip));
     if (!this.closeFence(vips, addresses)) return;
+    this.routing.withdraw(vips.map((vip) => ({ vip, entries: this.state.plans.get(vip)?.routing ?? [] })));
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
@@ -326,6 +377,7 @@ export class VipHolder {
 
   private drop(vip: string, addresses: readonly VipAddress[]): void {
     if (!this.closeFence([vip], addresses)) return;
+    this.routing.withdrawSources(vip, new Set(addresses.map(({ ip }) => ip)));
     const owners = new Map(addresses.map(({ ip }) => [ip, vip]));
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, [vip]);
     for (const [, message] of failed) this.post({ type: "failed", vip, message });

@@ -1,8 +1,8 @@
 // The order of steps to gain, keep and lose VIPs. No clock, no I/O.
 //
-//   gain:  bind -> open the fence -> announce -> probe for a second answerer
+//   gain:  bind, set the routes -> open the fence -> announce -> probe for a second answerer
 //   keep:  extend the deadline; now and then refresh the addresses' lifetimes; put back what somebody removed; announce
-//   lose:  close the fence -> unbind -> only then "released"
+//   lose:  close the fence -> remove the routes -> unbind -> only then "released"
 //
 // Whatever goes wrong on the way ends in "lose". The fence is the safety: it opens only for the rest of a confirmed
 // lease, and the kernel closes it without us. The address's own lifetime is the second layer.
@@ -12,6 +12,7 @@
 
 import { unreachable } from "../base/assert.ts";
 import { type Reason, reason } from "../base/reasons.ts";
+import { type RoutingEntry, routingText } from "../base/routing.ts";
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
@@ -81,6 +82,8 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
     case "address-added":
     case "address-removed":
       return onAddress(state, event, now, effects);
+    case "routing-removed":
+      return route(state, [event.vip], effects);
     case "link-up":
       return onLinkUp(state, event.interface, now, effects);
     case "announce-anew":
@@ -158,6 +161,7 @@ function closeAgain(state: VipState, vip: string, now: Instant, effects: Effects
 
 /** A VIP that is held changes in place: what its plan has lost goes, then what it has gained is bound and opened. */
 function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effects: Effects): void {
+  const routedBefore = new Map([...state.plans].map(([name, { routing }]) => [name, textOf(routing)]));
   state.plans.clear();
   state.byPlace.clear();
   state.byLink.clear();
@@ -172,6 +176,17 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
   // An address may move from one VIP to another: so everything goes before anything comes.
   const grown = [...state.holdings.keys()].filter((vip) => state.plans.has(vip) && !dropGone(state, vip, effects));
   for (const vip of grown) bindNew(state, vip, now, effects);
+  const rerouted = grown.filter((vip) => textOf(state.plans.get(vip)?.routing) !== routedBefore.get(vip));
+  route(state, rerouted, effects);
+}
+
+function textOf(routing: readonly RoutingEntry[] = []): string {
+  return routing.map(routingText).join("\n");
+}
+
+function route(state: VipState, vips: readonly string[], effects: Effects): void {
+  const held = vips.filter((vip) => state.holdings.get(vip)?.phase === "on");
+  if (held.length > 0) effects.push({ type: "route", vips: held });
 }
 
 function onConfirm(state: VipState, { vip, addresses }: VipGrant, now: Instant, effects: Effects): void {
@@ -201,6 +216,7 @@ function onDropped(state: VipState, { vip, addresses }: Dropped, now: Instant, e
   if (holding?.phase !== "on") return;
   setHolding(state, vip, { ...holding, addresses: without(holding.addresses, addresses) });
   bindNew(state, vip, now, effects);
+  if (state.plans.get(vip)?.routing !== undefined) route(state, [vip], effects);
 }
 
 /** Binds and opens what a VIP's plan has and its holding has not. */
@@ -461,6 +477,7 @@ function lifetimeMs(state: VipState, deadline: number, now: Instant): number {
   return Math.max(0, elapsedMs(now, untilOf(state, deadline))) + LIFETIME_SLACK_MS;
 }
 
-function addressKey({ ip, prefix, interface: link, label = "" }: VipAddress): string {
-  return `${ip}/${prefix} ${link} ${label}`;
+function addressKey(address: VipAddress): string {
+  const { ip, prefix, interface: link, label = "", scope = "global", noPrefixRoute = false } = address;
+  return `${ip}/${prefix} ${link} ${label} ${scope} ${noPrefixRoute}`;
 }

@@ -3,6 +3,7 @@
 // The state is owned by the machine, which changes it in place: a host may hold thousands of VIPs.
 
 import type { Reason } from "../base/reasons.ts";
+import type { RoutingEntry } from "../base/routing.ts";
 import type { Instant } from "../base/time.ts";
 import type { AnnouncePolicy, VipAddress } from "../base/vip.ts";
 import { Wakeups } from "../base/wakeups.ts";
@@ -13,6 +14,8 @@ export interface VipPlan {
   readonly name: string;
   readonly addresses: readonly VipAddress[];
   readonly announce: AnnouncePolicy;
+  /** Routes and rules that come and go with it; absent: none. */
+  readonly routing?: readonly RoutingEntry[];
 }
 
 /**
@@ -111,6 +114,8 @@ export type VipEvent =
   | { readonly type: "extend-failed"; readonly deadline: number; readonly message: string }
   | { readonly type: "address-added"; readonly ip: string; readonly interface: string }
   | { readonly type: "address-removed"; readonly ip: string; readonly interface: string }
+  /** A route or a rule of the VIP's is gone. */
+  | { readonly type: "routing-removed"; readonly vip: string }
   | { readonly type: "link-up"; readonly interface: string }
   /** Neighbours may have learned another way to a held VIP. */
   | { readonly type: "announce-anew"; readonly vip: string }
@@ -135,10 +140,12 @@ export interface VipLoss {
 
 /** What is asked of the kernel, in order; each is answered by events before the next external one. */
 export type VipEffect =
-  /** Add their addresses, or refresh their lifetimes: "bound", and "failed" for each that the kernel refused. */
+  /** Add their addresses, or refresh their lifetimes, then their routes: "bound", and "failed" for each that the kernel refused. */
   | { readonly type: "bind"; readonly vips: readonly string[]; readonly lifetimeMs: number }
-  /** Refresh lifetimes: only failures are answered. */
+  /** Refresh lifetimes, and put back routes that are gone: only failures are answered. */
   | { readonly type: "refresh"; readonly vips: readonly string[]; readonly lifetimeMs: number }
+  /** Make their routes and rules what their plans have: only failures are answered. */
+  | { readonly type: "route"; readonly vips: readonly string[] }
   /** Open these under the fence's deadline `number`, and extend it: "opened", "too-late", "failed" or "extend-failed". */
   | {
       readonly type: "open";
@@ -149,7 +156,7 @@ export type VipEffect =
     }
   | { readonly type: "announce"; readonly vips: readonly string[] }
   | { readonly type: "probe"; readonly vips: readonly string[] }
-  /** Close the fence, then unbind: "closed", and "failed" for each that the kernel refused. */
+  /** Close the fence, then remove routes, then unbind: "closed", and "failed" for each that the kernel refused. */
   | { readonly type: "close"; readonly vips: readonly string[] }
   /** Close and unbind some addresses of a VIP that is held on: "dropped", or "failed" when the kernel refuses. */
   | { readonly type: "drop"; readonly vip: string; readonly addresses: readonly VipAddress[] }

@@ -1,7 +1,7 @@
 // Netlink framing (RFC 3549, linux/netlink.h): messages and attributes, all in host byte order
 // and padded to 4 bytes. What the payloads mean stands in rtnetlink.ts and nftables.ts.
 
-import { concatBytes, needBytes, viewOf } from "./bytes.ts";
+import { concatBytes, needBytes, readCString, viewOf } from "./bytes.ts";
 
 /** Whether this machine keeps the low byte first; netlink headers follow the machine. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -18,6 +18,9 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
+/** The verdict does not repeat the request, and has attributes behind it (NETLINK_CAP_ACK, NETLINK_EXT_ACK). */
+const NLM_F_CAPPED_WITH_ATTRIBUTES = 0x300;
+const NLMSGERR_ATTR_MSG = 1;
 /** NLM_F_ROOT | NLM_F_MATCH. */
 export const NLM_F_DUMP = 0x300;
 
@@ -47,6 +50,8 @@ export interface NetlinkVerdict {
   readonly errno: number;
   /** Sequence number of the request it answers. */
   readonly seq: number;
+  /** Why it refuses, in the kernel's words; absent where it has none. */
+  readonly reason?: string;
 }
 
 /** `value` rounded up to a multiple of 4. */
@@ -137,11 +142,17 @@ export function attributeMap(bytes: Uint8Array): ReadonlyMap<number, Uint8Array>
 
 // struct nlmsgerr: i32 negative errno @0, then the header of the request @4 (its seq @12).
 
-/** Reads the payload of NLMSG_ERROR. */
-export function decodeVerdict(payload: Uint8Array): NetlinkVerdict {
+/** Reads the payload of NLMSG_ERROR; `flags`: those of its message. */
+export function decodeVerdict(payload: Uint8Array, flags = 0): NetlinkVerdict {
   needBytes(payload, 4 + HEADER_BYTES, "netlink error");
   const view = viewOf(payload);
-  return { errno: Math.abs(view.getInt32(0, LITTLE_ENDIAN)), seq: view.getUint32(12, LITTLE_ENDIAN) };
+  const hasAttributes = (flags & NLM_F_CAPPED_WITH_ATTRIBUTES) === NLM_F_CAPPED_WITH_ATTRIBUTES;
+  const reason = hasAttributes ? attributeMap(payload.subarray(4 + HEADER_BYTES)).get(NLMSGERR_ATTR_MSG) : undefined;
+  return {
+    errno: Math.abs(view.getInt32(0, LITTLE_ENDIAN)),
+    seq: view.getUint32(12, LITTLE_ENDIAN),
+    ...(reason === undefined ? {} : { reason: readCString(reason) }),
+  };
 }
 
 // struct of NLMSG_DONE: i32 negative errno or 0 @0; older kernels may leave it out.

@@ -1,6 +1,6 @@
 // rtnetlink: addresses and links (linux/rtnetlink.h, if_addr.h, if_link.h).
 
-import type { Family } from "../base/vip.ts";
+import type { Family, Scope } from "../base/vip.ts";
 import { cString, concatBytes, needBytes, readCString, viewOf } from "./bytes.ts";
 import { formatIp, IPV4_BYTES, IPV6_BYTES } from "./ip.ts";
 import { formatMac } from "./ethernet.ts";
@@ -18,10 +18,15 @@ export const RTM_GETADDR = 22;
 /** Multicast groups of news, as bits of sockaddr_nl. */
 export const RTMGRP_LINK = 0x1;
 export const RTMGRP_IPV4_IFADDR = 0x10;
+export const RTMGRP_IPV4_ROUTE = 0x40;
+export const RTMGRP_IPV4_RULE = 0x80;
 export const RTMGRP_IPV6_IFADDR = 0x100;
+export const RTMGRP_IPV6_ROUTE = 0x400;
+/** 1 << (RTNLGRP_IPV6_RULE - 1): it has no name of its own. */
+export const RTMGRP_IPV6_RULE = 0x40000;
 
-const AF_INET = 2;
-const AF_INET6 = 10;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 /** Bridges tell of their ports with link messages of this family; those are no links. */
 const AF_BRIDGE = 7;
 
@@ -33,6 +38,10 @@ const IFA_FLAGS = 8;
 export const IFA_PROTO = 11;
 const IFA_F_SECONDARY = 0x01;
 const IFA_F_NODAD = 0x02;
+const IFA_F_NOPREFIXROUTE = 0x200;
+
+/** The scopes of addresses and routes (RT_SCOPE_*). */
+export const SCOPE_NUMBERS: Readonly<Record<Scope, number>> = { global: 0, site: 200, link: 253, host: 254 };
 
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
@@ -86,6 +95,9 @@ export interface AddressRequest {
   readonly index: number;
   readonly mark: number;
   readonly label?: string;
+  /** IPv4 only: the kernel finds that of an IPv6 address by itself. */
+  readonly scope?: Scope;
+  readonly noPrefixRoute?: true;
   /** Whole seconds; preferred equals valid, so the address is never deprecated. */
   readonly lifetimeS: number;
 }
@@ -123,13 +135,16 @@ function cacheinfo(lifetimeS: number): Uint8Array {
 /** Payload of RTM_NEWADDR. IPv6 goes without duplicate address detection: the VIP must answer at once. */
 export function encodeNewAddress(request: AddressRequest): Uint8Array {
   const v4 = request.bytes.length === IPV4_BYTES;
+  const flags = (v4 ? 0 : IFA_F_NODAD) | (request.noPrefixRoute === true ? IFA_F_NOPREFIXROUTE : 0);
+  const header = ifaddrmsg(request.bytes, request.prefix, request.index);
+  header[3] = v4 ? SCOPE_NUMBERS[request.scope ?? "global"] : 0;
   return concatBytes(
-    ifaddrmsg(request.bytes, request.prefix, request.index),
+    header,
     encodeAttribute(IFA_LOCAL, request.bytes),
     encodeAttribute(IFA_ADDRESS, request.bytes),
     ...(request.label === undefined || !v4 ? [] : [encodeAttribute(IFA_LABEL, cString(request.label))]),
     encodeAttribute(IFA_CACHEINFO, cacheinfo(request.lifetimeS)),
-    ...(v4 ? [] : [encodeAttribute(IFA_FLAGS, host32(IFA_F_NODAD))]),
+    ...(flags === 0 ? [] : [encodeAttribute(IFA_FLAGS, host32(flags))]),
     encodeAttribute(IFA_PROTO, Uint8Array.of(request.mark)),
   );
 }
