@@ -76,9 +76,9 @@ export function encodeDeleteRoute({ route, protocol, index }: RouteRecord): Uint
 }
 
 function placeOf(route: RouteRecord["route"], index: number | undefined): readonly Uint8Array[] {
-  const { ip, prefix, via, table, metric } = route;
+  const { ip, via, table, metric } = route;
   return [
-    ...(prefix === 0 ? [] : [encodeAttribute(RTA_DST, ipBytes(ip))]),
+    encodeAttribute(RTA_DST, ipBytes(ip)),
     ...(via === undefined ? [] : [encodeAttribute(RTA_GATEWAY, ipBytes(via))]),
     ...(index === undefined ? [] : [encodeAttribute(RTA_OIF, host32(index))]),
     ...(metric === 0 ? [] : [encodeAttribute(RTA_PRIORITY, host32(metric))]),
