@@ -63,7 +63,7 @@ export function routingKey(entry: RoutingEntry): string {
   return `route ${networkText(entry)} table ${entry.table} metric ${entry.metric}`;
 }
 
-/** An entry as `ip` writes it; equal exactly when the entries are. */
+/** An entry as `ip` writes it, without what is Linux's default; equal exactly when the entries are. */
 export function routingText(entry: RoutingEntry): string {
   return entry.kind === "route" ? routeText(entry) : ruleText(entry);
 }
@@ -77,9 +77,9 @@ function routeText(route: VipRoute): string {
     ["via", via],
     ["dev", route.interface],
     ["src", source],
-    ["table", table],
-    ["metric", metric],
-    ["scope", scope],
+    ["table", table === TABLES.main ? undefined : table],
+    ["metric", metric === 0 ? undefined : metric],
+    ["scope", scope === "global" ? undefined : scope],
     ["mtu", mtu],
     route.onLink === true ? "onlink" : undefined,
   );

@@ -126,5 +126,7 @@ export async function main(): Promise<void> {
     probeWire,
     listenVrrp,
     examineHost,
+    readServices: async () => (await import("./doctor-host.ts")).readServices(),
+    runChecks: async (checks, signal) => (await import("./doctor-host.ts")).runChecks(checks, timers, signal),
   });
 }

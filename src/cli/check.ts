@@ -121,8 +121,9 @@ function networkRemarks(config: Config, network: HostNetwork | undefined): reado
 
 function missingLinks({ vips }: Config, links: readonly string[]): readonly Remark[] {
   const known = new Set(links);
-  return vips.flatMap(({ name, addresses }) => {
-    const missing = addresses.map((address) => address.interface).find((each) => !known.has(each));
+  return vips.flatMap(({ name, addresses, routing = [] }) => {
+    const routed = routing.flatMap((entry) => (entry.kind === "route" ? (entry.interface ?? []) : []));
+    const missing = [...addresses.map((address) => address.interface), ...routed].find((each) => !known.has(each));
     const text = `vips.${name}: this host has no interface ${missing ?? ""}: the VIP stands back until there is one`;
     return missing === undefined ? [] : [{ text, fix: `make it, or use one of ${links.join(", ")}` }];
   });

@@ -6,7 +6,9 @@ import type { VipAddress } from "../base/vip.ts";
 import type { VrrpReceived } from "../base/vrrp.ts";
 import type { HostLook } from "./check.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
+import type { CheckPlan } from "../config/check-options.ts";
 import type { FenceChoice } from "../config/types.ts";
+import type { CheckResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { StoreFinding } from "../ports/store.ts";
 
@@ -94,6 +96,14 @@ export interface HostReport {
   }[];
 }
 
+/** The services of this host, as far as the kernel shows them. */
+export interface ServicesReport {
+  /** By family: whether a service may listen on an address that is not bound (ip_nonlocal_bind). */
+  readonly nonlocalBind: Readonly<Record<4 | 6, boolean>>;
+  /** Sockets that wait for others, TCP and UDP; the address in canonical text. */
+  readonly listeners: readonly { readonly ip: string; readonly port: number }[];
+}
+
 /** Takes a VRRP packet that arrived on an interface. */
 export type OnVrrp = (link: string, multicast: boolean, received: VrrpReceived) => void;
 
@@ -119,6 +129,13 @@ export interface VipctlDeps {
   openFleetToWrite(url: string, fleet: string): Promise<StoreWriter>;
   /** Looks at kernel and network; a fence is put up for a moment, and taken down. Absent where this build cannot. */
   examineHost?(fence: FenceChoice): Promise<HostReport>;
+  /** Looks at the services of this host. Absent where this build cannot. */
+  readServices?(): Promise<ServicesReport>;
+  /**
+   * Runs each check once, with its timeout, and no recovery; by name, what came of it. Some may be missing when the signal
+   * aborts. Absent where this build cannot.
+   */
+  runChecks?(checks: readonly CheckPlan[], signal: AbortSignal): Promise<ReadonlyMap<string, CheckResult>>;
   /**
    * Hands in the VRRP packets that arrive on an interface, or on every Ethernet interface that is up; the result ends it.
    * `multicast`: sent to the group, else to an address of this host. Absent where this build cannot. Failures are VipdErrors

@@ -153,7 +153,7 @@ test("what others remove is put back, what they have in its place is left to the
   ip(a, "route", "flush", "table", "100");
   await eventually(() => has(a)).toEqual(ALL);
   await eventually(() => holder.log()).toMatch(
-    /route 10\.9\.0\.0\/16 via 10\.77\.0\.100 dev eth0 table 254 metric 20 scope global was gone: put back/u,
+    /route 10\.9\.0\.0\/16 via 10\.77\.0\.100 dev eth0 metric 20 was gone: put back/u,
   );
   ip(a, "address", "del", "10.77.0.50/24", "dev", "eth0");
   await eventually(() => has(a)).toEqual(ALL);

@@ -6,9 +6,11 @@ import type { Config } from "../../config/types.ts";
 import { type CheckedFile, checkFile } from "../check.ts";
 import { errorLines } from "../config-file.ts";
 import { DEFAULT_CONFIG_FILE } from "../../base/paths.ts";
+import { examineChecks } from "../doctor/check-runs.ts";
 import { examineDaemon } from "../doctor/daemon-checks.ts";
 import { failure, fine, type Finding, type Level, warning } from "../doctor/finding.ts";
 import { judgeKernel, judgeNetwork } from "../doctor/host-checks.ts";
+import { judgeServices } from "../doctor/services.ts";
 import { examineStore } from "../doctor/store-checks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
@@ -53,8 +55,11 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const store = await examineStore(config, daemon.runs, deps);
   const host = await examineHost(config, deps);
   const wire = await examineWire(config, store.view, deps);
+  const services = await deps.readServices?.();
+  const served = services === undefined ? [] : judgeServices(config, services);
+  const checks = await examineChecks(config, deps);
   const slips = remarks.map(({ text, fix }) => warning("config", text, fix));
-  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire];
+  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire, ...served, ...checks];
 }
 
 async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {

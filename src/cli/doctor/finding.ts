@@ -1,7 +1,7 @@
 // What vipctl doctor finds: one line each, with the fix where something is to be fixed.
 
 /** What a finding is about. */
-export type Subject = "config" | "daemon" | "store" | "kernel" | "network";
+export type Subject = "config" | "daemon" | "store" | "kernel" | "network" | "check";
 
 /** How grave it is: a failure keeps a VIP from being held safely, or at all. */
 export type Level = "ok" | "warning" | "failure";

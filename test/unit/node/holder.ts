@@ -9,6 +9,7 @@ import type { VipEvent, VipGrant, VipPlan } from "../../../src/vip/state.ts";
 import { grantsOf } from "../vip/host.ts";
 import { address, FakeHost } from "./fake-host.ts";
 import { FakeLog } from "./fake-log.ts";
+import { FakeRouting } from "./fake-routing.ts";
 
 export const LEASE_MS = 3_000;
 /** What the fence is opened for: packets in flight end before the lease does. */
@@ -25,6 +26,7 @@ export const PLANS = [plan("a", address("10.0.0.1")), plan("b", address("10.0.0.
 
 export class Holder {
   readonly host = new FakeHost();
+  readonly routing = new FakeRouting(this.host.calls);
   readonly log = new FakeLog();
   /** What was reported, such as `released a: step-down`. */
   readonly reports: string[] = [];
@@ -39,6 +41,7 @@ export class Holder {
       addresses: this.host,
       fence,
       packets,
+      routing: this.routing,
       log: this.log,
       firstDeadline: FIRST_DEADLINE,
       listener: this.listener(),
