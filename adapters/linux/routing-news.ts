@@ -26,7 +26,8 @@ export function followRouting(onEvent: (event: HostEvent | RoutingRemoved) => vo
   const fd = openNetlink(NETLINK_ROUTE, GROUPS);
   let open = true;
   const next = (): Uint8Array | undefined => {
-    while (open) {
+    for (;;) {
+      if (!open) return undefined;
       try {
         return receive(fd, buffer)?.data.slice();
       } catch (error) {
@@ -34,7 +35,6 @@ export function followRouting(onEvent: (event: HostEvent | RoutingRemoved) => vo
         onEvent({ kind: "overrun" });
       }
     }
-    return undefined;
   };
   const drain = (): void => {
     for (let datagram = next(); datagram !== undefined; datagram = next())
