@@ -91,12 +91,12 @@ async function watchRouting(host: Station): Promise<() => Promise<string>> {
 }
 
 /** Both hosts have the second interface, the first holds the group. */
-async function begin(): Promise<{ a: Station; b: Station; holder: DaemonProcess; backup: DaemonProcess }> {
+async function begin(ttl = "1s"): Promise<{ a: Station; b: Station; holder: DaemonProcess; backup: DaemonProcess }> {
   const [a, b] = [bench().host("a"), bench().host("b")];
   for (const host of [a, b]) addInside(host);
-  const holder = bench().fleet.start(a, { vips: group(200) });
+  const holder = bench().fleet.start(a, { vips: group(200), ttl });
   await holder.holds();
-  const backup = bench().fleet.start(b, { vips: group(100) });
+  const backup = bench().fleet.start(b, { vips: group(100), ttl });
   await backup.backs();
   return { a, b, holder, backup };
 }
@@ -119,7 +119,7 @@ test("a group on two interfaces moves as one, with its routes and rules: asked t
 });
 
 test("a restart within the lease moves no route; a daemon that was killed leaves none to its successor with another file", async () => {
-  const { a, b, holder, backup } = await begin();
+  const { a, b, holder, backup } = await begin("5s");
   backup.signal("SIGTERM");
   await backup.ended;
   const shown = ip(a, "-d", "route", "show", "table", "all", "proto", "118");
@@ -133,7 +133,10 @@ test("a restart within the lease moves no route; a daemon that was killed leaves
   expect(await endWatch(), "what the kernel has told of vipd's routes and rules").not.toMatch(/ 118/u);
   await next.kill();
   expect(has(a), "what a killed daemon leaves, behind a closed fence").toEqual(ALL);
-  const other = bench().fleet.start(a, { vips: "  mail:\n    interface: eth0\n    addresses: [10.77.0.60/24]\n" });
+  const other = bench().fleet.start(a, {
+    vips: "  mail:\n    interface: eth0\n    addresses: [10.77.0.60/24]\n",
+    ttl: "5s",
+  });
   await other.holds("mail");
   expect(has(a)).toEqual([]);
   expect(other.log()).toMatch(

@@ -40,6 +40,13 @@ class Followed {
   }
 }
 
+test("a link that a route leads over speaks against its VIP as those of its addresses do", () => {
+  const route = { kind: "route", family: 4, ip: "10.9.0.0", prefix: 16, type: "unicast" } as const;
+  const routing = [{ ...route, interface: "eth1", table: 254, metric: 0, scope: "link" } as const];
+  const { links } = new Followed();
+  expect(links.troubleOf(vipConfig("web", [address("10.0.0.1", "eth0")], { routing }))).toBe("eth1 is missing");
+});
+
 describe("what speaks against a VIP", () => {
   const web = vipConfig("web", [address("10.0.0.1", "eth0"), address("10.0.0.2", "eth1")]);
 
