@@ -2,7 +2,7 @@
 
 import { messageOf } from "../base/errors.ts";
 import type { Reason } from "../base/reasons.ts";
-import { type RoutingEntry, routingText } from "../base/routing.ts";
+import { routingText } from "../base/routing.ts";
 import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
@@ -20,6 +20,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { RoutingTable } from "../ports/routing.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { readyEntries } from "../vip/routing.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
 import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
 import { ForeignClaims } from "./foreign-claims.ts";
@@ -313,15 +314,9 @@ export class VipHolder {
       this.post({ type: "failed", vip, message });
   }
 
-  /** What has a source among the VIP's addresses waits until that may be answered for. */
   private wantedRouting(vips: readonly string[]): readonly WantedRouting[] {
-    return vips.map((vip) => {
-      const routing = this.state.plans.get(vip)?.routing ?? [];
-      const bound = routing.length === 0 ? undefined : new Set(this.addressesOf(vip).map(({ ip }) => ip));
-      const isReady = (entry: RoutingEntry): boolean =>
-        entry.kind === "rule" || entry.source === undefined || bound?.has(entry.source) === true;
-      return { vip, entries: routing.filter(isReady) };
-    });
+    const { plans } = this.state;
+    return vips.map((vip) => ({ vip, entries: readyEntries(plans.get(vip)?.routing, this.addressesOf(vip)) }));
   }
 
   /** By VIP, what the kernel refused; when it refused the whole batch, that is each VIP's failure. */

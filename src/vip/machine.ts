@@ -12,11 +12,11 @@
 
 import { unreachable } from "../base/assert.ts";
 import { type Reason, reason } from "../base/reasons.ts";
-import { type RoutingEntry, routingText } from "../base/routing.ts";
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
 import { forgetConflict, onHeard, onProbed, probeAgain } from "./conflicts.ts";
+import { PUT_BACK_MS, reroutedVips, route, routeSoon, routingTexts } from "./routing.ts";
 import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
 /** An address outlives its fence by this much at most, in milliseconds. */
@@ -83,7 +83,7 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
     case "address-removed":
       return onAddress(state, event, now, effects);
     case "routing-removed":
-      return route(state, [event.vip], effects);
+      return routeSoon(state, event.vip, later(now, PUT_BACK_MS));
     case "link-up":
       return onLinkUp(state, event.interface, now, effects);
     case "announce-anew":
@@ -104,15 +104,18 @@ function onTick(state: VipState, now: Instant, effects: Effects): void {
   const announced: string[] = [];
   const closing: string[] = [];
   const probed: string[] = [];
+  const routed: string[] = [];
   for (const name of state.wakeups.takeDue(now, SLICE)) {
     const [what = "", vip = ""] = name.split(" ");
     if (what === "announce") announced.push(vip);
     else if (what === "close") closing.push(vip);
     else if (what === "probe") probed.push(vip);
+    else if (what === "route") routed.push(vip);
     else refreshSlice(state, now, effects);
   }
   announce(state, announced, now, effects);
   probeAgain(state, probed, now, effects);
+  route(state, routed, effects);
   for (const vip of closing) closeAgain(state, vip, now, effects);
 }
 
@@ -161,7 +164,7 @@ function closeAgain(state: VipState, vip: string, now: Instant, effects: Effects
 
 /** A VIP that is held changes in place: what its plan has lost goes, then what it has gained is bound and opened. */
 function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effects: Effects): void {
-  const routedBefore = new Map([...state.plans].map(([name, { routing }]) => [name, textOf(routing)]));
+  const routedBefore = routingTexts(state);
   state.plans.clear();
   state.byPlace.clear();
   state.byLink.clear();
@@ -176,17 +179,14 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
   // An address may move from one VIP to another: so everything goes before anything comes.
   const grown = [...state.holdings.keys()].filter((vip) => state.plans.has(vip) && !dropGone(state, vip, effects));
   for (const vip of grown) bindNew(state, vip, now, effects);
-  const rerouted = grown.filter((vip) => textOf(state.plans.get(vip)?.routing) !== routedBefore.get(vip));
-  route(state, rerouted, effects);
-}
-
-function textOf(routing: readonly RoutingEntry[] = []): string {
-  return routing.map(routingText).join("\n");
-}
-
-function route(state: VipState, vips: readonly string[], effects: Effects): void {
-  const held = vips.filter((vip) => state.holdings.get(vip)?.phase === "on");
-  if (held.length > 0) effects.push({ type: "route", vips: held });
+  const [ready, changed] = [new Set(grown), reroutedVips(state, routedBefore)];
+  route(
+    state,
+    changed.filter((vip) => ready.has(vip)),
+    effects,
+  );
+  // Where addresses go first, their routes are set when that is done.
+  for (const vip of changed) if (!ready.has(vip)) routeSoon(state, vip, now);
 }
 
 function onConfirm(state: VipState, { vip, addresses }: VipGrant, now: Instant, effects: Effects): void {
@@ -216,7 +216,6 @@ function onDropped(state: VipState, { vip, addresses }: Dropped, now: Instant, e
   if (holding?.phase !== "on") return;
   setHolding(state, vip, { ...holding, addresses: without(holding.addresses, addresses) });
   bindNew(state, vip, now, effects);
-  if (state.plans.get(vip)?.routing !== undefined) route(state, [vip], effects);
 }
 
 /** Binds and opens what a VIP's plan has and its holding has not. */
@@ -467,6 +466,7 @@ function setHolding(state: VipState, vip: string, holding: Holding | undefined):
   if (holding?.phase !== "on") forgetConflict(state, vip);
   state.wakeups.set(`announce ${vip}`, holding?.phase === "on" ? (holding.schedule[0] ?? NEVER) : NEVER);
   state.wakeups.set(`close ${vip}`, NEVER);
+  if (holding?.phase !== "on") state.wakeups.set(`route ${vip}`, NEVER);
 }
 
 function untilOf(state: VipState, deadline: number): Instant {

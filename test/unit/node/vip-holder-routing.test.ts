@@ -63,25 +63,31 @@ test("a route that cannot be removed does not keep an address from its release",
   expect(holder.reports.at(-1)).toBe("released a: step-down");
 });
 
-test("a route that is gone is put back, for a VIP that is held", () => {
+test("a route that is gone is put back a little later, however often it goes, for a VIP that is held", async () => {
   const { host, holder } = begin([A]);
   holder.gain("a");
   holder.routing.take(ROUTE);
   host.news();
-  holder.vips.onRoutingRemoved(routingKey(ROUTE));
+  for (let times = 0; times < 100; times += 1) holder.vips.onRoutingRemoved(routingKey(ROUTE));
+  expect(host.news()).toEqual([]);
+  await host.timers.advance(200);
   expect(host.news()).toEqual([`add ${TEXT}`]);
+  expect(holder.log.messages("warn")).toEqual([`${TEXT} was gone: put back`]);
+  holder.vips.onRoutingRemoved(routingKey(ROUTE));
   holder.lose("a");
   host.news();
   holder.vips.onRoutingRemoved(routingKey(ROUTE));
+  await host.timers.advance(1_000);
   expect(host.news()).toEqual([]);
 });
 
-test("news of a route that is gone and cannot be set again cost the VIP", () => {
-  const { holder } = begin([A]);
+test("news of a route that is gone and cannot be set again cost the VIP", async () => {
+  const { host, holder } = begin([A]);
   holder.gain("a");
   holder.routing.take(ROUTE);
   holder.routing.refused.set(TEXT, "ENETDOWN");
   holder.vips.onRoutingRemoved(routingKey(ROUTE));
+  await host.timers.advance(200);
   expect(holder.reports.slice(1)).toEqual([
     `failed a: the kernel refused: ${TEXT}: ENETDOWN`,
     "released a: hold-failed",
@@ -100,6 +106,16 @@ test("a new configuration changes routes in place, and nothing else", () => {
   ]);
   holder.plan(routed("a", "10.0.0.1"));
   expect(holder.routing.texts).toEqual([]);
+});
+
+test("a route goes with the configuration that has an address no more, once that is dropped", async () => {
+  const both: VipPlan = { ...plan("a", address("10.0.0.1"), address("10.0.0.3")), routing: [ROUTE] };
+  const { host, holder } = begin([both]);
+  holder.gain("a");
+  holder.plan(plan("a", address("10.0.0.1")));
+  await host.timers.advance(1);
+  expect(holder.routing.texts).toEqual([]);
+  expect(holder.phases()).toEqual({ a: "on" });
 });
 
 test("the same configuration touches nothing", () => {
