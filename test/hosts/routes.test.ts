@@ -127,7 +127,7 @@ test("a restart within the lease moves no route; a daemon that was killed leaves
   await holder.kill();
   const next = bench().fleet.restart(a);
   await next.holds();
-  expect(next.log()).toContain('"adopting":true');
+  await eventually(() => next.log()).toContain('"adopting":true');
   expect(ip(a, "-d", "route", "show", "table", "all", "proto", "118")).toBe(shown);
   expect(has(a)).toEqual(ALL);
   expect(await endWatch(), "what the kernel has told of vipd's routes and rules").not.toMatch(/ 118/u);
@@ -139,7 +139,7 @@ test("a restart within the lease moves no route; a daemon that was killed leaves
   });
   await other.holds("mail");
   expect(has(a)).toEqual([]);
-  expect(other.log()).toMatch(
+  await eventually(() => other.log()).toMatch(
     /rule priority 1000 from 10\.77\.0\.50\/32 table 100 was set here although no VIP needs it: removed/u,
   );
   expect(b.namespace.exec("ip", "rule")).not.toContain("118");
