@@ -1,7 +1,7 @@
 // One virtual router of this host: the VRRP machine, joined to its voice and its ear. It does what the machine asks of the
 // wire; what it asks of the host goes to the handler.
 
-import type { Instant } from "../base/time.ts";
+import { type Instant, LONG_AGO } from "../base/time.ts";
 import type { VrrpAuthentication } from "../base/vrrp.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { AdvertSender, AdvertVoice } from "../ports/vrrp.ts";
@@ -47,6 +47,8 @@ export class VirtualRouter {
   private readonly voice: AdvertVoice;
   private readonly hearing: Hearing;
   private current: VrrpState;
+  /** The latest advert that the machine knows to have left. */
+  private countedAt: Instant = LONG_AGO;
 
   /** Opens its sockets; throws as src/ports/vrrp.ts says. */
   constructor(options: VirtualRouterOptions, deps: VirtualRouterDeps) {
@@ -88,6 +90,12 @@ export class VirtualRouter {
 
   post(event: VrrpEvent): void {
     this.driver.post(event);
+  }
+
+  /** A tick, unless it would find nothing to do. */
+  tickWhenDue(): void {
+    const hasNews = this.isSpeaking && this.voice.lastSentAt() > this.countedAt;
+    if (hasNews || nextVrrpWakeup(this.current) <= this.deps.timers.now()) this.post({ type: "tick" });
   }
 
   /** It may claim now: a takeover that has waited for this goes on. */
@@ -138,6 +146,7 @@ export class VirtualRouter {
   private step(event: VrrpEvent, now: Instant): readonly VrrpEffect[] {
     const effects: VrrpEffect[] = [];
     const move = (next: VrrpEvent): void => {
+      if (next.type === "sent" && next.at > this.countedAt) this.countedAt = next.at;
       const [state, more] = stepVrrp(this.current, next, now);
       this.current = state;
       effects.push(...more);

@@ -8,7 +8,7 @@ import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { ElectorHost, Token } from "../ports/elector.ts";
+import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
@@ -42,7 +42,7 @@ export interface ElectionDeps {
   readonly vips: () => readonly VipConfig[];
   /** Whether it may become the master now. */
   readonly mayClaim: () => boolean;
-  /** Whether there are so many routers that each kernel call counts. */
+  /** Whether there are so many routers that each kernel call counts: then extensions wait for `takeExtension`. */
   readonly isCrowded: () => boolean;
   /** Its router begins to speak. */
   readonly speaks: () => void;
@@ -62,6 +62,8 @@ export class VrrpElection {
   private lastToken: Token = 0n;
   /** Until when the host was told that it may hold it. */
   private heldUntil: Instant = LONG_AGO;
+  /** A later time that the host has not been told yet. */
+  private extension: Instant | null = null;
   /** Why it cannot take part; `null`: it can. */
   private problem: string | null = null;
   private shown = "";
@@ -151,14 +153,25 @@ export class VrrpElection {
     this.followOwnFleet();
   }
 
+  /** Judges its lease, and whatever else is due. */
   tick(): void {
-    this.router?.post({ type: "tick" });
+    this.router?.tickWhenDue();
+  }
+
+  /** What the host is to be told together with what others have to tell it. */
+  takeExtension(): Validity | null {
+    const { extension, deadline } = this;
+    if (extension === null) return null;
+    this.extension = null;
+    this.heldUntil = extension;
+    return { deadline, until: extension };
   }
 
   /** The host does not hold it any more: by this election's word, or because it cannot. */
   released(): void {
     const { router } = this;
     if (router === null) return;
+    this.extension = null;
     if (!router.isSpeaking) return router.post({ type: "released" });
     this.held = null;
     router.post({ type: "unable", reason: "the host has let go of it" });
@@ -252,22 +265,26 @@ export class VrrpElection {
     this.held = this.lastToken;
     const why = router === null ? reason("first-holder") : reasonOf(router.state.change, null);
     this.heldUntil = until;
+    this.extension = null;
     const grant = { election: this.name, token: this.held, previousToken, vacantMs: null, reason: why };
     host.gain([{ ...grant, addresses: vip === undefined ? [] : ipsOf(vip) }], { deadline: this.deadline, until });
   }
 
-  /** Each extension costs two transactions of the fence: of hundreds of routers, those of long intervals need every other one. */
+  /** An extension costs two transactions of the fence: hundreds of routers share them, and those of long intervals need every other one. */
   private extend(until: Instant): void {
     const intervalMs = this.router?.state.router.intervalMs ?? 0;
     const gainedMs = elapsedMs(this.heldUntil, until);
-    if (this.deps.isCrowded() && intervalMs >= LONG_INTERVAL_MS && gainedMs < 1.5 * intervalMs) return;
-    this.heldUntil = until;
-    this.deps.host.extend({ deadline: this.deadline, until });
+    if (!this.deps.isCrowded()) {
+      this.heldUntil = until;
+      this.extension = null;
+      this.deps.host.extend([{ deadline: this.deadline, until }]);
+    } else if (intervalMs < LONG_INTERVAL_MS || gainedMs >= 1.5 * intervalMs) this.extension = until;
   }
 
   private lose(why: Reason): void {
     const token = this.held;
     this.held = null;
+    this.extension = null;
     this.deps.host.lose([{ election: this.name, token, reason: why }]);
   }
 

@@ -178,6 +178,8 @@ export class VrrpElector implements Elector {
     this.pulseMs = Number.POSITIVE_INFINITY;
     for (const election of [...this.elections.values()]) election.tick();
     this.deps.sender.alive();
+    const extensions = [...this.elections.values()].flatMap((election) => election.takeExtension() ?? []);
+    if (extensions.length > 0) this.host.extend(extensions);
     const wantedMs = this.wantedPulseMs();
     if (wantedMs < this.pulseMs) this.schedulePulse(wantedMs);
   }

@@ -56,7 +56,10 @@ class Node {
         void this.told.push(
           `gain ${grant?.election} ${grant?.addresses.join()} (${grant?.reason.code}) under ${deadline} for ${this.forMs(until)}`,
         ),
-      extend: ({ deadline, until }) => void this.told.push(`extend ${deadline} for ${this.forMs(until)}`),
+      extend: (validities) =>
+        void this.told.push(
+          `extend ${validities.map(({ deadline, until }) => `${deadline} for ${this.forMs(until)}`).join()}`,
+        ),
       lose: (losses) => {
         for (const loss of losses) this.told.push(`lose ${loss.election} (${loss.reason.code})`);
         if (this.obeys) this.elector.released(losses.map(({ election }) => election));
@@ -168,6 +171,31 @@ test("an advert that left counts, though the program was not told of it in time"
   node.wire.voices[0]?.send(false);
   await node.timers.advance(250);
   expect(node.news()).toEqual(["extend 1 for 2742"]);
+});
+
+test("a crowd extends together, at a sign of life, and never what is lost by then", async () => {
+  const names = Array.from({ length: 70 }, (_, i) => `v${i}`);
+  node.vips = names.map((name, i) => vipConfig(name, [address(`10.0.1.${i}`)], { vrrp: { ...VRRP, vrid: i + 1 } }));
+  for (const name of names) node.wish({}, name);
+  node.start();
+  await node.timers.advance(DOWN_MS);
+  const speakAll = (): void => node.wire.voices.forEach((voice) => voice.send());
+  speakAll();
+  expect(node.news()).toHaveLength(names.length);
+  await node.timers.advance(1_000);
+  speakAll();
+  await node.timers.advance(1_000);
+  node.news();
+  speakAll();
+  expect(node.news(), "not one by one").toEqual([]);
+  node.elector.stepDown("v3", null);
+  await node.timers.advance(250);
+  const [lost, extended, ...others] = node.news();
+  expect(lost).toBe("lose v3 (step-down)");
+  expect(extended?.replace("extend ", "").split(",")).toHaveLength(names.length - 1);
+  expect(extended).toMatch(/^extend 1 for 2\d{3},2 for /u);
+  expect(extended).not.toContain(",4 for ");
+  expect(others).toEqual([]);
 });
 
 test("obeys a master, follows its farewell, and gives way to a higher one", async () => {
