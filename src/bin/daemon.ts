@@ -270,7 +270,7 @@ async function shutDown(running: Running): Promise<void> {
   const left = await checksStopped;
   if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
-  await Promise.all([admin.close(), store?.close(), electors.sender.close()]);
+  await Promise.all([admin.close(), store?.close(), electors.sender.close(), electors.histories.close()]);
   host.close();
   process.exit(EXIT.ok);
 }

@@ -14,7 +14,8 @@ import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
 import { type RouterEffect, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
 import type { AdvertListeners } from "./advert-listeners.ts";
-import { VrrpHistory } from "./vrrp-history.ts";
+import type { VrrpHistory } from "./vrrp-history.ts";
+import type { HistoryKeeper } from "./vrrp-history-file.ts";
 import { advertised, findSource, type HostPlace } from "./vrrp-place.ts";
 import { reasonOf } from "./vrrp-reasons.ts";
 
@@ -37,6 +38,7 @@ export interface ElectionDeps {
   readonly timers: Timers;
   readonly sender: AdvertSender;
   readonly listeners: AdvertListeners;
+  readonly histories: HistoryKeeper;
   readonly host: ElectorHost;
   readonly place: () => HostPlace;
   readonly vips: () => readonly VipConfig[];
@@ -53,13 +55,13 @@ export interface ElectionDeps {
 /** The part of this node in one VIP. */
 export class VrrpElection {
   readonly name: string;
-  readonly history = new VrrpHistory();
+  readonly history: VrrpHistory;
   private readonly deadline: number;
   private readonly deps: ElectionDeps;
   private candidacy: Candidacy | null = null;
   private router: VirtualRouter | null = null;
   private held: Token | null = null;
-  private lastToken: Token = 0n;
+  private lastToken: Token;
   /** Until when the host was told that it may hold it. */
   private heldUntil: Instant = LONG_AGO;
   /** A later time that the host has not been told yet. */
@@ -75,6 +77,10 @@ export class VrrpElection {
     this.name = name;
     this.deadline = deadline;
     this.deps = deps;
+    this.history = deps.histories.of(name);
+    this.lastToken = this.history.last?.token ?? 0n;
+    // What a former process held, it held by adverts that are over.
+    if (this.history.holder === deps.node) this.see(null, reason("started"));
   }
 
   /** The token under which this node holds it; `null`: it does not. */
@@ -325,12 +331,16 @@ export class VrrpElection {
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */
   private sight(phase: VrrpState["phase"]["kind"], why: Reason): void {
-    const { node, timers } = this.deps;
-    const wallMs = timers.wallMs();
+    const { node } = this.deps;
     const { master } = this;
-    if (phase === "master") this.history.see(node, this.lastToken, why, wallMs);
-    else if (master !== null) this.history.see(master.source, this.lastToken, why, wallMs);
-    else if (this.history.holder === node) this.history.see(null, this.lastToken, why, wallMs);
+    if (phase === "master") this.see(node, why);
+    else if (master !== null) this.see(master.source, why);
+    else if (this.history.holder === node) this.see(null, why);
+  }
+
+  private see(master: string | null, why: Reason): void {
+    const { timers, histories } = this.deps;
+    if (this.history.see(master, this.lastToken, why, timers.wallMs())) histories.changed();
   }
 
   /** Another configuration begins anew; an election that is left is over. */

@@ -6,6 +6,8 @@ import { type Reason, reason } from "../../../src/base/reasons.ts";
 import { NO_AUTHENTICATION } from "../../../src/base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
 import { VrrpElector } from "../../../src/node/vrrp-elector.ts";
+import { type Sighting, VrrpHistory } from "../../../src/node/vrrp-history.ts";
+import type { HistoryKeeper } from "../../../src/node/vrrp-history-file.ts";
 import type { ElectorHost } from "../../../src/ports/elector.ts";
 import type { BoundAddress, Link } from "../../../src/ports/host.ts";
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
@@ -42,6 +44,7 @@ class Node {
   readonly timers = new VirtualTimers();
   readonly wire = new FakeWire(this.timers);
   readonly told: string[] = [];
+  readonly histories: HistoryKeeper & { changes: number };
   vips: readonly VipConfig[] = [WEB];
   links: readonly Link[] = [link("eth0")];
   addresses: readonly BoundAddress[] = [OWN];
@@ -50,7 +53,9 @@ class Node {
   obeys = true;
   readonly elector: VrrpElector;
 
-  constructor() {
+  /** `before`: what an earlier process saw of each VIP. */
+  constructor(before: readonly Sighting[] = []) {
+    this.histories = memoryOf(before);
     const host: ElectorHost = {
       gain: ([grant], { deadline, until }) =>
         void this.told.push(
@@ -79,6 +84,7 @@ class Node {
         timers,
         sender: wire,
         openReceiver: wire.openReceiver,
+        histories: this.histories,
         place: () => ({ links: this.links, addresses: this.addresses }),
         vips: () => this.vips,
         mayClaim: () => this.mayClaim,
@@ -123,6 +129,22 @@ class Node {
   private forMs(until: number): number {
     return Math.floor(until - this.timers.now());
   }
+}
+
+/** Histories that were kept, and how often they have changed since. */
+function memoryOf(before: readonly Sighting[]): HistoryKeeper & { changes: number } {
+  const kept = new Map<string, VrrpHistory>();
+  const keeper = {
+    changes: 0,
+    of: (vip: string): VrrpHistory => {
+      const history = kept.get(vip) ?? new VrrpHistory(before);
+      kept.set(vip, history);
+      return history;
+    },
+    changed: (): void => void (keeper.changes += 1),
+    close: () => Promise.resolve(),
+  };
+  return keeper;
 }
 
 let node: Node;
@@ -387,4 +409,42 @@ test("two routers on one interface share a socket, and hear their own adverts on
   node.hear(150);
   expect(node.elector.all.get("web")?.master).not.toBeNull();
   expect(node.elector.all.get("db")?.master).toBeNull();
+});
+
+describe("what an earlier process saw", () => {
+  const former = (to: string | null, token: bigint): Sighting => ({
+    atWallMs: 5,
+    from: null,
+    to,
+    token,
+    reason: reason("first-holder"),
+  });
+
+  test("is in the history, and what that process held is free from the start of this one", async () => {
+    node = new Node([former("n1", 7n)]);
+    await node.hold();
+    expect(node.histories.changes).toBe(2);
+    const history = node.elector.all.get("web")?.history.all ?? [];
+    expect(history.map(({ from, to, reason: why }) => `${from} > ${to}: ${why.code}`)).toEqual([
+      "null > n1: master-down",
+      "n1 > null: started",
+      "null > n1: first-holder",
+    ]);
+  });
+
+  test("says which master was heard last", async () => {
+    node = new Node([former("10.0.0.9", 7n)]);
+    node.wish().start();
+    node.hear(150);
+    await node.timers.advance(1);
+    expect(node.histories.changes).toBe(0);
+    expect(node.elector.all.get("web")?.history.all).toHaveLength(1);
+  });
+
+  test("has tokens that all later ones exceed, though the wall clock was set back", async () => {
+    const token = 9_000_000_000_000n;
+    node = new Node([former("n1", token)]);
+    await node.hold();
+    expect(node.elector.tokenOf("web")).toBe(token + 1n);
+  });
 });
