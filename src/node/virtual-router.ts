@@ -92,10 +92,10 @@ export class VirtualRouter {
     this.driver.post(event);
   }
 
-  /** A tick, unless it would find nothing to do. */
-  tickWhenDue(): void {
+  /** A tick, unless it would find nothing to do at `now`. */
+  tickWhenDue(now: Instant): void {
     const hasNews = this.isSpeaking && this.voice.lastSentAt() > this.countedAt;
-    if (hasNews || nextVrrpWakeup(this.current) <= this.deps.timers.now()) this.post({ type: "tick" });
+    if (hasNews || this.driver.dueAt <= now) this.post({ type: "tick" });
   }
 
   /** It may claim now: a takeover that has waited for this goes on. */

@@ -160,8 +160,8 @@ export class VrrpElection {
   }
 
   /** Judges its lease, and whatever else is due. */
-  tick(): void {
-    this.router?.tickWhenDue();
+  tick(now: Instant): void {
+    this.router?.tickWhenDue(now);
   }
 
   /** What the host is to be told together with what others have to tell it. */

@@ -180,7 +180,8 @@ export class VrrpElector implements Elector {
   /** Every lease is judged before the sending thread is told that this program lives. */
   private pulse(): void {
     this.pulseMs = Number.POSITIVE_INFINITY;
-    for (const election of [...this.elections.values()]) election.tick();
+    const now = this.deps.timers.now();
+    for (const election of [...this.elections.values()]) election.tick(now);
     this.deps.sender.alive();
     const extensions = [...this.elections.values()].flatMap((election) => election.takeExtension() ?? []);
     if (extensions.length > 0) this.host.extend(extensions);
