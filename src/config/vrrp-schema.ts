@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { NO_AUTHENTICATION } from "../base/vrrp.ts";
 import { isLoopback, isMulticast, isUnspecified, parseIp } from "../wire/ip.ts";
+import { buildHmac, hmac } from "./vrrp-hmac.ts";
 import { duration, leaf, notThat, text, wholeNumber } from "./leaf.ts";
 import type { VrrpConfig } from "./types.ts";
 
@@ -77,6 +78,7 @@ export const vrrp = z.strictObject({
   }).prefault("1s"),
   priority: priority.optional(),
   authentication: authentication.optional(),
+  hmac: hmac.optional(),
   unicastPeers: z
     .array(hostAddress("Address of another router"))
     .meta({ description: "The other routers' addresses, where adverts cannot go to the multicast group", minItems: 1 })
@@ -87,6 +89,14 @@ export const vrrp = z.strictObject({
 /** The group with its defaults filled in. */
 export type FileVrrp = z.infer<typeof vrrp>;
 
+function authenticationOf({
+  authentication: password,
+  hmac: signed,
+}: FileVrrp): Pick<VrrpConfig, "authentication" | "keyFiles"> {
+  if (signed !== undefined) return buildHmac(signed);
+  return { authentication: password === undefined ? NO_AUTHENTICATION : { kind: "password", password }, keyFiles: [] };
+}
+
 /** The virtual router of a VIP on `interface`. */
 export function buildVrrp(kind: VrrpConfig["kind"], file: FileVrrp, link: string): VrrpConfig {
   return {
@@ -96,8 +106,7 @@ export function buildVrrp(kind: VrrpConfig["kind"], file: FileVrrp, link: string
     version: file.version === 3 ? 3 : 2,
     intervalMs: file.interval,
     priority: file.priority ?? null,
-    authentication:
-      file.authentication === undefined ? NO_AUTHENTICATION : { kind: "password", password: file.authentication },
+    ...authenticationOf(file),
     unicastPeers: file.unicastPeers ?? [],
     source: file.source ?? null,
   };

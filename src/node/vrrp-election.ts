@@ -1,11 +1,12 @@
 // One VIP that VRRP decides about: its virtual router, opened while this host may hold the VIP and closed while it may not,
 // so that an interface that comes back is found anew.
 
+import { isDeepStrictEqual } from "node:util";
 import type { Candidacy } from "../base/candidacy.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
-import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
+import { VRRP_PRIORITY_STOP, type VrrpAuthentication } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
@@ -146,6 +147,7 @@ export class VrrpElection {
     const source = "source" in found ? found.source : router.state.router.source;
     const options = optionsOf(vip, vip.vrrp, candidacy, source);
     if (isAnother(router.options, options)) return router.post({ type: "stop" });
+    this.authenticate(router, options.authentication);
     this.adapt(router, options.router, vip, vip.vrrp);
   }
 
@@ -220,6 +222,20 @@ export class VrrpElection {
     this.problem = problem;
     this.cancelRetry = timers.at(later(timers.now(), OPEN_RETRY_MS), () => this.refresh());
     host.changed();
+  }
+
+  /** Keys change one host after the other: that must not move anything. */
+  private authenticate(router: VirtualRouter, authentication: VrrpAuthentication): void {
+    if (isDeepStrictEqual(authentication, router.options.authentication)) return;
+    try {
+      router.authenticateBy(authentication);
+    } catch (error) {
+      this.deps.host.note(
+        "warning",
+        this.name,
+        `VRRP goes on with the authentication that it had: ${messageOf(error)}`,
+      );
+    }
   }
 
   private adapt(router: VirtualRouter, wanted: VrrpRouter, vip: VipConfig, vrrp: VrrpConfig): void {
@@ -386,8 +402,8 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
 
 /** Whether nothing but new sockets, or a new machine, will do. */
 function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
-  const essence = ({ router, interface: link, authentication }: VirtualRouterOptions): string =>
-    JSON.stringify([link, authentication, router.vrid, router.version, router.source, router.reach]);
+  const essence = ({ router, interface: link }: VirtualRouterOptions): string =>
+    JSON.stringify([link, router.vrid, router.version, router.source, router.reach]);
   return essence(a) !== essence(b);
 }
 

@@ -145,8 +145,7 @@ function refreshSlice(state: VipState, now: Instant, effects: Effects): void {
     batch.vips.push(vip);
     batch.shortestMs = Math.min(batch.shortestMs, ms);
   }
-  for (const { vips, shortestMs } of batches.values())
-    effects.push({ type: "refresh", vips, lifetimeMs: shortestMs });
+  for (const { vips, shortestMs } of batches.values()) effects.push({ type: "refresh", vips, lifetimeMs: shortestMs });
   state.wakeups.set("refresh", state.refreshing.length === 0 ? NEVER : later(now, SLICE_PAUSE_MS));
 }
 

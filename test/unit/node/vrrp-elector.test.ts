@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Candidacy } from "../../../src/base/candidacy.ts";
 import { type Reason, reason } from "../../../src/base/reasons.ts";
-import { NO_AUTHENTICATION } from "../../../src/base/vrrp.ts";
+import { NO_AUTHENTICATION, type VrrpAuthentication } from "../../../src/base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
 import { VrrpElector } from "../../../src/node/vrrp-elector.ts";
 import { type Sighting, VrrpHistory } from "../../../src/node/vrrp-history.ts";
@@ -23,6 +23,7 @@ const VRRP: VrrpConfig = {
   intervalMs: 1_000,
   priority: null,
   authentication: NO_AUTHENTICATION,
+  keyFiles: [],
   unicastPeers: [],
   source: null,
 };
@@ -446,5 +447,77 @@ describe("what an earlier process saw", () => {
     node = new Node([former("n1", token)]);
     await node.hold();
     expect(node.elector.tokenOf("web")).toBe(token + 1n);
+  });
+});
+
+describe("other keys", () => {
+  const keyed = (sendKeyId: number, ...ids: readonly number[]): VipConfig => {
+    const keys = ids.map((id) => ({ id, secret: new Uint8Array(32).fill(id) }));
+    const authentication = { kind: "hmac", keys, sendKeyId, windowS: 5 } as const;
+    return { ...WEB, vrrp: { ...VRRP, authentication } };
+  };
+
+  test("are taken on in place: a master goes on as one, and speaks by them at once", async () => {
+    node.vips = [keyed(1, 1)];
+    await node.hold();
+    node.news();
+    node.wire.news();
+    await node.timers.advance(500);
+    node.vips = [keyed(2, 1, 2)];
+    node.elector.refresh();
+    expect(node.wire.news()).toEqual(["close", "speak 51 100 10.0.0.50"]);
+    expect(node.wire.voices.at(-1)?.route.authentication).toMatchObject({ sendKeyId: 2 });
+    node.wire.voices.at(-1)?.send();
+    expect(node.news()).toEqual(["confirm web 10.0.0.50", "extend 1 for 2992"]);
+    node.elector.refresh();
+    expect(node.wire.news(), "the same keys").toEqual([]);
+  });
+
+  test("do not lose the advert that left last by the old ones", async () => {
+    node.vips = [keyed(1, 1)];
+    await node.hold();
+    await node.timers.advance(1_000);
+    node.wire.voices[0]?.send(false);
+    node.news();
+    node.vips = [keyed(2, 2)];
+    node.elector.refresh();
+    expect(node.news()).toEqual(["extend 1 for 2992", "confirm web 10.0.0.50"]);
+  });
+
+  test("are believed from others, and former ones no more", async () => {
+    const advert = { version: 2, vrid: 51, priority: 150, intervalMs: 1_000, addresses: ["10.0.0.50"] } as const;
+    const sign = (id: number): VrrpAuthentication => ({
+      kind: "hmac",
+      keys: [{ id, secret: new Uint8Array(32).fill(id) }],
+      sendKeyId: id,
+      windowS: 5,
+    });
+    node.vips = [keyed(1, 1)];
+    node.wish().start();
+    node.wire.hear(advert, "10.0.0.9", sign(1));
+    expect(node.elector.all.get("web")?.master?.source).toBe("10.0.0.9");
+    node.vips = [keyed(2, 2)];
+    node.elector.refresh();
+    await node.timers.advance(1_000);
+    node.news();
+    node.wire.hear(advert, "10.0.0.8", sign(1));
+    expect(node.news()).toEqual([expect.stringContaining("names key 1, which is not configured on this host")]);
+    node.wire.hear(advert, "10.0.0.8", sign(2));
+    expect(node.elector.all.get("web")?.master?.source).toBe("10.0.0.8");
+  });
+
+  test("for which no socket can be had leave the old ones in use, with a word", async () => {
+    node.vips = [keyed(1, 1)];
+    await node.hold();
+    node.news();
+    node.wire.refuses = true;
+    node.vips = [keyed(2, 2)];
+    node.elector.refresh();
+    expect(node.news()).toEqual([
+      "warning web: VRRP goes on with the authentication that it had: no more sockets",
+      "confirm web 10.0.0.50",
+    ]);
+    node.wire.voices[0]?.send();
+    expect(node.elector.tokenOf("web")).toBeDefined();
   });
 });
