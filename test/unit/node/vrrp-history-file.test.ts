@@ -171,7 +171,7 @@ describe("a file that another hand wrote", () => {
     ["a text without end", withChange({ reason: { code: "x", text: "a".repeat(10_000) } })],
     [
       "more changes than a history has",
-      JSON.stringify({ vips: [{ name: "web", changes: Array(1_000).fill(change) }] }),
+      JSON.stringify({ vips: [{ name: "web", changes: Array.from({ length: 1_000 }, () => change) }] }),
     ],
   ])("is left aside with a word: %s", (_what, text) => {
     writeFileSync(file, text);
