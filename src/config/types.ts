@@ -58,6 +58,8 @@ export interface VrrpConfig {
   readonly unicastPeers: readonly string[];
   /** Canonical text; `null`: the first address of the interface. */
   readonly source: string | null;
+  /** The wait of a backup of priority 0 behind a master's farewell; `null`: the skew. */
+  readonly farewellWaitMs: number | null;
 }
 
 /** A file that holds a key. */

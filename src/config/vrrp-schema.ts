@@ -16,6 +16,9 @@ const MAX_INTERVAL_MS = 255_000;
 /** What version 2 carries of a password, in bytes. */
 export const MAX_PASSWORD_BYTES = 8;
 
+/** The skew of version 2 is no longer. */
+const MAX_FAREWELL_WAIT_MS = 1_000;
+
 const OWNER = 255;
 
 const priority = leaf<number>(
@@ -83,6 +86,10 @@ export const vrrp = z.strictObject({
     .array(hostAddress("Address of another router"))
     .meta({ description: "The other routers' addresses, where adverts cannot go to the multicast group", minItems: 1 })
     .optional(),
+  farewellWait: duration("Longest wait behind a master's farewell, where all routers are vipd; default: the skew", {
+    minMs: 10,
+    maxMs: MAX_FAREWELL_WAIT_MS,
+  }).optional(),
   source: hostAddress("Address of this host to send from; default: the first one of the interface").optional(),
 });
 
@@ -109,5 +116,6 @@ export function buildVrrp(kind: VrrpConfig["kind"], file: FileVrrp, link: string
     ...authenticationOf(file),
     unicastPeers: file.unicastPeers ?? [],
     source: file.source ?? null,
+    farewellWaitMs: file.farewellWait ?? null,
   };
 }

@@ -384,7 +384,7 @@ function priorityOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy): num
 }
 
 function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, source: string): VirtualRouterOptions {
-  const { vrid, version, intervalMs, unicastPeers, authentication } = vrrp;
+  const { vrid, version, intervalMs, unicastPeers, authentication, farewellWaitMs } = vrrp;
   const router = vrrpRouter({
     vrid,
     version,
@@ -393,6 +393,7 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     addresses: advertised(vip),
     priority: vrrp.priority ?? vip.priority,
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
+    farewellWaitMs,
     preempt: candidacy.preempt,
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),

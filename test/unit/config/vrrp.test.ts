@@ -20,18 +20,20 @@ test("a file of VRRP alone needs no store, and has keepalived's defaults", () =>
     keyFiles: [],
     unicastPeers: [],
     source: null,
+    farewellWaitMs: null,
   });
 });
 
 test("reads every key", () => {
   const lines =
-    "vrrp: { id: 51, version: 2, interval: 2s, priority: 150, authentication: secret, unicastPeers: [10.0.0.2], source: 10.0.0.1 }";
+    "vrrp: { id: 51, version: 2, interval: 2s, priority: 150, authentication: secret, unicastPeers: [10.0.0.2], source: 10.0.0.1, farewellWait: 40ms }";
   expect(parse(file(lines)).vips[0]?.vrrp).toMatchObject({
     intervalMs: 2_000,
     priority: 150,
     authentication: { kind: "password", password: "secret" },
     unicastPeers: ["10.0.0.2"],
     source: "10.0.0.1",
+    farewellWaitMs: 40,
   });
 });
 

@@ -121,3 +121,18 @@ describe("other keys", () => {
     expect(node.elector.tokenOf("web")).toBeDefined();
   });
 });
+
+test("a wait of its own behind a farewell, for a fleet of vipd alone", async () => {
+  node.vips = [{ ...WEB, vrrp: { ...VRRP, farewellWaitMs: 40 } }];
+  node.wish().start();
+  for (let i = 0; i < 5; i += 1) {
+    node.hear(150);
+    await node.timers.advance(1_000);
+  }
+  node.hear(0);
+  // 156 / 256 of it, for priority 100.
+  await node.timers.advance(24);
+  expect(node.wire.news()).toEqual([]);
+  await node.timers.advance(1);
+  expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+});

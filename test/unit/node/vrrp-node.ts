@@ -25,6 +25,7 @@ export const VRRP: VrrpConfig = {
   keyFiles: [],
   unicastPeers: [],
   source: null,
+  farewellWaitMs: null,
 };
 export const WEB = vipConfig("web", [address("10.0.0.50")], { vrrp: VRRP });
 export const OWN: BoundAddress = {
