@@ -74,14 +74,16 @@ export class Voices {
    * was read before the commands were: whoever has given it had nothing more to say by then.
    */
   run(aliveAt: Instant): Instant {
-    for (const voice of this.#voices.values())
-      if (voice.speech !== null) this.#sendWhenDue(voice, voice.speech, aliveAt);
+    // Of hundreds of voices a few are due: the clock is read anew for those alone.
+    const now = this.#deps.clock.now();
+    let soonest = NEVER;
+    for (const voice of this.#voices.values()) {
+      if (voice.speech !== null && voice.speech.dueAt <= now) this.#sendDue(voice, voice.speech, aliveAt);
+      if (voice.speech !== null && voice.speech.dueAt < soonest) soonest = voice.speech.dueAt;
+    }
     if (this.#news.length > 0) this.#deps.tell(this.#news);
     this.#news = [];
-    return [...this.#voices.values()].reduce(
-      (soonest, { speech }) => (speech !== null && speech.dueAt < soonest ? speech.dueAt : soonest),
-      NEVER,
-    );
+    return soonest;
   }
 
   #say(voice: Voice, advert: VrrpAdvert): void {
@@ -95,11 +97,10 @@ export class Voices {
     voice.speech = { advert, graceMs, packets, dueAt: this.#deps.clock.now() };
   }
 
-  #sendWhenDue(voice: Voice, speech: Speech, aliveAt: Instant): void {
+  #sendDue(voice: Voice, speech: Speech, aliveAt: Instant): void {
     const { clock, times } = this.#deps;
     const { id, slot } = voice.settings;
     const at = clock.now();
-    if (at < speech.dueAt) return;
     if (at > later(aliveAt, speech.graceMs)) {
       voice.speech = null;
       this.#news.push({ kind: "silenced", id });

@@ -39,11 +39,15 @@ export type VrrpReach =
  */
 export type VrrpChecksum = "pseudo-header" | "message";
 
+/** Bounds of such a key, as keepalived has them. */
+export const MIN_KEY_BYTES = 32;
+export const MAX_KEY_BYTES = 64;
+
 /** A key of the authentication trailer that sender and receivers share. */
 export interface VrrpKey {
   /** 0 to 255: which key a trailer was made with, so that keys can be changed one host after the other. */
   readonly id: number;
-  /** 32 to 64 bytes (keepalived's bounds). */
+  /** MIN_KEY_BYTES to MAX_KEY_BYTES. */
   readonly secret: Uint8Array;
 }
 

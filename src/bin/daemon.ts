@@ -18,6 +18,7 @@ import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
 import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
 import { describeDifference } from "../config/difference.ts";
 import type { Config } from "../config/types.ts";
+import { withKeyFiles } from "../config/vrrp-keys.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { ownSession } from "../election/session.ts";
 import { Daemon } from "../node/daemon.ts";
@@ -36,7 +37,7 @@ import { refusalOf } from "../process/run.ts";
 import { type HostChecks, hostChecks } from "./host-checks.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { Receivers } from "./receivers.ts";
-import { hostLook, readConfigFile } from "./host-look.ts";
+import { hostLook, readConfigFile, readSecretFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
@@ -79,7 +80,7 @@ export async function main(): Promise<void> {
     return;
   }
   try {
-    const running = await start(await loadConfig(invocation.configFile, deps));
+    const running = await start(await loadWhole(invocation.configFile));
     followSignals(running, invocation.configFile);
   } catch (error) {
     // The process ends at once: what was opened on the way here must not keep it.
@@ -87,6 +88,11 @@ export async function main(): Promise<void> {
     for (const line of errorLines(error)) process.stderr.write(`${prefix}vipd: ${line}\n`);
     process.exit(exitCodeOf(error));
   }
+}
+
+/** With the keys of virtual routers, which the file may name files for. */
+async function loadWhole(configFile: string): Promise<Config> {
+  return withKeyFiles(await loadConfig(configFile, deps), readSecretFile);
 }
 
 async function start(config: Config): Promise<Running> {
@@ -271,7 +277,7 @@ async function shutDown(running: Running): Promise<void> {
   const left = await checksStopped;
   if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
-  await Promise.all([admin.close(), store?.close(), electors.sender.close()]);
+  await Promise.all([admin.close(), store?.close(), electors.sender.close(), electors.histories.close()]);
   host.close();
   process.exit(EXIT.ok);
 }
@@ -281,7 +287,7 @@ async function reload(running: Running, configFile: string, stopped: AbortSignal
   const { daemon, electors, log, manager, receivers } = running;
   manager.reloading();
   try {
-    const wanted = await loadConfig(configFile, deps);
+    const wanted = await loadWhole(configFile);
     if (stopped.aborted) return;
     const difference = describeDifference(running.config, wanted);
     for (const { path, from, to } of difference.needsRestart)

@@ -12,6 +12,7 @@ import { LeaseElector } from "../node/lease-elector.ts";
 import { MixedElector } from "../node/mixed-elector.ts";
 import { leaseHost, vrrpHost } from "../node/mixed-hosts.ts";
 import { VrrpElector } from "../node/vrrp-elector.ts";
+import { type HistoryKeeper, openHistories } from "../node/vrrp-history-file.ts";
 import { findSource } from "../node/vrrp-place.ts";
 import type { Elector, ElectorHost, ElectorKind } from "../ports/elector.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
@@ -37,6 +38,7 @@ export interface ElectorParts {
 /** The electors of one daemon. */
 export class DaemonElectors {
   readonly sender: AdvertSender;
+  readonly histories: HistoryKeeper;
   private readonly parts: ElectorParts;
   private chosen: ChosenElector | undefined;
   private leases: LeaseElector | undefined;
@@ -44,7 +46,12 @@ export class DaemonElectors {
 
   constructor(parts: ElectorParts) {
     this.parts = parts;
-    this.sender = createAdvertSender({ clock: parts.host.clock });
+    const { config, host, log } = parts;
+    this.sender = createAdvertSender({ clock: host.clock });
+    this.histories = openHistories(config.stateDir, {
+      timers: host.timers,
+      onTrouble: (message) => log.warn({}, message),
+    });
   }
 
   /** `undefined`: there is no store. */
@@ -115,6 +122,7 @@ export class DaemonElectors {
         timers,
         sender: this.sender,
         openReceiver,
+        histories: this.histories,
         place: () => ({ links: addresses.links(), addresses: addresses.addresses() }),
         vips,
         mayClaim: (election) => this.chosen?.kindNow(election) === "vrrp" || mixed.mayClaim(election),

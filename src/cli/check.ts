@@ -2,9 +2,11 @@
 
 import { messageOf } from "../base/errors.ts";
 import { hasSecret, storeScheme } from "../base/store-url.ts";
+import type { VrrpAuthentication } from "../base/vrrp.ts";
 import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
 import type { Config } from "../config/types.ts";
 import type { HostFacts } from "../config/parse.ts";
+import { withKeyFiles } from "../config/vrrp-keys.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import { type ConfigFileDeps, loadWithIdleKeys } from "./config-file.ts";
 
@@ -23,6 +25,8 @@ export interface HostNetwork {
 /** What is looked up on the host; each may reject when the host does not tell. */
 export interface HostLook {
   exposureOf(path: string): Promise<Exposure>;
+  /** Reads a regular file within MAX_SECRET_BYTES. */
+  readSecret(path: string): Uint8Array;
   readonly exists: NonNullable<HostFacts["exists"]>;
   /** The names of its groups. */
   groups(): Promise<ReadonlySet<string>>;
@@ -67,9 +71,22 @@ export async function checkFile(file: string, deps: CheckDeps): Promise<CheckedF
     directoryTrouble: (path) => look.directoryTrouble(path),
     exists: (path) => look.exists(path),
   });
+  const unread = keyFileRemarks(config, look);
   const exposed = await Promise.all(filesOf(file, config, deps).map((each) => exposure(each, look)));
   const unused = idle.map(({ path, problem, fix }) => ({ text: `${path} ${problem}`, fix }));
-  return { config, remarks: [...remarks, ...unused, ...exposed.flat(), ...networkRemarks(config, network)] };
+  return { config, remarks: [...remarks, ...unread, ...unused, ...exposed.flat(), ...networkRemarks(config, network)] };
+}
+
+/** Keys that are none are mistakes: throws VipdError "config". Those that another user alone may read are not known. */
+function keyFileRemarks(config: Config, look: HostLook): readonly Remark[] {
+  try {
+    withKeyFiles(config, (path) => look.readSecret(path));
+    return [];
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EACCES")) throw error;
+    return [{ text: messageOf(error), fix: "check again as root" }];
+  }
 }
 
 interface NamedFile {
@@ -85,12 +102,19 @@ function knownStore(url: string, stores: CheckDeps["stores"]): CheckDeps["stores
 
 function filesOf(file: string, { store: url, vips }: Config, { stores }: CheckDeps): readonly NamedFile[] {
   const store = url ?? "";
-  const hasPassword = vips.some(({ vrrp }) => vrrp?.authentication.kind === "password");
+  const hasPassword = vips.some(({ vrrp }) => hasWrittenSecret(vrrp?.authentication));
+  const keyFiles = new Set(vips.flatMap(({ vrrp }) => vrrp?.keyFiles.map(({ path }) => path) ?? []));
   const secrets = knownStore(store, stores)?.secretFiles(store) ?? [];
   return [
     { path: file, what: "the configuration", isSecret: hasSecret(store) || hasPassword },
     ...secrets.map((path) => ({ path, what: "a secret of the store", isSecret: true })),
+    ...[...keyFiles].map((path) => ({ path, what: "a key of VRRP", isSecret: true })),
   ];
+}
+
+function hasWrittenSecret(authentication: VrrpAuthentication | undefined): boolean {
+  if (authentication?.kind === "hmac") return authentication.keys.length > 0;
+  return authentication?.kind === "password";
 }
 
 async function exposure({ path, what, isSecret }: NamedFile, look: HostLook): Promise<readonly Remark[]> {

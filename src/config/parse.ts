@@ -10,7 +10,7 @@ import { checkMistakes } from "./check-mistakes.ts";
 import { commandsOf, type PlacedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { idleKeys } from "./idle-keys.ts";
-import { type ConfigIssue, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
+import { type ConfigIssue, describeKind, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
 import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
@@ -118,8 +118,10 @@ function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble
 function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {
   const issues = mistakes.map((mistake): ConfigIssue => {
     const value = valueAt(source.data, mistake.path);
-    const shown = withoutSecrets(mistake.path, value);
-    const { path, problem, fix } = mistake;
+    const { path, fix } = mistake;
+    const shown = withoutSecrets(path, value);
+    // A secret in a wrong place is described by what it is.
+    const problem = isSecret(path) ? mistake.problem.replace(describeKind(value), kindOf(value)) : mistake.problem;
     return {
       file,
       ...source.locate(path, mistake.atKey === true),
@@ -134,7 +136,15 @@ function located(mistakes: readonly Mistake[], file: string, source: Source): re
 
 function withoutSecrets(path: Path, value: unknown): unknown {
   if (path[0] === "store" && typeof value === "string") return redactUrl(value);
-  return path.at(-1) === "authentication" ? undefined : value;
+  return isSecret(path) ? undefined : value;
+}
+
+function isSecret(path: Path): boolean {
+  return path.at(-1) === "authentication" || (path.includes("hmac") && path.includes("keys"));
+}
+
+function kindOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? `a ${typeof value}` : describeKind(value);
 }
 
 function build(data: FileData, hostName: string): Config {

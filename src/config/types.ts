@@ -55,10 +55,23 @@ export interface VrrpConfig {
   /** 1 to 254; `null`: the VIP's. */
   readonly priority: number | null;
   readonly authentication: VrrpAuthentication;
+  /** Keys of "hmac" that stand in files of their own and are still to be read. */
+  readonly keyFiles: readonly VrrpKeyFile[];
   /** Canonical text; empty: adverts go to the multicast group. */
   readonly unicastPeers: readonly string[];
   /** Canonical text; `null`: the first address of the interface. */
   readonly source: string | null;
+  /** The wait of a backup of priority 0 behind a master's farewell; `null`: the skew. */
+  readonly farewellWaitMs: number | null;
+}
+
+/** A file that holds a key. */
+export interface VrrpKeyFile {
+  /** The key's number. */
+  readonly id: number;
+  readonly path: string;
+  /** Its place in the list of keys. */
+  readonly index: number;
 }
 
 /** What a VIP makes of a check. */

@@ -5,6 +5,7 @@ import { parseCidr, parseIp } from "../wire/ip.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { valueAt } from "./mistakes.ts";
+import { hmacMistakes } from "./vrrp-hmac-checks.ts";
 
 /** Version 3 counts hundredths of a second, in 12 bits. */
 const V3_UNIT_MS = 10;
@@ -42,6 +43,7 @@ export function vrrpMistakes(data: unknown): readonly Mistake[] {
       ...intervalMistakes(router),
       ...reachMistakes(router),
       ...sourceMistakes(router),
+      ...hmacMistakes(router.group, router.path),
     ]),
     ...duplicateIds(found),
   ];
@@ -86,7 +88,7 @@ function versionMistakes({ path, group, family, version }: Found): readonly Mist
       {
         path: [...path, "authentication"],
         problem: "is for version 2 only: version 3 has no passwords",
-        fix: "remove it, or use version: 2",
+        fix: "use hmac (keepalived 2.4), version: 2, or neither",
       },
     ];
   if (version !== 2 || family !== 6) return [];

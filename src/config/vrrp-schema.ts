@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { NO_AUTHENTICATION } from "../base/vrrp.ts";
 import { isLoopback, isMulticast, isUnspecified, parseIp } from "../wire/ip.ts";
+import { buildHmac, hmac } from "./vrrp-hmac.ts";
 import { duration, leaf, notThat, text, wholeNumber } from "./leaf.ts";
 import type { VrrpConfig } from "./types.ts";
 
@@ -14,6 +15,9 @@ const MAX_INTERVAL_MS = 255_000;
 
 /** What version 2 carries of a password, in bytes. */
 export const MAX_PASSWORD_BYTES = 8;
+
+/** The skew of version 2 is no longer. */
+const MAX_FAREWELL_WAIT_MS = 1_000;
 
 const OWNER = 255;
 
@@ -77,15 +81,28 @@ export const vrrp = z.strictObject({
   }).prefault("1s"),
   priority: priority.optional(),
   authentication: authentication.optional(),
+  hmac: hmac.optional(),
   unicastPeers: z
     .array(hostAddress("Address of another router"))
     .meta({ description: "The other routers' addresses, where adverts cannot go to the multicast group", minItems: 1 })
     .optional(),
+  farewellWait: duration("Longest wait behind a master's farewell, where all routers are vipd; default: the skew", {
+    minMs: 10,
+    maxMs: MAX_FAREWELL_WAIT_MS,
+  }).optional(),
   source: hostAddress("Address of this host to send from; default: the first one of the interface").optional(),
 });
 
 /** The group with its defaults filled in. */
 export type FileVrrp = z.infer<typeof vrrp>;
+
+function authenticationOf({
+  authentication: password,
+  hmac: signed,
+}: FileVrrp): Pick<VrrpConfig, "authentication" | "keyFiles"> {
+  if (signed !== undefined) return buildHmac(signed);
+  return { authentication: password === undefined ? NO_AUTHENTICATION : { kind: "password", password }, keyFiles: [] };
+}
 
 /** The virtual router of a VIP on `interface`. */
 export function buildVrrp(kind: VrrpConfig["kind"], file: FileVrrp, link: string): VrrpConfig {
@@ -96,9 +113,9 @@ export function buildVrrp(kind: VrrpConfig["kind"], file: FileVrrp, link: string
     version: file.version === 3 ? 3 : 2,
     intervalMs: file.interval,
     priority: file.priority ?? null,
-    authentication:
-      file.authentication === undefined ? NO_AUTHENTICATION : { kind: "password", password: file.authentication },
+    ...authenticationOf(file),
     unicastPeers: file.unicastPeers ?? [],
     source: file.source ?? null,
+    farewellWaitMs: file.farewellWait ?? null,
   };
 }

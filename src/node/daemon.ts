@@ -239,8 +239,8 @@ export class Daemon {
         this.gain(grants, validity);
         this.deps.identity.fenceWasSet();
       },
-      extend: (validity) => {
-        this.vips.post({ type: "extend", ...validity });
+      extend: (validities) => {
+        this.vips.extend(validities);
         this.deps.identity.fenceWasSet();
       },
       lose: (losses) => this.lose(losses),

@@ -87,7 +87,7 @@ export class LeaseElector implements Elector {
       case "gain":
         return host.gain(effect.grants, { deadline: DEADLINE, until: effect.until });
       case "extend":
-        return host.extend({ deadline: DEADLINE, until: effect.until });
+        return host.extend([{ deadline: DEADLINE, until: effect.until }]);
       case "lose":
         return host.lose(effect.losses);
       case "confirm":

@@ -163,7 +163,7 @@ export class MixedElector implements Elector {
 
   private extend({ lease, vrrp, host }: Both): void {
     if (lease === null || vrrp === null || host !== "held") return;
-    this.host.extend({ deadline: vrrp.deadline, until: earliest(lease.until, vrrp.until) });
+    this.host.extend([{ deadline: vrrp.deadline, until: earliest(lease.until, vrrp.until) }]);
   }
 
   private lose(election: string, both: Both, who: "lease" | "vrrp", loss: Loss, isFormer = false): void {

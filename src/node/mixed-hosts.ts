@@ -19,9 +19,9 @@ export function leaseHost(host: ElectorHost, mixed: MixedElector, kindOf: KindOf
         validity,
       );
     },
-    extend: (validity) => {
-      host.extend(validity);
-      mixed.leaseHost.extend(validity.until);
+    extend: (validities) => {
+      host.extend(validities);
+      for (const { until } of validities) mixed.leaseHost.extend(until);
     },
     lose: (losses) => {
       const own = losses.filter(({ election }) => !isMixed(election));
@@ -43,8 +43,9 @@ export function vrrpHost(host: ElectorHost, mixed: MixedElector, kindOf: KindOf)
         if (isMixed(grant.election)) mixed.vrrpHost.gain(grant.election, validity);
         else host.gain([grant], validity);
     },
-    extend: (validity) => {
-      if (!mixed.vrrpHost.extend(validity)) host.extend(validity);
+    extend: (validities) => {
+      const own = validities.filter((validity) => !mixed.vrrpHost.extend(validity));
+      if (own.length > 0) host.extend(own);
     },
     lose: (losses) => {
       for (const loss of losses)

@@ -11,6 +11,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
 
 /** Reads a file; follows no link. Throws what the file system refuses; what is no file, or longer than that, reads as empty. */
 export function readStateFile(path: string, maxBytes: number): string {
@@ -32,6 +33,15 @@ export function writeStateFile(path: string, text: string): void {
     closeSync(fd);
   }
   renameSync(draft, path);
+}
+
+/** As `writeStateFile` for what may be lost with the power: in the background, and not synced. */
+export async function saveStateFile(path: string, text: string): Promise<void> {
+  const draft = `${path}.new`;
+  await rm(draft, { force: true });
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  await writeFile(draft, text, { flag: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600 });
+  await rename(draft, path);
 }
 
 /** Removes a file; one that is not there is no error. */

@@ -7,6 +7,7 @@ import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { Validity } from "../ports/elector.ts";
 import type {
   AddressFailure,
   AddressPlace,
@@ -53,6 +54,7 @@ export interface VipDeps {
   readonly listener: VipListener;
 }
 
+type Opening = Extract<VipEffect, { type: "open" }>;
 type Report = Extract<VipEffect, { type: "held" | "released" | "hold-failed" | "conflict" }>;
 
 /** All VIPs of this host. */
@@ -64,6 +66,8 @@ export class VipHolder {
   private readonly foreignClaims: ForeignClaims;
   /** What the daemon is to be told. */
   private readonly outbox: Report[] = [];
+  /** Extensions that go to the kernel together; `null`: each goes by itself. */
+  private extensions: Opening[] | null = null;
   /** Deadlines under which the kernel may have less open than it should. */
   private readonly damaged = new Set<number>();
   /** Addresses of earlier plans that the kernel would not remove. */
@@ -108,6 +112,26 @@ export class VipHolder {
   post(event: VipEvent): void {
     this.driver.post(event);
     if (event.type === "confirm") this.foreignClaims.changed();
+  }
+
+  /** Extends deadlines together: hundreds of virtual routers cost the kernel what one costs. */
+  extend(validities: readonly Validity[]): void {
+    const [only] = validities;
+    if (only === undefined) return;
+    if (validities.length === 1) return this.post({ type: "extend", ...only });
+    const gathered: Opening[] = [];
+    this.extensions = gathered;
+    try {
+      for (const validity of validities) this.post({ type: "extend", ...validity });
+    } finally {
+      this.extensions = null;
+    }
+    // What has been let go of meanwhile may be open under its number still.
+    const isCurrent = ({ deadline, number }: Opening): boolean => {
+      const known = this.state.deadlines.get(deadline);
+      return known?.number === number && !known.isTainted;
+    };
+    this.extendTogether(gathered.filter(isCurrent));
   }
 
   /**
@@ -260,7 +284,9 @@ export class VipHolder {
       case "route":
         return this.route(effect.vips);
       case "open":
-        return this.open(effect);
+        if (this.extensions === null || effect.vips.length > 0) return this.open(effect);
+        this.extensions.push(effect);
+        return;
       case "announce":
         return this.announce(effect.vips);
       case "probe":
@@ -332,7 +358,28 @@ export class VipHolder {
     }
   }
 
-  private open({ vips, deadline, number, until }: Extract<VipEffect, { type: "open" }>): void {
+  /** In one transaction; where that cannot be, each for itself, so that one that is too late does not end the others. */
+  private extendTogether(extensions: readonly Opening[]): void {
+    const { fence } = this.deps;
+    if (extensions.length === 0) return;
+    try {
+      if (!fence.intact()) this.protectAll(this.guarded());
+      const sound = extensions.filter(({ deadline }) => !this.damaged.has(deadline));
+      const { kind } = fence.extend(sound.map(({ number, until }) => ({ deadline: number, until: fenceUntil(until) })));
+      if (kind !== "open") return this.extendEach(extensions);
+      for (const { vips, deadline, until } of sound) this.post({ type: "opened", vips, deadline, until });
+      this.extendEach(extensions.filter((each) => !sound.includes(each)));
+    } catch (error) {
+      this.deps.log.debug({ err: error }, "the deadlines could not be extended together");
+      this.extendEach(extensions);
+    }
+  }
+
+  private extendEach(extensions: readonly Opening[]): void {
+    for (const each of extensions) this.open(each);
+  }
+
+  private open({ vips, deadline, number, until }: Opening): void {
     const { fence } = this.deps;
     try {
       if (!fence.intact()) this.protectAll(this.guarded());

@@ -1,13 +1,14 @@
 // One virtual router of this host: the VRRP machine, joined to its voice and its ear. It does what the machine asks of the
 // wire; what it asks of the host goes to the handler.
 
-import type { Instant } from "../base/time.ts";
-import type { VrrpAuthentication } from "../base/vrrp.ts";
+import { type Instant, LONG_AGO } from "../base/time.ts";
+import type { VrrpAdvert, VrrpAuthentication } from "../base/vrrp.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { AdvertSender, AdvertVoice } from "../ports/vrrp.ts";
 import { Driver } from "../runtime/driver.ts";
 import { nextVrrpWakeup, stepVrrp } from "../vrrp/machine.ts";
 import type { VrrpRouter } from "../vrrp/router.ts";
+import { advertOf } from "../vrrp/speaking.ts";
 import { initialVrrp, type VrrpEffect, type VrrpEvent, type VrrpState } from "../vrrp/state.ts";
 import type { AdvertListeners, Hearing } from "./advert-listeners.ts";
 
@@ -41,16 +42,18 @@ export interface VirtualRouterDeps {
 
 /** A running virtual router. */
 export class VirtualRouter {
-  readonly options: VirtualRouterOptions;
+  private given: VirtualRouterOptions;
   private readonly deps: VirtualRouterDeps;
   private readonly driver: Driver<VrrpEvent, VrrpEffect>;
-  private readonly voice: AdvertVoice;
-  private readonly hearing: Hearing;
+  private voice: AdvertVoice;
+  private hearing: Hearing;
   private current: VrrpState;
+  /** The latest advert that the machine knows to have left. */
+  private countedAt: Instant = LONG_AGO;
 
   /** Opens its sockets; throws as src/ports/vrrp.ts says. */
   constructor(options: VirtualRouterOptions, deps: VirtualRouterDeps) {
-    this.options = options;
+    this.given = options;
     this.deps = deps;
     const { timers } = deps;
     this.current = initialVrrp(options.router, timers.now());
@@ -71,6 +74,10 @@ export class VirtualRouter {
     }
   }
 
+  get options(): VirtualRouterOptions {
+    return this.given;
+  }
+
   get state(): VrrpState {
     return this.current;
   }
@@ -88,6 +95,33 @@ export class VirtualRouter {
 
   post(event: VrrpEvent): void {
     this.driver.post(event);
+  }
+
+  /** A tick, unless it would find nothing to do at `now`. */
+  tickWhenDue(now: Instant): void {
+    const hasNews = this.isSpeaking && this.voice.lastSentAt() > this.countedAt;
+    if (hasNews || this.driver.dueAt <= now) this.post({ type: "tick" });
+  }
+
+  /**
+   * From now on it speaks, and believes others, by this authentication; nothing else changes. Throws what opening its sockets
+   * throws; then all is as before.
+   */
+  authenticateBy(authentication: VrrpAuthentication): void {
+    const { given, voice, hearing } = this;
+    this.given = { ...given, authentication };
+    try {
+      this.voice = this.openVoice();
+      this.hearing = this.openEar();
+    } catch (error) {
+      if (this.voice !== voice) this.voice.close();
+      [this.given, this.voice] = [given, voice];
+      throw error;
+    }
+    hearing.close();
+    this.post({ type: "sent", at: voice.lastSentAt() });
+    voice.close();
+    if (this.isSpeaking) this.speak(advertOf(this.current.router, this.current.priority));
   }
 
   /** It may claim now: a takeover that has waited for this goes on. */
@@ -138,6 +172,7 @@ export class VirtualRouter {
   private step(event: VrrpEvent, now: Instant): readonly VrrpEffect[] {
     const effects: VrrpEffect[] = [];
     const move = (next: VrrpEvent): void => {
+      if (next.type === "sent" && next.at > this.countedAt) this.countedAt = next.at;
       const [state, more] = stepVrrp(this.current, next, now);
       this.current = state;
       effects.push(...more);
@@ -147,11 +182,15 @@ export class VirtualRouter {
     return effects;
   }
 
+  private speak(advert: VrrpAdvert): void {
+    this.deps.speaks();
+    this.voice.speak(advert, GRACE_INTERVALS * advert.intervalMs);
+  }
+
   private perform(effect: VrrpEffect): void {
     switch (effect.type) {
       case "speak":
-        this.deps.speaks();
-        return this.voice.speak(effect.advert, GRACE_INTERVALS * effect.advert.intervalMs);
+        return this.speak(effect.advert);
       case "hush":
         return this.voice.hush();
       case "say":

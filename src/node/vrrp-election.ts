@@ -1,20 +1,22 @@
 // One VIP that VRRP decides about: its virtual router, opened while this host may hold the VIP and closed while it may not,
 // so that an interface that comes back is found anew.
 
+import { isDeepStrictEqual } from "node:util";
 import type { Candidacy } from "../base/candidacy.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
-import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
+import { VRRP_PRIORITY_STOP, type VrrpAuthentication } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { ElectorHost, Token } from "../ports/elector.ts";
+import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
 import { type RouterEffect, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
 import type { AdvertListeners } from "./advert-listeners.ts";
-import { VrrpHistory } from "./vrrp-history.ts";
+import type { VrrpHistory } from "./vrrp-history.ts";
+import type { HistoryKeeper } from "./vrrp-history-file.ts";
 import { advertised, findSource, type HostPlace } from "./vrrp-place.ts";
 import { reasonOf } from "./vrrp-reasons.ts";
 
@@ -37,12 +39,13 @@ export interface ElectionDeps {
   readonly timers: Timers;
   readonly sender: AdvertSender;
   readonly listeners: AdvertListeners;
+  readonly histories: HistoryKeeper;
   readonly host: ElectorHost;
   readonly place: () => HostPlace;
   readonly vips: () => readonly VipConfig[];
   /** Whether it may become the master now. */
   readonly mayClaim: () => boolean;
-  /** Whether there are so many routers that each kernel call counts. */
+  /** Whether there are so many routers that each kernel call counts: then extensions wait for `takeExtension`. */
   readonly isCrowded: () => boolean;
   /** Its router begins to speak. */
   readonly speaks: () => void;
@@ -53,15 +56,17 @@ export interface ElectionDeps {
 /** The part of this node in one VIP. */
 export class VrrpElection {
   readonly name: string;
-  readonly history = new VrrpHistory();
+  readonly history: VrrpHistory;
   private readonly deadline: number;
   private readonly deps: ElectionDeps;
   private candidacy: Candidacy | null = null;
   private router: VirtualRouter | null = null;
   private held: Token | null = null;
-  private lastToken: Token = 0n;
+  private lastToken: Token;
   /** Until when the host was told that it may hold it. */
   private heldUntil: Instant = LONG_AGO;
+  /** A later time that the host has not been told yet. */
+  private extension: Instant | null = null;
   /** Why it cannot take part; `null`: it can. */
   private problem: string | null = null;
   private shown = "";
@@ -73,6 +78,10 @@ export class VrrpElection {
     this.name = name;
     this.deadline = deadline;
     this.deps = deps;
+    this.history = deps.histories.of(name);
+    this.lastToken = this.history.last?.token ?? 0n;
+    // What a former process held, it held by adverts that are over.
+    if (this.history.holder === deps.node) this.see(null, reason("started"));
   }
 
   /** The token under which this node holds it; `null`: it does not. */
@@ -138,6 +147,7 @@ export class VrrpElection {
     const source = "source" in found ? found.source : router.state.router.source;
     const options = optionsOf(vip, vip.vrrp, candidacy, source);
     if (isAnother(router.options, options)) return router.post({ type: "stop" });
+    this.authenticate(router, options.authentication);
     this.adapt(router, options.router, vip, vip.vrrp);
   }
 
@@ -151,14 +161,25 @@ export class VrrpElection {
     this.followOwnFleet();
   }
 
-  tick(): void {
-    this.router?.post({ type: "tick" });
+  /** Judges its lease, and whatever else is due. */
+  tick(now: Instant): void {
+    this.router?.tickWhenDue(now);
+  }
+
+  /** What the host is to be told together with what others have to tell it. */
+  takeExtension(): Validity | null {
+    const { extension, deadline } = this;
+    if (extension === null) return null;
+    this.extension = null;
+    this.heldUntil = extension;
+    return { deadline, until: extension };
   }
 
   /** The host does not hold it any more: by this election's word, or because it cannot. */
   released(): void {
     const { router } = this;
     if (router === null) return;
+    this.extension = null;
     if (!router.isSpeaking) return router.post({ type: "released" });
     this.held = null;
     router.post({ type: "unable", reason: "the host has let go of it" });
@@ -201,6 +222,20 @@ export class VrrpElection {
     this.problem = problem;
     this.cancelRetry = timers.at(later(timers.now(), OPEN_RETRY_MS), () => this.refresh());
     host.changed();
+  }
+
+  /** Keys change one host after the other: that must not move anything. */
+  private authenticate(router: VirtualRouter, authentication: VrrpAuthentication): void {
+    if (isDeepStrictEqual(authentication, router.options.authentication)) return;
+    try {
+      router.authenticateBy(authentication);
+    } catch (error) {
+      this.deps.host.note(
+        "warning",
+        this.name,
+        `VRRP goes on with the authentication that it had: ${messageOf(error)}`,
+      );
+    }
   }
 
   private adapt(router: VirtualRouter, wanted: VrrpRouter, vip: VipConfig, vrrp: VrrpConfig): void {
@@ -252,22 +287,26 @@ export class VrrpElection {
     this.held = this.lastToken;
     const why = router === null ? reason("first-holder") : reasonOf(router.state.change, null);
     this.heldUntil = until;
+    this.extension = null;
     const grant = { election: this.name, token: this.held, previousToken, vacantMs: null, reason: why };
     host.gain([{ ...grant, addresses: vip === undefined ? [] : ipsOf(vip) }], { deadline: this.deadline, until });
   }
 
-  /** Each extension costs two transactions of the fence: of hundreds of routers, those of long intervals need every other one. */
+  /** An extension costs two transactions of the fence: hundreds of routers share them, and those of long intervals need every other one. */
   private extend(until: Instant): void {
     const intervalMs = this.router?.state.router.intervalMs ?? 0;
     const gainedMs = elapsedMs(this.heldUntil, until);
-    if (this.deps.isCrowded() && intervalMs >= LONG_INTERVAL_MS && gainedMs < 1.5 * intervalMs) return;
-    this.heldUntil = until;
-    this.deps.host.extend({ deadline: this.deadline, until });
+    if (!this.deps.isCrowded()) {
+      this.heldUntil = until;
+      this.extension = null;
+      this.deps.host.extend([{ deadline: this.deadline, until }]);
+    } else if (intervalMs < LONG_INTERVAL_MS || gainedMs >= 1.5 * intervalMs) this.extension = until;
   }
 
   private lose(why: Reason): void {
     const token = this.held;
     this.held = null;
+    this.extension = null;
     this.deps.host.lose([{ election: this.name, token, reason: why }]);
   }
 
@@ -308,12 +347,16 @@ export class VrrpElection {
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */
   private sight(phase: VrrpState["phase"]["kind"], why: Reason): void {
-    const { node, timers } = this.deps;
-    const wallMs = timers.wallMs();
+    const { node } = this.deps;
     const { master } = this;
-    if (phase === "master") this.history.see(node, this.lastToken, why, wallMs);
-    else if (master !== null) this.history.see(master.source, this.lastToken, why, wallMs);
-    else if (this.history.holder === node) this.history.see(null, this.lastToken, why, wallMs);
+    if (phase === "master") this.see(node, why);
+    else if (master !== null) this.see(master.source, why);
+    else if (this.history.holder === node) this.see(null, why);
+  }
+
+  private see(master: string | null, why: Reason): void {
+    const { timers, histories } = this.deps;
+    if (this.history.see(master, this.lastToken, why, timers.wallMs())) histories.changed();
   }
 
   /** Another configuration begins anew; an election that is left is over. */
@@ -341,7 +384,7 @@ function priorityOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy): num
 }
 
 function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, source: string): VirtualRouterOptions {
-  const { vrid, version, intervalMs, unicastPeers, authentication } = vrrp;
+  const { vrid, version, intervalMs, unicastPeers, authentication, farewellWaitMs } = vrrp;
   const router = vrrpRouter({
     vrid,
     version,
@@ -350,6 +393,7 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     addresses: advertised(vip),
     priority: vrrp.priority ?? vip.priority,
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
+    farewellWaitMs,
     preempt: candidacy.preempt,
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),
@@ -359,8 +403,8 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
 
 /** Whether nothing but new sockets, or a new machine, will do. */
 function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
-  const essence = ({ router, interface: link, authentication }: VirtualRouterOptions): string =>
-    JSON.stringify([link, authentication, router.vrid, router.version, router.source, router.reach]);
+  const essence = ({ router, interface: link }: VirtualRouterOptions): string =>
+    JSON.stringify([link, router.vrid, router.version, router.source, router.reach]);
   return essence(a) !== essence(b);
 }
 

@@ -13,6 +13,7 @@ import type { Elector, ElectorHost, Token } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
 import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
+import type { HistoryKeeper } from "./vrrp-history-file.ts";
 import type { HostPlace } from "./vrrp-place.ts";
 
 /** Between two signs of life, in milliseconds; and so many come in each interval of the fastest router that speaks. */
@@ -28,6 +29,8 @@ export interface VrrpElectorDeps {
   readonly timers: Timers;
   readonly sender: AdvertSender;
   readonly openReceiver: OpenReceiver;
+  /** What was seen of masters, also before this process. */
+  readonly histories: HistoryKeeper;
   readonly place: () => HostPlace;
   /** The VIPs that are configured now. */
   readonly vips: () => readonly VipConfig[];
@@ -139,6 +142,7 @@ export class VrrpElector implements Elector {
       sender: deps.sender,
       place: deps.place,
       vips: deps.vips,
+      histories: deps.histories,
       host,
       listeners,
       isCrowded: () => this.elections.size > CROWD,
@@ -176,8 +180,11 @@ export class VrrpElector implements Elector {
   /** Every lease is judged before the sending thread is told that this program lives. */
   private pulse(): void {
     this.pulseMs = Number.POSITIVE_INFINITY;
-    for (const election of [...this.elections.values()]) election.tick();
+    const now = this.deps.timers.now();
+    for (const election of [...this.elections.values()]) election.tick(now);
     this.deps.sender.alive();
+    const extensions = [...this.elections.values()].flatMap((election) => election.takeExtension() ?? []);
+    if (extensions.length > 0) this.host.extend(extensions);
     const wantedMs = this.wantedPulseMs();
     if (wantedMs < this.pulseMs) this.schedulePulse(wantedMs);
   }

@@ -1,4 +1,4 @@
-// Who held a VIP, as this node alone has seen it: with VRRP nothing is written down anywhere else.
+// Who held a VIP, as this node alone has seen it: with VRRP nothing is written down anywhere but on this node.
 
 import { HISTORY_LENGTH } from "../base/bounds.ts";
 import type { Reason } from "../base/reasons.ts";
@@ -15,8 +15,14 @@ export interface Sighting {
 
 /** The last changes of one VIP, the newest first. */
 export class VrrpHistory {
-  private readonly changes: Sighting[] = [];
-  private master: string | null = null;
+  private readonly changes: Sighting[];
+  private master: string | null;
+
+  /** `changes`: what was kept, the newest first. */
+  constructor(changes: readonly Sighting[] = []) {
+    this.changes = changes.slice(0, HISTORY_LENGTH);
+    this.master = changes[0]?.to ?? null;
+  }
 
   /** Who holds it by the last sighting. */
   get holder(): string | null {

@@ -52,7 +52,7 @@ export interface Validity {
 /** The host, as electors see it. */
 export interface ElectorHost {
   gain(grants: readonly Grant[], validity: Validity): void;
-  extend(validity: Validity): void;
+  extend(validities: readonly Validity[]): void;
   lose(losses: readonly Loss[]): void;
   /** These, and no others, are the addresses of a held election that may be answered for. */
   confirm(election: string, addresses: readonly string[]): void;

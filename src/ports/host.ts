@@ -89,6 +89,12 @@ export interface FenceInfo {
 /** Whether what was open is open still; "closed": some of it is not, and has to be opened again. */
 export type ProtectResult = "kept" | "closed";
 
+/** Until when the kernel shall keep what is open under a deadline. */
+export interface FenceDeadline {
+  readonly deadline: number;
+  readonly until: Instant;
+}
+
 /** The result of opening or extending a fence. */
 export type OpenResult =
   /** Open; the kernel closes it by itself at `until` or up to `armMs` before it. */
@@ -121,6 +127,8 @@ export interface Fence {
    * timeout of `until - now - armMs`. Without addresses it only extends.
    */
   open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult;
+  /** Extends these deadlines, all of them or none, in the way and at the price of one open(). */
+  extend(deadlines: readonly FenceDeadline[]): OpenResult;
   /** Closes these addresses now; closing what is closed is no error. */
   close(addresses: readonly AddressPlace[]): void;
   /** The addresses (canonical text) open at this moment. */

@@ -46,7 +46,7 @@ export interface AdvertSender {
   voice(route: VrrpRoute, listener: VoiceListener): AdvertVoice;
   /**
    * This program lives and has dealt with everything up to now. Call it several times in each grace, and each time behind a
-   * tick of every machine: after a pause of the program the leases are judged first, and a voice that shall be silent is told
+   * tick of every machine that wants one by now: after a pause of the program the leases are judged first, and a voice that shall be silent is told
    * so before this; what was told before is obeyed before the next advert.
    */
   alive(): void;

@@ -61,6 +61,11 @@ export class Driver<E, F> {
     if (!this.closed) this.onRest?.();
   }
 
+  /** When the next tick comes by itself. */
+  get dueAt(): Instant {
+    return this.wakeAt;
+  }
+
   /** Ends it: no further event, no further tick. */
   close(): void {
     this.closed = true;

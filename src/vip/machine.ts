@@ -25,6 +25,9 @@ const LIFETIME_SLACK_MS = 20_000;
 /** The lifetimes of addresses are refreshed this often, in milliseconds. */
 const REFRESH_EVERY_MS = 12_000;
 
+/** Lifetimes that differ by less than this may be refreshed as one: well within what an address has beyond its next refresh. */
+const SHARED_LIFETIME_MS = 2_000;
+
 /** A fence that could not be set in time is tried again so often: a stall of the machine is no reason to move. */
 const OPEN_TRIES = 3;
 
@@ -135,17 +138,20 @@ function announce(state: VipState, vips: readonly string[], now: Instant, effect
   if (probed.length > 0) effects.push({ type: "probe", vips: probed });
 }
 
+/** Deadlines that lie close together share a batch for the kernel, and the shortest of their lifetimes. */
 function refreshSlice(state: VipState, now: Instant, effects: Effects): void {
-  const byDeadline = new Map<number, string[]>();
+  const batches = new Map<number, { readonly vips: string[]; shortestMs: number }>();
   for (const vip of state.refreshing.splice(0, SLICE)) {
     const holding = state.holdings.get(vip);
     if (holding?.phase !== "on") continue;
-    const vips = byDeadline.get(holding.deadline) ?? [];
-    byDeadline.set(holding.deadline, vips);
-    vips.push(vip);
+    const ms = lifetimeMs(state, holding.deadline, now);
+    const about = Math.floor(ms / SHARED_LIFETIME_MS);
+    const batch = batches.get(about) ?? { vips: [], shortestMs: ms };
+    batches.set(about, batch);
+    batch.vips.push(vip);
+    batch.shortestMs = Math.min(batch.shortestMs, ms);
   }
-  for (const [deadline, vips] of byDeadline)
-    effects.push({ type: "refresh", vips, lifetimeMs: lifetimeMs(state, deadline, now) });
+  for (const { vips, shortestMs } of batches.values()) effects.push({ type: "refresh", vips, lifetimeMs: shortestMs });
   state.wakeups.set("refresh", state.refreshing.length === 0 ? NEVER : later(now, SLICE_PAUSE_MS));
 }
 

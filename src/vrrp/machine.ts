@@ -6,7 +6,8 @@
 // fence, before a backup's master-down timer can fire. VRRP promises this among those that hear each other; when the network
 // is divided, each part has its master, and the machine can only tell when it sees one ("conflict-begins").
 //
-// Pre-emption waits for an advert of the lower master, so that it is known to live and to hear the claim (listening.ts).
+// Pre-emption waits for an advert of the lower master, so that it is known to live and to hear the claim (listening.ts); and
+// behind the claim it waits for a moment in which that master lets go, so that not both answer.
 //
 //   initialize --started--> backup --silence--> claiming --an advert left--> master
 //   claiming, master --outranked--> backup;  master --> releasing --released--> backup, fault or stopped
@@ -37,7 +38,7 @@ import { hear, isStale, listen, listenOnce, obey, wakeAt, watch } from "./listen
 import { chain, depart, departure, giveUp, note, toBackup, toClaiming, toFault, toMaster } from "./moves.ts";
 import { nextNoteAt, tellNotes } from "./notes.ts";
 import { becomeUnable, configured, fitted, giveWay, prioritized, speakAnew, stepDown, stop } from "./requests.ts";
-import { answer, extend, forgetRival, judgeRival, lapseAt, seeRival } from "./speaking.ts";
+import { answer, extend, forgetRival, judgeRival, lapseAt, seeRival, settledAt } from "./speaking.ts";
 import type { Listening, Phase, VrrpEvent, VrrpState, VrrpStep } from "./state.ts";
 import { giveUpAt, validUntil } from "./timing.ts";
 
@@ -88,13 +89,14 @@ export function stepVrrp(state: VrrpState, event: VrrpEvent, at: Instant): VrrpS
 }
 
 /** The timers of a virtual router, by name. */
-export type VrrpTimer = "startup" | "master-down" | "lease" | "conflict" | "back-off" | "notes";
+export type VrrpTimer = "startup" | "master-down" | "settling" | "lease" | "conflict" | "back-off" | "notes";
 
 /** When each timer fires; `NEVER` for those that do not run. */
 export function vrrpTimers({ router, phase, notes, ineligible }: VrrpState): Readonly<Record<VrrpTimer, Instant>> {
   return {
     startup: phase.kind === "initialize" ? phase.startAt : NEVER,
     "master-down": phase.kind === "backup" ? wakeAt(phase.listening) : NEVER,
+    settling: phase.kind === "claiming" ? settledAt(router, phase.firstSentAt) : NEVER,
     lease: phase.kind === "master" ? lapseAt(router, phase.holding) : NEVER,
     conflict: phase.kind === "master" ? phase.holding.rivalGoneAt : NEVER,
     "back-off": phase.kind === "fault" && ineligible === null ? phase.until : NEVER,
@@ -118,6 +120,8 @@ function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
   if (phase.kind === "backup") return listened(state, phase.listening, at);
   if (phase.kind === "fault" && ineligible === null && at >= phase.until)
     return toBackup(state, listen(router, priority, at), changeOf("back-off-over"), at);
+  if (phase.kind === "claiming" && phase.sentAt !== null && at >= settledAt(router, phase.firstSentAt))
+    return claimed(state, phase.sentAt, at);
   if (phase.kind !== "master") return [state, []];
   if (at >= lapseAt(router, phase.holding)) return lapsed(state, at);
   const [holding, effects] = forgetRival(phase.holding, at);
@@ -219,13 +223,23 @@ function sent(state: VrrpState, sentAt: Instant, at: Instant): VrrpStep {
   const { router, phase } = state;
   if ((phase.kind !== "claiming" && phase.kind !== "master") || sentAt < phase.speaking.spokeAt) return [state, []];
   if (phase.kind === "claiming") {
-    const inTime = at < giveUpAt(validUntil(sentAt, router.intervalMs), router.intervalMs);
-    return inTime ? toMaster(state, sentAt, at) : [state, []];
+    if (state.change.cause !== "preemption") return claimed(state, sentAt, at);
+    return [{ ...state, phase: { ...phase, firstSentAt: phase.firstSentAt ?? sentAt, sentAt } }, []];
   }
   const holding = extend(router, phase.holding, sentAt);
   if (holding.validUntil === phase.holding.validUntil) return [state, []];
   const failures = sentAt - holding.since > SOUND_HOLDING_MS ? 0 : state.failures;
   return [{ ...state, failures, phase: { ...phase, holding } }, [{ type: "extend", until: holding.validUntil }]];
+}
+
+/** A claim that has been heard, by an advert that left at `sentAt`. */
+function claimed(state: VrrpState, sentAt: Instant, at: Instant): VrrpStep {
+  const { intervalMs } = state.router;
+  if (at < giveUpAt(validUntil(sentAt, intervalMs), intervalMs)) return toMaster(state, sentAt, at);
+  // Too late to hold by that advert: the next one is a claim of its own.
+  return state.phase.kind === "claiming"
+    ? [{ ...state, phase: { ...state.phase, firstSentAt: null, sentAt: null } }, []]
+    : [state, []];
 }
 
 /** The sender was not sure that this program lives. It does: the lease decides whether it goes on. */

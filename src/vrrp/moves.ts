@@ -27,7 +27,12 @@ export function toFault(state: VrrpState, until: Instant, change: Change, at: In
 
 /** Speaks as the master from now on. */
 export function toClaiming(state: VrrpState, change: Change, at: Instant): VrrpStep {
-  const step = moveTo(state, { kind: "claiming", speaking: beginSpeaking(at) }, change, at);
+  const step = moveTo(
+    state,
+    { kind: "claiming", speaking: beginSpeaking(at), firstSentAt: null, sentAt: null },
+    change,
+    at,
+  );
   return followedBy(step, [speak(state.router, state.priority)]);
 }
 

@@ -32,7 +32,9 @@ export function speakAnew(state: VrrpState, at: Instant): VrrpStep {
   const { phase } = state;
   assert(phase.kind === "claiming" || phase.kind === "master", "only a speaker speaks anew");
   const speaking = { ...phase.speaking, spokeAt: at };
-  return [{ ...state, phase: { ...phase, speaking } }, [speak(state.router, state.priority)]];
+  const next =
+    phase.kind === "claiming" ? { ...phase, speaking, firstSentAt: null, sentAt: null } : { ...phase, speaking };
+  return [{ ...state, phase: next }, [speak(state.router, state.priority)]];
 }
 
 /** Whether the host may hold the addresses. */

@@ -69,7 +69,14 @@ export type Phase =
   | { readonly kind: "initialize"; readonly startAt: Instant }
   | { readonly kind: "backup"; readonly listening: Listening }
   /** It speaks as master, and holds nothing before an advert has left. */
-  | { readonly kind: "claiming"; readonly speaking: Speaking }
+  | {
+      readonly kind: "claiming";
+      readonly speaking: Speaking;
+      /** Its first advert, which the master that it replaces is still to hear; `null`: none has left, or nobody is replaced. */
+      readonly firstSentAt: Instant | null;
+      /** Its last advert. */
+      readonly sentAt: Instant | null;
+    }
   | { readonly kind: "master"; readonly speaking: Speaking; readonly holding: Holding }
   /** It speaks no more, and waits for the host to let go. */
   | {

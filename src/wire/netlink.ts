@@ -25,7 +25,8 @@ const NLMSGERR_ATTR_MSG = 1;
 export const NLM_F_DUMP = 0x300;
 
 const HEADER_BYTES = 16;
-const ATTRIBUTE_HEADER_BYTES = 4;
+/** Length of an attribute without its data. */
+export const ATTRIBUTE_HEADER_BYTES = 4;
 const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
 

@@ -2,7 +2,7 @@
 // Changes go between a batch's begin and end: the kernel commits all or none. Numbers in attributes are big-endian.
 
 import { be16, be32, be64, cString, concatBytes, needBytes, readCString, viewOf } from "./bytes.ts";
-import { attributeMap, encodeAttribute, encodeNested, listAttributes } from "./netlink.ts";
+import { ATTRIBUTE_HEADER_BYTES, attributeMap, encodeAttribute, encodeNested, listAttributes } from "./netlink.ts";
 import { joinExpressions, jumpData, jumpTarget } from "./nft-expressions.ts";
 import type { Expression } from "./nft-expressions.ts";
 
@@ -307,6 +307,30 @@ export function encodeElements(
   ];
   const elements = keys.map((key) => encodeNested(1, encodeNested(1, encodeAttribute(1, key)), ...extras));
   return concatBytes(encodeSetName(table, set), encodeNested(3, ...elements));
+}
+
+/** Length of an element's timeout. */
+const TIMEOUT_BYTES = 8;
+
+/**
+ * The elements of `encodeElements` for timeouts that change often, with keys of one length: what does not change is built once. The
+ * timeout is the last field of each element.
+ */
+export function elementsWithTimeout(
+  table: TableName,
+  set: string,
+  keys: readonly Uint8Array[],
+): (timeoutMs: number) => Uint8Array {
+  const template = encodeElements(table, set, keys, { timeoutMs: 0 });
+  const listBytes = template.length - encodeSetName(table, set).length - ATTRIBUTE_HEADER_BYTES;
+  const elementBytes = listBytes / keys.length;
+  return (timeoutMs) => {
+    const out = template.slice();
+    const view = viewOf(out);
+    for (let end = out.length, i = 0; i < keys.length; end -= elementBytes, i += 1)
+      view.setBigUint64(end - TIMEOUT_BYTES, BigInt(timeoutMs));
+    return out;
+  };
 }
 
 /** Most elements of one message: each takes up to 84 bytes of 65535. */

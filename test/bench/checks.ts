@@ -160,7 +160,12 @@ export async function manyChecks(): Promise<readonly Row[]> {
     }
     const what = `${CHECKS} checks a second on each of ${NODES.length} nodes for ${WATCH_MS / 60_000} min`;
     return [
-      { what: `${what}: looks that showed another state than the one before`, value: `${changes}`, against: "bar 0", met: changes === 0 },
+      {
+        what: `${what}: looks that showed another state than the one before`,
+        value: `${changes}`,
+        against: "bar 0",
+        met: changes === 0,
+      },
       {
         what: `${what}: memory against that of the first minute`,
         value: `${most.toFixed(2)} times at most`,

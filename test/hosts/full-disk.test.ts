@@ -5,6 +5,7 @@ import { mkdirSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { oneVip, VIP } from "./harness/fleet.ts";
+import { eventually } from "../linux/namespaces.ts";
 import { useFleet } from "./harness/use-fleet.ts";
 
 const bench = useFleet(["a"]);
@@ -70,4 +71,20 @@ test.each([
       /^vipd: .+\/disk.+ENOSPC.+; free its disk, make it writable for vipd, or set stateDir\n$/u,
     ),
   });
+});
+
+test("VRRP goes on without a history on disk, and says so once", async () => {
+  const { fleet, idle } = bench();
+  const stateDir = makeDisk(10);
+  fill(stateDir);
+  const vips = `  web:\n    interface: eth0\n    addresses: [${VIP}/24]\n    election: vrrp\n    vrrp: { id: 51, version: 3, interval: 100ms }\n`;
+  const daemon = fleet.start(bench().host("a"), { store: null, vips, stateDir });
+  await daemon.holds();
+  await eventually("it says so", () => daemon.log().includes("vrrp-history.json cannot be written (ENOSPC"));
+  bench().host("a").pullCable();
+  await daemon.until("has let go", ({ elections }) => elections[0]?.role === "idle");
+  bench().host("a").plugCable();
+  await daemon.holds();
+  await idle(300);
+  expect(daemon.log().match(/vrrp-history\.json cannot be written/gu)).toHaveLength(1);
 });

@@ -128,12 +128,29 @@ export class Keepalived {
       extra,
       `virtual_ipaddress {\n${vip}/${vip.includes(":") ? 64 : 24}\n}`,
     ];
-    const file = join(this.directory, "keepalived.conf");
-    writeFileSync(file, `vrrp_instance web {\n${lines.filter((line) => line !== "").join("\n")}\n}\n`);
+    return this.startWith(`vrrp_instance web {\n${lines.filter((line) => line !== "").join("\n")}\n}\n`);
+  }
+
+  /** Starts it with a configuration of the caller's. */
+  startWith(configuration: string): this {
+    const file = this.configure(configuration);
     const files = ["-f", file, "-p", join(this.directory, "pid"), "-r", join(this.directory, "vrrp.pid")];
     const args = ["netns", "exec", this.wire.peer.name, "keepalived", "-n", "-l", "-D", "-P", ...files];
     this.child = spawn("ip", args, { stdio: "ignore" });
     return this;
+  }
+
+  /** Another configuration takes the place of the one that it runs with. */
+  reload(configuration: string): void {
+    this.configure(configuration);
+    // The child is ip, which has become keepalived.
+    this.child?.kill("SIGHUP");
+  }
+
+  private configure(configuration: string): string {
+    const file = join(this.directory, "keepalived.conf");
+    writeFileSync(file, configuration);
+    return file;
   }
 
   get holds(): boolean {

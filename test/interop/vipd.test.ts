@@ -170,6 +170,12 @@ test("status, who-owns and history say what a node knows, and what VRRP cannot p
   const without = await fleet.vipctl(a, ["status", ...where]);
   expect(without.code).toBe(69);
   expect(without.stderr).toContain("the daemon alone knows");
+
+  const next = fleet.restart(a);
+  await next.holds("web", 15_000);
+  const both = await fleet.vipctl(a, ["history", "web", ...where]);
+  expect(both.stdout.match(/no master was heard in time/gu)).toHaveLength(2);
+  expect(both.stdout.match(/vipd was started/gu)).toHaveLength(1);
 });
 
 test("vipctl vrrp listen shows a real keepalived, to other hosts", async () => {

@@ -41,6 +41,30 @@ describe.each(KINDS)("deadlines of the %s fence", (mode) => {
     expect(fence.openAddresses()).toEqual([VIP4.ip, VIP6.ip]);
   });
 
+  it("are extended together, each to its own time, or none of them", async () => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    openFor(fence, 400, [VIP4], 7);
+    openFor(fence, 400, [VIP6], 8);
+    const soon = later(clock.now(), 600);
+    const extended = fence.extend([
+      { deadline: 7, until: soon },
+      { deadline: 8, until: later(clock.now(), 60_000) },
+    ]);
+    expect(extended).toEqual({ kind: "open" });
+    await eventually("the end of the first deadline", () => bootTimeMs() > soon);
+    expect(fence.openAddresses()).toEqual([VIP6.ip]);
+    openFor(fence, 400, VIPS, 9);
+    const passed = later(clock.now(), 400);
+    const refused = fence.extend([
+      { deadline: 9, until: later(clock.now(), 60_000) },
+      { deadline: 8, until: clock.now() },
+    ]);
+    expect(refused).toEqual({ kind: "too-late" });
+    await eventually("the end of the third deadline", () => bootTimeMs() > passed);
+    expect(fence.openAddresses()).toEqual([]);
+  });
+
   it("let go of an address that is opened under another one", async () => {
     const fence = openFence(wire(), { mode });
     fence.protect(VIPS);

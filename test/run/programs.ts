@@ -25,7 +25,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 
 /** What only some tests call: without it they are skipped, and that is told. */
-const OPTIONAL: Readonly<Record<string, string>> = { keepalived: "keepalived" };
+const OPTIONAL: Readonly<Record<string, string>> = { keepalived: "keepalived", tshark: "tshark" };
 
 /** Installs what is missing, as root on Debian; else says what to do. False when something that all need is still missing. */
 export function checkPrograms(): boolean {

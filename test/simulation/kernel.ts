@@ -10,6 +10,7 @@ import type {
   AddressTable,
   BoundAddress,
   Fence,
+  FenceDeadline,
   HostEvent,
   Link,
   OpenResult,
@@ -357,25 +358,31 @@ class FencePort implements Fence {
   }
 
   open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult {
+    return this.set(addresses, [{ deadline, until }]);
+  }
+
+  extend(deadlines: readonly FenceDeadline[]): OpenResult {
+    return this.set([], deadlines);
+  }
+
+  private set(addresses: readonly AddressPlace[], deadlines: readonly FenceDeadline[]): OpenResult {
     const { kernel, process } = this;
     process.point();
     const armed = kernel.arm();
     process.point();
     const readAt = kernel.clock.read(kernel.world.now);
-    const timeoutMs = until - readAt - ARM_MS;
-    if (timeoutMs <= 0) return { kind: "too-late" };
+    const timed = deadlines.map(({ deadline, until }) => ({ deadline, timeoutMs: until - readAt - ARM_MS }));
+    if (timed.some(({ timeoutMs }) => timeoutMs <= 0)) return { kind: "too-late" };
     process.point();
     if (this.flaw !== "unarmed" && !armed()) return { kind: "too-late" };
     // The machine slept between the two transactions: the second one is undone before anything else happens.
     if (this.flaw === null && kernel.clock.read(kernel.world.now) - readAt > ARM_MS) {
-      kernel.endDeadline(deadline);
+      for (const { deadline } of deadlines) kernel.endDeadline(deadline);
       return { kind: "too-late" };
     }
-    kernel.open(
-      addresses.map(({ ip }) => ip),
-      deadline,
-      this.flaw === "no-timeout" ? 1e9 : timeoutMs,
-    );
+    const ips = addresses.map(({ ip }) => ip);
+    for (const { deadline, timeoutMs } of timed)
+      kernel.open(ips, deadline, this.flaw === "no-timeout" ? 1e9 : timeoutMs);
     process.point();
     return { kind: "open" };
   }

@@ -5,10 +5,15 @@
 import type { Family } from "../../../src/base/vip.ts";
 import type { AddressPlace } from "../../../src/ports/host.ts";
 import { toHex } from "../../../src/wire/bytes.ts";
+import { NLM_F_CREATE } from "../../../src/wire/netlink.ts";
+import { elementsWithTimeout, NFT_MSG_NEWSETELEM, type TableName } from "../../../src/wire/nftables.ts";
 import type { Request } from "../netlink.ts";
-import { deadlinePlan, type FenceTable, GUARDED, isDeadline, OPEN } from "./layout.ts";
+import { DEADLINE_KEYS, deadlinePlan, type FenceTable, GUARDED, isDeadline, OPEN } from "./layout.ts";
 import { addElements, deleteChain, deleteElements, deleteSet, keysOf, newChain, newSet } from "./messages.ts";
 import type { Nftables } from "./nftables.ts";
+
+/** For elements that one transaction adds and takes out again, in milliseconds. */
+const PASSING_MS = 1_000;
 
 /** The elements of a set, by their keys as text. */
 type Keys = Map<string, Uint8Array>;
@@ -18,6 +23,9 @@ interface OpenElement {
   readonly key: Uint8Array;
   readonly chain: string;
 }
+
+/** The requests that give a deadline this time from now on. */
+type DeadlineTimer = (timeoutMs: number) => readonly Request[];
 
 /** A change of some sets: what to ask the kernel for, and what then stands. */
 export interface Change {
@@ -33,6 +41,8 @@ export class Contents {
   private readonly open = new Map<Family, Map<string, OpenElement>>();
   /** Names of the deadlines that have a chain and a set. */
   private deadlines = new Set<string>();
+  /** What sets the time of a deadline, by its name: hundreds of virtual routers need it hundreds of times a second. */
+  private readonly timers = new Map<string, DeadlineTimer>();
   /** Deadlines under which this table surely has open what the first table has. */
   private readonly caughtUp = new Set<string>();
 
@@ -83,6 +93,7 @@ export class Contents {
   clear(): void {
     for (const part of [this.guarded, this.open]) for (const keys of part.values()) keys.clear();
     this.deadlines.clear();
+    this.timers.clear();
     this.caughtUp.clear();
   }
 
@@ -119,7 +130,7 @@ export class Contents {
     }
     const unused = [...this.deadlines].filter((name) => !inUse.has(name));
     requests.push(...unused.flatMap((name) => [deleteChain(this.table.name, name), deleteSet(this.table.name, name)]));
-    steps.push(() => unused.forEach((name) => this.deadlines.delete(name)));
+    steps.push(() => unused.forEach((name) => this.forget(name)));
     return { requests, done: () => steps.forEach((step) => step()) };
   }
 
@@ -129,6 +140,17 @@ export class Contents {
     const { set, chain } = deadlinePlan(name);
     const requests = [newSet(this.table.name, set, 1), ...newChain(this.table.name, chain)];
     return { requests, done: () => this.deadlines.add(name) };
+  }
+
+  /**
+   * Gives what is open under a deadline, which is there, this time from now on, whether or not its time is over: the elements
+   * are added first, so that they surely are there and can be taken out, because kernels before 6.12 do not change the
+   * timeout of an element that is there. Within one transaction no packet sees the moment between.
+   */
+  timeoutOf(name: string, timeoutMs: number): readonly Request[] {
+    const timer = this.timers.get(name) ?? timerOf(this.table.name, name);
+    this.timers.set(name, timer);
+    return timer(timeoutMs);
   }
 
   /**
@@ -154,6 +176,11 @@ export class Contents {
     return this.change((family) => keysOf(addresses, family), undefined);
   }
 
+  private forget(deadline: string): void {
+    this.deadlines.delete(deadline);
+    this.timers.delete(deadline);
+  }
+
   private keysUnder(family: Family, chain: string): readonly Uint8Array[] {
     return [...of(this.open, family).values()].filter((each) => each.chain === chain).map(({ key }) => key);
   }
@@ -176,6 +203,15 @@ export class Contents {
     }
     return { requests, done: () => steps.forEach((step) => step()) };
   }
+}
+
+function timerOf(table: TableName, deadline: string): DeadlineTimer {
+  const clearing = [
+    ...addElements(table, deadline, DEADLINE_KEYS, { timeoutMs: PASSING_MS }),
+    ...deleteElements(table, deadline, DEADLINE_KEYS),
+  ];
+  const encode = elementsWithTimeout(table, deadline, DEADLINE_KEYS);
+  return (timeoutMs) => [...clearing, { type: NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, payload: encode(timeoutMs) }];
 }
 
 function of<V>(part: ReadonlyMap<Family, Map<string, V>>, family: Family): Map<string, V> {

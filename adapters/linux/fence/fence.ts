@@ -16,7 +16,14 @@
 import { VipdError } from "../../../src/base/errors.ts";
 import { elapsedMs, type Instant } from "../../../src/base/time.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
-import type { AddressPlace, Fence, FenceInfo, OpenResult, ProtectResult } from "../../../src/ports/host.ts";
+import type {
+  AddressPlace,
+  Fence,
+  FenceDeadline,
+  FenceInfo,
+  OpenResult,
+  ProtectResult,
+} from "../../../src/ports/host.ts";
 import { be32 } from "../../../src/wire/bytes.ts";
 import { formatIp } from "../../../src/wire/ip.ts";
 import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
@@ -37,7 +44,7 @@ import {
   OPEN,
   translationTable,
 } from "./layout.ts";
-import { addElements, deleteElements, deleteTable, setTimeoutOf } from "./messages.ts";
+import { addElements, deleteElements, deleteTable } from "./messages.ts";
 import { Nftables, type Outcome } from "./nftables.ts";
 import { hasLegacyNat, hasNatChain } from "./translation.ts";
 import { describeFence, type FenceKind, OWNED, probeFence } from "./probe.ts";
@@ -107,6 +114,12 @@ export function createFence(options: FenceOptions, deps: FenceDeps): Fence {
     lock.release();
     throw error;
   }
+}
+
+/** A deadline by the name of its set. */
+interface NamedDeadline {
+  readonly name: string;
+  readonly until: Instant;
 }
 
 class KernelFence implements Fence {
@@ -186,8 +199,17 @@ class KernelFence implements Fence {
   }
 
   open(addresses: readonly AddressPlace[], deadline: number, until: Instant): OpenResult {
+    return this.#setDeadlines([{ deadline, until }], (name) => this.#openings(addresses, name));
+  }
+
+  extend(deadlines: readonly FenceDeadline[]): OpenResult {
+    return this.#setDeadlines(deadlines, (name) => this.#openings([], name));
+  }
+
+  #setDeadlines(deadlines: readonly FenceDeadline[], openings: (name: string) => readonly Change[]): OpenResult {
+    const named = deadlines.map(({ deadline, until }) => ({ name: deadlineName(deadline), until }));
     for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt++) {
-      const result = this.#openOnce(addresses, deadlineName(deadline), until);
+      const result = this.#setOnce(named, openings);
       if (result !== "again") return { kind: result };
     }
     throw new VipdError("fence", "elements kept going while the fence was being opened", { attempts: OPEN_ATTEMPTS });
@@ -257,26 +279,40 @@ class KernelFence implements Fence {
     return new Set(open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key)));
   }
 
-  #openOnce(addresses: readonly AddressPlace[], deadline: string, until: Instant): OpenResult["kind"] | "again" {
+  #openings(addresses: readonly AddressPlace[], deadline: string): readonly Change[] {
+    const [first] = this.#tables;
+    return this.#tables.map((table) => this.#contentsOf(table).openUnder(addresses, deadline, this.#contentsOf(first)));
+  }
+
+  #setOnce(
+    deadlines: readonly NamedDeadline[],
+    openings: (name: string) => readonly Change[],
+  ): OpenResult["kind"] | "again" {
     const [first] = this.#tables;
     // Between arming and the commit every millisecond counts.
-    const deadlines = this.#tables.map((table) => this.#contentsOf(table).ensureDeadline(deadline));
-    const opened = this.#tables.map((table) =>
-      this.#contentsOf(table).openUnder(addresses, deadline, this.#contentsOf(first)),
+    const made = deadlines.flatMap(({ name }) =>
+      this.#tables.map((table) => this.#contentsOf(table).ensureDeadline(name)),
     );
+    const opened = deadlines.flatMap(({ name }) => openings(name));
     const key = this.#arm();
     this.#deps.pause?.("armed");
     const readAt = this.#deps.clock.now();
-    const timeoutMs = Math.min(Math.floor(elapsedMs(readAt, until) - ARM_MS), MAX_OPEN_MS);
-    if (timeoutMs < MIN_OPEN_MS) return "too-late";
+    const timed = deadlines.map(({ name, until }) => ({
+      name,
+      timeoutMs: Math.min(Math.floor(elapsedMs(readAt, until) - ARM_MS), MAX_OPEN_MS),
+    }));
+    if (timed.some(({ timeoutMs }) => timeoutMs < MIN_OPEN_MS)) return "too-late";
     this.#deps.pause?.("clock-read");
     const proof: Change = { requests: deleteElements(first.name, ARMED.name, [key]), done: () => undefined };
-    const extended: Change = {
-      requests: this.#tables.flatMap(({ name }) => setTimeoutOf(name, deadline, DEADLINE_KEYS, timeoutMs)),
-      done: () => undefined,
-    };
-    const refused = this.#commit([proof, ...deadlines, extended, ...opened]);
-    if (refused === undefined) return this.#sleptSince(readAt) ? this.#closeDeadline(deadline) : "open";
+    const extended = this.#tables.map((table): Change => {
+      const contents = this.#contentsOf(table);
+      return {
+        requests: timed.flatMap(({ name, timeoutMs }) => contents.timeoutOf(name, timeoutMs)),
+        done: () => undefined,
+      };
+    });
+    const refused = this.#commit([proof, ...made, ...extended, ...opened]);
+    if (refused === undefined) return this.#sleptSince(readAt) ? this.#closeDeadlines(deadlines) : "open";
     if (refused.at === 0 && refused.errno === ENOENT) return "too-late";
     if (!CHANGED_MEANWHILE.includes(refused.errno)) return this.#fail("open", refused.errno);
     this.#readContents();
@@ -298,8 +334,10 @@ class KernelFence implements Fence {
     return elapsedMs(readAt, this.#deps.clock.now()) > ARM_MS;
   }
 
-  #closeDeadline(deadline: string): "too-late" {
-    const requests = this.#tables.flatMap(({ name }) => deleteElements(name, deadline, DEADLINE_KEYS));
+  #closeDeadlines(deadlines: readonly NamedDeadline[]): "too-late" {
+    const requests = this.#tables.flatMap((table) =>
+      deadlines.flatMap(({ name }) => deleteElements(table.name, name, DEADLINE_KEYS)),
+    );
     const refused = this.#commit([{ requests, done: () => undefined }]);
     if (refused !== undefined && refused.errno !== ENOENT) this.#fail("close", refused.errno);
     return "too-late";

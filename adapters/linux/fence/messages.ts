@@ -26,9 +26,6 @@ import {
 import type { Request } from "../netlink.ts";
 import type { ChainPlan } from "./layout.ts";
 
-/** For elements that one transaction adds and takes out again, in milliseconds. */
-const PASSING_MS = 1_000;
-
 /** Creates the table, or adopts the one whose owner is gone. */
 export function newTable(name: TableName, flags: number): Request {
   return { type: NFT_MSG_NEWTABLE, flags: NLM_F_CREATE, payload: encodeTable(name, flags) };
@@ -87,19 +84,6 @@ export function deleteElements(name: TableName, set: string, keys: readonly Uint
     flags: 0,
     payload: encodeElements(name, set, chunk),
   }));
-}
-
-/**
- * Gives elements of a set this timeout, whether they are there or not: added first, they surely are, and can be taken
- * out, because kernels before 6.12 do not change the timeout of an element that is there. Within one transaction no
- * packet sees the moment between.
- */
-export function setTimeoutOf(name: TableName, set: string, keys: readonly Uint8Array[], timeoutMs: number): Request[] {
-  return [
-    ...addElements(name, set, keys, { timeoutMs: PASSING_MS }),
-    ...deleteElements(name, set, keys),
-    ...addElements(name, set, keys, { timeoutMs }),
-  ];
 }
 
 /** The keys of the addresses of one family, each once: an address on two interfaces is one element. */

@@ -224,6 +224,8 @@ export class Desk {
   readonly missing = new Set<string>();
   readonly distrusted = new Map<string, { problem: string; fix: string }>();
   readonly exposed = new Map<string, Exposure>();
+  /** Files that hold secrets, or the code of what reading them gives. */
+  readonly secrets = new Map<string, Uint8Array | "EACCES">();
 
   /** Puts a daemon at `socket`. */
   daemon(socket = SOCKET): FakeDaemon {
@@ -261,6 +263,11 @@ export class Desk {
       },
       look: {
         exposureOf: (path) => Promise.resolve(this.exposed.get(path) ?? { othersRead: false, othersWrite: false }),
+        readSecret: (path) => {
+          const secret = this.secrets.get(path);
+          if (secret instanceof Uint8Array) return secret;
+          throw Object.assign(new Error(`no such file: ${path}`), { code: secret ?? "ENOENT" });
+        },
         directoryTrouble: (path) => this.distrusted.get(path),
         exists: (path) => !this.missing.has(path),
         groups: () => Promise.resolve(new Set(["adm", "vipd"])),

@@ -17,21 +17,44 @@ test("a file of VRRP alone needs no store, and has keepalived's defaults", () =>
     intervalMs: 1_000,
     priority: null,
     authentication: { kind: "none" },
+    keyFiles: [],
     unicastPeers: [],
     source: null,
+    farewellWaitMs: null,
   });
 });
 
 test("reads every key", () => {
   const lines =
-    "vrrp: { id: 51, version: 2, interval: 2s, priority: 150, authentication: secret, unicastPeers: [10.0.0.2], source: 10.0.0.1 }";
+    "vrrp: { id: 51, version: 2, interval: 2s, priority: 150, authentication: secret, unicastPeers: [10.0.0.2], source: 10.0.0.1, farewellWait: 40ms }";
   expect(parse(file(lines)).vips[0]?.vrrp).toMatchObject({
     intervalMs: 2_000,
     priority: 150,
     authentication: { kind: "password", password: "secret" },
     unicastPeers: ["10.0.0.2"],
     source: "10.0.0.1",
+    farewellWaitMs: 40,
   });
+});
+
+const KEY = "0123456789abcdef0123456789abcdef";
+
+test("reads keys that sign adverts, those of the file and the names of others'", () => {
+  const lines = `vrrp: { id: 51, version: 3, hmac: { keys: [{ id: 0, secretFile: /k }, { id: 7, secret: ${KEY} }], send: 7, window: 10s } }`;
+  expect(parse(file(lines)).vips[0]?.vrrp).toMatchObject({
+    authentication: {
+      kind: "hmac",
+      keys: [{ id: 7, secret: new TextEncoder().encode(KEY) }],
+      sendKeyId: 7,
+      windowS: 10,
+    },
+    keyFiles: [{ id: 0, path: "/k", index: 0 }],
+  });
+});
+
+test("signs with the first key, and gives clocks five seconds, unless told otherwise", () => {
+  const lines = `vrrp: { id: 51, hmac: { keys: [{ id: 3, secret: ${KEY} }, { id: 7, secret: ${KEY} }] } }`;
+  expect(parse(file(lines)).vips[0]?.vrrp?.authentication).toMatchObject({ sendKeyId: 3, windowS: 5 });
 });
 
 test("a leased VIP with a virtual router is one of a mixed fleet", () => {
@@ -71,6 +94,51 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
     "6:31: vips.web.vrrp.priority: 255 is for the router that has the addresses as its own for ever, and vipd's come and go; use 254, and 254 at most on the others",
   ],
   [
+    "keys beside a password",
+    file(`vrrp: { id: 51, authentication: secret, hmac: { keys: [{ id: 1, secret: ${KEY} }] } }`),
+    "6:51: vips.web.vrrp.hmac: stands beside authentication: a router has one of them; remove one",
+  ],
+  [
+    "no keys",
+    file("vrrp: { id: 51, hmac: { keys: [] } }"),
+    "6:35: vips.web.vrrp.hmac.keys: is an empty list; give a key, or remove hmac",
+  ],
+  [
+    "a key that is too short",
+    file("vrrp: { id: 51, hmac: { keys: [{ id: 1, secret: short }] } }"),
+    "6:53: vips.web.vrrp.hmac.keys[0].secret: has 5 bytes; use 32 to 64 bytes, such as those of: openssl rand -hex 32",
+  ],
+  [
+    "a key in two places",
+    file(`vrrp: { id: 51, hmac: { keys: [{ id: 1, secret: ${KEY}, secretFile: /k }] } }`),
+    "6:36: vips.web.vrrp.hmac.keys[0]: has a key and names a file, too; give one of secret and secretFile",
+  ],
+  [
+    "a key in no place",
+    file("vrrp: { id: 51, hmac: { keys: [{ id: 1 }] } }"),
+    "6:36: vips.web.vrrp.hmac.keys[0]: has no key; give one of secret and secretFile",
+  ],
+  [
+    "a key's number twice",
+    file("vrrp: { id: 51, hmac: { keys: [{ id: 1, secretFile: /a }, { id: 1, secretFile: /b }] } }"),
+    "6:69: vips.web.vrrp.hmac.keys[1].id: 1 is the number of a key before; use another one",
+  ],
+  [
+    "a key's number beyond a byte",
+    file("vrrp: { id: 51, hmac: { keys: [{ id: 256, secretFile: /a }] } }"),
+    "6:42: vips.web.vrrp.hmac.keys[0].id: 256 is more than 255; use 0 to 255",
+  ],
+  [
+    "a key to sign with that is none",
+    file("vrrp: { id: 51, hmac: { keys: [{ id: 1, secretFile: /a }, { id: 2, secretFile: /b }], send: 3 } }"),
+    "6:97: vips.web.vrrp.hmac.send: there is no key 3; use one of 1, 2",
+  ],
+  [
+    "a window of half seconds",
+    file("vrrp: { id: 51, hmac: { keys: [{ id: 1, secretFile: /a }], window: 1500ms } }"),
+    "6:72: vips.web.vrrp.hmac.window: is not a whole number of seconds; use 2s",
+  ],
+  [
     "an interval that version 2 cannot carry",
     file("vrrp: { id: 51, interval: 1.5s }"),
     "6:31: vips.web.vrrp.interval: version 2 carries whole seconds only; use 2s, or version: 3 on all routers",
@@ -93,7 +161,7 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
   [
     "a password in version 3",
     file("vrrp: { id: 51, version: 3, authentication: secret }"),
-    "6:49: vips.web.vrrp.authentication: is for version 2 only: version 3 has no passwords; remove it, or use version: 2",
+    "6:49: vips.web.vrrp.authentication: is for version 2 only: version 3 has no passwords; use hmac (keepalived 2.4), version: 2, or neither",
   ],
   [
     "a password over 8 bytes",
@@ -153,4 +221,7 @@ test.each(CASES)("%s", (_, text, told) => {
 
 test("a password is never shown", () => {
   expect(mistakes(file("vrrp: { id: 51, authentication: verylongsecret }")).join()).not.toContain("verylong");
+  const keys =
+    "[{ id: 1, secret: verysecret }, { id: 1, secret: [verysecret] }, verysecret, { id: 2, secret: 7777777777 }]";
+  expect(mistakes(file(`vrrp: { id: 51, hmac: { keys: ${keys} } }`)).join()).not.toMatch(/verysecret|7777/u);
 });

@@ -85,7 +85,7 @@ export class FakeElector implements Elector {
   }
 
   extend(): void {
-    this.host.extend({ deadline: 0, until: this.until });
+    this.host.extend([{ deadline: 0, until: this.until }]);
   }
 
   /** Takes elections away. */

@@ -13,6 +13,7 @@ import type {
   HostEvent,
   HostMonitor,
   Link,
+  FenceDeadline,
   OpenResult,
   PacketLink,
   ProtectResult,
@@ -20,7 +21,7 @@ import type {
 import { VirtualTimers } from "../runtime/virtual-timers.ts";
 
 /** Calls that can be refused as a whole: they throw. */
-export type Call = "bind" | "unbind" | "protect" | "open" | "close" | "remove" | "announce" | "probe";
+export type Call = "bind" | "unbind" | "protect" | "open" | "extend" | "close" | "remove" | "announce" | "probe";
 
 export function address(ip: string, link = "eth0", prefix = 24): VipAddress {
   return { family: 4, ip, prefix, interface: link };
@@ -68,6 +69,7 @@ export class FakeHost implements AddressTable {
     info: { kind: "netdev", flushProof: true, caveats: [] },
     protect: (addresses) => this.protect(addresses),
     open: (addresses, deadline, until) => this.open(addresses, deadline, until),
+    extend: (deadlines) => this.extend(deadlines),
     close: (addresses) => {
       this.note("close", addresses);
       for (const { ip } of addresses) this.openUnder.delete(ip);
@@ -221,6 +223,17 @@ export class FakeHost implements AddressTable {
     }
     for (const { ip } of addresses) this.openUnder.set(ip, deadline);
     this.deadlines.set(deadline, until);
+    return { kind: "open" };
+  }
+
+  private extend(deadlines: readonly FenceDeadline[]): OpenResult {
+    const list = deadlines.map(({ deadline }) => deadline).join();
+    this.note("extend", [{ ip: list }]);
+    if (this.tooLate > 0) {
+      this.tooLate -= 1;
+      return { kind: "too-late" };
+    }
+    for (const { deadline, until } of deadlines) this.deadlines.set(deadline, until);
     return { kind: "open" };
   }
 

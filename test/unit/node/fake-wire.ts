@@ -1,7 +1,7 @@
 // Adverts in memory: a sender that sends when a test says so, and ears that hear what a test says.
 
 import { type Instant, LONG_AGO } from "../../../src/base/time.ts";
-import type { VrrpAdvert } from "../../../src/base/vrrp.ts";
+import { NO_AUTHENTICATION, type VrrpAdvert, type VrrpAuthentication } from "../../../src/base/vrrp.ts";
 import type { Timers } from "../../../src/ports/clock.ts";
 import type {
   AdvertSender,
@@ -14,6 +14,8 @@ import type {
 import type { OpenReceiver } from "../../../src/node/advert-listeners.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import { encodeVrrpIpv4 } from "../../../src/wire/vrrp.ts";
+import { authenticationOptions } from "../../../src/wire/vrrp-auth.ts";
+import { hmac } from "../wire/vrrp-samples.ts";
 
 export class FakeWire implements AdvertSender {
   /** What was asked for, such as `speak 51 100` or `say 51 0`. */
@@ -22,6 +24,8 @@ export class FakeWire implements AdvertSender {
   readonly receivers = new Map<string, OnReceived>();
   readonly timers: Timers;
   aliveCount = 0;
+  /** Whether no voice can be opened. */
+  refuses = false;
 
   constructor(timers: Timers) {
     this.timers = timers;
@@ -33,6 +37,7 @@ export class FakeWire implements AdvertSender {
   };
 
   voice(route: VrrpRoute, listener: VoiceListener): AdvertVoice {
+    if (this.refuses) throw new Error("no more sockets");
     const voice = new FakeVoice(this, route, listener);
     this.voices.push(voice);
     return voice;
@@ -47,8 +52,9 @@ export class FakeWire implements AdvertSender {
   }
 
   /** Another router's advert arrives at all sockets of its interface. */
-  hear(advert: VrrpAdvert, source: string): void {
-    const packet = encodeVrrpIpv4(advert, { source: ipBytes(source), destination: ipBytes("224.0.0.18") }, {});
+  hear(advert: VrrpAdvert, source: string, authentication: VrrpAuthentication = NO_AUTHENTICATION): void {
+    const ends = { source: ipBytes(source), destination: ipBytes("224.0.0.18") };
+    const packet = encodeVrrpIpv4(advert, ends, authenticationOptions(authentication, hmac, this.timers.wallMs(), 0n));
     for (const receive of this.receivers.values()) receive({ family: 4, packet });
   }
 

@@ -65,8 +65,8 @@ export class LeaseNode implements ElectorHost {
     this.told.push(`gain ${grants.map(({ election }) => election).join()} under ${deadline}`);
   }
 
-  extend({ deadline }: { readonly deadline: number }): void {
-    this.told.push(`extend ${deadline}`);
+  extend(validities: readonly { readonly deadline: number }[]): void {
+    this.told.push(`extend ${validities.map(({ deadline }) => deadline).join()}`);
   }
 
   confirm(election: string, addresses: readonly string[]): void {

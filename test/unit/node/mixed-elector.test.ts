@@ -28,7 +28,8 @@ class Bench {
         void told.push(
           `gain ${grants.map(({ election, token }) => `${election} ${token}`).join()} ${deadline} ${this.forMs(until)}`,
         ),
-      extend: ({ deadline, until }) => void told.push(`extend ${deadline} ${this.forMs(until)}`),
+      extend: (validities) =>
+        void told.push(...validities.map(({ deadline, until }) => `extend ${deadline} ${this.forMs(until)}`)),
       lose: (losses) => {
         told.push(
           `lose ${losses.map(({ election, token, reason: why }) => `${election} ${token} ${why.code}`).join()}`,
@@ -92,8 +93,8 @@ test("is extended by the one that ends first", () => {
   bench.holdLease();
   bench.advert();
   bench.told.length = 0;
-  bench.advertised.extend({ deadline: 4, until: later(bench.timers.now(), 5_000) });
-  bench.leased.extend({ deadline: 0, until: later(bench.timers.now(), 4_000) });
+  bench.advertised.extend([{ deadline: 4, until: later(bench.timers.now(), 5_000) }]);
+  bench.leased.extend([{ deadline: 0, until: later(bench.timers.now(), 4_000) }]);
   expect(bench.told).toEqual(["extend 4 3000", "extend 0 4000", "extend 4 4000"]);
 });
 

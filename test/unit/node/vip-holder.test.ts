@@ -34,6 +34,63 @@ describe("orders to the kernel", () => {
     expect(host.news()).toEqual([`open under ${FIRST_DEADLINE} for ${OPEN_MS}`]);
   });
 
+  describe("of several deadlines", () => {
+    const second = FIRST_DEADLINE + 1;
+
+    function beginTwo(): ReturnType<typeof begin> {
+      const begun = begin();
+      const { holder, host } = begun;
+      holder.gain("a");
+      holder.post({ type: "gain", grants: holder.grantsOf("b"), deadline: 1, until: holder.until });
+      host.news();
+      return begun;
+    }
+
+    const both = (holder: ReturnType<typeof begin>["holder"]): void =>
+      holder.vips.extend([0, 1].map((deadline) => ({ deadline, until: holder.until })));
+
+    test("are extended in one call", async () => {
+      const { host, holder } = beginTwo();
+      await host.timers.advance(LEASE_MS / 2);
+      both(holder);
+      expect(host.news()).toEqual([`extend ${FIRST_DEADLINE},${second}`]);
+      await host.timers.advance(LEASE_MS / 2 + 1);
+      expect(host.answering()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+      expect(holder.vips.state.deadlines.get(1)?.until).toBe(later(host.timers.now(), LEASE_MS / 2 - 1));
+    });
+
+    test("are extended each by itself where that fails, so that only what is too late ends", () => {
+      const { host, holder } = beginTwo();
+      host.refused.add("extend");
+      both(holder);
+      expect(host.news().slice(1)).toEqual([
+        `open under ${FIRST_DEADLINE} for ${OPEN_MS}`,
+        `open under ${second} for ${OPEN_MS}`,
+      ]);
+      host.refused.clear();
+      host.tooLate = 1;
+      both(holder);
+      expect(host.news()).toHaveLength(3);
+      expect(holder.phases()).toEqual({ a: "on", b: "on" });
+    });
+
+    test("leave out the number under which an address is open that the kernel would not close", () => {
+      const { host, holder } = beginTwo();
+      host.refused.add("close");
+      holder.lose("b");
+      host.news();
+      both(holder);
+      expect(host.news()).toEqual([`extend ${FIRST_DEADLINE},${second + 1}`]);
+    });
+
+    test("are opened again where somebody took the fence away", () => {
+      const { host, holder } = beginTwo();
+      host.flushFence();
+      both(holder);
+      expect(host.answering()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
+    });
+  });
+
   test("the kernel ends what is not extended", async () => {
     const { host, holder } = begin();
     holder.gain("a");

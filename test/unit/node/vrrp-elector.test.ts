@@ -1,126 +1,12 @@
 // VRRP as an elector, on a wire in memory: what it tells its host, and what it owes the sending thread.
 
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Candidacy } from "../../../src/base/candidacy.ts";
 import { type Reason, reason } from "../../../src/base/reasons.ts";
-import { NO_AUTHENTICATION } from "../../../src/base/vrrp.ts";
-import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
-import { VrrpElector } from "../../../src/node/vrrp-elector.ts";
-import type { ElectorHost } from "../../../src/ports/elector.ts";
-import type { BoundAddress, Link } from "../../../src/ports/host.ts";
-import { VirtualTimers } from "../runtime/virtual-timers.ts";
+import type { VrrpConfig } from "../../../src/config/types.ts";
+import type { Link } from "../../../src/ports/host.ts";
 import { vipConfig } from "./config.ts";
 import { address, link } from "./fake-host.ts";
-import { FakeWire } from "./fake-wire.ts";
-
-const VRRP: VrrpConfig = {
-  kind: "vrrp",
-  interface: "eth0",
-  vrid: 51,
-  version: 2,
-  intervalMs: 1_000,
-  priority: null,
-  authentication: NO_AUTHENTICATION,
-  unicastPeers: [],
-  source: null,
-};
-const WEB = vipConfig("web", [address("10.0.0.50")], { vrrp: VRRP });
-const OWN: BoundAddress = {
-  family: 4,
-  ip: "10.0.0.1",
-  prefix: 24,
-  interface: "eth0",
-  ours: false,
-  permanent: true,
-  secondary: false,
-  keepalived: false,
-};
-/** Three intervals and the skew of priority 100. */
-const DOWN_MS = 3_610;
-
-class Node {
-  readonly timers = new VirtualTimers();
-  readonly wire = new FakeWire(this.timers);
-  readonly told: string[] = [];
-  vips: readonly VipConfig[] = [WEB];
-  links: readonly Link[] = [link("eth0")];
-  addresses: readonly BoundAddress[] = [OWN];
-  mayClaim = true;
-  /** Whether the host lets go when it is told to. */
-  obeys = true;
-  readonly elector: VrrpElector;
-
-  constructor() {
-    const host: ElectorHost = {
-      gain: ([grant], { deadline, until }) =>
-        void this.told.push(
-          `gain ${grant?.election} ${grant?.addresses.join()} (${grant?.reason.code}) under ${deadline} for ${this.forMs(until)}`,
-        ),
-      extend: ({ deadline, until }) => void this.told.push(`extend ${deadline} for ${this.forMs(until)}`),
-      lose: (losses) => {
-        for (const loss of losses) this.told.push(`lose ${loss.election} (${loss.reason.code})`);
-        if (this.obeys) this.elector.released(losses.map(({ election }) => election));
-      },
-      adopted: () => {},
-      confirm: (election, addresses) => void this.told.push(`confirm ${election} ${addresses.join()}`),
-      announce: (election) => void this.told.push(`announce ${election}`),
-      contested: (election, by) => void this.told.push(`contested ${election}: ${by ?? "nobody"}`),
-      note: (level, election, text) => void this.told.push(`${level} ${election ?? "-"}: ${text}`),
-      changed: () => {},
-      stopped: () => void this.told.push("stopped"),
-    };
-    const { timers, wire } = this;
-    this.elector = new VrrpElector(
-      {
-        node: "n1",
-        timers,
-        sender: wire,
-        openReceiver: wire.openReceiver,
-        place: () => ({ links: this.links, addresses: this.addresses }),
-        vips: () => this.vips,
-        mayClaim: () => this.mayClaim,
-        firstDeadline: 1,
-      },
-      host,
-    );
-  }
-
-  wish(change: Partial<Candidacy> = {}, name = "web"): this {
-    const vip = this.vips.find((other) => other.name === name);
-    const addresses = vip?.addresses.map(({ ip, prefix }) => `${ip}/${prefix}`) ?? [];
-    const common = { priority: 100, ineligible: null, preempt: true, preemptDelayMs: 0, interface: "eth0" } as const;
-    const wish: Candidacy = { ...common, addresses, lastResort: false, spread: null, minHoldMs: 0 };
-    this.elector.updateCandidacies(new Map([[name, { ...wish, ...change }]]));
-    return this;
-  }
-
-  start(): this {
-    this.elector.start();
-    this.told.length = 0;
-    return this;
-  }
-
-  /** Master, with one advert out. */
-  async hold(): Promise<this> {
-    this.wish().start();
-    await this.timers.advance(DOWN_MS);
-    this.wire.voices.at(-1)?.send();
-    return this;
-  }
-
-  news(): readonly string[] {
-    return this.told.splice(0);
-  }
-
-  hear(priority: number, source = "10.0.0.9"): void {
-    const advert = { version: 2, vrid: 51, priority, intervalMs: 1_000, addresses: ["10.0.0.50"] } as const;
-    this.wire.hear(advert, source);
-  }
-
-  private forMs(until: number): number {
-    return Math.floor(until - this.timers.now());
-  }
-}
+import { DOWN_MS, Node, OWN, VRRP, WEB } from "./vrrp-node.ts";
 
 let node: Node;
 beforeEach(() => {
@@ -168,6 +54,31 @@ test("an advert that left counts, though the program was not told of it in time"
   node.wire.voices[0]?.send(false);
   await node.timers.advance(250);
   expect(node.news()).toEqual(["extend 1 for 2742"]);
+});
+
+test("a crowd extends together, at a sign of life, and never what is lost by then", async () => {
+  const names = Array.from({ length: 70 }, (_, i) => `v${i}`);
+  node.vips = names.map((name, i) => vipConfig(name, [address(`10.0.1.${i}`)], { vrrp: { ...VRRP, vrid: i + 1 } }));
+  for (const name of names) node.wish({}, name);
+  node.start();
+  await node.timers.advance(DOWN_MS);
+  const speakAll = (): void => node.wire.voices.forEach((voice) => voice.send());
+  speakAll();
+  expect(node.news()).toHaveLength(names.length);
+  await node.timers.advance(1_000);
+  speakAll();
+  await node.timers.advance(1_000);
+  node.news();
+  speakAll();
+  expect(node.news(), "not one by one").toEqual([]);
+  node.elector.stepDown("v3", null);
+  await node.timers.advance(250);
+  const [lost, extended, ...others] = node.news();
+  expect(lost).toBe("lose v3 (step-down)");
+  expect(extended?.replace("extend ", "").split(",")).toHaveLength(names.length - 1);
+  expect(extended).toMatch(/^extend 1 for 2\d{3},2 for /u);
+  expect(extended).not.toContain(",4 for ");
+  expect(others).toEqual([]);
 });
 
 test("obeys a master, follows its farewell, and gives way to a higher one", async () => {

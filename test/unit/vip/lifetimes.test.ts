@@ -103,6 +103,17 @@ describe("many VIPs", () => {
     ]);
   });
 
+  test("of leases that end close together are refreshed in one batch, none for longer than its own lease allows", () => {
+    const host = new Host(manyPlans(3));
+    host.gain(["vip-0"], later(UNTIL, 700), 0);
+    host.gain(["vip-1"], UNTIL, 1);
+    host.gain(["vip-2"], later(UNTIL, 3_000), 2);
+    expect(only(host.post({ type: "resync" }), "refresh")).toEqual([
+      { type: "refresh", vips: ["vip-0", "vip-1"], lifetimeMs: 3_000 + SLACK_MS },
+      { type: "refresh", vips: ["vip-2"], lifetimeMs: 6_000 + SLACK_MS },
+    ]);
+  });
+
   test("of two leases that are extended at the same time are all refreshed", () => {
     const host = new Host(plans);
     host.gain(names.slice(1), UNTIL, 0);

@@ -26,6 +26,7 @@ import {
   encodeBatchMark,
   encodeChain,
   encodeElements,
+  elementsWithTimeout,
   encodeAnyFamily,
   encodeNewSet,
   encodeRule,
@@ -134,6 +135,15 @@ describe.runIf(LITTLE_ENDIAN)("what we ask of nftables is what nft asks", () => 
       expect(readable(payload, [3])).toEqual(readable(theirs, [3, SET_ID]));
       expect(elementAttributes(payload)).toEqual(elementAttributes(theirs));
     }
+  });
+
+  it("for elements whose timeout alone changes", () => {
+    const keys = [Uint8Array.of(8, 0), Uint8Array.of(0x86, 0xdd), Uint8Array.of(8, 6)];
+    const encode = elementsWithTimeout(TABLE, "deadline-12", keys);
+    const first = encode(1);
+    for (const timeoutMs of [0, 1, 30_000, 2 ** 40 + 5])
+      expect(encode(timeoutMs)).toEqual(encodeElements(TABLE, "deadline-12", keys, { timeoutMs }));
+    expect(first).toEqual(encodeElements(TABLE, "deadline-12", keys, { timeoutMs: 1 }));
   });
 
   it("for a chain on an ingress hook, and for one without a hook", () => {

@@ -1,0 +1,138 @@
+// VRRP as an elector: what an earlier process saw, and keys that change.
+
+import { beforeEach, describe, expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
+import type { VrrpAuthentication } from "../../../src/base/vrrp.ts";
+import type { VipConfig } from "../../../src/config/types.ts";
+import type { Sighting } from "../../../src/node/vrrp-history.ts";
+import { Node, VRRP, WEB } from "./vrrp-node.ts";
+
+let node: Node;
+beforeEach(() => {
+  node = new Node();
+});
+
+describe("what an earlier process saw", () => {
+  const former = (to: string | null, token: bigint): Sighting => ({
+    atWallMs: 5,
+    from: null,
+    to,
+    token,
+    reason: reason("first-holder"),
+  });
+
+  test("is in the history, and what that process held is free from the start of this one", async () => {
+    node = new Node([former("n1", 7n)]);
+    await node.hold();
+    expect(node.histories.changes).toBe(2);
+    const history = node.elector.all.get("web")?.history.all ?? [];
+    expect(history.map(({ from, to, reason: why }) => `${from} > ${to}: ${why.code}`)).toEqual([
+      "null > n1: master-down",
+      "n1 > null: started",
+      "null > n1: first-holder",
+    ]);
+  });
+
+  test("says which master was heard last", async () => {
+    node = new Node([former("10.0.0.9", 7n)]);
+    node.wish().start();
+    node.hear(150);
+    await node.timers.advance(1);
+    expect(node.histories.changes).toBe(0);
+    expect(node.elector.all.get("web")?.history.all).toHaveLength(1);
+  });
+
+  test("has tokens that all later ones exceed, though the wall clock was set back", async () => {
+    const token = 9_000_000_000_000n;
+    node = new Node([former("n1", token)]);
+    await node.hold();
+    expect(node.elector.tokenOf("web")).toBe(token + 1n);
+  });
+});
+
+describe("other keys", () => {
+  const keyed = (sendKeyId: number, ...ids: readonly number[]): VipConfig => {
+    const keys = ids.map((id) => ({ id, secret: new Uint8Array(32).fill(id) }));
+    const authentication = { kind: "hmac", keys, sendKeyId, windowS: 5 } as const;
+    return { ...WEB, vrrp: { ...VRRP, authentication } };
+  };
+
+  test("are taken on in place: a master goes on as one, and speaks by them at once", async () => {
+    node.vips = [keyed(1, 1)];
+    await node.hold();
+    node.news();
+    node.wire.news();
+    await node.timers.advance(500);
+    node.vips = [keyed(2, 1, 2)];
+    node.elector.refresh();
+    expect(node.wire.news()).toEqual(["close", "speak 51 100 10.0.0.50"]);
+    expect(node.wire.voices.at(-1)?.route.authentication).toMatchObject({ sendKeyId: 2 });
+    node.wire.voices.at(-1)?.send();
+    expect(node.news()).toEqual(["confirm web 10.0.0.50", "extend 1 for 2992"]);
+    node.elector.refresh();
+    expect(node.wire.news(), "the same keys").toEqual([]);
+  });
+
+  test("do not lose the advert that left last by the old ones", async () => {
+    node.vips = [keyed(1, 1)];
+    await node.hold();
+    await node.timers.advance(1_000);
+    node.wire.voices[0]?.send(false);
+    node.news();
+    node.vips = [keyed(2, 2)];
+    node.elector.refresh();
+    expect(node.news()).toEqual(["extend 1 for 2992", "confirm web 10.0.0.50"]);
+  });
+
+  test("are believed from others, and former ones no more", async () => {
+    const advert = { version: 2, vrid: 51, priority: 150, intervalMs: 1_000, addresses: ["10.0.0.50"] } as const;
+    const sign = (id: number): VrrpAuthentication => ({
+      kind: "hmac",
+      keys: [{ id, secret: new Uint8Array(32).fill(id) }],
+      sendKeyId: id,
+      windowS: 5,
+    });
+    node.vips = [keyed(1, 1)];
+    node.wish().start();
+    node.wire.hear(advert, "10.0.0.9", sign(1));
+    expect(node.elector.all.get("web")?.master?.source).toBe("10.0.0.9");
+    node.vips = [keyed(2, 2)];
+    node.elector.refresh();
+    await node.timers.advance(1_000);
+    node.news();
+    node.wire.hear(advert, "10.0.0.8", sign(1));
+    expect(node.news()).toEqual([expect.stringContaining("names key 1, which is not configured on this host")]);
+    node.wire.hear(advert, "10.0.0.8", sign(2));
+    expect(node.elector.all.get("web")?.master?.source).toBe("10.0.0.8");
+  });
+
+  test("for which no socket can be had leave the old ones in use, with a word", async () => {
+    node.vips = [keyed(1, 1)];
+    await node.hold();
+    node.news();
+    node.wire.refuses = true;
+    node.vips = [keyed(2, 2)];
+    node.elector.refresh();
+    expect(node.news()).toEqual([
+      "warning web: VRRP goes on with the authentication that it had: no more sockets",
+      "confirm web 10.0.0.50",
+    ]);
+    node.wire.voices[0]?.send();
+    expect(node.elector.tokenOf("web")).toBeDefined();
+  });
+});
+
+test("a wait of its own behind a farewell, for a fleet of vipd alone", async () => {
+  node.vips = [{ ...WEB, vrrp: { ...VRRP, farewellWaitMs: 40 } }];
+  node.wish().start();
+  for (let i = 0; i < 5; i += 1) {
+    node.hear(150);
+    await node.timers.advance(1_000);
+  }
+  node.hear(0);
+  // 156 / 256 of it, for priority 100.
+  await node.timers.advance(24);
+  expect(node.wire.news()).toEqual([]);
+  await node.timers.advance(1);
+  expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+});
