@@ -208,7 +208,7 @@ describe("the order", () => {
     expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
     expect(lines.slice(1).map(([, , previous]) => previous)).toEqual(lines.slice(0, -1).map(([state]) => state));
     expect(messages(/not told of/u)).toHaveLength(200 - lines.length);
-    expect(lines.length).toBeGreaterThan(10);
+    expect(lines.length).toBeGreaterThan(2);
     expect(scripts().survivors()).toEqual([]);
     expect(zombies()).toEqual([]);
   });
