@@ -47,6 +47,10 @@ export const MAX_SECRET_BYTES = 256 * 1024;
 export const MAX_VIPS = 8_192;
 export const MAX_ADDRESSES_PER_VIP = 32;
 
+/** Most VIPs that a host is a real server of, and most interfaces on which it is one. */
+export const MAX_REAL_SERVERS = 256;
+export const MAX_REAL_SERVER_INTERFACES = 16;
+
 /** Most changes that wait in one watch before it becomes a gap. */
 export const MAX_PENDING_CHANGES = 20_000;
 

@@ -8,6 +8,7 @@ import { errorLines } from "../config-file.ts";
 import { DEFAULT_CONFIG_FILE } from "../../base/paths.ts";
 import { examineDaemon } from "../doctor/daemon-checks.ts";
 import { failure, fine, type Finding, type Level, warning } from "../doctor/finding.ts";
+import { examineRealServers } from "../doctor/real-server-checks.ts";
 import { judgeKernel, judgeNetwork } from "../doctor/host-checks.ts";
 import { examineStore } from "../doctor/store-checks.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -52,9 +53,10 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const daemon = await examineDaemon(config, deps);
   const store = await examineStore(config, daemon.runs, deps);
   const host = await examineHost(config, deps);
+  const servers = await examineRealServers(config, deps);
   const wire = await examineWire(config, store.view, deps);
   const slips = remarks.map(({ text, fix }) => warning("config", text, fix));
-  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire];
+  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...servers, ...wire];
 }
 
 async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {
