@@ -111,19 +111,19 @@ async function start(config: Config): Promise<Running> {
   const receivers = new Receivers({ timers: host.timers, log });
   (await receivers.prepare(config))();
   const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
-  const parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers });
-  const { daemon, electors } = parts;
   const realServers = new RealServerService({
     timers: host.timers,
     log,
     open: (signal) => realServersOf(config.stateDir, host.timers, signal),
-    changed: () => daemon.noteChange(),
+    changed: () => parts.daemon.noteChange(),
   });
-  // Before the VIPs: one that this host is a real server of by hand must not be held.
-  await realServers.follow(config.realServers);
+  const parts: Parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers, realServers });
+  const { daemon, electors } = parts;
   const admin = await openAdmin(config, parts, { host, store, log, realServers });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
   daemon.start();
+  // Not waited for: a VIP that this host is a real server of is told by its kernel, and others must not wait for a vipctl.
+  void realServers.follow(config.realServers);
   const { kind, flushProof, caveats } = host.fence.info;
   log.info(
     {
@@ -168,9 +168,10 @@ function makeDaemon(
     maintenance: MaintenanceKeeper;
     checks: HostChecks;
     receivers: Receivers;
+    realServers: RealServerService;
   },
 ): Parts {
-  const { host, store, log, identity, maintenance, checks, receivers } = parts;
+  const { host, store, log, identity, maintenance, checks, receivers, realServers } = parts;
   const { addresses, fence, packets, timers } = host;
   const vips = (): Config["vips"] => daemon.running.vips;
   const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, log, vips });
@@ -182,7 +183,11 @@ function makeDaemon(
     fence,
     firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
     packets,
-    monitor: (onEvent) => host.monitor(onEvent),
+    monitor: (onEvent) =>
+      host.monitor((event) => {
+        onEvent(event);
+        realServers.onHostEvent(event);
+      }),
     log,
     makeChecks: checks.make,
     tell: (event) => receivers.tell(event),
@@ -316,14 +321,14 @@ async function reload(running: Running, configFile: string, stopped: AbortSignal
     };
     const tellThem = await receivers.prepare(next);
     if (stopped.aborted) return;
+    await realServers.retire(next.realServers);
+    if (stopped.aborted) return;
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else {
-      await realServers.retire(next.realServers);
-      if (stopped.aborted) return;
       daemon.reload(next);
       electors.refresh();
-      await realServers.follow(next.realServers);
     }
+    await realServers.follow(next.realServers);
     // Only what the host has taken on: what it refused is tried again at the next SIGHUP.
     running.config = next;
     log.setLevel(next.log.level);

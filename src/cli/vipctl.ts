@@ -244,7 +244,10 @@ function addRealServer(program: Command, deps: VipctlDeps, run: Run): void {
     .command("up")
     .description("put a VIP on lo, and have this host say nothing of it by ARP and neighbour discovery")
     .argument("<vip>", "name below realServers:, or an address")
-    .option("--interface <name...>", "where the director's packets arrive, for an address that is not below realServers:")
+    .option(
+      "--interface <name...>",
+      "where the director's packets arrive, for an address that is not below realServers:",
+    )
     .action(async (vip: string, options: RealServerUpOptions) =>
       run((await import("./commands/realserver.ts")).realServerUp(vip, options, deps)),
     );

@@ -44,12 +44,23 @@ function addressesOf(servers: object, name: string): readonly Found[] {
   });
 }
 
-function listMistakes(servers: object, name: string, key: "addresses" | "interfaces", most: number): readonly Mistake[] {
+function listMistakes(
+  servers: object,
+  name: string,
+  key: "addresses" | "interfaces",
+  most: number,
+): readonly Mistake[] {
   const list = valueAt(servers, [name, key]);
   if (!Array.isArray(list) || (list.length > 0 && list.length <= most)) return [];
   const path = ["realServers", name, key];
   return list.length === 0
-    ? [{ path, problem: "is an empty list", fix: key === "addresses" ? "give at least one address" : "name at least one" }]
+    ? [
+        {
+          path,
+          problem: "is an empty list",
+          fix: key === "addresses" ? "give at least one address" : "name at least one",
+        },
+      ]
     : [{ path, problem: `holds ${list.length} ${key}`, fix: `keep it within ${most}` }];
 }
 

@@ -10,13 +10,11 @@ import { hostAddress } from "./host-address.ts";
 import { name } from "./leaf.ts";
 
 const server = z.strictObject({
-  addresses: z
-    .array(hostAddress("Address of the VIP"))
-    .meta({
-      description: "Addresses of the VIP, without prefix lengths: each is put on lo alone",
-      minItems: 1,
-      maxItems: MAX_ADDRESSES_PER_VIP,
-    }),
+  addresses: z.array(hostAddress("Address of the VIP")).meta({
+    description: "Addresses of the VIP, without prefix lengths: each is put on lo alone",
+    minItems: 1,
+    maxItems: MAX_ADDRESSES_PER_VIP,
+  }),
   interfaces: z.array(interfaceName).meta({
     description: "Interfaces on which the director's packets arrive",
     minItems: 1,

@@ -7,12 +7,18 @@
 import { messageOf, isVipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { HostEvent } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RealServer, RealServers, RealServerState } from "../ports/real-server.ts";
 
-/** How often the kernel is looked at, in milliseconds; and while something is not as it should be. */
+/** How often the kernel is looked at while this host is a real server, in milliseconds. */
 const LOOK_EVERY_MS = 5_000;
-const LOOK_AGAIN_MS = 500;
+
+/** While something is not as it should be: first after this time, then after twice as long each time. In milliseconds. */
+const LOOK_AGAIN_MS = 250;
+
+/** News of the kernel come in bursts: one look for all that come within this time, in milliseconds. */
+const NEWS_MS = 50;
 
 /** What they work with. */
 export interface RealServerServiceDeps {
@@ -30,8 +36,11 @@ export class RealServerService {
   private readonly stopped = new AbortController();
   private servers: readonly RealServer[] = [];
   private seen: readonly RealServerState[] = [];
-  private told = new Map<string, string>();
+  private readonly told = new Map<string, string>();
   private cancel: () => void = () => {};
+  private cancelNews: (() => void) | undefined;
+  /** Looks in a row that found something wrong. */
+  private failures = 0;
   /** One change at a time. */
   private turn: Promise<void> = Promise.resolve();
 
@@ -57,10 +66,37 @@ export class RealServerService {
     return this.look();
   }
 
+  /** News of the kernel that may be about them: vipctl's changes are seen by the addresses of lo. */
+  onHostEvent(event: HostEvent): void {
+    if (this.cancelNews !== undefined || this.stopped.signal.aborted || !this.concerns(event)) return;
+    const { timers } = this.deps;
+    this.cancelNews = timers.at(later(timers.now(), NEWS_MS), () => {
+      this.cancelNews = undefined;
+      void this.look();
+    });
+  }
+
+  private concerns(event: HostEvent): boolean {
+    switch (event.kind) {
+      case "address-added":
+      case "address-removed": {
+        const { ip, served } = event.address;
+        return served === true || this.seen.some(({ addresses }) => addresses.some((address) => address.ip === ip));
+      }
+      case "link-changed":
+        return this.servers.some(({ interfaces }) => interfaces.includes(event.link.name));
+      case "link-removed":
+        return this.servers.some(({ interfaces }) => interfaces.includes(event.name));
+      case "overrun":
+        return this.servers.length > 0 || this.seen.length > 0;
+    }
+  }
+
   /** Ends looking after them; they stay as they are. */
   async close(): Promise<void> {
     this.stopped.abort();
     this.cancel();
+    this.cancelNews?.();
     await this.turn;
   }
 
@@ -75,7 +111,9 @@ export class RealServerService {
     const isWell = await this.establish();
     const { timers } = this.deps;
     if (this.stopped.signal.aborted) return;
-    const inMs = isWell ? LOOK_EVERY_MS : LOOK_AGAIN_MS;
+    this.failures = isWell ? 0 : this.failures + 1;
+    if (isWell && this.servers.length === 0 && this.seen.length === 0) return;
+    const inMs = isWell ? LOOK_EVERY_MS : Math.min(LOOK_EVERY_MS, LOOK_AGAIN_MS * 2 ** Math.min(this.failures, 8));
     this.cancel = timers.at(later(timers.now(), inMs), () => void this.look());
   }
 

@@ -102,7 +102,8 @@ class Keeper implements RealServers {
     const able = servers.filter(
       (server) =>
         !keeper.down.includes(server.name) &&
-        (kept.some((other) => sameServer(other, server)) || this.#refusal(server, placed, guarded, byHand) === undefined),
+        (kept.some((other) => sameServer(other, server)) ||
+          this.#refusal(server, placed, guarded, byHand) === undefined),
     );
     const known = new Set(servers.map(({ name }) => name));
     const down = keeper.down.filter((name) => known.has(name));

@@ -41,7 +41,11 @@ export async function openRealServers(stateDir: string, deps: OpenDeps, signal: 
       lock.release();
     };
     try {
-      return realServers({ kernel, keeper: new FileKeeper(join(stateDir, "realservers.json"), deps.here, owner), close });
+      return realServers({
+        kernel,
+        keeper: new FileKeeper(join(stateDir, "realservers.json"), deps.here, owner),
+        close,
+      });
     } catch (error) {
       kernel.close();
       throw error;

@@ -90,8 +90,7 @@ export function placeOf(kept: Kept | undefined, { bootId, network }: Here): Plac
 
 /** The same with another place, and other names that are down. */
 export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
-  const others =
-    kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network) : [];
+  const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network) : [];
   const all = isEmpty(place) ? others : [...others, { network: here.network, place }];
   return { version: 1, bootId: here.bootId, places: all.slice(-MAX_PLACES), down: [...down] };
 }

@@ -156,10 +156,7 @@ export function encodeServedAddress(request: Pick<AddressRequest, "bytes" | "ind
     encodeAttribute(IFA_ADDRESS, request.bytes),
     ...(v4
       ? []
-      : [
-          encodeAttribute(IFA_CACHEINFO, cacheinfo(FOREVER_S, 0)),
-          encodeAttribute(IFA_FLAGS, host32(IFA_F_NODAD)),
-        ]),
+      : [encodeAttribute(IFA_CACHEINFO, cacheinfo(FOREVER_S, 0)), encodeAttribute(IFA_FLAGS, host32(IFA_F_NODAD))]),
     encodeAttribute(IFA_PROTO, Uint8Array.of(request.mark)),
   );
 }

@@ -178,7 +178,10 @@ test("what a vipd guards, what is bound elsewhere, and an interface that is miss
   });
   wire().host.exec("ip", "address", "add", `${VIP4.ip}/24`, "dev", "eth0");
   const bound = await bench.with((servers) => servers.up(WEB, "hand"));
-  expect(bound).toMatchObject({ kind: "refused", reason: expect.stringContaining("is on eth0, where this host answers") });
+  expect(bound).toMatchObject({
+    kind: "refused",
+    reason: expect.stringContaining("is on eth0, where this host answers"),
+  });
   wire().host.exec("ip", "address", "delete", `${VIP4.ip}/24`, "dev", "eth0");
   const fence = openFence(wire());
   fence.protect([VIP6]);

@@ -37,9 +37,7 @@ export function readSilence(nft: Nftables): readonly string[] {
 }
 
 function stands(nft: Nftables, { name, chain }: SilenceTable): boolean {
-  const hooked = nft
-    .chains(name)
-    .some((found) => found.name === chain.name && found.hookNumber === chain.hook?.number);
+  const hooked = nft.chains(name).some((found) => found.name === chain.name && found.hookNumber === chain.hook?.number);
   const comments = nft.rules(name).flatMap((rule) => (rule.chain === chain.name ? [rule.comment] : []));
   return hooked && comments.join("\n") === chain.rules.map(({ comment }) => comment).join("\n");
 }

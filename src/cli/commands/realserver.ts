@@ -96,7 +96,9 @@ function meantBy(what: string, known: Known, interfaces: readonly string[]): Mea
   if (vip !== undefined) return { kind: "refused", code: EXIT.no, reason: candidateReason(vip.name) };
   if (address === undefined) return usage(`${what} is no name below realServers:, and no address`);
   if (address.family === 4 && interfaces.length === 0)
-    return usage(`name the interface on which the director's packets for ${address.ip} arrive, such as --interface eth0`);
+    return usage(
+      `name the interface on which the director's packets for ${address.ip} arrive, such as --interface eth0`,
+    );
   const { family, ip } = address;
   return { kind: "server", server: { name: ip, addresses: [{ family, ip }], interfaces }, by: "hand" };
 }

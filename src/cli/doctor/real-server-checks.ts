@@ -6,7 +6,8 @@ import type { VipctlDeps } from "../deps.ts";
 import { realServerText } from "../render/real-servers.ts";
 import { failure, fine, type Finding, warning } from "./finding.ts";
 
-const PUT_RIGHT = "vipctl realserver up puts it right, vipctl realserver down takes it back; vipd looks after those of the file";
+const PUT_RIGHT =
+  "vipctl realserver up puts it right, vipctl realserver down takes it back; vipd looks after those of the file";
 
 /** Looks at those of the configuration, and at those that were brought up by hand. */
 export async function examineRealServers(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {
