@@ -112,7 +112,7 @@ test("a node is not candidate and real server of one VIP: by the file, by vipctl
   const daemon = fleet.start(a, { vips: oneVip(200) });
   const status = await daemon.until(
     "stands back",
-    ({ elections }) => elections[0]?.ineligibleReasons[0]?.reasonCode === "own-address",
+    ({ elections }) => elections[0]?.ineligibleReasons[0]?.reasonCode === "real-server",
   );
   expect(status.elections[0]?.ineligibleReasons[0]?.reason).toMatch(
     /this host is a real server of 10\.77\.0\.50, .* run: vipctl realserver down 10\.77\.0\.50/u,

@@ -90,7 +90,9 @@ function headLines(view: FleetView, style: Style): readonly string[] {
     : style.bad(`not reachable: ${escapeControl(store.lastError ?? "no reason known")}`);
   const fleet = `fleet ${style.bold(escapeControl(view.fleet))}`;
   const lines = [
-    store.url === "" ? `${fleet}, no store: VRRP` : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
+    store.url === ""
+      ? `${fleet}, no store${view.elections.length === 0 ? "" : ": VRRP"}`
+      : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
   ];
   if (!isStatus(view)) return lines;
   const electors = [...new Set(view.elections.flatMap(({ elector }) => elector ?? []))].sort();

@@ -17,9 +17,9 @@ export async function examineRealServers(config: Config, deps: VipctlDeps): Prom
     try {
       return servers.look(config.realServers).map((server) => {
         const text = realServerText(server);
-        if (server.trouble !== null) return failure("network", text, PUT_RIGHT);
-        const fix = `vipctl realserver up ${server.name} brings it up`;
-        return server.state === "up" ? fine("network", text) : warning("network", text, fix);
+        const bringUp = `vipctl realserver up ${server.name} brings it up`;
+        if (server.trouble !== null) return failure("network", text, server.state === "up" ? PUT_RIGHT : bringUp);
+        return server.state === "up" ? fine("network", text) : warning("network", text, bringUp);
       });
     } finally {
       servers.close();

@@ -40,7 +40,7 @@ test.each([
   ],
   [
     "an address twice",
-    `${server('addresses: ["2001:db8::50", "2001:DB8:0::50"], interfaces: [eth0]')}`,
+    server('addresses: ["2001:db8::50", "2001:DB8:0::50"], interfaces: [eth0]'),
     "2:38: realServers.web.addresses[1]: 2001:db8::50 stands at realServers.web.addresses[0] already; keep one of the two",
   ],
   [

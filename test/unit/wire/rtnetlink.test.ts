@@ -66,7 +66,7 @@ describe.runIf(LITTLE_ENDIAN)("address requests", () => {
     );
     const ip = "20010db8000000000000000000000050";
     expect(toHex(encodeServedAddress({ bytes: ipBytes("2001:db8::50"), index: 1, mark }))).toBe(
-      `0a80000001000000${`14000200${ip}`}${`14000100${ip}`}` +
+      `0a8000000100000014000200${ip}14000100${ip}` +
         "1400060000000000ffffffff0000000000000000" +
         "0800080002000000" +
         "05000b0072000000",
