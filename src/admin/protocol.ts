@@ -132,7 +132,7 @@ export const statusSchema: z.ZodType<StatusView> = z.object({
   nodes: z.array(nodeView),
   warnings: z.array(words),
   checks: z.array(checkViewSchema),
-  realServers: z.array(realServerViewSchema).default([]),
+  realServers: z.array(realServerViewSchema),
   wakeups: z.array(z.object({ name: words, inMs: ms })),
 });
 
