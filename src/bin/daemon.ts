@@ -337,6 +337,7 @@ async function reload(running: Running, configFile: string, stopped: AbortSignal
     if (stopped.aborted) return;
     const lines = errorLines(error);
     log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);
+    await realServers.follow(running.config.realServers);
   }
   manager.reloaded();
 }

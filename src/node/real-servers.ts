@@ -10,6 +10,7 @@ import type { Timers } from "../ports/clock.ts";
 import type { HostEvent } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RealServer, RealServers, RealServerState } from "../ports/real-server.ts";
+import { sameServer } from "../realserver/servers.ts";
 
 /** How often the kernel is looked at while this host is a real server, in milliseconds. */
 const LOOK_EVERY_MS = 5_000;
@@ -127,8 +128,11 @@ export class RealServerService {
         for (const { name, state, trouble } of before)
           if (state === "up" && trouble !== null && this.isKnown(name))
             log.warn({ realServer: name }, `real server of ${name}: ${trouble}; it is put right`);
-        for (const remark of kernel.follow(this.servers)) log.warn({}, remark);
-        this.show(kernel.look(this.servers));
+        if (this.isAsWanted(before)) this.show(before);
+        else {
+          for (const remark of kernel.follow(this.servers)) log.warn({}, remark);
+          this.show(kernel.look(this.servers));
+        }
       } finally {
         kernel.close();
       }
@@ -138,6 +142,16 @@ export class RealServerService {
       if (!isVipdError(error, "aborted")) this.tell("", messageOf(error));
       return false;
     }
+  }
+
+  /** Whether nothing is to be changed: the usual case, in which the kernel is asked little. */
+  private isAsWanted(states: readonly RealServerState[]): boolean {
+    const ofFile = states.filter(({ by }) => by === "file");
+    return (
+      states.every(({ trouble }) => trouble === null) &&
+      ofFile.length === this.servers.length &&
+      this.servers.every((server) => ofFile.some((other) => sameServer(server, other)))
+    );
   }
 
   /** Whether it was up and well at the last look. */

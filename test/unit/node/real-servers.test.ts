@@ -50,6 +50,16 @@ test("rules that somebody has flushed are back within five seconds, with a warni
   ]);
 });
 
+test("a look that finds all well changes nothing, and one that finds something to be put right does", async () => {
+  const bench = new Bench();
+  await bench.service.follow([WEB]);
+  bench.kernel.news();
+  await bench.timers.advance(20_000);
+  expect([bench.opened, bench.kernel.news()]).toEqual([5, []]);
+  await bench.service.follow([{ ...WEB, addresses: [{ family: 4, ip: "10.0.0.51" }] }]);
+  expect(bench.kernel.placed.map(({ ip }) => ip)).toEqual(["10.0.0.51"]);
+});
+
 test("news of the kernel are followed at once, and a burst of them once", async () => {
   const bench = new Bench();
   await bench.service.follow([WEB]);
