@@ -3,7 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
-import { given, nameGiven } from "./arguments.ts";
+import { given, interfaceGiven, nameGiven } from "./arguments.ts";
 import type { ChecksOptions } from "./commands/checks.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { ForgetOptions } from "./commands/forget.ts";
@@ -245,8 +245,12 @@ function addRealServer(program: Command, deps: VipctlDeps, run: Run): void {
     .description("put a VIP on lo, and have this host say nothing of it by ARP and neighbour discovery")
     .argument("<vip>", "name below realServers:, or an address")
     .option(
-      "--interface <name...>",
-      "where the director's packets arrive, for an address that is not below realServers:",
+      "--interface <name>",
+      "where the director's packets arrive, for an address that is not below realServers:; more than once for several",
+      (name: string, before: readonly string[] | undefined): readonly string[] => [
+        ...(before ?? []),
+        interfaceGiven(name),
+      ],
     )
     .action(async (vip: string, options: RealServerUpOptions) =>
       run((await import("./commands/realserver.ts")).realServerUp(vip, options, deps)),

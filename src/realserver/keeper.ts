@@ -19,6 +19,7 @@ import type {
   RealServers,
   RealServerState,
 } from "../ports/real-server.ts";
+import { MAX_REAL_SERVERS } from "../base/bounds.ts";
 import { linksInNeed, raise, restore, type SettingPlan } from "./settings.ts";
 import type { KeptServer, Place } from "./record.ts";
 import { addressesOf, sameServer, troublesOf, without } from "./servers.ts";
@@ -61,10 +62,13 @@ class Keeper implements RealServers {
 
   up(server: RealServer, by: KeptServer["by"]): RealServerOutcome {
     const { kernel, keeper } = this.#deps;
-    const reason = this.#refusal(server, kernel.addresses(), kernel.guarded()) ?? this.#missingLink(server);
+    const others = othersThan(server, by, keeper.place.servers);
+    const reason = this.#refusal(server, kernel.addresses(), kernel.guarded(), others) ?? this.#missingLink(server);
     if (reason !== undefined) return { kind: "refused", reason };
     const before = keeper.place.servers;
-    const wanted = [...before.filter(({ name }) => name !== server.name), keptOf(server, by)];
+    const wanted = [...others, keptOf(server, by)];
+    if (by === "hand" && wanted.length > MAX_REAL_SERVERS)
+      return { kind: "refused", reason: `this host is a real server of ${MAX_REAL_SERVERS} VIPs already` };
     const downBefore = keeper.down;
     const down = downBefore.filter((name) => name !== server.name);
     const isSame = before.some((other) => sameServer(other, server)) && downBefore.length === down.length;
@@ -75,16 +79,17 @@ class Keeper implements RealServers {
     return { kind: "refused", reason: guardedReason(guarded) };
   }
 
-  down(name: string): RealServerOutcome {
+  down(name: string, by: KeptServer["by"]): RealServerOutcome {
     const { keeper } = this.#deps;
     const { servers, leaving } = keeper.place;
     const server = servers.find((other) => other.name === name);
     const isDown = keeper.down.includes(name);
-    if (server === undefined && leaving.length === 0)
-      return isDown
-        ? { kind: "unchanged", remarks: [] }
-        : { kind: "refused", reason: `this host is no real server of ${name}` };
-    const down = server?.by === "file" && !isDown ? [...keeper.down, name] : keeper.down;
+    if (server === undefined && leaving.length === 0) {
+      if (isDown) return { kind: "unchanged", remarks: [] };
+      if (by === "hand") return { kind: "refused", reason: `this host is no real server of ${name}` };
+    }
+    const stays = by === "file" || server?.by === "file";
+    const down = stays && !isDown ? [...keeper.down, name] : keeper.down;
     const { remarks } = this.#change(
       servers.filter((other) => other !== server),
       down,
@@ -98,12 +103,14 @@ class Keeper implements RealServers {
     const { kernel, keeper } = this.#deps;
     const kept = keeper.place.servers;
     const [placed, guarded] = [kernel.addresses(), kernel.guarded()];
-    const byHand = kept.filter(({ by, name }) => by === "hand" && !servers.some((other) => other.name === name));
-    const able = servers.filter(
+    const wanted = servers.filter(({ name }) => !keeper.down.includes(name));
+    const byHand = wanted.reduce<readonly KeptServer[]>(
+      (left, server) => othersThan(server, "file", left),
+      kept.filter(({ by }) => by === "hand"),
+    );
+    const able = wanted.filter(
       (server) =>
-        !keeper.down.includes(server.name) &&
-        (kept.some((other) => sameServer(other, server)) ||
-          this.#refusal(server, placed, guarded, byHand) === undefined),
+        kept.some((other) => sameServer(other, server)) || this.#refusal(server, placed, guarded, byHand) === undefined,
     );
     const known = new Set(servers.map(({ name }) => name));
     const down = keeper.down.filter((name) => known.has(name));
@@ -207,6 +214,18 @@ class Keeper implements RealServers {
   #write({ writes }: SettingPlan): void {
     for (const { index, setting, value } of writes) this.#deps.kernel.setArp(index, setting, value);
   }
+}
+
+/** Those that stay beside a server: one by hand gives way to one of the file that has its addresses. */
+function othersThan(
+  { name, addresses }: RealServer,
+  by: KeptServer["by"],
+  servers: readonly KeptServer[],
+): readonly KeptServer[] {
+  return servers.filter(
+    (other) =>
+      other.name !== name && (by === "hand" || other.by === "file" || without(other.addresses, addresses).length > 0),
+  );
 }
 
 function keptOf({ name, addresses, interfaces }: RealServer, by: KeptServer["by"]): KeptServer {

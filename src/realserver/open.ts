@@ -131,7 +131,8 @@ class FileKeeper implements PlaceKeeper {
 
 function read(path: string): string {
   try {
-    return readStateFile(path, MAX_RECORD_BYTES);
+    // Our own files are never empty: this one is, or it is too long, or no file.
+    return readStateFile(path, MAX_RECORD_BYTES) || "not a record";
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     const message = `${path} cannot be read (${messageOf(error)}); run as root, or as the user of vipd`;

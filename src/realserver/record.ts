@@ -12,8 +12,9 @@ import { parseIp } from "../wire/ip.ts";
 /** Most network namespaces of a boot that are remembered; containers make a new one at each start. */
 const MAX_PLACES = 64;
 
-/** Largest file, in bytes: each of MAX_REAL_SERVERS with all its addresses is well below it. */
+/** Largest file, in bytes, and how much of it places take: one with all that it may have is well below that. */
 export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+const MAX_PLACES_BYTES = 3 * 1024 * 1024;
 
 const address = z
   .object({ family: z.union([z.literal(4), z.literal(6)]), ip: z.string().max(64) })
@@ -41,7 +42,8 @@ const setting = z.object({
 });
 
 const place = z.object({
-  servers: z.array(server).max(MAX_REAL_SERVERS),
+  /** Those of the configuration, and as many by hand. */
+  servers: z.array(server).max(2 * MAX_REAL_SERVERS),
   /** Addresses that are to go, and may be on lo still. */
   leaving: z.array(address),
   settings: z.array(setting),
@@ -92,7 +94,9 @@ export function placeOf(kept: Kept | undefined, { bootId, network }: Here): Plac
 export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
   const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network) : [];
   const all = isEmpty(place) ? others : [...others, { network: here.network, place }];
-  return { version: 1, bootId: here.bootId, places: all.slice(-MAX_PLACES), down: [...down] };
+  const places = all.slice(-MAX_PLACES);
+  while (places.length > 1 && JSON.stringify(places).length > MAX_PLACES_BYTES) places.shift();
+  return { version: 1, bootId: here.bootId, places, down: down.slice(-MAX_REAL_SERVERS) };
 }
 
 /** Whether nothing is worth a file. */

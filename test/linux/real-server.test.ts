@@ -1,7 +1,7 @@
 // A real server of a VIP on the real kernel: the address is on lo, packets for it are answered, and nobody is ever told by
 // ARP or neighbour discovery who has it. What the settings were before comes back, also when every step may be the last.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -81,11 +81,11 @@ test("packets to the VIP are answered, and no question who has it; both go when 
   expect(await whoAnswers(streams)).toEqual(UDP);
   expect(await bench.with((servers) => servers.look([WEB]))).toMatchObject([{ state: "up", trouble: null }]);
   expect(await bench.with((servers) => servers.up(WEB, "file"))).toEqual({ kind: "unchanged", remarks: [] });
-  expect(await bench.with((servers) => servers.down("web"))).toEqual({ kind: "changed", remarks: [] });
+  expect(await bench.with((servers) => servers.down("web", "file"))).toEqual({ kind: "changed", remarks: [] });
   expect(bench.settings()).toBe("0 0");
   expect(bench.traces()).toBe("");
   expect(await whoAnswers(streams)).toEqual([]);
-  expect(await bench.with((servers) => servers.down("web"))).toEqual({ kind: "unchanged", remarks: [] });
+  expect(await bench.with((servers) => servers.down("web", "file"))).toEqual({ kind: "unchanged", remarks: [] });
 });
 
 test("the rules alone keep it silent, and so do the settings alone; without both, ARP gives it away", async () => {
@@ -120,8 +120,8 @@ test("a process that ends before any of its calls to the kernel leaves nothing t
     ended = await endsBefore(end, bench, (servers) => servers.up(WEB, "file"));
     expect((await bench.with((servers) => servers.up(WEB, "file"))).kind).not.toBe("refused");
     expect(bench.settings()).toBe("1 2");
-    ended = (await endsBefore(end, bench, (servers) => servers.down("web"))) || ended;
-    expect((await bench.with((servers) => servers.down("web"))).kind).not.toBe("refused");
+    ended = (await endsBefore(end, bench, (servers) => servers.down("web", "file"))) || ended;
+    expect((await bench.with((servers) => servers.down("web", "file"))).kind).not.toBe("refused");
     expect(bench.settings(), `ended before call ${end}`).toBe("0 1");
     expect(bench.traces(), `ended before call ${end}`).toBe("");
     steps = end;
@@ -137,9 +137,9 @@ test("two VIPs share the settings of an interface: they come back with the last 
   const first: RealServer = { name: "one", addresses: ADDRESSES.slice(0, 1), interfaces: ["eth0"] };
   const second: RealServer = { name: "two", addresses: [{ family: 4, ip: "10.77.0.101" }], interfaces: ["eth0"] };
   await bench.with((servers) => servers.follow([first, second]));
-  await bench.with((servers) => servers.down("one"));
+  await bench.with((servers) => servers.down("one", "file"));
   expect(bench.settings()).toBe("1 2");
-  await bench.with((servers) => servers.down("two"));
+  await bench.with((servers) => servers.down("two", "file"));
   expect(bench.settings()).toBe("0 0");
 });
 
@@ -147,7 +147,7 @@ test("a setting that somebody else has changed meanwhile is left as it is, and t
   const bench = new Bench();
   await bench.with((servers) => servers.up(WEB, "file"));
   wire().host.exec("sysctl", "-qw", "net.ipv4.conf.eth0.arp_ignore=2");
-  const down = await bench.with((servers) => servers.down("web"));
+  const down = await bench.with((servers) => servers.down("web", "file"));
   expect(down).toEqual({
     kind: "changed",
     remarks: [
@@ -165,7 +165,7 @@ test("an interface that was made anew keeps its own settings, and gets what it n
   await bench.with((servers) => servers.follow([WEB]));
   expect(bench.settings()).toBe("1 2");
   await wire().replaceCable();
-  await bench.with((servers) => servers.down("web"));
+  await bench.with((servers) => servers.down("web", "file"));
   expect(bench.settings()).toBe("0 0");
 });
 
@@ -199,12 +199,12 @@ test("an address that somebody else has put on lo is silent for as long as it is
   const bench = new Bench();
   wire().host.exec("ip", "address", "add", `${VIP4.ip}/32`, "dev", "lo");
   await bench.with((servers) => servers.up(WEB, "file"));
-  const down = await bench.with((servers) => servers.down("web"));
+  const down = await bench.with((servers) => servers.down("web", "file"));
   expect(down).toMatchObject({ kind: "refused", reason: expect.stringContaining("is on lo still") });
   const arp = askArp(wire(), VIP4.ip);
   expect(await whoAnswers([arp])).toEqual([]);
   wire().host.exec("ip", "address", "delete", `${VIP4.ip}/32`, "dev", "lo");
-  expect(await bench.with((servers) => servers.down("web"))).toMatchObject({ kind: "changed" });
+  expect(await bench.with((servers) => servers.down("web", "file"))).toMatchObject({ kind: "changed" });
   expect([bench.traces(), bench.settings()]).toEqual(["", "0 0"]);
 });
 
@@ -218,6 +218,16 @@ test("another process waits for its turn", async () => {
   expect(servers.up(WEB, "file").kind).toBe("unchanged");
   servers.close();
   expect(JSON.parse(readFileSync(join(bench.directory, "realservers.json"), "utf8"))).toMatchObject({ version: 1 });
+});
+
+test("a record that cannot be understood is left to a person", async () => {
+  const bench = new Bench();
+  for (const text of ["", "{", '{"version":2}']) {
+    writeFileSync(join(bench.directory, "realservers.json"), text);
+    await expect(bench.open()).rejects.toMatchObject({ code: "state-dir" });
+  }
+  rmSync(join(bench.directory, "realservers.json"));
+  (await bench.open()).close();
 });
 
 /** Has a change end before its call number `end` to the kernel changes anything; false when it made fewer. */

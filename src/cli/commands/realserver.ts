@@ -1,6 +1,7 @@
 // vipctl realserver: makes this host a real server of a VIP, undoes it, and shows of which it is one. It needs no daemon: what
 // is kept lies in the state directory, where a daemon finds it, too.
 
+import { MAX_REAL_SERVER_INTERFACES } from "../../base/bounds.ts";
 import { DEFAULT_CONFIG_FILE } from "../../base/paths.ts";
 import { VipdError } from "../../base/errors.ts";
 import { DEFAULT_STATE_DIR } from "../../config/schema.ts";
@@ -50,8 +51,10 @@ export async function realServerUp(what: string, options: RealServerUpOptions, d
 /** Takes it off again. */
 export async function realServerDown(what: string, options: RealServerOptions, deps: VipctlDeps): Promise<ExitCode> {
   const known = await readKnown(options.config, deps);
-  const name = findServer(what, known)?.name ?? parseIp(what)?.ip ?? what;
-  const outcome = await using(known, deps, (servers) => servers.down(name));
+  const server = findServer(what, known);
+  const name = server?.name ?? parseIp(what)?.ip ?? what;
+  const by = server === undefined ? "hand" : "file";
+  const outcome = await using(known, deps, (servers) => servers.down(name, by));
   const already = outcome.kind === "unchanged" ? "already " : "";
   const text = `${name} is ${already}down: this host is no real server of it`;
   return tell({ name }, "down", outcome, text, { options, deps });
@@ -99,6 +102,8 @@ function meantBy(what: string, known: Known, interfaces: readonly string[]): Mea
     return usage(
       `name the interface on which the director's packets for ${address.ip} arrive, such as --interface eth0`,
     );
+  if (interfaces.length > MAX_REAL_SERVER_INTERFACES)
+    return usage(`${interfaces.length} interfaces are too many: keep it within ${MAX_REAL_SERVER_INTERFACES}`);
   const { family, ip } = address;
   return { kind: "server", server: { name: ip, addresses: [{ family, ip }], interfaces }, by: "hand" };
 }

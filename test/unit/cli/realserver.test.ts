@@ -49,7 +49,7 @@ test("a name of the file, or one of its addresses: up, up again, shown, down, do
 
 test("an address by hand, with its interface and without a configuration", async () => {
   const desk = new ServerDesk(undefined);
-  expect(await desk.vipctl("realserver", "up", "10.0.0.51", "--interface", "eth0", "--json")).toBe(0);
+  expect(await desk.vipctl("realserver", "up", "--interface", "eth0", "10.0.0.51", "--json")).toBe(0);
   expect(desk.out.json).toEqual({
     name: "10.0.0.51",
     addresses: [{ family: 4, ip: "10.0.0.51" }],
@@ -74,6 +74,13 @@ test.each<[what: string, file: string | undefined, argv: readonly string[], code
   ["an unknown name", FILE, ["db"], 2, /^db is no name below realServers:, and no address$/mu],
   ["no interface", FILE, ["10.0.0.51"], 2, /^name the interface .* such as --interface eth0$/mu],
   ["one too many", FILE, ["web", "--interface", "eth0"], 2, /^--interface is for other addresses/u],
+  [
+    "a wrong name of an interface",
+    FILE,
+    ["10.0.0.51", "--interface", "a name that is far too long"],
+    2,
+    /must be the name of a network interface/u,
+  ],
   ["an interface that is not there", FILE.replace("[eth0]", "[eth9]"), ["web"], 1, /^there is no interface eth9$/mu],
   ["a file with mistakes", "realServers: []\n", ["10.0.0.51", "--interface", "eth0"], 78, /realServers/u],
 ])("up is refused: %s", async (_, file, argv, code, told) => {

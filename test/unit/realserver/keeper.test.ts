@@ -13,7 +13,7 @@ test("up: record, silence, settings, address; down: the reverse", () => {
   servers.up(WEB, "file");
   const up = ["keep web", "silence 10.0.0.50", "arpIgnore 1", "arpAnnounce 2", "serve 10.0.0.50", "keep web"];
   expect(kernel.news()).toEqual(up);
-  servers.down("web");
+  servers.down("web", "file");
   const down = ["keep", "withdraw 10.0.0.50", "arpIgnore 0", "arpAnnounce 0", "silence", "keep"];
   expect(kernel.news()).toEqual(down);
 });
@@ -47,7 +47,7 @@ test("what was brought up by hand outlasts a reload, what is down by hand too, u
   const servers = new FakeKernel().open();
   servers.up(SIX, "hand");
   servers.follow([WEB]);
-  servers.down("web");
+  servers.down("web", "file");
   servers.follow([WEB]);
   expect(servers.look([WEB]).map(({ name, state, by }) => [name, state, by])).toEqual([
     ["six", "up", "hand"],
@@ -74,6 +74,17 @@ test("a vipd that begins to guard the address in the middle ends it, and nothing
   ]);
 });
 
+test("one of the file that has not come up yet is down by hand, too", () => {
+  const kernel = new FakeKernel();
+  const servers = kernel.open();
+  kernel.guards = ["10.0.0.50"];
+  servers.follow([WEB]);
+  expect(servers.down("web", "file").kind).toBe("changed");
+  kernel.guards = [];
+  servers.follow([WEB]);
+  expect(servers.look([WEB])).toMatchObject([{ state: "down", trouble: null }]);
+});
+
 test("one address is not two real servers, and what is none is not taken down", () => {
   const servers = new FakeKernel().open();
   servers.up(WEB, "file");
@@ -81,7 +92,32 @@ test("one address is not two real servers, and what is none is not taken down", 
     kind: "refused",
     reason: "this host is a real server under 10.0.0.50 already, as web",
   });
-  expect(servers.down("db")).toEqual({ kind: "refused", reason: "this host is no real server of db" });
+  expect(servers.down("db", "hand")).toEqual({ kind: "refused", reason: "this host is no real server of db" });
+});
+
+test("one by hand gives way to one of the file that has its addresses, and stays on lo meanwhile", () => {
+  const kernel = new FakeKernel();
+  const servers = kernel.open();
+  servers.up({ ...WEB, name: "10.0.0.50" }, "hand");
+  kernel.news();
+  servers.follow([WEB]);
+  expect(servers.look([WEB]).map(({ name, by, state }) => [name, by, state])).toEqual([["web", "file", "up"]]);
+  expect(kernel.news()).toEqual(["keep web", "keep web"]);
+  expect(servers.down("web", "file").kind).toBe("changed");
+  expect(servers.up({ ...WEB, name: "10.0.0.50" }, "hand").kind).toBe("changed");
+  expect(servers.up(WEB, "file").kind).toBe("changed");
+  expect(servers.look([WEB]).length).toBe(1);
+});
+
+test("by hand there are as many as the record holds, and no more", () => {
+  const servers = new FakeKernel().open();
+  const nth = (n: number): RealServer => {
+    const ip = `10.1.${n >> 8}.${n & 255}`;
+    return { name: ip, addresses: [{ family: 4, ip }], interfaces: ["eth0"] };
+  };
+  for (let n = 0; n < 256; n++) expect(servers.up(nth(n), "hand").kind).toBe("changed");
+  expect(servers.up(nth(256), "hand")).toMatchObject({ kind: "refused", reason: expect.stringContaining("256 VIPs") });
+  expect(servers.up(nth(0), "hand").kind).toBe("unchanged");
 });
 
 test.each<[what: string, change: (kernel: FakeKernel) => void, trouble: string | null]>([
