@@ -26,6 +26,9 @@ import type { Request } from "./netlink.ts";
 /** vipd's IFA_PROTO: "v". By it a restarted daemon knows the addresses that it put there. */
 export const ADDRESS_MARK = 0x76;
 
+/** IFA_PROTO of the addresses of lo under which this host is a real server: "r". */
+export const SERVED_MARK = 0x72;
+
 /** The kernel's number for keepalived (RTPROT_KEEPALIVED, linux/rtnetlink.h). */
 const KEEPALIVED_MARK = 18;
 
@@ -151,5 +154,6 @@ export function toBoundAddress(record: AddressRecord, interfaceName: string): Bo
   const { family, ip, prefix, mark, validS, secondary } = record;
   const permanent = validS === undefined || validS > LONGEST_OWN_S;
   const [ours, keepalived] = [mark === ADDRESS_MARK, mark === KEEPALIVED_MARK];
-  return { family, ip, prefix, interface: interfaceName, ours, keepalived, permanent, secondary };
+  const address = { family, ip, prefix, interface: interfaceName, ours, keepalived, permanent, secondary };
+  return mark === SERVED_MARK ? { ...address, served: true } : address;
 }

@@ -14,6 +14,7 @@ import * as z from "zod";
 import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
 import { checkViewSchema } from "./check-view.ts";
+import { realServerViewSchema } from "./real-server-view.ts";
 import type {
   ElectionView,
   FailureView,
@@ -131,6 +132,7 @@ export const statusSchema: z.ZodType<StatusView> = z.object({
   nodes: z.array(nodeView),
   warnings: z.array(words),
   checks: z.array(checkViewSchema),
+  realServers: z.array(realServerViewSchema),
   wakeups: z.array(z.object({ name: words, inMs: ms })),
 });
 

@@ -2,6 +2,7 @@
 // decimal text, ages are milliseconds, nothing is optional (`null`: unknown, or does not apply).
 
 import type { CheckView } from "./check-view.ts";
+import type { RealServerView } from "./real-server-view.ts";
 
 /** The store as the observer sees it. */
 export interface StoreView {
@@ -152,6 +153,8 @@ export interface StatusView extends FleetView {
   readonly ttlMs: number;
   /** What this node looks at. */
   readonly checks: readonly CheckView[];
+  /** The VIPs of which this host is a real server, as they stood when the daemon last looked. */
+  readonly realServers: readonly RealServerView[];
   /** Who wants to be woken and when: shown while the daemon logs at level debug. */
   readonly wakeups: readonly { readonly name: string; readonly inMs: number }[];
 }

@@ -50,6 +50,10 @@ export const MAX_ADDRESSES_PER_VIP = 32;
 /** Most routes, and most rules, of one VIP. */
 export const MAX_ROUTES_PER_VIP = 64;
 
+/** Most VIPs that a host is a real server of, and most interfaces on which it is one. */
+export const MAX_REAL_SERVERS = 256;
+export const MAX_REAL_SERVER_INTERFACES = 16;
+
 /** Most changes that wait in one watch before it becomes a gap. */
 export const MAX_PENDING_CHANGES = 20_000;
 

@@ -31,6 +31,7 @@ const TEXTS = {
   "address-claimed": (detail) => detail,
   "own-address": (detail) => detail,
   "foreign-address": (detail) => detail,
+  "real-server": (detail) => detail,
   ineligible: (detail) => detail,
   // What is told beside that.
   started: () => "vipd was started",

@@ -11,6 +11,7 @@ import { runVipctl } from "../cli/vipctl.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { procClock, systemTimers } from "../runtime/timers.ts";
 import { hostLook, readConfigFile } from "./host-look.ts";
+import { realServersOf } from "./real-servers.ts";
 import { readVersion } from "./version.ts";
 
 /** How long an answer from the wire is waited for, in milliseconds. */
@@ -125,6 +126,7 @@ export async function main(): Promise<void> {
     openFleetToWrite: (url, fleet) => openFleet(url, fleet, false),
     probeWire,
     listenVrrp,
+    openRealServers: (stateDir, signal) => realServersOf(stateDir, timers, signal),
     examineHost,
     readServices: async () => (await import("./doctor-host.ts")).readServices(),
     runChecks: async (checks, signal) => (await import("./doctor-host.ts")).runChecks(checks, timers, signal),

@@ -1,6 +1,5 @@
 // The daemon's program: puts the parts together, and stands between them and the operating system's signals.
 
-import { readFileSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import {
   createLinuxHost,
@@ -33,9 +32,12 @@ import { isJournal, priorityPrefix } from "../runtime/journal.ts";
 import { type AdjustableLogger, createLogger } from "../runtime/logger.ts";
 import { systemEntropy } from "../runtime/timers.ts";
 import { checkVirtualRouters, DaemonElectors, heldBy } from "./electors.ts";
+import { RealServerService } from "../node/real-servers.ts";
 import { refusalOf } from "../process/run.ts";
 import { type HostChecks, hostChecks } from "./host-checks.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
+import { bootId, networkNamespace } from "./place.ts";
+import { realServersOf } from "./real-servers.ts";
 import { Receivers } from "./receivers.ts";
 import { hostLook, readConfigFile, readSecretFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
@@ -59,6 +61,7 @@ interface Running {
   readonly host: LinuxHost;
   readonly log: AdjustableLogger;
   readonly manager: ServiceManager;
+  readonly realServers: RealServerService;
 }
 
 const deps: VipdDeps = {
@@ -114,11 +117,19 @@ async function start(config: Config): Promise<Running> {
   const receivers = new Receivers({ timers: host.timers, log });
   (await receivers.prepare(config))();
   const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
-  const parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers });
+  const realServers = new RealServerService({
+    timers: host.timers,
+    log,
+    open: (signal) => realServersOf(config.stateDir, host.timers, signal),
+    changed: () => parts.daemon.noteChange(),
+  });
+  const parts: Parts = makeDaemon(config, { host, store, log, identity, maintenance, checks, receivers, realServers });
   const { daemon, electors } = parts;
-  const admin = await openAdmin(config, parts, { host, store, log });
+  const admin = await openAdmin(config, parts, { host, store, log, realServers });
   const manager = new ServiceManager(process.env, (socket, text) => host.notifySystemd(socket, text));
   daemon.start();
+  // Not waited for: a VIP that this host is a real server of is told by its kernel, and others must not wait for a vipctl.
+  void realServers.follow(config.realServers);
   const { kind, flushProof, caveats } = host.fence.info;
   log.info(
     {
@@ -144,7 +155,7 @@ async function start(config: Config): Promise<Running> {
     () => summary(daemon),
     (listener) => daemon.onChange(listener),
   );
-  return { config, daemon, electors, admin, store, host, log, manager, checks, receivers };
+  return { config, daemon, electors, admin, store, host, log, manager, checks, receivers, realServers };
 }
 
 /** A daemon and its electors. */
@@ -163,9 +174,10 @@ function makeDaemon(
     maintenance: MaintenanceKeeper;
     checks: HostChecks;
     receivers: Receivers;
+    realServers: RealServerService;
   },
 ): Parts {
-  const { host, store, log, identity, maintenance, checks, receivers } = parts;
+  const { host, store, log, identity, maintenance, checks, receivers, realServers } = parts;
   const { addresses, fence, packets, routing, timers } = host;
   const vips = (): Config["vips"] => daemon.running.vips;
   const electors = new DaemonElectors({ config, hostName: deps.hostName, host, store, identity, log, vips });
@@ -178,7 +190,11 @@ function makeDaemon(
     firstDeadline: Number.parseInt(systemEntropy.uniqueId().slice(0, 8), 16),
     packets,
     routing,
-    monitor: (onEvent) => host.monitor(onEvent),
+    monitor: (onEvent) =>
+      host.monitor((event) => {
+        onEvent(event);
+        if (event.kind !== "routing-removed") realServers.onHostEvent(event);
+      }),
     log,
     makeChecks: checks.make,
     tell: (event) => receivers.tell(event),
@@ -190,7 +206,12 @@ function makeDaemon(
 function openAdmin(
   config: Config,
   { daemon, electors }: Parts,
-  { host, store, log }: { host: LinuxHost; store: Store | null; log: AdjustableLogger },
+  {
+    host,
+    store,
+    log,
+    realServers,
+  }: { host: LinuxHost; store: Store | null; log: AdjustableLogger; realServers: RealServerService },
 ): Promise<AdminServer> {
   const { version } = deps;
   const parts = (): StatusParts | null =>
@@ -208,6 +229,7 @@ function openAdmin(
           debug: log.isDebug(),
           vips: daemon.running.vips,
           checks: daemon.health.states(),
+          realServers: realServers.states,
         };
   const vrrpParts = (): VrrpStatusParts => ({
     version,
@@ -219,6 +241,7 @@ function openAdmin(
     elector: electors.vrrp,
     vips: daemon.running.vips,
     checks: daemon.health.states(),
+    realServers: realServers.states,
     holdings: daemon.holdings,
     eligibility: daemon.eligibility,
     now: host.clock.now(),
@@ -269,11 +292,13 @@ function leave({ log, manager }: Running): never {
 }
 
 async function shutDown(running: Running): Promise<void> {
-  const { daemon, electors, admin, store, host, log, manager, checks, receivers } = running;
+  const { daemon, electors, admin, store, host, log, manager, checks, receivers, realServers } = running;
   manager.stopping();
   const checksStopped = checks.stop(CHECKS_STOP_MS);
+  const watchEnded = realServers.close();
   await new Promise<void>((resolve) => daemon.stop(resolve));
   await receivers.stop();
+  await watchEnded;
   const left = await checksStopped;
   if (left.length > 0) log.warn({ checks: left }, "these checks left processes that could not be ended");
   log.info({}, "stopped");
@@ -284,7 +309,7 @@ async function shutDown(running: Running): Promise<void> {
 
 /** Takes the file on; once `stopped` is aborted it changes nothing and says nothing. Never rejects. */
 async function reload(running: Running, configFile: string, stopped: AbortSignal): Promise<void> {
-  const { daemon, electors, log, manager, receivers } = running;
+  const { daemon, electors, log, manager, receivers, realServers } = running;
   manager.reloading();
   try {
     const wanted = await loadWhole(configFile);
@@ -296,17 +321,21 @@ async function reload(running: Running, configFile: string, stopped: AbortSignal
       ...running.config,
       vips: wanted.vips,
       checks: wanted.checks,
+      realServers: wanted.realServers,
       webhook: wanted.webhook,
       mail: wanted.mail,
       log: { ...running.config.log, level: wanted.log.level },
     };
     const tellThem = await receivers.prepare(next);
     if (stopped.aborted) return;
+    await realServers.retire(next.realServers);
+    if (stopped.aborted) return;
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else {
       daemon.reload(next);
       electors.refresh();
     }
+    await realServers.follow(next.realServers);
     // Only what the host has taken on: what it refused is tried again at the next SIGHUP.
     running.config = next;
     log.setLevel(next.log.level);
@@ -315,6 +344,7 @@ async function reload(running: Running, configFile: string, stopped: AbortSignal
     if (stopped.aborted) return;
     const lines = errorLines(error);
     log.error({ file: configFile, mistakes: lines.slice(0, -1) }, `${lines.at(-1)}: the running configuration is kept`);
+    await realServers.follow(running.config.realServers);
   }
   manager.reloaded();
 }
@@ -334,14 +364,4 @@ function failLoudly(log: AdjustableLogger): void {
     process.exit(EXIT.software);
   };
   process.on("uncaughtException", die).on("unhandledRejection", die);
-}
-
-/** The inode of a network namespace names it for as long as anything is in it. */
-function networkNamespace(): string {
-  const { dev, ino } = statSync("/proc/self/ns/net", { bigint: true });
-  return `${dev}:${ino}`;
-}
-
-function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
 }

@@ -10,6 +10,7 @@ import type { CheckPlan } from "../config/check-options.ts";
 import type { FenceChoice } from "../config/types.ts";
 import type { CheckResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { RealServers } from "../ports/real-server.ts";
 import type { StoreFinding } from "../ports/store.ts";
 
 /** Where text goes. */
@@ -142,6 +143,11 @@ export interface VipctlDeps {
    * "privilege", "interface", "kernel".
    */
   listenVrrp?(link: string | undefined, onReceived: OnVrrp): Promise<() => void>;
+  /**
+   * The real servers of this host, by what is kept in a state directory, for one change. Absent where this build cannot.
+   * Failures are VipdErrors "state-dir", "already-running", "privilege", "kernel", "aborted".
+   */
+  openRealServers?(stateDir: string, signal: AbortSignal): Promise<RealServers>;
   /** Asks the wire; absent where this build cannot. Failures are VipdErrors "privilege", "interface", "kernel". */
   probeWire?(addresses: readonly VipAddress[], signal: AbortSignal): Promise<WireReport>;
 }

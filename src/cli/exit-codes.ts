@@ -75,7 +75,7 @@ export const VIPCTL_EXIT_CODES: readonly Row[] = [
   [EXIT.ok, "done; who-owns: held"],
   [
     EXIT.no,
-    "refused or not done; who-owns: free, or not confirmed; checks: one has failed; doctor: a failure was found",
+    "refused or not done; who-owns: free, or not confirmed; checks: one has failed; realserver: refused, or not as it should be; doctor: a failure was found",
   ],
   [EXIT.usage, "wrong arguments, or no VIP of that name"],
   [EXIT.store, "the store cannot be reached, read or trusted"],

@@ -138,7 +138,7 @@ async function fromStore(url: string, fleet: string, because: string | null, dep
 /** With VRRP nothing is written down anywhere: each daemon knows what it holds and hears. */
 function withoutStore(error: unknown): VipdError {
   const fix =
-    "the configuration names no store: its VIPs are elected by VRRP, of which the daemon alone knows; start vipd";
+    "the configuration names no store: of VIPs that are elected by VRRP the daemon alone knows; start vipd (real servers: vipctl realserver show)";
   return new VipdError("admin", `${messageOf(error)}; ${fix}`, error instanceof VipdError ? error.context : {}, error);
 }
 

@@ -3,12 +3,13 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { HISTORY_LENGTH } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
-import { given, nameGiven } from "./arguments.ts";
+import { given, interfaceGiven, nameGiven } from "./arguments.ts";
 import type { ChecksOptions } from "./commands/checks.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { ForgetOptions } from "./commands/forget.ts";
 import type { HistoryOptions } from "./commands/history.ts";
 import type { MaintenanceOptions, ResumeOptions } from "./commands/maintenance.ts";
+import type { RealServerOptions, RealServerUpOptions } from "./commands/realserver.ts";
 import type { RepairCommandOptions } from "./commands/repair.ts";
 import type { StatusOptions } from "./commands/status.ts";
 import type { StepDownOptions } from "./commands/step-down.ts";
@@ -65,6 +66,7 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
   addForget(program, deps, run);
   addDoctor(program, deps, run);
   addVrrp(program, deps, run);
+  addRealServer(program, deps, run);
   addVersion(program, deps, run);
   return program;
 }
@@ -232,6 +234,44 @@ function addVrrp(program: Command, deps: VipctlDeps, run: Run): void {
     .action(async (link: string | undefined, options: VrrpListenOptions) =>
       run((await import("./commands/vrrp-listen.ts")).vrrpListen(link, options, deps)),
     );
+}
+
+function addRealServer(program: Command, deps: VipctlDeps, run: Run): void {
+  const group = program
+    .command("realserver")
+    .description("this host as a real server of VIPs (LVS, direct routing): as root, with or without a daemon");
+  const up = group
+    .command("up")
+    .description("put a VIP on lo, and have this host say nothing of it by ARP and neighbour discovery")
+    .argument("<vip>", "name below realServers:, or an address")
+    .option(
+      "--interface <name>",
+      "where the director's packets arrive, for an address that is not below realServers:; more than once for several",
+      (name: string, before: readonly string[] | undefined): readonly string[] => [
+        ...(before ?? []),
+        interfaceGiven(name),
+      ],
+    )
+    .action(async (vip: string, options: RealServerUpOptions) =>
+      run((await import("./commands/realserver.ts")).realServerUp(vip, options, deps)),
+    );
+  const down = group
+    .command("down")
+    .description("take it off lo, then put the interfaces' settings back to what they were")
+    .argument("<vip>", "name below realServers:, or an address")
+    .action(async (vip: string, options: RealServerOptions) =>
+      run((await import("./commands/realserver.ts")).realServerDown(vip, options, deps)),
+    );
+  const show = group
+    .command("show")
+    .description("of which VIPs this host is a real server; exit code 1 when one is not as it should be")
+    .action(async (options: RealServerOptions) =>
+      run((await import("./commands/realserver.ts")).realServerShow(options, deps)),
+    );
+  for (const command of [up, down, show])
+    command
+      .option("-c, --config <file>", "configuration with realServers: (default: /etc/vipd/vipd.yaml)", given)
+      .option("--json", "one line of JSON for programs");
 }
 
 function addVersion(program: Command, deps: VipctlDeps, run: Run): void {

@@ -20,7 +20,9 @@ export function commandsOf(data: FileData): readonly PlacedCommand[] {
       ...(recover == null ? [] : [placed(recover, ["checks", name, "recover", "run"])]),
     ];
   });
-  const ofVips = Object.entries(data.vips).flatMap(([name, { hooks }]) => ofHooks(hooks, ["vips", name, "hooks"]));
+  const ofVips = Object.entries(data.vips ?? {}).flatMap(([name, { hooks }]) =>
+    ofHooks(hooks, ["vips", name, "hooks"]),
+  );
   return [...ofChecks, ...ofHooks(data.hooks, ["hooks"]), ...ofVips];
 }
 

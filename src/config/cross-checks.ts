@@ -14,6 +14,7 @@ import { isVipdError } from "../base/errors.ts";
 import { storeScheme } from "../base/store-url.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import { hostConflicts, ownAddressMistake } from "./host-conflicts.ts";
+import { realServerMistakes } from "./real-server-checks.ts";
 import type { StoreAdapter } from "../ports/store-adapter.ts";
 
 /** What is to be known of the stores of this build. */
@@ -40,6 +41,7 @@ export function crossMistakes(
   const found = findAddresses(vips);
   return [
     ...missingStore(data),
+    ...missingVips(data),
     ...storeMistakes(valueAt(data, ["store"]), valueAt(data, ["ttl"]), stores),
     ...emptyMistakes(vips),
     ...missingInterfaces(vips),
@@ -49,7 +51,14 @@ export function crossMistakes(
     ...routingMistakes(vips),
     ...vrrpMistakes(data),
     ...ownAddresses(found, hostAddresses),
+    ...realServerMistakes(data, hostAddresses),
   ];
+}
+
+function missingVips(data: unknown): readonly Mistake[] {
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return [];
+  if (valueAt(data, ["vips"]) !== undefined || valueAt(data, ["realServers"]) !== undefined) return [];
+  return [{ path: ["vips"], problem: "is missing", fix: "name each VIP below it, or write 'vips: {}' for none" }];
 }
 
 function missingStore(data: unknown): readonly Mistake[] {

@@ -49,6 +49,8 @@ export interface ConfigDifference {
   /** Whether checks themselves, or who is told of transitions besides commands, differ. Applied on reload. */
   readonly checksChanged: boolean;
   readonly receiversChanged: boolean;
+  /** Whether the VIPs of which this host is a real server differ. Applied on reload. */
+  readonly realServersChanged: boolean;
   /** Not applied until a restart: the daemon keeps the old values of these. */
   readonly needsRestart: readonly RestartReason[];
   /** Whether both are the same in all. */
@@ -66,13 +68,15 @@ export function describeDifference(from: Config, to: Config): ConfigDifference {
   const needsRestart = restartReasons(from, to);
   const checksChanged = JSON.stringify(from.checks) !== JSON.stringify(to.checks);
   const receiversChanged = JSON.stringify([from.webhook, from.mail]) !== JSON.stringify([to.webhook, to.mail]);
-  const same = logLevel === null && !checksChanged && !receiversChanged;
+  const realServersChanged = JSON.stringify(from.realServers) !== JSON.stringify(to.realServers);
+  const same = logLevel === null && !checksChanged && !receiversChanged && !realServersChanged;
   const lists = [vips.added, vips.removed, vips.changed, needsRestart];
   return {
     vips,
     logLevel,
     checksChanged,
     receiversChanged,
+    realServersChanged,
     needsRestart,
     none: same && lists.every((list) => list.length === 0),
   };

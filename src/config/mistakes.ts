@@ -56,6 +56,8 @@ function wrongKind(path: Path, value: unknown): { problem: string; fix: string }
   if (last === "vips") return { problem, fix: "name each VIP below it, or write 'vips: {}' for none" };
   if (isBesideVips(path))
     return { problem: "stands beside the VIPs, not below one", fix: "indent it like the other keys of its VIP" };
+  if (path[0] === "realServers" && path.length === 3 && typeof last === "string")
+    return { problem, fix: realServerFix(last) };
   if (last === "addresses") return { problem, fix: listFix(value) };
   if (last === "routes") return { problem, fix: "give a list, such as [{ destination: 10.9.0.0/16, via: 10.0.0.1 }]" };
   if (last === "rules")
@@ -75,6 +77,11 @@ function listFix(value: unknown): string {
   return typeof value === "string" && value.length <= MAX_SHOWN_ADDRESS
     ? `write it as a list: [${value}]`
     : "give a list, such as [10.0.0.10/24]";
+}
+
+/** The lists of a real server. */
+function realServerFix(key: string): string {
+  return `give a list, such as ${key === "addresses" ? "[10.0.0.50]" : "[eth0]"}`;
 }
 
 /** Longest text that is shown as an address, in characters. */
@@ -112,6 +119,9 @@ const KEEPALIVED: Readonly<Record<string, string>> = {
   auth_pass: "keepalived's auth_pass is 'authentication' below vrrp:, with election: vrrp",
   unicast_peer: "leave it out: the nodes meet in the store; with election: vrrp it is 'unicastPeers' below vrrp:",
   unicast_src_ip: "keepalived's unicast_src_ip is 'source' below vrrp:, with election: vrrp",
+  virtual_server: "vipd runs ipvsadm by hooks: see docs/lvs.md",
+  virtual_server_group: "vipd runs ipvsadm by hooks: see docs/lvs.md",
+  real_server: "on the real server itself it is a name below 'realServers:'; see docs/lvs.md",
   vrrp_instance: "name the VIP below 'vips:'",
 };
 
@@ -135,17 +145,19 @@ const PLACES: readonly Path[] = [
   ["vips", "*"],
   ["vips", "*", "announce"],
   ["vips", "*", "vrrp"],
+  ["realServers", "*"],
 ];
 
 function placeName(place: Path): string {
   if (place.length === 0) return "at the top of the file";
+  if (place[0] === "realServers") return "below a name of realServers:";
   return place[0] === "vips" && place.length === 2 ? "below a VIP" : `below ${String(place.at(-1))}:`;
 }
 
 /** Lists and groups that are too long: nothing in them is looked at, so that a hostile file costs little. */
 export function countMistakes(data: unknown): readonly Mistake[] {
   const vips = valueAt(data, ["vips"]);
-  const groups: readonly Path[] = [[], ...PLACES.slice(1).filter((path) => path[0] !== "vips")];
+  const groups: readonly Path[] = [[], ...PLACES.slice(1).filter((path) => !path.includes("*"))];
   const crowded = groups.flatMap((path) => crowdedGroup(data, path));
   if (typeof vips !== "object" || vips === null) return crowded;
   const names = Object.keys(vips);

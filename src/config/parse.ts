@@ -15,6 +15,7 @@ import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
 import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
 import { buildRouting } from "./routing-schema.ts";
+import { buildRealServers } from "./real-servers-schema.ts";
 import { readSource, type Source } from "./source.ts";
 import { storeDirectoryMistakes } from "./store-directory.ts";
 import { nearest } from "./suggest.ts";
@@ -161,7 +162,8 @@ function build(data: FileData, hostName: string): Config {
     checks: Object.entries(data.checks ?? {}).flatMap(([name, check]) => buildCheck(name, check) ?? []),
     webhook: buildWebhook(data.webhook),
     mail: buildMail(data.mail),
-    vips: Object.entries(data.vips).map(([name, vip]) => buildVip(name, vip, data)),
+    realServers: buildRealServers(data.realServers),
+    vips: Object.entries(data.vips ?? {}).map(([name, vip]) => buildVip(name, vip, data)),
   };
 }
 

@@ -7,6 +7,7 @@ import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
 import { checkRef, checks } from "./checks-schema.ts";
 import { hooks, mail, webhook } from "./hooks-schema.ts";
+import { realServers } from "./real-servers-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
 import { route, rule } from "./routing-schema.ts";
 import { storeScheme } from "../base/store-url.ts";
@@ -130,9 +131,13 @@ export const fileSchema = z
     hooks: hooks.meta({ description: "Commands that are told of the transitions of all VIPs" }).optional(),
     webhook: webhook.meta({ description: "A web server that is told of all transitions" }).optional(),
     mail: mail.meta({ description: "Receivers of mail about all transitions" }).optional(),
+    realServers: realServers
+      .meta({ description: "The VIPs of which this host is a real server (LVS, direct routing)" })
+      .optional(),
     vips: z
       .record(name("Name of the VIP and its election"), vip)
-      .meta({ description: "The VIPs that this node competes for" }),
+      .meta({ description: "The VIPs that this node competes for; required unless there are realServers" })
+      .optional(),
   })
   .meta({ title: "vipd.yaml", description: "Configuration of vipd, see vipd.yaml(5)" });
 

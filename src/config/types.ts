@@ -4,6 +4,7 @@ import type { RoutingEntry } from "../base/routing.ts";
 import type { AnnouncePolicy, Vip } from "../base/vip.ts";
 import type { VrrpAuthentication, VrrpVersion } from "../base/vrrp.ts";
 import type { CheckPlan } from "./check-options.ts";
+import type { RealServer } from "../ports/real-server.ts";
 import type { HookOptions, MailOptions, WebhookOptions } from "./hook-options.ts";
 
 /** How much the daemon logs. */
@@ -128,6 +129,8 @@ export interface Config {
   readonly checks: readonly CheckPlan[];
   readonly webhook: WebhookConfig | null;
   readonly mail: MailConfig | null;
+  /** The VIPs of which this host is a real server. In the order of the file. */
+  readonly realServers: readonly RealServer[];
   /** In the order of the file. */
   readonly vips: readonly VipConfig[];
 }

@@ -23,12 +23,13 @@ interface Found {
   readonly version: unknown;
 }
 
-/** Whether the file needs a store: some VIP is not elected by VRRP alone, or there is none. */
+/** Whether the file needs a store: some VIP is not elected by VRRP alone, or there is none, and no real server either. */
 export function needsStore(data: unknown): boolean {
-  const vips = valueAt(data, ["vips"]);
-  if (typeof vips !== "object" || vips === null) return true;
+  const vips = valueAt(data, ["vips"]) ?? {};
+  if (typeof vips !== "object") return true;
   const names = Object.keys(vips);
-  return names.length === 0 || names.some((name) => valueAt(vips, [name, "election"]) !== "vrrp");
+  if (names.length === 0) return valueAt(data, ["realServers"]) === undefined;
+  return names.some((name) => valueAt(vips, [name, "election"]) !== "vrrp");
 }
 
 /** All mistakes about virtual routers. */

@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { NO_AUTHENTICATION } from "../base/vrrp.ts";
-import { isLoopback, isMulticast, isUnspecified, parseIp } from "../wire/ip.ts";
 import { buildHmac, hmac } from "./vrrp-hmac.ts";
+import { hostAddress } from "./host-address.ts";
 import { duration, leaf, notThat, text, wholeNumber } from "./leaf.ts";
 import type { VrrpConfig } from "./types.ts";
 
@@ -40,20 +40,6 @@ const priority = leaf<number>(
     return fits ? { value: input } : { problem: `${input} is not ${range}`, fix: `use ${range}` };
   },
 );
-
-const HOST_ADDRESS = "an address without a prefix length, such as 10.0.0.2";
-
-/** An address of a host, in canonical text. */
-function hostAddress(description: string): z.ZodType<string, unknown> {
-  return leaf({ type: "string", pattern: "^[0-9A-Fa-f:.]+$", description }, (input) => {
-    if (typeof input !== "string") return notThat(input, HOST_ADDRESS);
-    const parsed = parseIp(input.trim());
-    const fix = `use ${HOST_ADDRESS}`;
-    if (parsed === undefined) return { problem: `${JSON.stringify(input.slice(0, 64))} is not an address`, fix };
-    const wrong = isMulticast(parsed) || isUnspecified(parsed) || isLoopback(parsed);
-    return wrong ? { problem: `${parsed.ip} is not the address of a host on the network`, fix } : { value: parsed.ip };
-  });
-}
 
 const authentication = text(
   {

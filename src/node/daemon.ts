@@ -156,6 +156,11 @@ export class Daemon {
     return () => this.listeners.delete(listener);
   }
 
+  /** Tells whoever shows the status that something of it has changed that the daemon itself knows nothing of. */
+  noteChange(): void {
+    for (const listener of this.listeners) listener();
+  }
+
   /** Hands an election over; the answer says why not, or nothing. */
   stepDown(election: string, to: string | null): string | undefined {
     return this.elector.stepDown(election, to, reason("step-down"));
@@ -425,7 +430,7 @@ export class Daemon {
 
   private changed(): void {
     if (!this.adoptionFinished && this.elector.knowsFormer) this.finishAdoption();
-    for (const listener of this.listeners) listener();
+    this.noteChange();
   }
 
   /** Once it is known which VIPs a former process holds still, or that its lease is over, the others are removed. */

@@ -10,7 +10,7 @@ import { parseJson } from "../base/json.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Entropy } from "../ports/clock.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
-import { readStateFile, writeStateFile } from "./state-file.ts";
+import { readStateFile, writeStateFile } from "../runtime/state-file.ts";
 
 /** A lock that is held. */
 export interface HeldLock {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
-import { readStateFile, removeStateFile, writeStateFile } from "./state-file.ts";
+import { readStateFile, removeStateFile, writeStateFile } from "../runtime/state-file.ts";
 
 /** What maintenance is kept by. */
 export interface MaintenanceKeeper {

@@ -3,6 +3,8 @@
 //
 //   own        the host had the address before vipd guarded it: a slip in the file. It is neither fenced nor removed, or
 //              the host would cut itself off. So it answers for it, and no node of the fleet may hold the VIP.
+//   served     the host is a real server of the VIP by hand (vipctl realserver): the address is on lo, and the kernel says
+//              nothing of it. As a holder it would be silent, too; other nodes may hold the VIP.
 //   intruder   vipd guarded the address when it came, so that another node may answer for it: it stays fenced, and is left
 //              to whoever bound it.
 //
@@ -22,7 +24,7 @@ export interface OwnAddressesDeps {
 }
 
 interface Found {
-  readonly kind: "own" | "intruder";
+  readonly kind: "own" | "served" | "intruder";
   readonly bound: BoundAddress;
 }
 
@@ -85,27 +87,37 @@ export class OwnAddresses {
   /** The addresses that are guarded though their VIPs are left out: all but the host's own. */
   fenced(): readonly AddressPlace[] {
     const left = this.vips.filter(({ name }) => this.troubles.has(name)).flatMap(({ addresses }) => addresses);
-    return left.filter(({ ip }) => this.found.get(ip)?.kind !== "own");
+    return left.filter(({ ip }) => (this.found.get(ip)?.kind ?? "intruder") === "intruder");
   }
 
   private classify(wanted: readonly AddressPlace[]): ReadonlyMap<string, Found> {
-    const conflicts = [...hostConflicts(wanted, this.deps.addresses.addresses())].filter(
-      ([, { kind }]) => kind === "own",
+    const bound = this.deps.addresses.addresses();
+    const ips = new Set(wanted.map(({ ip }) => ip));
+    const served = bound.flatMap((address): readonly (readonly [string, Found])[] =>
+      address.served === true && ips.has(address.ip) ? [[address.ip, { kind: "served", bound: address }]] : [],
     );
-    if (conflicts.length === 0) return new Map();
+    const conflicts = [...hostConflicts(wanted, bound)].filter(([, { kind }]) => kind === "own");
+    if (conflicts.length === 0) return new Map(served);
     const guarded = new Set(this.deps.fence.guardedAddresses());
-    return new Map(
-      conflicts.map(([ip, { bound }]) => {
-        const kind = this.found.get(ip)?.kind ?? (guarded.has(ip) ? "intruder" : "own");
-        return [ip, { kind, bound }];
+    return new Map([
+      ...served,
+      ...conflicts.map(([ip, { bound: own }]): readonly [string, Found] => {
+        const known = this.found.get(ip)?.kind;
+        const kind = known === "own" || known === "intruder" ? known : guarded.has(ip) ? "intruder" : "own";
+        return [ip, { kind, bound: own }];
       }),
-    );
+    ]);
   }
 }
 
 function reasonOf({ kind, bound }: Found): Reason {
   if (kind === "own") return reason("own-address", ownAddressMistake(bound).problem);
   const { ip, prefix, interface: name } = bound;
+  if (kind === "served")
+    return reason(
+      "real-server",
+      `this host is a real server of ${ip}, which is on ${name}, and must never answer for it; to end that, run: vipctl realserver down ${ip}`,
+    );
   const text = `${ip}/${prefix} was bound on ${name} by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete ${ip}/${prefix} dev ${name}`;
   return reason("foreign-address", text);
 }

@@ -15,6 +15,7 @@ import type { State } from "../election/state.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { CheckState } from "../health/check.ts";
 import type { FenceInfo } from "../ports/host.ts";
+import type { RealServerState } from "../ports/real-server.ts";
 import type { Store } from "../ports/store.ts";
 import type { VipState } from "../vip/state.ts";
 import { checkViews } from "./check-views.ts";
@@ -32,6 +33,7 @@ export interface StatusParts {
   readonly vips: readonly VipConfig[];
   readonly checks: ReadonlyMap<string, CheckState>;
   readonly now: Instant;
+  readonly realServers: readonly RealServerState[];
   /** Whether wake-ups are shown. */
   readonly debug: boolean;
 }
@@ -57,6 +59,7 @@ export function statusView(parts: StatusParts): StatusView {
     nodes: fleet.nodes,
     warnings: warningsOf(parts, fleet.warnings),
     checks: checkViews(parts.checks, parts.vips, now),
+    realServers: parts.realServers,
     wakeups: parts.debug
       ? deadlines(state, now, MAX_WAKEUPS).map(({ name, at }) => ({ name, inMs: elapsedMs(now, at) }))
       : [],

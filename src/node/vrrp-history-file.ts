@@ -11,7 +11,7 @@ import { MAX_REASON_LENGTH } from "../base/reasons.ts";
 import { clip } from "../base/text.ts";
 import { type Instant, later, LONG_AGO } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
-import { readStateFile, saveStateFile } from "./state-file.ts";
+import { readStateFile, saveStateFile } from "../runtime/state-file.ts";
 import { type Sighting, VrrpHistory } from "./vrrp-history.ts";
 
 /** The file is written at most so often, in milliseconds. */

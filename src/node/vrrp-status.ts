@@ -7,6 +7,7 @@ import type { VipConfig } from "../config/types.ts";
 import type { CheckState } from "../health/check.ts";
 import { checkViews } from "./check-views.ts";
 import type { FenceInfo } from "../ports/host.ts";
+import type { RealServerState } from "../ports/real-server.ts";
 import type { VipState } from "../vip/state.ts";
 import type { Eligibility } from "./eligibility.ts";
 import { conflicts, ineligibleReasonViews } from "./status.ts";
@@ -25,6 +26,7 @@ export interface VrrpStatusParts {
   readonly elector: VrrpElector;
   readonly vips: readonly VipConfig[];
   readonly checks: ReadonlyMap<string, CheckState>;
+  readonly realServers: readonly RealServerState[];
   readonly holdings: VipState;
   readonly eligibility: Eligibility;
   readonly now: Instant;
@@ -48,6 +50,7 @@ export function statusWithoutStore(parts: VrrpStatusParts): StatusView {
     nodes: [own],
     warnings: conflicts(holdings),
     checks: checkViews(parts.checks, parts.vips, parts.now),
+    realServers: parts.realServers,
     wakeups: [],
   };
   return withVrrp(bare, parts);

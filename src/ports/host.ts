@@ -30,6 +30,8 @@ export interface BoundAddress {
   readonly ours: boolean;
   /** Whether it carries keepalived's IFA_PROTO mark, as newer versions of it set. */
   readonly keepalived: boolean;
+  /** Present where this host is a real server under the address: it is on lo, with the mark of `vipctl realserver`. */
+  readonly served?: true;
   /** Whether it has no lifetime, or one that is longer than vipd's own addresses ever have (DHCP). */
   readonly permanent: boolean;
   /** Whether another address of the same subnet on the interface is the primary one (IPv4). */

@@ -146,6 +146,11 @@ export function isNotIn(set: string): Expression {
   return lookup(set, encodeAttribute(5, be32(NFT_LOOKUP_F_INV)));
 }
 
+/** Goes on only when what was loaded is an element of the set. */
+export function isIn(set: string): Expression {
+  return lookup(set);
+}
+
 /** Does what the map says of what was loaded; goes on when it says nothing. */
 export function verdictOf(map: string): Expression {
   return lookup(map, encodeAttribute(3, be32(NFT_REG_VERDICT)));

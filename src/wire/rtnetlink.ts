@@ -49,7 +49,9 @@ const IFLA_LINKINFO = 18;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_AF_SPEC = 26;
 const IFLA_INET_CONF = 1;
-/** Place of the setting in IFLA_INET_CONF, counted from 1 (linux/ip.h). */
+/** Places of settings in IFLA_INET_CONF, counted from 1 (linux/ip.h). */
+const IPV4_DEVCONF_ARP_ANNOUNCE = 18;
+const IPV4_DEVCONF_ARP_IGNORE = 19;
 const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20;
 
 const IFF_UP = 0x1;
@@ -57,6 +59,9 @@ const IFF_LOOPBACK = 0x8;
 const IFF_RUNNING = 0x40;
 const IFF_LOWER_UP = 0x10000;
 const ARPHRD_ETHER = 1;
+
+/** An IPv4 address that is for this host alone: the kernel does not choose it as a source by itself. */
+const RT_SCOPE_HOST = 254;
 
 /**
  * What a link needs to carry packets. Between carrier and operation lies a moment in which the kernel has no queue for the
@@ -71,6 +76,9 @@ const CACHEINFO_BYTES = 16;
 /** Largest lifetime in seconds that is not "for ever". */
 export const MAX_LIFETIME_S = 0xfffffffe;
 const FOREVER_S = 0xffffffff;
+
+/** Prefix length of an address that is alone in its network, in bits. */
+export const SINGLE_PREFIX: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
 
 /** An address as the kernel keeps it. */
 export interface AddressRecord {
@@ -128,8 +136,8 @@ function ifaddrmsg(bytes: Uint8Array, prefix: number, index: number): Uint8Array
 
 // struct ifa_cacheinfo: u32 preferred @0, u32 valid @4 (seconds), u32 created @8, u32 updated @12.
 
-function cacheinfo(lifetimeS: number): Uint8Array {
-  return concatBytes(host32(lifetimeS), host32(lifetimeS), new Uint8Array(8));
+function cacheinfo(validS: number, preferredS = validS): Uint8Array {
+  return concatBytes(host32(preferredS), host32(validS), new Uint8Array(8));
 }
 
 /** Payload of RTM_NEWADDR. IPv6 goes without duplicate address detection: the VIP must answer at once. */
@@ -145,6 +153,25 @@ export function encodeNewAddress(request: AddressRequest): Uint8Array {
     ...(request.label === undefined || !v4 ? [] : [encodeAttribute(IFA_LABEL, cString(request.label))]),
     encodeAttribute(IFA_CACHEINFO, cacheinfo(request.lifetimeS)),
     ...(flags === 0 ? [] : [encodeAttribute(IFA_FLAGS, host32(flags))]),
+    encodeAttribute(IFA_PROTO, Uint8Array.of(request.mark)),
+  );
+}
+
+/**
+ * Payload of RTM_NEWADDR for an address that lasts and is answered under, but not chosen as a source: IPv4 has a scope
+ * for that, IPv6 calls such an address deprecated.
+ */
+export function encodeServedAddress(request: Pick<AddressRequest, "bytes" | "index" | "mark">): Uint8Array {
+  const v4 = request.bytes.length === IPV4_BYTES;
+  const header = ifaddrmsg(request.bytes, SINGLE_PREFIX[v4 ? 4 : 6], request.index);
+  if (v4) header[3] = RT_SCOPE_HOST;
+  return concatBytes(
+    header,
+    encodeAttribute(IFA_LOCAL, request.bytes),
+    encodeAttribute(IFA_ADDRESS, request.bytes),
+    ...(v4
+      ? []
+      : [encodeAttribute(IFA_CACHEINFO, cacheinfo(FOREVER_S, 0)), encodeAttribute(IFA_FLAGS, host32(IFA_F_NODAD))]),
     encodeAttribute(IFA_PROTO, Uint8Array.of(request.mark)),
   );
 }
@@ -225,18 +252,51 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
 // IFLA_AF_SPEC: by family, for AF_INET: IFLA_INET_CONF: i32 per setting, in the order of their numbers.
 
 function promotes(spec: Uint8Array | undefined): boolean {
+  return (settingAt(spec, IPV4_DEVCONF_PROMOTE_SECONDARIES) ?? 0) !== 0;
+}
+
+function settingAt(spec: Uint8Array | undefined, place: number): number | undefined {
   const inet = spec === undefined ? undefined : attributeMap(spec).get(AF_INET);
   const settings = inet === undefined ? undefined : attributeMap(inet).get(IFLA_INET_CONF);
-  const at = (IPV4_DEVCONF_PROMOTE_SECONDARIES - 1) * 4;
-  return settings !== undefined && settings.length >= at + 4 && viewOf(settings).getInt32(at, LITTLE_ENDIAN) !== 0;
+  const at = (place - 1) * 4;
+  return settings === undefined || settings.length < at + 4 ? undefined : viewOf(settings).getInt32(at, LITTLE_ENDIAN);
+}
+
+function encodeSetting(index: number, place: number, value: number): Uint8Array {
+  const header = new Uint8Array(IFINFOMSG_BYTES);
+  viewOf(header).setInt32(4, index, LITTLE_ENDIAN);
+  const setting = encodeAttribute(place, host32(value));
+  return concatBytes(header, encodeNested(IFLA_AF_SPEC, encodeNested(AF_INET, encodeNested(IFLA_INET_CONF, setting))));
 }
 
 /** Payload of RTM_SETLINK that sets net.ipv4.conf.<interface>.promote_secondaries. */
 export function encodePromoteSecondaries(index: number): Uint8Array {
-  const header = new Uint8Array(IFINFOMSG_BYTES);
-  viewOf(header).setInt32(4, index, LITTLE_ENDIAN);
-  const setting = encodeAttribute(IPV4_DEVCONF_PROMOTE_SECONDARIES, host32(1));
-  return concatBytes(header, encodeNested(IFLA_AF_SPEC, encodeNested(AF_INET, encodeNested(IFLA_INET_CONF, setting))));
+  return encodeSetting(index, IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
+}
+
+/** What an interface says by ARP: net.ipv4.conf.<interface>.arp_ignore and arp_announce. */
+export interface ArpSettings {
+  readonly arpIgnore: number;
+  readonly arpAnnounce: number;
+}
+
+const ARP_SETTING_PLACES: Readonly<Record<keyof ArpSettings, number>> = {
+  arpIgnore: IPV4_DEVCONF_ARP_IGNORE,
+  arpAnnounce: IPV4_DEVCONF_ARP_ANNOUNCE,
+};
+
+/** Reads them of RTM_NEWLINK; undefined where the interface has no IPv4. */
+export function decodeArpSettings(payload: Uint8Array): ArpSettings | undefined {
+  needBytes(payload, IFINFOMSG_BYTES, "ifinfomsg");
+  const spec = attributeMap(payload.subarray(IFINFOMSG_BYTES)).get(IFLA_AF_SPEC);
+  const arpIgnore = settingAt(spec, IPV4_DEVCONF_ARP_IGNORE);
+  const arpAnnounce = settingAt(spec, IPV4_DEVCONF_ARP_ANNOUNCE);
+  return arpIgnore === undefined || arpAnnounce === undefined ? undefined : { arpIgnore, arpAnnounce };
+}
+
+/** Payload of RTM_SETLINK that sets one of them. */
+export function encodeArpSetting(index: number, setting: keyof ArpSettings, value: number): Uint8Array {
+  return encodeSetting(index, ARP_SETTING_PLACES[setting], value);
 }
 
 // struct sockaddr_nl: u16 family @0 (AF_NETLINK 16), u16 pad, u32 port @4, u32 groups @8.

@@ -244,6 +244,7 @@ function configOf({ node, ttlMs }: DaemonOptions, vips: readonly VipConfig[]): C
     checks: [],
     webhook: null,
     mail: null,
+    realServers: [],
     vips,
   };
 }

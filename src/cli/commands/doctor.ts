@@ -9,6 +9,7 @@ import { DEFAULT_CONFIG_FILE } from "../../base/paths.ts";
 import { examineChecks } from "../doctor/check-runs.ts";
 import { examineDaemon } from "../doctor/daemon-checks.ts";
 import { failure, fine, type Finding, type Level, warning } from "../doctor/finding.ts";
+import { examineRealServers } from "../doctor/real-server-checks.ts";
 import { judgeKernel, judgeNetwork } from "../doctor/host-checks.ts";
 import { judgeServices } from "../doctor/services.ts";
 import { examineStore } from "../doctor/store-checks.ts";
@@ -54,12 +55,14 @@ async function examine(file: string, deps: VipctlDeps): Promise<readonly Finding
   const daemon = await examineDaemon(config, deps);
   const store = await examineStore(config, daemon.runs, deps);
   const host = await examineHost(config, deps);
+  const servers = await examineRealServers(config, deps);
   const wire = await examineWire(config, store.view, deps);
   const services = await deps.readServices?.();
   const served = services === undefined ? [] : judgeServices(config, services);
   const checks = await examineChecks(config, deps);
   const slips = remarks.map(({ text, fix }) => warning("config", text, fix));
-  return [good, ...slips, ...daemon.findings, ...store.findings, ...host, ...wire, ...served, ...checks];
+  const local = [...host, ...servers, ...wire, ...served, ...checks];
+  return [good, ...slips, ...daemon.findings, ...store.findings, ...local];
 }
 
 async function examineHost(config: Config, deps: VipctlDeps): Promise<readonly Finding[]> {

@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
 import { type Cell, formatTable, escapeControl, type Style, styleFor, toJson } from "../render/text.ts";
 import { checkLines } from "../render/checks.ts";
+import { describeRealServer } from "../render/real-servers.ts";
 import { formatSpan } from "../render/time.ts";
 import { isReleasedHere, isStatus, openSource, tellDetour, type WhereOptions } from "../source.ts";
 
@@ -59,6 +60,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
       ? "no nodes yet"
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
     isStatus(view) ? checkLines(view, style).join("\n") : "",
+    isStatus(view) ? realServerLines(view, style).join("\n") : "",
     ineligibleLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     vrrpLine(view.elections, style),
@@ -66,6 +68,11 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
     isStatus(view) ? wakeupLine(view, style) : "",
   ];
   return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function realServerLines({ realServers }: StatusView, style: Style): readonly string[] {
+  const lines = realServers.slice(0, MAX_LINES).map((server) => describeRealServer(server, style));
+  return realServers.length > MAX_LINES ? [...lines, `and ${realServers.length - MAX_LINES} more real servers`] : lines;
 }
 
 /** Shown always: whoever knows vipd's leases must not take a VIP of VRRP for one. */
@@ -83,7 +90,9 @@ function headLines(view: FleetView, style: Style): readonly string[] {
     : style.bad(`not reachable: ${escapeControl(store.lastError ?? "no reason known")}`);
   const fleet = `fleet ${style.bold(escapeControl(view.fleet))}`;
   const lines = [
-    store.url === "" ? `${fleet}, no store: VRRP` : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
+    store.url === ""
+      ? `${fleet}, no store${view.elections.length === 0 ? "" : ": VRRP"}`
+      : `${fleet}, store ${escapeControl(store.url)}, ${state}`,
   ];
   if (!isStatus(view)) return lines;
   const electors = [...new Set(view.elections.flatMap(({ elector }) => elector ?? []))].sort();

@@ -20,11 +20,14 @@ export interface StoreExamination {
   readonly view: FleetView | undefined;
 }
 
+function whyNone({ vips }: Config): string {
+  return vips.length === 0 ? "no VIPs are configured" : "all VIPs are elected by VRRP";
+}
+
 /** Reads the fleet a few times. A store that is not used yet is as it should be before the first daemon runs (`daemonRuns`), and only then. */
 export async function examineStore(config: Config, daemonRuns: boolean, deps: VipctlDeps): Promise<StoreExamination> {
   const { store, fleet } = config;
-  if (store === null)
-    return { findings: [fine("store", "none is needed: all VIPs are elected by VRRP")], view: undefined };
+  if (store === null) return { findings: [fine("store", `none is needed: ${whyNone(config)}`)], view: undefined };
   let reader: StoreReader | undefined;
   try {
     reader = await deps.openFleet(store, fleet);

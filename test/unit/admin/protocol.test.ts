@@ -9,6 +9,7 @@ import {
   stepDownViewSchema,
   versionSchema,
 } from "../../../src/admin/protocol.ts";
+import type { RealServerView } from "../../../src/admin/real-server-view.ts";
 import type { CheckView } from "../../../src/admin/check-view.ts";
 import type { ElectionView, StatusView } from "../../../src/admin/views.ts";
 import { MAX_REASON_LENGTH } from "../../../src/base/reasons.ts";
@@ -27,6 +28,15 @@ const FULL: ElectionView = electionView({
   conflict: "02:00:00:00:00:99",
   history: [historyView(), historyView({ from: null, lastedMs: null, vacantMs: null, to: null, loss: LOSS })],
 });
+
+const SERVER: RealServerView = {
+  name: "web",
+  addresses: [{ family: 4, ip: "10.0.0.50" }],
+  interfaces: ["eth0"],
+  by: "file",
+  state: "up",
+  trouble: null,
+};
 
 const CHECK: CheckView = {
   name: "nginx",
@@ -89,6 +99,7 @@ describe("a view that is sent arrives as it was", () => {
     const view: StatusView = statusView({
       elections: [FULL],
       nodes: [nodeView(), nodeView({ lastHeartbeatAgeMs: null, ttlMs: null, sessionVersion: null })],
+      realServers: [SERVER, { ...SERVER, by: "hand", state: "down", trouble: "10.0.0.50 is not on lo" }],
       checks: [CHECK, { ...CHECK, verdict: "pending", last: null, value: 3, recovery: 1, vips: [] }],
       wakeups: [{ name: "heartbeat", inMs: 312.5 }],
     });
@@ -112,6 +123,7 @@ describe("nothing of a view may be missing, or of another kind", () => {
     fence: { kind: "inet", flushProof: false, caveats: ["a caveat"] },
     warnings: ["w"],
     checks: [CHECK],
+    realServers: [{ ...SERVER, trouble: "10.0.0.50 is not on lo" }],
     wakeups: [{ name: "tick", inMs: 1 }],
   });
   const paths = [

@@ -137,6 +137,7 @@ export function statusView(change: Partial<StatusView> = {}): StatusView {
     fence: { kind: "netdev", flushProof: true, caveats: [] },
     ttlMs: 3000,
     checks: [],
+    realServers: [],
     wakeups: [],
     ...change,
   };

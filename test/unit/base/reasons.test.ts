@@ -30,6 +30,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "outweighed",
     "own-address",
     "preempted",
+    "real-server",
     "repaired",
     "session-lost",
     "shutdown",
@@ -50,7 +51,7 @@ test.each(REASON_CODES)("%s has a text of its own", (code) => {
   const found = reason(code, "n1");
   expect(found.code).toBe(code);
   expect(reason(code).text.includes("undefined")).toBe(false);
-  if (["link-down", "address-claimed", "own-address", "foreign-address", "ineligible"].includes(code))
+  if (["link-down", "address-claimed", "own-address", "foreign-address", "real-server", "ineligible"].includes(code))
     return expect(found.text).toBe("n1");
   const texts = REASON_CODES.map((other) => reason(other, "n1").text);
   expect(texts.filter((text) => text === found.text)).toHaveLength(1);

@@ -52,6 +52,9 @@ test("vipctl(8): commands, their options, and exit codes", async () => {
     "repair",
     "doctor",
     "vrrp listen",
+    "realserver up",
+    "realserver down",
+    "realserver show",
     "version",
   ]) {
     const desk = new Desk();
@@ -72,6 +75,7 @@ test("vipd.yaml(5): every key", () => {
     ...group([]).filter((key) => key !== "admin" && key !== "log"),
     ...group(["admin"], "admin."),
     ...group(["log"], "log."),
+    ...group(["realServers", "web"]),
     ...group(["vips", "web"]).filter((key) => key !== "announce"),
     ...group(["vips", "web", "announce"], "announce."),
     ...group(["checks", "nginx"]),

@@ -62,6 +62,21 @@ test("checks that are not well, and why this node does not hold a VIP, stand bel
   ]);
 });
 
+test("real servers of this host stand below the checks, with what is wrong", async () => {
+  const desk = new Desk();
+  const addresses = [{ family: 4, ip: "10.0.0.50" }] as const;
+  const server = { name: "web", addresses, interfaces: ["eth0"], by: "file", state: "up", trouble: null } as const;
+  const realServers = [
+    server,
+    { ...server, name: "10.0.0.51", by: "hand", trouble: "10.0.0.51 is not on lo" } as const,
+  ];
+  desk.daemon().view = statusView({ realServers });
+  expect(await desk.vipctl("status")).toBe(0);
+  expect(desk.out.text).toContain(
+    "real server of web: 10.0.0.50 from eth0, up\nreal server of 10.0.0.51: 10.0.0.50 from eth0, up, by hand: 10.0.0.51 is not on lo\n",
+  );
+});
+
 test("what the store cannot promise stands below everything else", async () => {
   const desk = new Desk();
   const { store } = fleetView();

@@ -171,9 +171,12 @@ mail: { host: smtp, from: a@b, to: [c@d], user: u, passwordFile: /etc/pw }
   });
 });
 
-test.each(["nginx-pair", "active-active"])("docs/examples/%s.yaml has no mistakes", (name) => {
-  expect(mistakes(readFileSync(`docs/examples/${name}.yaml`, "utf8"))).toEqual([]);
-});
+test.each(["nginx-pair", "active-active", "lvs-director", "lvs-real-server"])(
+  "docs/examples/%s.yaml has no mistakes",
+  (name) => {
+    expect(mistakes(readFileSync(`docs/examples/${name}.yaml`, "utf8"))).toEqual([]);
+  },
+);
 
 test.each(["nginx-pair", "active-active"])(
   "docs/examples/%s.yaml runs no programs that people must write first",

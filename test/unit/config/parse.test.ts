@@ -21,6 +21,7 @@ describe("a good file", () => {
       checks: [],
       webhook: null,
       mail: null,
+      realServers: [],
       vips: [
         {
           name: "web",

@@ -38,6 +38,7 @@ export function config(vips: readonly VipConfig[], node = "n1"): Config {
     checks: [],
     webhook: null,
     mail: null,
+    realServers: [],
     vips,
   };
 }

@@ -145,3 +145,18 @@ test("a link that is missing at the start is told, in one line for all its VIPs"
     "cannot hold web, db for now: eth7 is missing",
   ]);
 });
+
+test("a VIP of which the host is a real server by hand is neither held, fenced nor removed, until it is taken down", () => {
+  const begun = new BegunDaemon([WEB, DB]);
+  const served = begun.host.put({ ...address("10.0.0.1"), prefix: 32, interface: "lo" }, false, { served: true });
+  begun.daemon.start();
+  expect(begun.host.guarded).toEqual(["10.0.0.2"]);
+  expect(begun.elector.news()).toEqual(["candidacies: web real-server, db eligible", "start"]);
+  expect(begun.daemon.eligibility.of("web")[0]?.reason.text).toBe(
+    "this host is a real server of 10.0.0.1, which is on lo, and must never answer for it; to end that, run: vipctl realserver down 10.0.0.1",
+  );
+  begun.host.unbind([served]);
+  begun.host.tell({ kind: "address-removed", address: served });
+  expect(begun.host.guarded.toSorted()).toEqual(["10.0.0.1", "10.0.0.2"]);
+  expect(begun.elector.news()).toEqual(["candidacies: web eligible"]);
+});

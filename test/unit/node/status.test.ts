@@ -44,6 +44,7 @@ function partsOf(node: LeaseNode, timers: VirtualTimers, store: Store, change: P
     checks: new Map(),
     eligibility: new Eligibility(),
     now: timers.now(),
+    realServers: [],
     debug: false,
     ...change,
   };
@@ -74,6 +75,7 @@ test("the status names the daemon, its session, its store and its fence", async 
     store: { url: "redis://***@10.0.0.5", ok: true, lastError: null, guarantees: { name: "memory" } },
     fence: { kind: "netdev", flushProof: true, caveats: ["a caveat"] },
     warnings: [],
+    realServers: [],
     wakeups: [],
   });
   expect(view.session.validForMs).toBeGreaterThan(TTL_MS / 2);

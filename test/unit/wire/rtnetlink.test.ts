@@ -4,14 +4,17 @@ import { ipBytes } from "../../../src/wire/ip.ts";
 import { attributeMap, decodeMessages, encodeAttribute, host32, LITTLE_ENDIAN } from "../../../src/wire/netlink.ts";
 import {
   decodeAddress,
+  decodeArpSettings,
   decodeLink,
   decodeNetlinkPort,
   encodeAddressDump,
+  encodeArpSetting,
   encodeDeleteAddress,
   encodeLinkQuery,
   encodeNetlinkAddress,
   encodeNewAddress,
   encodePromoteSecondaries,
+  encodeServedAddress,
   RTM_NEWADDR,
   RTM_NEWLINK,
 } from "../../../src/wire/rtnetlink.ts";
@@ -54,6 +57,20 @@ describe.runIf(LITTLE_ENDIAN)("address requests", () => {
     expect(theirs[2]).toBe(2);
     expect(readable(ours, [IFA_PROTO, IFA_FLAGS])).toEqual(readable(theirs, [IFA_FLAGS]));
     expect(attributeMap(ours.subarray(8)).get(IFA_FLAGS)).toEqual(Uint8Array.of(2, 0, 0, 0));
+  });
+
+  it("for a real server have the scope of the host, or are deprecated, for ever", () => {
+    const mark = 0x72;
+    expect(toHex(encodeServedAddress({ bytes: ipBytes("10.0.0.50"), index: 1, mark }))).toBe(
+      "022000fe01000000" + "080002000a000032" + "080001000a000032" + "05000b0072000000",
+    );
+    const ip = "20010db8000000000000000000000050";
+    expect(toHex(encodeServedAddress({ bytes: ipBytes("2001:db8::50"), index: 1, mark }))).toBe(
+      `0a8000000100000014000200${ip}14000100${ip}` +
+        "1400060000000000ffffffff0000000000000000" +
+        "0800080002000000" +
+        "05000b0072000000",
+    );
   });
 
   it("for deletion are those of ip, byte by byte", () => {
@@ -192,5 +209,29 @@ describe.runIf(LITTLE_ENDIAN)("the setting promote_secondaries", () => {
     expect(toHex(encodePromoteSecondaries(3))).toBe(
       "00000000030000000000000000000000" + "14001a80" + "10000280" + "0c000180" + "08001400" + "01000000",
     );
+  });
+});
+
+describe.runIf(LITTLE_ENDIAN)("the settings arp_ignore and arp_announce", () => {
+  it("are read from what the kernel tells of a link: 0 by default", () => {
+    expect(decodeArpSettings(payload("link", RTM_NEWLINK))).toEqual({ arpIgnore: 0, arpAnnounce: 0 });
+  });
+
+  it("are read at their places", () => {
+    const bytes = payload("link", RTM_NEWLINK).slice();
+    const at = toHex(bytes).indexOf("c0011a008c00020088000100") / 2;
+    bytes[at + 12 + 17 * 4] = 2;
+    bytes[at + 12 + 18 * 4] = 1;
+    expect(decodeArpSettings(bytes)).toEqual({ arpIgnore: 1, arpAnnounce: 2 });
+  });
+
+  it("are not there where the link has no IPv4", () => {
+    expect(decodeArpSettings(new Uint8Array(16))).toBeUndefined();
+  });
+
+  it("are set through the link, each by itself", () => {
+    const header = "00000000030000000000000000000000" + "14001a80" + "10000280" + "0c000180";
+    expect(toHex(encodeArpSetting(3, "arpIgnore", 1))).toBe(`${header}0800130001000000`);
+    expect(toHex(encodeArpSetting(3, "arpAnnounce", 2))).toBe(`${header}0800120002000000`);
   });
 });

@@ -3,6 +3,7 @@
 import {
   closeSync,
   constants,
+  fchownSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -13,6 +14,12 @@ import {
 } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 
+/** Whose a file is, by numbers. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** Reads a file; follows no link. Throws what the file system refuses; what is no file, or longer than that, reads as empty. */
 export function readStateFile(path: string, maxBytes: number): string {
   const found = lstatSync(path);
@@ -20,14 +27,18 @@ export function readStateFile(path: string, maxBytes: number): string {
   return readFileSync(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW });
 }
 
-/** Follows no link, and overwrites nothing: a new file takes the place of the old one. */
-export function writeStateFile(path: string, text: string): void {
+/**
+ * Follows no link, and overwrites nothing: a new file takes the place of the old one. `owner`: whose it becomes, where
+ * root writes what another user's daemon is to read.
+ */
+export function writeStateFile(path: string, text: string, owner?: FileOwner): void {
   const draft = `${path}.new`;
   removeStateFile(draft);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const fd = openSync(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
     writeSync(fd, text);
+    if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

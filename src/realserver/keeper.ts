@@ -1,0 +1,255 @@
+// Makes this host a real server of VIPs, and undoes it. One function does all changes: from what is kept to what is wanted,
+// each time in the same order, so that the VIP is never on lo without the silence around it:
+//
+//   1. the record: what is wanted, what is to go, and what the settings were before
+//   2. the silence, around what comes and what goes
+//   3. the ARP settings of the interfaces
+//   4. the addresses of lo: off with what goes, on with what comes
+//   5. the settings that nobody needs any more, back to what they were
+//   6. the silence around what is gone, away; then the record again
+//
+// Each step may be done twice, so that after a crash at any of them the next change, or the same one again, ends well.
+
+import type {
+  HostAddress,
+  PlacedAddress,
+  RealServer,
+  RealServerKernel,
+  RealServerOutcome,
+  RealServers,
+  RealServerState,
+} from "../ports/real-server.ts";
+import { MAX_REAL_SERVERS } from "../base/bounds.ts";
+import { linksInNeed, raise, restore, type SettingPlan } from "./settings.ts";
+import type { KeptServer, Place } from "./record.ts";
+import { addressesOf, sameServer, troublesOf, without } from "./servers.ts";
+
+/** What is kept, wherever that is. */
+export interface PlaceKeeper {
+  readonly place: Place;
+  /** Names that are down by hand. */
+  readonly down: readonly string[];
+  /** Keeps both, or throws "state-dir" and keeps what was. */
+  keep(place: Place, down: readonly string[]): void;
+}
+
+/** What the real servers of a host work with. */
+export interface RealServersDeps {
+  readonly kernel: RealServerKernel;
+  readonly keeper: PlaceKeeper;
+  /** Frees kernel and lock. */
+  readonly close: () => void;
+}
+
+/** The real servers of this host. */
+export function realServers(deps: RealServersDeps): RealServers {
+  return new Keeper(deps);
+}
+
+/** What a change came to. */
+interface Change {
+  readonly remarks: readonly string[];
+  /** Addresses that a vipd has begun to guard meanwhile, and that were not put on lo. */
+  readonly guarded: readonly HostAddress[];
+}
+
+class Keeper implements RealServers {
+  readonly #deps: RealServersDeps;
+
+  constructor(deps: RealServersDeps) {
+    this.#deps = deps;
+  }
+
+  up(server: RealServer, by: KeptServer["by"]): RealServerOutcome {
+    const { kernel, keeper } = this.#deps;
+    const others = othersThan(server, by, keeper.place.servers);
+    const reason = this.#refusal(server, kernel.addresses(), kernel.guarded(), others) ?? this.#missingLink(server);
+    if (reason !== undefined) return { kind: "refused", reason };
+    const before = keeper.place.servers;
+    const wanted = [...others, keptOf(server, by)];
+    if (by === "hand" && wanted.length > MAX_REAL_SERVERS)
+      return { kind: "refused", reason: `this host is a real server of ${MAX_REAL_SERVERS} VIPs already` };
+    const downBefore = keeper.down;
+    const down = downBefore.filter((name) => name !== server.name);
+    const isSame = before.some((other) => sameServer(other, server)) && downBefore.length === down.length;
+    const isWhole = isSame && this.#troubles(before).get(server.name) === undefined;
+    const { remarks, guarded } = this.#change(wanted, down);
+    if (guarded.length === 0) return { kind: isWhole ? "unchanged" : "changed", remarks };
+    this.#change(before, downBefore);
+    return { kind: "refused", reason: guardedReason(guarded) };
+  }
+
+  down(name: string, by: KeptServer["by"]): RealServerOutcome {
+    const { keeper } = this.#deps;
+    const { servers, leaving } = keeper.place;
+    const server = servers.find((other) => other.name === name);
+    const isDown = keeper.down.includes(name);
+    if (server === undefined && leaving.length === 0) {
+      if (isDown) return { kind: "unchanged", remarks: [] };
+      if (by === "hand") return { kind: "refused", reason: `this host is no real server of ${name}` };
+    }
+    const stays = by === "file" || server?.by === "file";
+    const down = stays && !isDown ? [...keeper.down, name] : keeper.down;
+    const { remarks } = this.#change(
+      servers.filter((other) => other !== server),
+      down,
+    );
+    const left = keeper.place.leaving;
+    if (left.length > 0) return { kind: "refused", reason: leftReason(left) };
+    return { kind: "changed", remarks };
+  }
+
+  follow(servers: readonly RealServer[]): readonly string[] {
+    const { kernel, keeper } = this.#deps;
+    const kept = keeper.place.servers;
+    const [placed, guarded] = [kernel.addresses(), kernel.guarded()];
+    const wanted = servers.filter(({ name }) => !keeper.down.includes(name));
+    const byHand = wanted.reduce<readonly KeptServer[]>(
+      (left, server) => othersThan(server, "file", left),
+      kept.filter(({ by }) => by === "hand"),
+    );
+    const able = wanted.filter(
+      (server) =>
+        kept.some((other) => sameServer(other, server)) || this.#refusal(server, placed, guarded, byHand) === undefined,
+    );
+    const known = new Set(servers.map(({ name }) => name));
+    const down = keeper.down.filter((name) => known.has(name));
+    return this.#change([...byHand, ...able.map((server) => keptOf(server, "file"))], down).remarks;
+  }
+
+  look(servers: readonly RealServer[]): readonly RealServerState[] {
+    const { kernel, keeper } = this.#deps;
+    const { servers: kept, leaving } = keeper.place;
+    const troubles = this.#troubles(kept);
+    const up = kept.map((server): RealServerState => ({
+      ...server,
+      state: "up",
+      trouble: troubles.get(server.name) ?? null,
+    }));
+    const missing = servers.filter(({ name }) => !kept.some((other) => other.name === name));
+    if (missing.length === 0 && leaving.length === 0) return up;
+    const [placed, guarded] = [kernel.addresses(), kernel.guarded()];
+    const others = missing.map((server): RealServerState => {
+      const down = keeper.down.includes(server.name);
+      const trouble = down ? null : (this.#refusal(server, placed, guarded) ?? "it has not been brought up yet");
+      return { ...server, by: "file", state: "down", trouble };
+    });
+    return [...up, ...others, ...leaving.map(leavingState)];
+  }
+
+  close(): void {
+    this.#deps.close();
+  }
+
+  /** Why this host must not be such a real server now. */
+  #refusal(
+    { name, addresses }: RealServer,
+    placed: readonly PlacedAddress[],
+    guarded: readonly string[],
+    others: readonly KeptServer[] = this.#deps.keeper.place.servers,
+  ): string | undefined {
+    const taken = addresses.filter(({ ip }) => guarded.includes(ip));
+    if (taken.length > 0) return guardedReason(taken);
+    for (const { ip } of addresses) {
+      const bound = placed.find((other) => other.ip === ip && other.interface !== "lo");
+      if (bound !== undefined)
+        return `${ip} is on ${bound.interface}, where this host answers for it: ip address delete ${ip} dev ${bound.interface}, or make another host the real server`;
+      const other = others.find((each) => each.name !== name && each.addresses.some((address) => address.ip === ip));
+      if (other !== undefined) return `this host is a real server under ${ip} already, as ${other.name}`;
+    }
+    return undefined;
+  }
+
+  /** What a daemon waits for, a person is told of. */
+  #missingLink(server: RealServer): string | undefined {
+    const missing = linksInNeed([server]).find((link) => this.#deps.kernel.arpSettings(link) === undefined);
+    return missing === undefined ? undefined : `there is no interface ${missing}`;
+  }
+
+  #troubles(servers: readonly KeptServer[]): ReadonlyMap<string, string> {
+    const { kernel } = this.#deps;
+    const [placed, silenced, guarded] = [kernel.addresses(), kernel.silenced(), kernel.guarded()];
+    return troublesOf(servers, { placed, silenced, guarded, read: (link) => kernel.arpSettings(link) });
+  }
+
+  #change(wanted: readonly KeptServer[], down: readonly string[]): Change {
+    const { kernel, keeper } = this.#deps;
+    const { servers: before, leaving: stale, settings: settingsBefore } = keeper.place;
+    const read = (link: string): ReturnType<RealServerKernel["arpSettings"]> => kernel.arpSettings(link);
+    const coming = addressesOf(wanted);
+    const leaving = without([...stale, ...addressesOf(before)], coming);
+    const links = linksInNeed(wanted);
+    const raised = raise(links, settingsBefore, read);
+    keeper.keep({ servers: [...wanted], leaving: [...leaving], settings: [...raised.kept] }, down);
+    this.#silence([...coming, ...leaving]);
+    this.#write(raised);
+    kernel.withdraw(leaving);
+    // A vipd may have begun to guard one since the refusals were asked for.
+    const taken = new Set(kernel.guarded());
+    kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
+    const onLo = kernel.addresses().filter((address) => address.interface === "lo");
+    const left = leaving.filter(({ ip }) => onLo.some((other) => other.ip === ip));
+    const restored = restore(left.length > 0 ? linksInNeed([...wanted, ...before]) : links, raised.kept, read);
+    this.#write(restored);
+    this.#silence([...coming, ...left]);
+    keeper.keep({ servers: [...wanted], leaving: [...left], settings: [...restored.kept] }, down);
+    const served = new Set(onLo.map(({ ip }) => ip));
+    const guarded = coming.filter(({ ip }) => taken.has(ip) && !served.has(ip));
+    return { remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : [])], guarded };
+  }
+
+  /** What another state directory has put on lo stays silent, too. */
+  #silence(addresses: readonly HostAddress[]): void {
+    const { kernel } = this.#deps;
+    const silent = kernel.silenced();
+    const others = kernel.addresses().filter(({ ip, interface: name, served }) => {
+      return served && name === "lo" && silent.includes(ip);
+    });
+    const all = [...addresses, ...without(others, addresses)].map(({ family, ip }) => ({ family, ip }));
+    const wanted = new Set(all.map(({ ip }) => ip));
+    if (wanted.size === silent.length && silent.every((ip) => wanted.has(ip))) return;
+    kernel.silence(all);
+  }
+
+  #write({ writes }: SettingPlan): void {
+    for (const { index, setting, value } of writes) this.#deps.kernel.setArp(index, setting, value);
+  }
+}
+
+/** Those that stay beside a server: one by hand gives way to one of the file that has its addresses. */
+function othersThan(
+  { name, addresses }: RealServer,
+  by: KeptServer["by"],
+  servers: readonly KeptServer[],
+): readonly KeptServer[] {
+  return servers.filter(
+    (other) =>
+      other.name !== name && (by === "hand" || other.by === "file" || without(other.addresses, addresses).length > 0),
+  );
+}
+
+function keptOf({ name, addresses, interfaces }: RealServer, by: KeptServer["by"]): KeptServer {
+  return { name, by, addresses: addresses.map(({ family, ip }) => ({ family, ip })), interfaces: [...interfaces] };
+}
+
+function guardedReason(addresses: readonly HostAddress[]): string {
+  const ips = addresses.map(({ ip }) => ip).join(", ");
+  return `a vipd of this host is a candidate for ${ips}, and guards it: as the holder it must answer for the address, as a real server it must never; make another host, or another network namespace, the real server`;
+}
+
+function leftReason(addresses: readonly HostAddress[]): string {
+  const ips = addresses.map(({ ip }) => ip).join(", ");
+  return `${ips} is on lo still, put there by something else: it stays silent; ip address delete ${addresses[0]?.ip ?? ""} dev lo, then once more`;
+}
+
+function leavingState({ family, ip }: HostAddress): RealServerState {
+  const address = { family, ip };
+  return {
+    name: ip,
+    by: "hand",
+    addresses: [address],
+    interfaces: [],
+    state: "down",
+    trouble: leftReason([address]),
+  };
+}

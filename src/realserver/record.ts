@@ -1,0 +1,109 @@
+// What is kept of this host's real servers, so that a process that is killed at any step leaves nothing that cannot be
+// finished or taken back. It is written before the kernel is changed, and again behind it.
+//
+// What was there before belongs to a boot and to a network namespace: after another boot nothing of it is left in the kernel,
+// and it counts no longer. What is down by hand is down over boots, too.
+
+import * as z from "zod";
+import { MAX_ADDRESSES_PER_VIP, MAX_REAL_SERVER_INTERFACES, MAX_REAL_SERVERS } from "../base/bounds.ts";
+import { parseJson } from "../base/json.ts";
+import { parseIp } from "../wire/ip.ts";
+
+/** Most network namespaces of a boot that are remembered; containers make a new one at each start. */
+const MAX_PLACES = 64;
+
+/** Largest file, in bytes, and how much of it places take: one with all that it may have is well below that. */
+export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
+const MAX_PLACES_BYTES = 3 * 1024 * 1024;
+
+const address = z
+  .object({ family: z.union([z.literal(4), z.literal(6)]), ip: z.string().max(64) })
+  .refine(({ family, ip }) => {
+    const parsed = parseIp(ip);
+    return parsed?.family === family && parsed.ip === ip;
+  });
+
+const interfaceName = z.string().min(1).max(15);
+
+const server = z.object({
+  name: z.string().min(1).max(64),
+  by: z.enum(["file", "hand"]),
+  addresses: z.array(address).max(MAX_ADDRESSES_PER_VIP),
+  interfaces: z.array(interfaceName).max(MAX_REAL_SERVER_INTERFACES),
+});
+
+const setting = z.object({
+  interface: interfaceName,
+  /** An interface that was made anew has another, and its kernel's own settings. */
+  index: z.int().positive(),
+  setting: z.enum(["arpIgnore", "arpAnnounce"]),
+  before: z.int(),
+  set: z.int(),
+});
+
+const place = z.object({
+  /** Those of the configuration, and as many by hand. */
+  servers: z.array(server).max(2 * MAX_REAL_SERVERS),
+  /** Addresses that are to go, and may be on lo still. */
+  leaving: z.array(address),
+  settings: z.array(setting),
+});
+
+const schema = z.object({
+  version: z.literal(1),
+  bootId: z.string(),
+  /** By network namespace, the one that was written last at the end. */
+  places: z.array(z.object({ network: z.string(), place })),
+  down: z.array(z.string().max(64)).max(MAX_REAL_SERVERS),
+});
+
+/** A real server as it is kept. */
+export type KeptServer = z.infer<typeof server>;
+
+/** A setting of an interface that was changed: what it was, and what it was set to. */
+export type KeptSetting = z.infer<typeof setting>;
+
+/** What is kept for one network namespace. */
+export type Place = z.infer<typeof place>;
+
+/** All that is kept in a state directory. */
+export type Kept = z.infer<typeof schema>;
+
+/** Where a process is. */
+export interface Here {
+  readonly bootId: string;
+  readonly network: string;
+}
+
+/** Nothing is kept. */
+export const NOTHING: Place = { servers: [], leaving: [], settings: [] };
+
+/** Reads what is kept; `undefined`: it cannot be understood. */
+export function readKept(text: string): Kept | undefined {
+  const read = schema.safeParse(parseJson(text));
+  return read.success ? read.data : undefined;
+}
+
+/** What is kept for this boot and network namespace. */
+export function placeOf(kept: Kept | undefined, { bootId, network }: Here): Place {
+  if (kept?.bootId !== bootId) return NOTHING;
+  return kept.places.find((each) => each.network === network)?.place ?? NOTHING;
+}
+
+/** The same with another place, and other names that are down. */
+export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
+  const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network) : [];
+  const all = isEmpty(place) ? others : [...others, { network: here.network, place }];
+  const places = all.slice(-MAX_PLACES);
+  while (places.length > 1 && JSON.stringify(places).length > MAX_PLACES_BYTES) places.shift();
+  return { version: 1, bootId: here.bootId, places, down: down.slice(-MAX_REAL_SERVERS) };
+}
+
+/** Whether nothing is worth a file. */
+export function isNothing(kept: Kept): boolean {
+  return kept.places.length === 0 && kept.down.length === 0;
+}
+
+function isEmpty({ servers, leaving, settings }: Place): boolean {
+  return servers.length === 0 && leaving.length === 0 && settings.length === 0;
+}

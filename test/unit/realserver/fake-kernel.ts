@@ -1,0 +1,98 @@
+// A kernel for real servers in memory. It refuses what must never be: an address of a real server on lo without the silence
+// around it. And what is kept, without a file.
+
+import type {
+  ArpSetting,
+  ArpSettingsOfLink,
+  HostAddress,
+  PlacedAddress,
+  RealServerKernel,
+  RealServers,
+} from "../../../src/ports/real-server.ts";
+import { type PlaceKeeper, realServers } from "../../../src/realserver/keeper.ts";
+import { NOTHING, type Place } from "../../../src/realserver/record.ts";
+
+export class FakeKernel implements RealServerKernel {
+  /** What was done, in order. */
+  readonly calls: string[] = [];
+  readonly links = new Map<string, { index: number; values: Record<ArpSetting, number> }>([
+    ["eth0", { index: 2, values: { arpIgnore: 0, arpAnnounce: 0 } }],
+  ]);
+  placed: PlacedAddress[] = [];
+  silent: readonly string[] = [];
+  guards: readonly string[] = [];
+  closed = 0;
+  private place: Place = NOTHING;
+  private downByHand: readonly string[] = [];
+
+  /** The real servers of this kernel, for one change. */
+  open(): RealServers {
+    const keeper: PlaceKeeper = {
+      place: this.place,
+      down: this.downByHand,
+      keep: (place, down) => {
+        Object.assign(keeper, { place, down });
+        this.place = place;
+        this.downByHand = down;
+        this.calls.push(`keep ${place.servers.map(({ name }) => name).join(" ")}`.trim());
+      },
+    };
+    return realServers({ kernel: this, keeper, close: () => this.close() });
+  }
+
+  silence(addresses: readonly HostAddress[]): void {
+    this.silent = addresses.map(({ ip }) => ip);
+    this.calls.push(`silence ${this.silent.join(" ")}`.trim());
+    this.check();
+  }
+
+  silenced(): readonly string[] {
+    return this.silent;
+  }
+
+  arpSettings(link: string): ArpSettingsOfLink | undefined {
+    return this.links.get(link);
+  }
+
+  setArp(index: number, setting: ArpSetting, value: number): void {
+    for (const link of this.links.values()) if (link.index === index) link.values[setting] = value;
+    this.calls.push(`${setting} ${value}`);
+  }
+
+  addresses(): readonly PlacedAddress[] {
+    return this.placed;
+  }
+
+  serve(addresses: readonly HostAddress[]): void {
+    const fresh = addresses.filter(
+      ({ ip }) => !this.placed.some((other) => other.ip === ip && other.interface === "lo"),
+    );
+    this.placed = [...this.placed, ...fresh.map((address) => ({ ...address, interface: "lo", served: true }))];
+    if (fresh.length > 0) this.calls.push(`serve ${fresh.map(({ ip }) => ip).join(" ")}`);
+    this.check();
+  }
+
+  withdraw(addresses: readonly HostAddress[]): void {
+    const gone = this.placed.filter(({ ip, served }) => served && addresses.some((other) => other.ip === ip));
+    this.placed = this.placed.filter((each) => !gone.includes(each));
+    if (gone.length > 0) this.calls.push(`withdraw ${gone.map(({ ip }) => ip).join(" ")}`);
+  }
+
+  guarded(): readonly string[] {
+    return this.guards;
+  }
+
+  close(): void {
+    this.closed += 1;
+  }
+
+  /** The calls since the last time. */
+  news(): readonly string[] {
+    return this.calls.splice(0);
+  }
+
+  private check(): void {
+    for (const { ip, served } of this.placed)
+      if (served && !this.silent.includes(ip)) throw new Error(`${ip} is on lo and not silent`);
+  }
+}
