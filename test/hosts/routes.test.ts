@@ -119,7 +119,7 @@ test("a group on two interfaces moves as one, with its routes and rules: asked t
 });
 
 test("a restart within the lease moves no route; a daemon that was killed leaves none to its successor with another file", async () => {
-  const { a, b, holder, backup } = await begin("5s");
+  const { a, b, holder, backup } = await begin("3s");
   backup.signal("SIGTERM");
   await backup.ended;
   const shown = ip(a, "-d", "route", "show", "table", "all", "proto", "118");
