@@ -135,7 +135,7 @@ test("a restart within the lease moves no route; a daemon that was killed leaves
   expect(has(a), "what a killed daemon leaves, behind a closed fence").toEqual(ALL);
   const other = bench().fleet.start(a, {
     vips: "  mail:\n    interface: eth0\n    addresses: [10.77.0.60/24]\n",
-    ttl: "5s",
+    ttl: "3s",
   });
   await other.holds("mail");
   expect(has(a)).toEqual([]);
