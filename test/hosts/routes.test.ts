@@ -119,7 +119,7 @@ test("a group on two interfaces moves as one, with its routes and rules: asked t
 });
 
 test("a restart within the lease moves no route; a daemon that was killed leaves none to its successor with another file", async () => {
-  const { a, b, holder, backup } = await begin("5s");
+  const { a, b, holder, backup } = await begin("3s");
   backup.signal("SIGTERM");
   await backup.ended;
   const shown = ip(a, "-d", "route", "show", "table", "all", "proto", "118");
@@ -135,7 +135,7 @@ test("a restart within the lease moves no route; a daemon that was killed leaves
   expect(has(a), "what a killed daemon leaves, behind a closed fence").toEqual(ALL);
   const other = bench().fleet.start(a, {
     vips: "  mail:\n    interface: eth0\n    addresses: [10.77.0.60/24]\n",
-    ttl: "5s",
+    ttl: "3s",
   });
   await other.holds("mail");
   expect(has(a)).toEqual([]);
