@@ -1,6 +1,6 @@
 // VRRP with signed adverts between two real daemons: keys are changed one host after the other, and nothing moves.
 
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type NodeSettings, VIP } from "./harness/fleet.ts";
@@ -13,11 +13,12 @@ const DOWN_MS = 4 * INTERVAL_MS;
 
 type Name = "a" | "b";
 
-/** The file of a key, whose content its number and `fill` make. */
-function keyFile(id: number, fill = "k"): string {
-  const path = join(bench().fleet.directory, `${id}.key`);
-  writeFileSync(path, `${String(id).padEnd(40, fill)}\n`, { mode: 0o600 });
-  return path;
+const keyFile = (id: number): string => join(bench().fleet.directory, `${id}.key`);
+
+/** A key is put in place whole: a daemon that reads it while it is written would rightly refuse it. */
+function writeKey(id: number, fill: string): void {
+  writeFileSync(`${keyFile(id)}.new`, `${String(id).padEnd(40, fill)}\n`, { mode: 0o600 });
+  renameSync(`${keyFile(id)}.new`, keyFile(id));
 }
 
 /** `nth`: moves the priority by so much, which shows in the status when the daemon has taken the file on. */
@@ -32,6 +33,7 @@ function settings(name: Name, ids: readonly number[], send: number, nth = 0): No
 test("a new key comes, is signed with, and the old one goes: the master stays, and is heard all the time", async () => {
   const { fleet, recorder, idle } = bench();
   const host = (name: Name): ReturnType<ReturnType<typeof bench>["host"]> => bench().host(name);
+  for (const id of [1, 2]) writeKey(id, "k");
   const daemons = {
     a: fleet.start(host("a"), settings("a", [1], 1)),
     b: fleet.start(host("b"), settings("b", [1], 1)),
@@ -61,7 +63,7 @@ test("a new key comes, is signed with, and the old one goes: the master stays, a
   await daemons.b.backs("web");
 
   // Whoever has another key believes nobody, and says why.
-  keyFile(2, "x");
+  writeKey(2, "x");
   daemons.b.signal("SIGHUP");
   await daemons.b.holds();
   expect(daemons.b.log()).toContain("the HMAC of the authentication trailer is wrong");
