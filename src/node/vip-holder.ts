@@ -21,6 +21,7 @@ import type { Logger } from "../ports/logger.ts";
 import type { RoutingTable } from "../ports/routing.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { addressesOf, heldAddresses, placeOf, uniquePlaces, vipAt, wantedAddresses } from "../vip/places.ts";
 import { readyEntries } from "../vip/routing.ts";
 import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
 import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
@@ -91,12 +92,12 @@ export class VipHolder {
       perform: (effect) => this.perform(effect),
       onRest: () => this.tell(),
     });
-    this.removal = new AddressRemoval({ timers, addresses: deps.addresses, held: () => this.held() });
+    this.removal = new AddressRemoval({ timers, addresses: deps.addresses, held: () => heldAddresses(this.state) });
     this.routing = new VipRouting({ table: deps.routing, log });
     this.prober = new Prober({
       packets,
       log,
-      addressesOf: (vip) => this.addressesOf(vip),
+      addressesOf: (vip) => addressesOf(this.state, vip),
       probed: (vip, others) => this.post({ type: "probed", vip, others }),
     });
     this.foreignClaims = new ForeignClaims({
@@ -142,14 +143,14 @@ export class VipHolder {
   plan(plans: readonly VipPlan[], fenced: readonly AddressPlace[] = []): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
-    this.protectAll(unique([...planned, ...fenced, ...this.guarded(), ...marked]));
+    this.protectAll(uniquePlaces([...planned, ...fenced, ...this.guarded(), ...marked]));
     // A former process may have opened what is none of the VIPs' now.
     if (fenced.length > 0) this.deps.fence.close(fenced);
     this.fenced = fenced;
     this.post({ type: "plan", plans });
     this.foreignClaims.changed();
     this.leftovers = [];
-    const wanted = new Set(this.wanted().map(cidrOf));
+    const wanted = new Set(wantedAddresses(this.state).map(cidrOf));
     const isStray = (address: BoundAddress): boolean => address.ours && !wanted.has(cidrOf(address));
     const routed = new Set(plans.flatMap(({ routing = [] }) => routing.map(routingText)));
     this.routing.sweep((text) => routed.has(text));
@@ -181,7 +182,7 @@ export class VipHolder {
   retire(): readonly AddressPlace[] {
     this.close();
     this.routing.sweep(() => false);
-    const wanted = this.wanted();
+    const wanted = wantedAddresses(this.state);
     const [places, ips] = [new Set(wanted.map(placeOf)), new Set(wanted.map(({ ip }) => ip))];
     const isOfVip = (address: BoundAddress): boolean =>
       address.ours || places.has(placeOf(address)) || (ips.has(address.ip) && isOfVipd(address));
@@ -206,8 +207,8 @@ export class VipHolder {
    */
   sweep(foreignOnly: boolean, isMeant: (vip: string, ip: string | null) => boolean = () => true): void {
     if (!foreignOnly) this.sweepRouting(isMeant);
-    const strays = this.strays(foreignOnly).filter((address) => isMeant(this.vipAt(address) ?? "", address.ip));
-    const vips = [...new Set(strays.map((address) => this.vipAt(address) ?? ""))];
+    const strays = this.strays(foreignOnly).filter((address) => isMeant(vipAt(this.state, address) ?? "", address.ip));
+    const vips = [...new Set(strays.map((address) => vipAt(this.state, address) ?? ""))];
     if (vips.length > 0) this.sweepVips(vips, strays);
   }
 
@@ -240,13 +241,13 @@ export class VipHolder {
     switch (event.kind) {
       case "address-added":
         // A refreshed lifetime of an own address is no news.
-        if (event.address.ours && this.state.holdings.has(this.vipAt(event.address) ?? "")) return;
+        if (event.address.ours && this.state.holdings.has(vipAt(this.state, event.address) ?? "")) return;
         // Nor is that of one which has been removed since.
         if (event.address.ours && this.removal.isAwaited(event.address)) return;
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "address-removed":
         if (this.removal.isOwnNews(event.address)) return;
-        this.routing.doubt(this.vipAt(event.address) ?? "");
+        this.routing.doubt(vipAt(this.state, event.address) ?? "");
         return this.post({ type: event.kind, ip: event.address.ip, interface: event.address.interface });
       case "link-changed":
         if (!event.link.up) return;
@@ -324,7 +325,7 @@ export class VipHolder {
     const owners = new Map<string, string>();
     const wanted: VipAddress[] = [];
     for (const vip of vips)
-      for (const address of this.addressesOf(vip)) {
+      for (const address of addressesOf(this.state, vip)) {
         owners.set(address.ip, vip);
         wanted.push(address);
       }
@@ -342,7 +343,7 @@ export class VipHolder {
 
   private wantedRouting(vips: readonly string[]): readonly WantedRouting[] {
     const { plans } = this.state;
-    return vips.map((vip) => ({ vip, entries: readyEntries(plans.get(vip)?.routing, this.addressesOf(vip)) }));
+    return vips.map((vip) => ({ vip, entries: readyEntries(plans.get(vip)?.routing, addressesOf(this.state, vip)) }));
   }
 
   /** By VIP, what the kernel refused; when it refused the whole batch, that is each VIP's failure. */
@@ -384,7 +385,7 @@ export class VipHolder {
     try {
       if (!fence.intact()) this.protectAll(this.guarded());
       const opened = this.damaged.has(deadline) ? heldUnder(this.state, deadline) : vips;
-      const addresses = opened.flatMap((vip) => this.addressesOf(vip));
+      const addresses = opened.flatMap((vip) => addressesOf(this.state, vip));
       const { kind } = fence.open(addresses, number, fenceUntil(until));
       if (kind === "open") this.damaged.delete(deadline);
       this.post({ type: kind === "open" ? "opened" : "too-late", vips, deadline, until });
@@ -398,7 +399,7 @@ export class VipHolder {
   private announce(vips: readonly string[]): void {
     const { packets, log } = this.deps;
     for (const vip of vips)
-      for (const address of this.addressesOf(vip))
+      for (const address of addressesOf(this.state, vip))
         try {
           if (!packets.announce(address))
             log.debug({ vip, ip: address.ip }, "the announcement did not leave this host");
@@ -408,8 +409,8 @@ export class VipHolder {
   }
 
   private closeVips(vips: readonly string[]): void {
-    const owners = new Map(vips.flatMap((vip) => this.addressesOf(vip).map(({ ip }) => [ip, vip])));
-    const addresses = vips.flatMap((vip) => this.addressesOf(vip));
+    const owners = new Map(vips.flatMap((vip) => addressesOf(this.state, vip).map(({ ip }) => [ip, vip])));
+    const addresses = vips.flatMap((vip) => addressesOf(this.state, vip));
     if (!this.closeFence(vips, addresses)) return;
     this.routing.withdraw(vips.map((vip) => ({ vip, entries: this.state.plans.get(vip)?.routing ?? [] })));
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
@@ -439,7 +440,7 @@ export class VipHolder {
   /** Addresses that are bound, and not held for their VIP. Others bind with other prefixes: keepalived with /32. */
   private strays(foreignOnly: boolean): readonly BoundAddress[] {
     return this.deps.addresses.addresses().filter((address) => {
-      const vip = this.vipAt(address);
+      const vip = vipAt(this.state, address);
       if (vip === undefined || (foreignOnly && address.ours)) return false;
       const holding = this.state.holdings.get(vip);
       return holding === undefined || holding.addresses.every(({ ip }) => ip !== address.ip);
@@ -450,11 +451,11 @@ export class VipHolder {
   private sweepVips(vips: readonly string[], strays: readonly BoundAddress[]): void {
     const swept = new Set(vips);
     const owners = new Map<string, string>();
-    for (const vip of vips) for (const { ip } of this.addressesOf(vip)) owners.set(ip, vip);
-    const bound = strays.filter((address) => swept.has(this.vipAt(address) ?? ""));
+    for (const vip of vips) for (const { ip } of addressesOf(this.state, vip)) owners.set(ip, vip);
+    const bound = strays.filter((address) => swept.has(vipAt(this.state, address) ?? ""));
     const remark = "was bound here although this node does not hold it: removed";
     const sweep = (): readonly AddressFailure[] => {
-      this.deps.fence.close(vips.flatMap((vip) => this.addressesOf(vip)));
+      this.deps.fence.close(vips.flatMap((vip) => addressesOf(this.state, vip)));
       return bound.length === 0 ? [] : this.unbind(bound, remark);
     };
     for (const [vip, message] of this.failuresOf(sweep, owners, vips)) this.post({ type: "failed", vip, message });
@@ -490,35 +491,7 @@ export class VipHolder {
     for (const [vip, holding] of this.state.holdings) if (holding.phase === "on") yield [vip, holding.addresses];
   }
 
-  /** The addresses that this host answers for, or is about to. */
-  private *held(): Generator<VipAddress> {
-    for (const holding of this.state.holdings.values()) if (holding.phase !== "closing") yield* holding.addresses;
-  }
-
-  private vipAt({ ip, interface: link }: AddressPlace): string | undefined {
-    return this.state.byPlace.get(`${ip} ${link}`);
-  }
-
-  private addressesOf(vip: string): readonly VipAddress[] {
-    const { holdings, plans } = this.state;
-    return holdings.get(vip)?.addresses ?? plans.get(vip)?.addresses ?? [];
-  }
-
   private guarded(): readonly AddressPlace[] {
-    return unique([...this.wanted(), ...this.fenced, ...this.leftovers]);
+    return uniquePlaces([...wantedAddresses(this.state), ...this.fenced, ...this.leftovers]);
   }
-
-  /** The addresses of the VIPs that are configured, or not released yet. */
-  private wanted(): readonly AddressPlace[] {
-    const { holdings, plans } = this.state;
-    return [...plans.values(), ...holdings.values()].flatMap(({ addresses }): readonly AddressPlace[] => addresses);
-  }
-}
-
-function unique(addresses: readonly AddressPlace[]): readonly AddressPlace[] {
-  return [...new Map(addresses.map((address) => [placeOf(address), address])).values()];
-}
-
-function placeOf({ ip, interface: link }: AddressPlace): string {
-  return `${ip} ${link}`;
 }
