@@ -4,7 +4,7 @@ import { assert } from "../base/assert.ts";
 import { type Instant, later } from "../base/time.ts";
 import { VRRP_PRIORITY_OWNER } from "../base/vrrp.ts";
 import { changeOf } from "./causes.ts";
-import { listen, listenModestly, reprioritize } from "./listening.ts";
+import { listen, listenAnew, listenModestly, reprioritize } from "./listening.ts";
 import { type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
 import type { VrrpRouter } from "./router.ts";
 import { speak } from "./speaking.ts";
@@ -115,6 +115,6 @@ export function configured(state: VrrpState, router: VrrpRouter, at: Instant): V
   const listening =
     router.intervalMs === before.intervalMs
       ? reprioritize(phase.listening, router, state.priority, router.priority)
-      : { ...listen(router, router.priority, at), preemptSuppressedUntil: phase.listening.preemptSuppressedUntil };
+      : listenAnew(phase.listening, router, at);
   return [{ ...next, phase: { ...phase, listening } }, []];
 }
