@@ -298,7 +298,8 @@ export class VrrpElection {
   private extend(until: Instant): void {
     const intervalMs = this.router?.state.router.intervalMs ?? 0;
     const gainedMs = elapsedMs(this.heldUntil, until);
-    if (!this.deps.isCrowded()) {
+    // A shorter interval cuts it down, which does not wait.
+    if (!this.deps.isCrowded() || gainedMs < 0) {
       this.heldUntil = until;
       this.extension = null;
       this.deps.host.extend([{ deadline: this.deadline, until }]);

@@ -131,6 +131,7 @@ function releasingFirst(host: ElectorHost, { world, process, daemon }: Around): 
   return {
     ...host,
     lose: (losses) => {
+      if (losses.some(({ reason: { code } }) => code === "higher-master")) return host.lose(losses);
       world.at(world.now + 20, () => host.lose(losses), process);
       world.at(world.now, () => daemon()?.vrrp.released(losses.map(({ election }) => election)), process);
     },

@@ -35,6 +35,8 @@ interface Running {
   readonly config: KeepalivedInstance;
   state: "backup" | "master";
   masterIntervalMs: number;
+  /** The last advert that was obeyed had priority 0. */
+  isFarewell: boolean;
   cancelTimer: () => void;
 }
 
@@ -43,8 +45,11 @@ export class Keepalived implements Station {
   readonly setup: KeepalivedSetup;
   process: Process | null = null;
   up = true;
+  startedAt: TrueTime = 0;
   /** Called after each change of what it answers for. */
   onChange: () => void = () => {};
+  /** Called when a time of silence has made it the master. */
+  onClaim: (vip: string) => void = () => {};
   private readonly world: World;
   private readonly segment: Segment;
   private readonly bound = new Set<string>();
@@ -75,6 +80,11 @@ export class Keepalived implements Station {
     return this.up;
   }
 
+  /** Whether what it waits for is the skew after a farewell. */
+  saidFarewell(vip: string): boolean {
+    return this.running.find(({ config }) => config.vip === vip)?.isFarewell === true;
+  }
+
   answers(ip: string): boolean {
     return this.bound.has(ip);
   }
@@ -85,10 +95,12 @@ export class Keepalived implements Station {
     this.bound.clear();
     this.process = new Process(this.name, this.world, () => {});
     this.queue = [];
+    this.startedAt = this.world.now;
     this.running = this.setup.instances.map((config) => ({
       config,
       state: "backup",
       masterIntervalMs: config.intervalMs,
+      isFarewell: false,
       cancelTimer: () => {},
     }));
     for (const running of this.running) this.listen(running);
@@ -152,7 +164,10 @@ export class Keepalived implements Station {
     if (advert.version !== config.version) return;
     if (config.version === 2 && advert.intervalMs !== config.intervalMs) return;
     if (running.state === "master") return this.hearAsMaster(running, advert, source);
-    if (advert.priority === 0) return this.setTimer(running, skewMs(running));
+    if (advert.priority === 0) {
+      running.isFarewell = true;
+      return this.setTimer(running, skewMs(running));
+    }
     if (config.preempt && advert.priority < config.priority) return;
     this.obey(running, advert);
   }
@@ -169,11 +184,13 @@ export class Keepalived implements Station {
   private obey(running: Running, advert: VrrpAdvert): void {
     if (running.config.version === 3) running.masterIntervalMs = advert.intervalMs;
     running.state = "backup";
+    running.isFarewell = false;
     this.setTimer(running, 3 * running.masterIntervalMs + skewMs(running));
   }
 
   private listen(running: Running): void {
     running.state = "backup";
+    running.isFarewell = false;
     running.masterIntervalMs = running.config.intervalMs;
     this.setTimer(running, 3 * running.masterIntervalMs + skewMs(running));
   }
@@ -188,6 +205,7 @@ export class Keepalived implements Station {
         if (running.cancelTimer !== before) return;
       }
       running.state = "master";
+      this.onClaim(config.vip);
       this.say(running, config.priority);
       for (const ip of config.addresses) this.bound.add(ip);
       this.onChange();

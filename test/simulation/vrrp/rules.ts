@@ -17,6 +17,7 @@ import type { VrrpEffect, VrrpState } from "../../../src/vrrp/state.ts";
 import type { SimDaemon } from "../daemon.ts";
 import type { SimHost } from "../host.ts";
 import type { TrueTime, World } from "../world.ts";
+import type { Keepalived } from "./keepalived.ts";
 import { answersUntil, disturbedAt, type Party } from "./parties.ts";
 import type { VrrpScenario } from "./scenario.ts";
 import type { Segment, SentAdvert } from "./segment.ts";
@@ -24,6 +25,9 @@ import type { Segment, SentAdvert } from "./segment.ts";
 /** The event loop, the kernel's answer and a timer's lateness, in milliseconds; and what keepalived takes to remove an address. */
 const LATENCY_MS = 6;
 const REMOVAL_MS = 20;
+
+/** An advert that reaches keepalived is read within this time, in milliseconds. */
+const KEEPALIVED_LATENCY_MS = 2;
 
 /** Arithmetic on clocks that drift is not exact, in milliseconds. */
 const EPSILON = 1e-3;
@@ -40,6 +44,8 @@ interface Claim {
   readonly drainedAt: TrueTime;
   readonly listeningSince: TrueTime;
   readonly intervalMs: number;
+  /** Adverts of a lower priority did not keep it waiting. */
+  readonly obeysFrom: number;
 }
 
 /** Two that answer at the same time. */
@@ -120,10 +126,26 @@ export class VrrpRules {
         drainedAt: host.wire?.drainedAt ?? world.now,
         listeningSince: this.listeningSince.get(key) ?? world.now,
         intervalMs: after.router.intervalMs,
+        obeysFrom: 0,
       });
       if (scenario.mode === "mixed" && daemon.election.tenures.get(vip)?.phase !== "on")
         this.deps.say("leaseless", `${host.name} claims ${vip} without the lease`);
     }
+  }
+
+  /** keepalived was silent about why: a farewell, or silence. Frozen, it may not have read what came. */
+  keepalivedClaims(station: Keepalived, vip: string): void {
+    const { world } = this.deps;
+    const instance = station.setup.instances.find((each) => each.vip === vip);
+    if (instance === undefined || station.process === null) return;
+    this.claims.set(`${station.name} ${vip}`, {
+      at: world.now,
+      cause: station.saidFarewell(vip) ? "farewell" : "silence",
+      drainedAt: world.now - KEEPALIVED_LATENCY_MS,
+      listeningSince: Math.max(station.startedAt, station.process.thawedAt),
+      intervalMs: instance.intervalMs,
+      obeysFrom: instance.preempt ? instance.priority : 0,
+    });
   }
 
   /** An advert has left a host. */
@@ -180,6 +202,7 @@ export class VrrpRules {
     const last = segment.sentBy(elder.name, vrid).findLast(({ at, priority }) => at <= claim.at && priority > 0);
     const heardAt = last?.arrivals.get(heir.name);
     if (last === undefined || heardAt === undefined || heardAt > claim.drainedAt) return;
+    if (last.priority < claim.obeysFrom || (heir.kind === "keepalived" && heardAt < claim.listeningSince)) return;
     // It answers by adverts that left after the claim: the two are rivals.
     if (last.at + 3 * last.intervalMs < claim.at) return;
     if (segment.failedAt(elder.name, heir.name) > last.at - this.lookBackMs) return;

@@ -135,6 +135,7 @@ function build(scenario: VrrpScenario, world: World, canary: VrrpCanary | null, 
     const party = { kind: "keepalived", name: setup.name, station } as const;
     parties.set(setup.name, party);
     station.onChange = () => rules.changed(party);
+    station.onClaim = (vip) => rules.keepalivedClaims(station, vip);
   }
   return { scenario, world, segment, network, hosts, parties, rules, say };
 }

@@ -233,22 +233,23 @@ class Socket implements AdvertReceiver {
     this.onClose = onClose;
   }
 
-  /** The event loop looks at its timers first, and at its sockets afterwards: now and then later than it could. */
+  /** The event loop looks at its timers first, and at its sockets afterwards: always when it has stood still, else now and then. */
   arrive(packet: Uint8Array, unicast: boolean): void {
     if (!this.open || unicast !== (this.source.unicast !== null)) return;
     this.queue.push(packet);
     const { world, process } = this.deps;
-    const { random } = world;
     const read = (): void => this.read();
-    world.at(
-      world.now + random.next() * 0.3,
-      () => (random.chance(0.3) ? void world.at(world.now + random.next(), read, process) : read()),
-      process,
-    );
+    const wakeUp = (): void => {
+      if (process.thawedAt === world.now) world.at(world.now + 0.01, read, process);
+      else if (world.random.chance(0.2)) world.at(world.now + world.random.next(), read, process);
+      else this.read();
+    };
+    world.at(world.now + world.random.next() * 0.3, wakeUp, process);
   }
 
   drain(): void {
-    if (this.deps.canary?.doesNotDrain !== true) this.read();
+    if (this.deps.canary?.doesNotDrain === true) this.drainedAt = this.deps.world.now;
+    else this.read();
   }
 
   close(): void {

@@ -183,12 +183,6 @@ describe("an answer of the sockets", () => {
     expect(lab.advance(60_000).phase).toBe("backup");
   });
 
-  test("that brings a lower master's advert does not, where that is pre-empted", () => {
-    const lab = new Lab();
-    lab.onDrain = () => lab.hear(90, LOWER);
-    expect(lab.advance(3_610).phase).toBe("master");
-  });
-
   test("without a question changes nothing", () => {
     expect(new Lab().post({ type: "drained" }).advance(3_600).post({ type: "drained" }).phase).toBe("backup");
     expect(new Lab().becomeMaster().post({ type: "drained" }).phase).toBe("master");
