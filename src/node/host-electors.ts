@@ -27,14 +27,13 @@ export class HostElectors {
   /** `undefined`: there is no store. */
   readonly lease: LeaseElector | undefined;
   readonly vrrp: VrrpElector;
-  private readonly vips: () => readonly VipConfig[];
-  private isMade = false;
 
   constructor({ makeLease, vrrp }: HostElectorsDeps, host: ElectorHost) {
-    this.vips = vrrp.vips;
+    let chosen: ChosenElector | undefined;
     let lease: LeaseElector | undefined;
     let adverts: VrrpElector | undefined;
-    const kindOf = (election: string): ElectorKind => this.kindNow(election);
+    const configured = (election: string): ElectorKind => configuredKind(vrrp.vips(), election);
+    const kindOf = (election: string): ElectorKind => chosen?.kindNow(election) ?? configured(election);
     const make = (hostFor: (kind: ElectorKind) => ElectorHost): ReadonlyMap<ElectorKind, Elector> => {
       const mixed = new MixedElector(hostFor("lease+vrrp"));
       const mayClaim = (election: string): boolean => kindOf(election) === "vrrp" || mixed.mayClaim(election);
@@ -47,8 +46,8 @@ export class HostElectors {
       mixed.join({ lease, vrrp: byAdverts, wake: (election) => byAdverts.wake(election) });
       return electors.set("lease", lease).set("lease+vrrp", mixed);
     };
-    this.chosen = new ChosenElector({ make, kindOf: (election) => this.configured(election) }, host);
-    this.isMade = true;
+    chosen = new ChosenElector({ make, kindOf: configured }, host);
+    this.chosen = chosen;
     this.lease = lease;
     assert(adverts !== undefined, "the electors are made at once");
     this.vrrp = adverts;
@@ -59,12 +58,8 @@ export class HostElectors {
     this.chosen.refresh();
     this.vrrp.refresh();
   }
+}
 
-  private kindNow(election: string): ElectorKind {
-    return this.isMade ? this.chosen.kindNow(election) : this.configured(election);
-  }
-
-  private configured(election: string): ElectorKind {
-    return this.vips().find(({ name }) => name === election)?.vrrp?.kind ?? "lease";
-  }
+function configuredKind(vips: readonly VipConfig[], election: string): ElectorKind {
+  return vips.find(({ name }) => name === election)?.vrrp?.kind ?? "lease";
 }

@@ -98,7 +98,8 @@ export class VrrpRules {
     const { segment, scenario, world } = this.deps;
     if (until < world.now) return;
     for (const [i, vip] of scenario.vips.entries()) {
-      if (!ips.includes(ipOf(vip))) continue;
+      // After a migration the lease alone holds it.
+      if (!ips.includes(ipOf(vip)) || host.daemon?.vrrp.tokenOf(vip) === undefined) continue;
       const last = segment.sentBy(host.name, 51 + i).findLast(({ priority }) => priority > 0);
       const limit = last === undefined ? -1 : last.at + (3 * last.intervalMs) / (1 + DRIFT);
       if (until > limit + EPSILON)
@@ -156,7 +157,8 @@ export class VrrpRules {
     const ip = ipOf(scenario.vips[vrid - 51] ?? "");
     const answers = answersUntil(party, ip) > world.now;
     if (priority === 0) {
-      if (answers) this.deps.say("farewell", `${from} says farewell while it answers for ${ip}`);
+      const isMigrated = party.host.daemon?.daemon.running.vips.every(({ vrrp }) => vrrp?.vrid !== vrid) === true;
+      if (answers && !isMigrated) this.deps.say("farewell", `${from} says farewell while it answers for ${ip}`);
       return;
     }
     const key = `${from} ${vrid}`;

@@ -86,6 +86,7 @@ interface Facts {
   /** Empty: multicast. */
   readonly sources: readonly string[];
   readonly mostDelayMs: number;
+  readonly hasKeepalived: boolean;
   /** Mixed: what all nodes of the fleet advertise. */
   readonly common: number;
 }
@@ -122,6 +123,7 @@ export function drawVrrpScenario(
     stations,
     sources: unicast ? stations.map((_, i) => sourceOf(i)) : [],
     mostDelayMs,
+    hasKeepalived: keepalivedCount > 0,
     common: random.pick(PRIORITIES),
   };
   const calmAt = Math.max(...intervals) * random.int(8, 22) + random.int(0, 4_000);
@@ -185,12 +187,20 @@ function drawHost(random: Random, name: string, index: number, facts: Facts): Ho
     startAt: random.chance(0.6) ? random.next() * 50 : random.next() * 6 * (intervals[0] ?? 0),
     source: sourceOf(index),
     startupDelayMs: random.chance(0.8) ? 0 : random.next() * 3_000,
-    config: drawConfig(random, index, facts, facts.intervals[0] ?? 0),
+    config: drawConfig(random, index, facts, facts.intervals[0] ?? 0, false),
   };
 }
 
-function drawConfig(random: Random, index: number, facts: Facts, intervalMs: number): readonly VipConfig[] {
-  const { mode, version, sources, vips, common } = facts;
+function drawConfig(
+  random: Random,
+  index: number,
+  facts: Facts,
+  intervalMs: number,
+  changed: boolean,
+): readonly VipConfig[] {
+  const { mode, version, sources, vips, common, hasKeepalived } = facts;
+  // The last step of a migration: no keepalived is left, and a node goes on by the lease alone.
+  const isMigrated = mode === "mixed" && changed && !hasKeepalived && random.chance(0.3);
   return vips.map((name, i) => ({
     name,
     addresses: [{ family: 4, ip: ipOf(name), prefix: 24, interface: WIRE_INTERFACE }],
@@ -206,17 +216,21 @@ function drawConfig(random: Random, index: number, facts: Facts, intervalMs: num
       : [],
     lastResort: "drop" as const,
     hooks: [],
-    vrrp: {
-      kind: mode === "mixed" ? "lease+vrrp" : "vrrp",
-      interface: WIRE_INTERFACE,
-      vrid: 51 + i,
-      version,
-      intervalMs,
-      priority: mode === "mixed" ? common : null,
-      authentication: NO_AUTHENTICATION,
-      unicastPeers: sources.filter((source) => source !== sourceOf(index)),
-      source: null,
-    },
+    ...(isMigrated
+      ? {}
+      : {
+          vrrp: {
+            kind: mode === "mixed" ? ("lease+vrrp" as const) : ("vrrp" as const),
+            interface: WIRE_INTERFACE,
+            vrid: 51 + i,
+            version,
+            intervalMs,
+            priority: mode === "mixed" ? common : null,
+            authentication: NO_AUTHENTICATION,
+            unicastPeers: sources.filter((source) => source !== sourceOf(index)),
+            source: null,
+          },
+        }),
   }));
 }
 
@@ -290,7 +304,7 @@ const TROUBLES: { readonly [K in VrrpTrouble["kind"]]: readonly [weight: number,
   reload: [
     3,
     (random, facts, host) => ({
-      config: drawConfig(random, facts.stations.indexOf(host), facts, random.pick(facts.intervals)),
+      config: drawConfig(random, facts.stations.indexOf(host), facts, random.pick(facts.intervals), true),
     }),
   ],
   refusal: [1, (random) => ({ what: random.pick(["bind", "open", "close", "unbind"]), forMs: random.next() * 400 })],

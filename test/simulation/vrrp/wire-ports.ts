@@ -3,7 +3,6 @@
 // virtual clock and wire. Sockets fill while the program stands still.
 
 import { ENETDOWN, kernelError } from "../../../adapters/linux/errors.ts";
-import type { Fd } from "../../../adapters/linux/native.ts";
 import type { Command, News, SharedTimes } from "../../../adapters/linux/vrrp-channel.ts";
 import { type AdvertWay, type SendingThread, ThreadedSender } from "../../../adapters/linux/vrrp-program.ts";
 import { Voices } from "../../../adapters/linux/vrrp-voices.ts";
@@ -146,7 +145,7 @@ function wayOf({ source, reach }: VrrpRoute): AdvertWay {
     key: "ipv4",
     source: ipBytes(source),
     destinations: addresses.map((address) => ({ address, target: address })),
-    openSocket: () => 3 as Fd,
+    openSocket: () => 3,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { later } from "../../../src/base/time.ts";
-import { HIGHER, Lab, LOWER } from "./lab.ts";
+import { HIGHER, Lab } from "./lab.ts";
 
 describe("a claim", () => {
   test("becomes a mastership when an advert has left, not before", () => {
