@@ -108,6 +108,12 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     mode: "mixed",
     brokenHost: (host) => lengthened(host, 60_000),
   },
+  {
+    name: "a mixed fleet that holds by the lease alone",
+    breaks: ["lease"],
+    mode: "mixed",
+    seenVips: (vips) => vips.map(({ vrrp: _, ...vip }) => vip),
+  },
   { name: "a fence without a timeout", breaks: ["lease"], mode: "vrrp", fenceFlaw: "no-timeout" },
   {
     name: "a fence that is not armed before the clock is read",

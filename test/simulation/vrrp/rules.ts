@@ -99,7 +99,8 @@ export class VrrpRules {
     if (until < world.now) return;
     for (const [i, vip] of scenario.vips.entries()) {
       // After a migration the lease alone holds it.
-      if (!ips.includes(ipOf(vip)) || host.daemon?.vrrp.tokenOf(vip) === undefined) continue;
+      const byVrrp = host.daemon?.daemon.running.vips.some(({ name, vrrp }) => name === vip && vrrp !== undefined);
+      if (!ips.includes(ipOf(vip)) || byVrrp !== true) continue;
       const last = segment.sentBy(host.name, 51 + i).findLast(({ priority }) => priority > 0);
       const limit = last === undefined ? -1 : last.at + (3 * last.intervalMs) / (1 + DRIFT);
       if (until > limit + EPSILON)
