@@ -29,11 +29,12 @@ export class HostElectors {
   readonly vrrp: VrrpElector;
 
   constructor({ makeLease, vrrp }: HostElectorsDeps, host: ElectorHost) {
-    let chosen: ChosenElector | undefined;
+    // The electors are made by the one that chooses between them, and ask it later.
+    const joined: { chosen?: ChosenElector } = {};
     let lease: LeaseElector | undefined;
     let adverts: VrrpElector | undefined;
     const configured = (election: string): ElectorKind => configuredKind(vrrp.vips(), election);
-    const kindOf = (election: string): ElectorKind => chosen?.kindNow(election) ?? configured(election);
+    const kindOf = (election: string): ElectorKind => joined.chosen?.kindNow(election) ?? configured(election);
     const make = (hostFor: (kind: ElectorKind) => ElectorHost): ReadonlyMap<ElectorKind, Elector> => {
       const mixed = new MixedElector(hostFor("lease+vrrp"));
       const mayClaim = (election: string): boolean => kindOf(election) === "vrrp" || mixed.mayClaim(election);
@@ -46,8 +47,8 @@ export class HostElectors {
       mixed.join({ lease, vrrp: byAdverts, wake: (election) => byAdverts.wake(election) });
       return electors.set("lease", lease).set("lease+vrrp", mixed);
     };
-    chosen = new ChosenElector({ make, kindOf: configured }, host);
-    this.chosen = chosen;
+    this.chosen = new ChosenElector({ make, kindOf: configured }, host);
+    joined.chosen = this.chosen;
     this.lease = lease;
     assert(adverts !== undefined, "the electors are made at once");
     this.vrrp = adverts;

@@ -112,7 +112,7 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     name: "a mixed fleet that holds by the lease alone",
     breaks: ["lease"],
     mode: "mixed",
-    seenVips: (vips) => vips.map(({ vrrp: _, ...vip }) => vip),
+    seenVips: (vips) => vips.map(withoutVrrp),
   },
   { name: "a fence without a timeout", breaks: ["lease"], mode: "vrrp", fenceFlaw: "no-timeout" },
   {
@@ -123,6 +123,11 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     fenceFlaw: "unarmed",
   },
 ];
+
+function withoutVrrp(vip: VipConfig): VipConfig {
+  const { vrrp: _, ...others } = vip;
+  return others;
+}
 
 function lengthened(host: ElectorHost, byMs: number): ElectorHost {
   const longer = ({ deadline, until }: Validity): Validity => ({ deadline, until: later(until, byMs) });

@@ -199,29 +199,30 @@ export class VrrpRules {
     const vip = scenario.vips.find((name) => ipOf(name) === ip) ?? "";
     const vrid = 51 + scenario.vips.indexOf(vip);
     const claimOf = ({ name }: Party): Claim | undefined => this.claims.get(`${name} ${vip}`);
-    const [heir, elder] = (claimOf(one)?.at ?? -1) > (claimOf(another)?.at ?? -1) ? [one, another] : [another, one];
-    const claim = claimOf(heir);
-    if (claim === undefined || elder.kind !== "vipd" || claim.cause !== "silence") return;
-    const last = segment.sentBy(elder.name, vrid).findLast(({ at, priority }) => at <= claim.at && priority > 0);
-    const heardAt = last?.arrivals.get(heir.name);
+    const [successor, predecessor] =
+      (claimOf(one)?.at ?? -1) > (claimOf(another)?.at ?? -1) ? [one, another] : [another, one];
+    const claim = claimOf(successor);
+    if (claim === undefined || predecessor.kind !== "vipd" || claim.cause !== "silence") return;
+    const last = segment.sentBy(predecessor.name, vrid).findLast(({ at, priority }) => at <= claim.at && priority > 0);
+    const heardAt = last?.arrivals.get(successor.name);
     if (last === undefined || heardAt === undefined || heardAt > claim.drainedAt) return;
-    if (last.priority < claim.obeysFrom || (heir.kind === "keepalived" && heardAt < claim.listeningSince)) return;
+    if (last.priority < claim.obeysFrom || (successor.kind === "keepalived" && heardAt < claim.listeningSince)) return;
     // It answers by adverts that left after the claim: the two are rivals.
     if (last.at + 3 * last.intervalMs < claim.at) return;
-    if (segment.failedAt(elder.name, heir.name) > last.at - this.lookBackMs) return;
-    // Version 3: who begins to listen does not know yet how seldom the master advertises; whom it heard since then told it otherwise.
+    if (segment.failedAt(predecessor.name, successor.name) > last.at - this.lookBackMs) return;
+    // Version 3: who begins to listen does not know yet how seldom the master advertises; keepalived believes whom it heard last.
     const isUnknown = heardAt < claim.listeningSince && last.intervalMs > claim.intervalMs;
     const isOverlaid = [...this.deps.parties.keys()].some(
       (name) =>
-        name !== elder.name &&
+        name !== predecessor.name &&
         segment
           .sentBy(name, vrid)
-          .some((each) => each.intervalMs < last.intervalMs && (each.arrivals.get(heir.name) ?? -1) > heardAt),
+          .some((each) => each.intervalMs < last.intervalMs && (each.arrivals.get(successor.name) ?? -1) > heardAt),
     );
-    if (isUnknown || isOverlaid) return;
+    if (isUnknown || (successor.kind === "keepalived" && isOverlaid)) return;
     this.deps.say(
       "succession",
-      `${heir.name} has claimed ${vip} at ${claim.at.toFixed(2)}, since no master was heard, and ${elder.name} answers until ${answersUntil(elder, ip).toFixed(2)}: its advert of ${last.at.toFixed(2)} had come (now ${world.now.toFixed(2)})`,
+      `${successor.name} has claimed ${vip} at ${claim.at.toFixed(2)}, since no master was heard, and ${predecessor.name} answers until ${answersUntil(predecessor, ip).toFixed(2)}: its advert of ${last.at.toFixed(2)} had come (now ${world.now.toFixed(2)})`,
     );
   }
 
