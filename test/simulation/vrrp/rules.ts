@@ -210,8 +210,9 @@ export class VrrpRules {
     // It answers by adverts that left after the claim: the two are rivals.
     if (last.at + 3 * last.intervalMs < claim.at) return;
     if (segment.failedAt(predecessor.name, successor.name) > last.at - this.lookBackMs) return;
-    // Version 3: who begins to listen does not know yet how seldom the master advertises; keepalived believes whom it heard last.
-    const isUnknown = heardAt < claim.listeningSince && last.intervalMs > claim.intervalMs;
+    // Version 3: who begins to listen does not know yet how seldom the master advertises, or believes an advert of another one that
+    // comes late; keepalived always believes whom it heard last.
+    const isUnknown = heardAt < claim.listeningSince && last.intervalMs > scenario.shortestIntervalMs;
     const isOverlaid = [...this.deps.parties.keys()].some(
       (name) =>
         name !== predecessor.name &&
