@@ -6,6 +6,9 @@ import type { Party } from "./parties.ts";
 import type { VrrpFleet } from "./run.ts";
 import { calmWire, type VrrpFault } from "./scenario.ts";
 
+/** The daemon asks a kernel that would not close so often, in milliseconds (src/vip/machine.ts). */
+const CLOSE_RETRY_MS = 100;
+
 /** A fault strikes. */
 export function strike(fleet: VrrpFleet, fault: VrrpFault): void {
   const { world, segment, scenario } = fleet;
@@ -72,7 +75,10 @@ function strikeHost(fleet: VrrpFleet, party: HostParty, fault: VrrpFault): void 
       return host.suspend(Math.min(fault.forMs, world.calmAt - world.now), fault.darkMs, 0);
     case "refusal":
       kernel.refused.add(fault.what);
-      return after(fleet, fault.forMs, () => kernel.refused.delete(fault.what));
+      return after(fleet, fault.forMs, () => {
+        kernel.refused.delete(fault.what);
+        party.slowAt = world.now + CLOSE_RETRY_MS;
+      });
     case "sick":
       host.feel(1);
       return after(fleet, fault.forMs, () => host.feel(-1));

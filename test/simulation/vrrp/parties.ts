@@ -5,7 +5,7 @@ import type { SimHost } from "../host.ts";
 import type { TrueTime } from "../world.ts";
 import type { Keepalived } from "./keepalived.ts";
 
-/** One of them. `reloadedAt`, `slowAt`: when its file was read anew, when it was last kept busy. */
+/** One of them. `reloadedAt`, `slowAt`: when its file was read anew, when it was last kept busy, or by a kernel that refused. */
 export type Party =
   | { readonly kind: "vipd"; readonly name: string; readonly host: SimHost; reloadedAt: TrueTime; slowAt: TrueTime }
   | { readonly kind: "keepalived"; readonly name: string; readonly station: Keepalived };
@@ -25,6 +25,7 @@ export function disturbedAt(party: Party, now: TrueTime): TrueTime {
   const { host, reloadedAt, slowAt } = party;
   const process = host.daemon?.process;
   const thread = host.wire?.thread ?? null;
+  if (host.kernel.refused.size > 0) return now;
   if (process === undefined || process.frozen || thread?.frozen === true) return now;
   return Math.max(reloadedAt, process.stepMs > 0 ? now : slowAt, process.thawedAt, thread?.thawedAt ?? 0);
 }

@@ -104,7 +104,7 @@ export function drawVrrpScenario(
     version === 2 ? random.pick([1_000, 1_000, 2_000, 3_000]) : random.pick([100, 250, 500, 1_000, 3_000]);
   const others = version === 3 && random.chance(0.25) ? [100, 250, 1_000] : [];
   const intervals = [interval, ...others.filter(() => random.chance(0.5))];
-  const ttlMs = random.pick([600, 1_000, 3_000]);
+  const ttlMs = random.pick([600, 1_000, 3_000].filter((ms) => ms >= interval / 2));
   const vips = random.chance(0.7) ? ["vip-1"] : ["vip-1", "vip-2"];
   const nodes = random.int(2, 4);
   const keepalivedCount = random.chance(mode === "mixed" ? 0.8 : 0.4) ? random.int(1, 2) : 0;
