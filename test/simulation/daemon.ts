@@ -19,6 +19,7 @@ import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import type { Logger } from "../../src/ports/logger.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import type { VrrpElector } from "../../src/node/vrrp-elector.ts";
+import { VrrpHistory } from "../../src/node/vrrp-history.ts";
 import { stepVrrp } from "../../src/vrrp/machine.ts";
 import { brokenHost, brokenStore, type Canary } from "./canaries.ts";
 import { HostPorts, type Kernel } from "./kernel.ts";
@@ -170,6 +171,7 @@ export class SimDaemon {
           timers,
           sender: wire.sender,
           openReceiver: wire.openReceiver,
+          histories: { of: () => new VrrpHistory(), changed: () => {}, close: () => Promise.resolve() },
           place: () => ({ links: ports.links(), addresses: ports.addresses() }),
           vips: () => wire.seenVips(this.daemon.running.vips),
           step: (state, event, at) => {

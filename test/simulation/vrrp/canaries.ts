@@ -134,7 +134,7 @@ function lengthened(host: ElectorHost, byMs: number): ElectorHost {
   return {
     ...host,
     gain: (grants, validity) => host.gain(grants, longer(validity)),
-    extend: (validity) => host.extend(longer(validity)),
+    extend: (validities) => host.extend(validities.map(longer)),
   };
 }
 

@@ -227,6 +227,8 @@ function drawConfig(
             intervalMs,
             priority: mode === "mixed" ? common : null,
             authentication: NO_AUTHENTICATION,
+            keyFiles: [],
+            farewellWaitMs: null,
             unicastPeers: sources.filter((source) => source !== sourceOf(index)),
             source: null,
           },
