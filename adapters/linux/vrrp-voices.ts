@@ -53,6 +53,19 @@ export class Voices {
     this.#deps = deps;
   }
 
+  /**
+   * One turn of the thread: does what it was told, sends what is due, and gives the time of the next advert; `null`: it was told
+   * to end. The program's last sign of life is read before the commands are.
+   */
+  turn(next: () => Command | undefined): Instant | null {
+    const aliveAt = this.#deps.times.alive;
+    for (let command = next(); command !== undefined; command = next()) {
+      if (command.kind === "end") return null;
+      this.obey(command);
+    }
+    return this.run(aliveAt);
+  }
+
   /** Does what it is told; "end" is the caller's to do. */
   obey(command: Command): void {
     if (command.kind === "end") return;

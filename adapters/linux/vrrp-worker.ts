@@ -26,13 +26,8 @@ function run(): void {
   });
   for (;;) {
     const wakes = times.wakes();
-    const aliveAt = times.alive;
-    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-      const command = next.message as Command;
-      if (command.kind === "end") return;
-      voices.obey(command);
-    }
-    const dueAt = voices.run(aliveAt);
+    const dueAt = voices.turn(() => receiveMessageOnPort(port)?.message as Command | undefined);
+    if (dueAt === null) return;
     times.sleep(wakes, Math.min(LONGEST_SLEEP_MS, Math.max(0, dueAt - clock.now())));
   }
 }

@@ -7,14 +7,12 @@ import { assert } from "../base/assert.ts";
 import { VipdError } from "../base/errors.ts";
 import type { Config, VipConfig } from "../config/types.ts";
 import type { Daemon } from "../node/daemon.ts";
-import { ChosenElector } from "../node/electors.ts";
+import { HostElectors } from "../node/host-electors.ts";
 import { LeaseElector } from "../node/lease-elector.ts";
-import { MixedElector } from "../node/mixed-elector.ts";
-import { leaseHost, vrrpHost } from "../node/mixed-hosts.ts";
-import { VrrpElector } from "../node/vrrp-elector.ts";
+import type { VrrpElector } from "../node/vrrp-elector.ts";
 import { type HistoryKeeper, openHistories } from "../node/vrrp-history-file.ts";
 import { findSource } from "../node/vrrp-place.ts";
-import type { Elector, ElectorHost, ElectorKind } from "../ports/elector.ts";
+import type { Elector, ElectorHost } from "../ports/elector.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { Store } from "../ports/store.ts";
@@ -40,9 +38,7 @@ export class DaemonElectors {
   readonly sender: AdvertSender;
   readonly histories: HistoryKeeper;
   private readonly parts: ElectorParts;
-  private chosen: ChosenElector | undefined;
-  private leases: LeaseElector | undefined;
-  private adverts: VrrpElector | undefined;
+  private joined: HostElectors | undefined;
 
   constructor(parts: ElectorParts) {
     this.parts = parts;
@@ -56,44 +52,34 @@ export class DaemonElectors {
 
   /** `undefined`: there is no store. */
   get lease(): LeaseElector | undefined {
-    return this.leases;
+    return this.joined?.lease;
   }
 
   get vrrp(): VrrpElector {
-    assert(this.adverts !== undefined, "a daemon makes its electors");
-    return this.adverts;
+    assert(this.joined !== undefined, "a daemon makes its electors");
+    return this.joined.vrrp;
   }
 
   make(host: ElectorHost): Elector {
-    this.chosen = new ChosenElector(
-      { make: (hostFor) => this.makeAll(hostFor), kindOf: (name) => this.kindOf(name) },
-      host,
-    );
-    return this.chosen;
+    const { store, config, host: linux, vips } = this.parts;
+    const { addresses, timers } = linux;
+    const makeLease = store === null ? null : (leaseHost: ElectorHost) => this.makeLease(store, leaseHost);
+    const vrrp = {
+      node: config.node,
+      timers,
+      sender: this.sender,
+      openReceiver,
+      histories: this.histories,
+      place: () => ({ links: addresses.links(), addresses: addresses.addresses() }),
+      vips,
+    };
+    this.joined = new HostElectors({ makeLease, vrrp }, host);
+    return this.joined.chosen;
   }
 
   /** After a reload. */
   refresh(): void {
-    this.chosen?.refresh();
-    this.adverts?.refresh();
-  }
-
-  private kindOf(name: string): ElectorKind {
-    return this.parts.vips().find((vip) => vip.name === name)?.vrrp?.kind ?? "lease";
-  }
-
-  private makeAll(hostFor: (kind: ElectorKind) => ElectorHost): ReadonlyMap<ElectorKind, Elector> {
-    const { store } = this.parts;
-    const electors = new Map<ElectorKind, Elector>();
-    const mixed = new MixedElector(hostFor("lease+vrrp"));
-    const kindOf = (election: string): ElectorKind => this.chosen?.kindNow(election) ?? this.kindOf(election);
-    const vrrp = this.makeVrrp(vrrpHost(hostFor("vrrp"), mixed, kindOf), mixed);
-    this.adverts = vrrp;
-    electors.set("vrrp", vrrp);
-    if (store === null) return electors;
-    this.leases = this.makeLease(store, leaseHost(hostFor("lease"), mixed, kindOf));
-    mixed.join({ lease: this.leases, vrrp, wake: (election) => vrrp.wake(election) });
-    return electors.set("lease", this.leases).set("lease+vrrp", mixed);
+    this.joined?.refresh();
   }
 
   private makeLease(store: Store, host: ElectorHost): LeaseElector {
@@ -108,26 +94,6 @@ export class DaemonElectors {
         timers: linux.timers,
         renewIncarnation: () => identity.renew(),
         rememberTtl: (longestTtlMs) => identity.rememberTtl(longestTtlMs),
-      },
-      host,
-    );
-  }
-
-  private makeVrrp(host: ElectorHost, mixed: MixedElector): VrrpElector {
-    const { config, host: linux, vips } = this.parts;
-    const { addresses, timers } = linux;
-    return new VrrpElector(
-      {
-        node: config.node,
-        timers,
-        sender: this.sender,
-        openReceiver,
-        histories: this.histories,
-        place: () => ({ links: addresses.links(), addresses: addresses.addresses() }),
-        vips,
-        mayClaim: (election) => this.chosen?.kindNow(election) === "vrrp" || mixed.mayClaim(election),
-        // The lease's is 0.
-        firstDeadline: 1,
       },
       host,
     );

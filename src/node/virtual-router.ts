@@ -9,7 +9,7 @@ import { Driver } from "../runtime/driver.ts";
 import { nextVrrpWakeup, stepVrrp } from "../vrrp/machine.ts";
 import type { VrrpRouter } from "../vrrp/router.ts";
 import { advertOf } from "../vrrp/speaking.ts";
-import { initialVrrp, type VrrpEffect, type VrrpEvent, type VrrpState } from "../vrrp/state.ts";
+import { initialVrrp, type VrrpEffect, type VrrpEvent, type VrrpState, type VrrpStep } from "../vrrp/state.ts";
 import type { AdvertListeners, Hearing } from "./advert-listeners.ts";
 
 /** A program that gave no sign of life for so many intervals is not spoken for any more. */
@@ -17,6 +17,9 @@ const GRACE_INTERVALS = 2;
 
 /** The effects that are not the wire's. */
 export type RouterEffect = Exclude<VrrpEffect, { type: "speak" | "hush" | "say" | "drain" }>;
+
+/** Moves a machine by one event. */
+export type StepVrrp = (state: VrrpState, event: VrrpEvent, at: Instant) => VrrpStep;
 
 /** A virtual router and where it speaks. */
 export interface VirtualRouterOptions {
@@ -38,6 +41,8 @@ export interface VirtualRouterDeps {
   readonly perform: (effect: RouterEffect) => void;
   /** Called when all events have been dealt with. */
   readonly onRest: () => void;
+  /** The machine's step; the simulation wraps it to look on. */
+  readonly step?: StepVrrp;
 }
 
 /** A running virtual router. */
@@ -171,9 +176,10 @@ export class VirtualRouter {
   /** What the sending thread has sent while this program paused counts before a tick judges the lease. */
   private step(event: VrrpEvent, now: Instant): readonly VrrpEffect[] {
     const effects: VrrpEffect[] = [];
+    const { step = stepVrrp } = this.deps;
     const move = (next: VrrpEvent): void => {
       if (next.type === "sent" && next.at > this.countedAt) this.countedAt = next.at;
-      const [state, more] = stepVrrp(this.current, next, now);
+      const [state, more] = step(this.current, next, now);
       this.current = state;
       effects.push(...more);
     };

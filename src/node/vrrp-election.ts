@@ -13,7 +13,7 @@ import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
-import { type RouterEffect, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
+import { type RouterEffect, type StepVrrp, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
 import type { AdvertListeners } from "./advert-listeners.ts";
 import type { VrrpHistory } from "./vrrp-history.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
@@ -51,6 +51,7 @@ export interface ElectionDeps {
   readonly speaks: () => void;
   /** It has left the wire, for good. */
   readonly gone: () => void;
+  readonly step: StepVrrp | undefined;
 }
 
 /** The part of this node in one VIP. */
@@ -197,7 +198,7 @@ export class VrrpElection {
     this.cancelRetry();
     const found = findSource(vip, vrrp, deps.vips(), deps.place());
     if ("trouble" in found) return this.tryLater(found.trouble);
-    const { timers, sender, listeners, speaks, mayClaim } = deps;
+    const { timers, sender, listeners, speaks, mayClaim, step } = deps;
     try {
       this.router = new VirtualRouter(optionsOf(vip, vrrp, candidacy, found.source), {
         timers,
@@ -205,6 +206,7 @@ export class VrrpElection {
         listeners,
         mayClaim,
         speaks,
+        ...(step === undefined ? {} : { step }),
         perform: (effect) => this.perform(effect),
         onRest: () => this.rest(),
       });
@@ -296,7 +298,8 @@ export class VrrpElection {
   private extend(until: Instant): void {
     const intervalMs = this.router?.state.router.intervalMs ?? 0;
     const gainedMs = elapsedMs(this.heldUntil, until);
-    if (!this.deps.isCrowded()) {
+    // A shorter interval cuts it down, which does not wait.
+    if (!this.deps.isCrowded() || gainedMs < 0) {
       this.heldUntil = until;
       this.extension = null;
       this.deps.host.extend([{ deadline: this.deadline, until }]);

@@ -13,6 +13,7 @@ import type { Elector, ElectorHost, Token } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
 import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
+import type { StepVrrp } from "./virtual-router.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
 import type { HostPlace } from "./vrrp-place.ts";
 
@@ -38,6 +39,8 @@ export interface VrrpElectorDeps {
   readonly mayClaim: (election: string) => boolean;
   /** Its deadlines have this number and greater ones. */
   readonly firstDeadline: number;
+  /** The machines' step; the simulation wraps it to look on. */
+  readonly step?: StepVrrp;
 }
 
 /** An elector by adverts. */
@@ -149,6 +152,7 @@ export class VrrpElector implements Elector {
       mayClaim: () => deps.mayClaim(name),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),
+      step: deps.step,
     };
     const election = new VrrpElection(name, deadline, electionDeps);
     this.elections.set(name, election);

@@ -5,7 +5,7 @@
 // lease of its last advert. Here the master is replaced when the timer has run out AND it is heard: so it lives, hears the
 // claim and lets go. It costs an interval at most. A master that is not heard is waited for as any other.
 
-import { type Instant, later, LONG_AGO } from "../base/time.ts";
+import { type Instant, later, latest, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { HeardAdvert } from "./judge.ts";
 import type { VrrpRouter } from "./router.ts";
@@ -15,13 +15,18 @@ import { farewellMs, masterDownMs, routerSkewMs } from "./timing.ts";
 /** Draining is asked for again after this, in milliseconds. */
 const DRAIN_RETRY_MS = 100;
 
-/** Begins to listen, with the full time of a master that would advertise as often as this router. */
-export function listen(router: VrrpRouter, priority: number, at: Instant): Listening {
-  const masterDownAt = later(at, masterDownMs(router, priority, router.intervalMs));
+/** Begins to listen, with the full time of a master that would advertise as often as this router, or as is given. */
+export function listen(
+  router: VrrpRouter,
+  priority: number,
+  at: Instant,
+  masterIntervalMs: number = router.intervalMs,
+): Listening {
+  const masterDownAt = later(at, masterDownMs(router, priority, masterIntervalMs));
   return {
     masterDownAt,
     preemptFrom: masterDownAt,
-    masterIntervalMs: router.intervalMs,
+    masterIntervalMs,
     master: null,
     preemptDelayUntil: null,
     preemptSuppressedUntil: LONG_AGO,
@@ -37,6 +42,19 @@ export function listenModestly(router: VrrpRouter, priority: number, at: Instant
   return { ...listen(router, priority, at), masterDownAt: later(at, wait), preemptSuppressedUntil };
 }
 
+/**
+ * Listens on with another interval of its own. In version 3 the master goes on with the one that it has advertised: who forgot
+ * it would take over between two adverts.
+ */
+export function listenAnew(
+  { master, masterIntervalMs, preemptSuppressedUntil }: Listening,
+  router: VrrpRouter,
+  at: Instant,
+): Listening {
+  const intervalMs = router.version === 3 && master !== null ? masterIntervalMs : router.intervalMs;
+  return { ...listen(router, router.priority, at, intervalMs), master, preemptSuppressedUntil };
+}
+
 /** Takes an advert that fits the router. */
 export function hear(
   listening: Listening,
@@ -47,6 +65,9 @@ export function hear(
 ): Listening {
   const master: Rival = { source: heard.source, priority: heard.advert.priority, heardAt: at };
   if (master.priority === VRRP_PRIORITY_STOP) {
+    // Of one who is not the master any more, or never was: the way is not free.
+    if (listening.master !== null && isLiving(listening.master) && listening.master.source !== master.source)
+      return listening;
     const masterDownAt = later(at, farewellMs(router, priority, listening.masterIntervalMs));
     return { ...listening, masterDownAt, master, takeover: null, overslept: false };
   }
@@ -54,6 +75,7 @@ export function hear(
   if (preemptDelayUntil === null || at < preemptDelayUntil)
     return { ...obey(listening, router, priority, heard, at), preemptDelayUntil };
   const { masterDownAt, masterIntervalMs } = obey(listening, router, priority, heard, at);
+  const { preemptFrom } = listening;
   const known: Listening = {
     ...listening,
     masterDownAt,
@@ -62,7 +84,20 @@ export function hear(
     preemptDelayUntil,
     overslept: false,
   };
-  return at < listening.preemptFrom ? known : { ...known, takeover: listening.takeover ?? preemption(at) };
+  const preempts = at >= preemptFrom && isFresh(listening, at);
+  return { ...known, takeover: preempts ? (listening.takeover ?? preemption(at)) : null };
+}
+
+function isLiving({ priority }: Rival): boolean {
+  return priority !== VRRP_PRIORITY_STOP;
+}
+
+/**
+ * Whether an advert that is handed in now came now. When the time had run out before, this host may not have been scheduled, and
+ * the advert is as old as that: the next one shows whether its sender lives.
+ */
+function isFresh({ masterDownAt, takeover }: Listening, at: Instant): boolean {
+  return takeover === null ? at < masterDownAt : takeover.cause === "preemption";
 }
 
 /** Takes an advert as the master's, whatever its priority is. */
@@ -74,8 +109,11 @@ export function obey(
   at: Instant,
 ): Listening {
   const masterIntervalMs = router.version === 3 ? advert.intervalMs : router.intervalMs;
-  const masterDownAt = later(at, masterDownMs(router, priority, masterIntervalMs));
+  const downAt = later(at, masterDownMs(router, priority, masterIntervalMs));
   const master: Rival = { source, priority: advert.priority, heardAt: at };
+  // What a master has advertised holds for as long as it said, though it, or another one, is in more of a hurry now.
+  const masterDownAt =
+    listening.master !== null && isLiving(listening.master) ? latest(listening.masterDownAt, downAt) : downAt;
   const preemptFrom = masterDownAt;
   return { ...listening, masterDownAt, preemptFrom, masterIntervalMs, master, takeover: null, overslept: false };
 }

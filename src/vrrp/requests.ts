@@ -4,10 +4,10 @@ import { assert } from "../base/assert.ts";
 import { type Instant, later } from "../base/time.ts";
 import { VRRP_PRIORITY_OWNER } from "../base/vrrp.ts";
 import { changeOf } from "./causes.ts";
-import { listen, listenModestly, reprioritize } from "./listening.ts";
-import { type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
+import { listen, listenAnew, listenModestly, reprioritize } from "./listening.ts";
+import { chain, type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
 import type { VrrpRouter } from "./router.ts";
-import { speak } from "./speaking.ts";
+import { cutShort, speak } from "./speaking.ts";
 import type { Listening, Takeover, VrrpState, VrrpStep } from "./state.ts";
 
 /** Shortest and longest back-off after the host could not hold the addresses, in milliseconds; it doubles in between. */
@@ -108,13 +108,17 @@ export function configured(state: VrrpState, router: VrrpRouter, at: Instant): V
     "another router id or version is another router",
   );
   const next = { ...state, router, priority: router.priority };
-  if (phase.kind === "claiming" || phase.kind === "master") return speakAnew(next, at);
+  if (phase.kind === "claiming") return speakAnew(next, at);
+  if (phase.kind === "master") {
+    const [holding, cut] = cutShort(router, phase.holding, at);
+    return chain([{ ...next, phase: { ...phase, holding } }, cut], (held) => speakAnew(held, at));
+  }
   if (phase.kind !== "backup" && phase.kind !== "releasing") return [next, []];
   if (phase.kind === "backup" && router.priority === VRRP_PRIORITY_OWNER)
     return toClaiming(next, changeOf("owner"), at);
   const listening =
     router.intervalMs === before.intervalMs
       ? reprioritize(phase.listening, router, state.priority, router.priority)
-      : { ...listen(router, router.priority, at), preemptSuppressedUntil: phase.listening.preemptSuppressedUntil };
+      : listenAnew(phase.listening, router, at);
   return [{ ...next, phase: { ...phase, listening } }, []];
 }

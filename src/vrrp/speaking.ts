@@ -110,6 +110,16 @@ export function endConflict({ rival }: Holding): readonly VrrpEffect[] {
   return rival === null ? [] : [{ type: "conflict-ends", rival }];
 }
 
+/**
+ * A holding under another configuration. Once an advert with a shorter interval has left, backups wait for three of those only:
+ * so the holding is cut down before it leaves.
+ */
+export function cutShort(router: VrrpRouter, holding: Holding, at: Instant): readonly [Holding, readonly VrrpEffect[]] {
+  const until = validUntil(at, router.intervalMs);
+  if (until >= holding.validUntil) return [holding, []];
+  return [{ ...holding, validUntil: until }, [{ type: "extend", until }]];
+}
+
 /** A holding after an advert that left at `sentAt`. */
 export function extend(router: VrrpRouter, holding: Holding, sentAt: Instant): Holding {
   const until = validUntil(sentAt, router.intervalMs);

@@ -149,7 +149,7 @@ export type VrrpEffect =
   | { readonly type: "say"; readonly advert: VrrpAdvert }
   /** Hold the addresses: the right to do so lasts until `until`. */
   | { readonly type: "gain"; readonly until: Instant }
-  /** They may be held until `until`. */
+  /** They may be held until `until`: that is sooner than before when the interval became shorter. */
   | { readonly type: "extend"; readonly until: Instant }
   /** Stop holding them now; confirm with "released". */
   | { readonly type: "lose"; readonly change: Change }

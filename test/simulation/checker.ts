@@ -57,6 +57,7 @@ interface ElectionValue {
 /** The outside observer of one run. */
 export class Checker {
   readonly violations: Violation[] = [];
+  onViolation: (violation: Violation) => void = () => {};
   private readonly world: World;
   private readonly hosts: ReadonlyMap<string, SimHost>;
   /** When each attempt was sent, and by process the latest one that was applied. */
@@ -77,7 +78,9 @@ export class Checker {
 
   say(invariant: number, text: string): void {
     this.world.say("CHECKER", () => `invariant ${invariant}: ${text}`);
-    this.violations.push({ invariant, at: this.world.now, text });
+    const violation = { invariant, at: this.world.now, text };
+    this.violations.push(violation);
+    this.onViolation(violation);
   }
 
   /** Who was given an election last, under which token. */
@@ -222,7 +225,7 @@ export class Checker {
 }
 
 /** Whether nobody can be blamed for what a host answers. */
-function isExcused({ kernel, daemon }: SimHost, ip: string): boolean {
+export function isExcused({ kernel, daemon }: SimHost, ip: string): boolean {
   if (kernel.flushed || kernel.unattended.has(ip) || kernel.answersByHand(ip)) return true;
   return kernel.openSinceSleep.has(ip) && daemon?.process.isStopped === true;
 }

@@ -10,6 +10,7 @@ import type { CheckPolicy, CheckState, Verdict } from "../../src/health/check.ts
 import type { Checks, MakeChecks } from "../../src/node/health.ts";
 import { Daemon } from "../../src/node/daemon.ts";
 import { ChosenElector, type Electors } from "../../src/node/electors.ts";
+import { HostElectors } from "../../src/node/host-electors.ts";
 import { LeaseElector } from "../../src/node/lease-elector.ts";
 import type { Timers } from "../../src/ports/clock.ts";
 import type { ElectorHost, ElectorKind } from "../../src/ports/elector.ts";
@@ -17,10 +18,14 @@ import type { HostEvent, HostMonitor } from "../../src/ports/host.ts";
 import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import type { Logger } from "../../src/ports/logger.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
+import type { VrrpElector } from "../../src/node/vrrp-elector.ts";
+import { VrrpHistory } from "../../src/node/vrrp-history.ts";
+import { stepVrrp } from "../../src/vrrp/machine.ts";
 import { brokenHost, brokenStore, type Canary } from "./canaries.ts";
 import { HostPorts, type Kernel } from "./kernel.ts";
 import type { StoreLink } from "./network.ts";
 import { describe, describeOutcome } from "./transcript.ts";
+import type { WirePorts } from "./vrrp/wire-ports.ts";
 import type { Process, World } from "./world.ts";
 
 /** Who a daemon is. */
@@ -30,6 +35,7 @@ export interface DaemonOptions {
   readonly processId: string;
   readonly ttlMs: number;
   readonly canary: Canary | null;
+  readonly startupDelayMs?: number;
 }
 
 /** What a daemon works with. */
@@ -39,6 +45,8 @@ export interface SimDaemonDeps {
   readonly kernel: Kernel;
   readonly link: StoreLink;
   readonly identity: IdentityKeeper;
+  /** What it speaks VRRP by; absent where no VIP asks for it. */
+  readonly wire: WirePorts | null;
   /** Whether what the checks look at is sick. */
   readonly isSick: () => boolean;
   /** Called after each step of the election machine, with the state that it led to. */
@@ -69,7 +77,8 @@ export class SimDaemon {
   readonly daemon: Daemon;
   steps = 0;
   private readonly deps: SimDaemonDeps;
-  private readonly elector: LeaseElector;
+  private readonly elector: LeaseElector | undefined;
+  private readonly electors: HostElectors | undefined;
   private heardAt = 0;
   private verdict: Verdict = "pending";
   private tellVerdict: () => void = () => {};
@@ -82,6 +91,7 @@ export class SimDaemon {
     const timers = this.makeTimers();
     const ports = new HostPorts(deps.kernel, deps.process, options.canary?.fenceFlaw ?? null);
     let elector: LeaseElector | undefined;
+    let electors: HostElectors | undefined;
     this.daemon = new Daemon(configOf(options, vips), {
       timers,
       identity: deps.identity,
@@ -93,6 +103,11 @@ export class SimDaemon {
       log: this.makeLog(),
       makeChecks: (parts) => this.makeChecks(parts),
       makeElector: (host) => {
+        if (deps.wire !== null) {
+          electors = this.makeElectors(deps.wire, timers, ports, host);
+          elector = electors.lease;
+          return electors.chosen;
+        }
         const broken = brokenHost(options.canary, host, () => elector, deps);
         const make = (hostFor: (kind: ElectorKind) => ElectorHost): Electors => {
           elector = this.makeElector(timers, hostFor("lease"));
@@ -101,12 +116,20 @@ export class SimDaemon {
         return new ChosenElector({ make, kindOf: () => "lease" }, broken);
       },
     });
-    if (elector === undefined) throw new Error("a daemon makes its elector");
     this.elector = elector;
+    this.electors = electors;
   }
 
+  /** Of a daemon with a store. */
   get election(): State {
+    if (this.elector === undefined) throw new Error("this daemon has no store");
     return this.elector.state;
+  }
+
+  /** Of a daemon that speaks VRRP. */
+  get vrrp(): VrrpElector {
+    if (this.electors === undefined) throw new Error("this daemon speaks no VRRP");
+    return this.electors.vrrp;
   }
 
   start(): void {
@@ -122,6 +145,7 @@ export class SimDaemon {
   reload(vips: readonly VipConfig[]): void {
     try {
       this.daemon.reload(configOf(this.options, vips));
+      this.electors?.refresh();
     } catch (error) {
       if (!(error instanceof VipdError)) throw error;
       this.deps.world.say(this.process.name, () => `could not reload: ${error.message}`);
@@ -129,9 +153,37 @@ export class SimDaemon {
   }
 
   stop(): void {
-    this.daemon.stop(() => {
-      if (!this.process.dead) this.deps.onExit();
-    });
+    const { wire, onExit } = this.deps;
+    const exit = (): void => {
+      if (!this.process.dead) onExit();
+    };
+    this.daemon.stop(() => (wire === null ? exit() : wire.end(exit)));
+  }
+
+  private makeElectors(wire: WirePorts, timers: Timers, ports: HostPorts, host: ElectorHost): HostElectors {
+    const { node } = this.options;
+    const makeLease = (leaseHost: ElectorHost): LeaseElector => this.makeElector(timers, leaseHost);
+    return new HostElectors(
+      {
+        makeLease: wire.hasStore ? makeLease : null,
+        vrrp: {
+          node,
+          timers,
+          sender: wire.sender,
+          openReceiver: wire.openReceiver,
+          histories: { of: () => new VrrpHistory(), changed: () => {}, close: () => Promise.resolve() },
+          place: () => ({ links: ports.links(), addresses: ports.addresses() }),
+          vips: () => wire.seenVips(this.daemon.running.vips),
+          step: (state, event, at) => {
+            this.steps += 1;
+            const [after, effects] = stepVrrp(state, wire.perturb(state, event, at), at);
+            wire.onStep(this, after, effects);
+            return [after, effects];
+          },
+        },
+      },
+      wire.brokenHost(host),
+    );
   }
 
   private makeElector(timers: Timers, host: ElectorHost): LeaseElector {
@@ -230,7 +282,7 @@ export class SimDaemon {
   }
 }
 
-function configOf({ node, ttlMs }: DaemonOptions, vips: readonly VipConfig[]): Config {
+function configOf({ node, ttlMs, startupDelayMs = 0 }: DaemonOptions, vips: readonly VipConfig[]): Config {
   return {
     node,
     fleet: "sim",
@@ -240,7 +292,7 @@ function configOf({ node, ttlMs }: DaemonOptions, vips: readonly VipConfig[]): C
     admin: { socket: "/sim/sock", group: null },
     log: { level: "info", format: "json" },
     fence: "auto",
-    startupDelayMs: 0,
+    startupDelayMs,
     checks: [],
     webhook: null,
     mail: null,

@@ -9,6 +9,7 @@ import { HostClock } from "./host-clock.ts";
 import { Kernel } from "./kernel.ts";
 import { type Network, StoreLink } from "./network.ts";
 import type { HostSetup } from "./scenario.ts";
+import type { WirePorts } from "./vrrp/wire-ports.ts";
 import { Process, type World } from "./world.ts";
 
 /** What a host works with. */
@@ -20,6 +21,8 @@ export interface HostDeps {
   readonly onBoot: (host: SimHost) => void;
   readonly onStep: (daemon: SimDaemon, after: State) => void;
   readonly onSend: (daemon: SimDaemon, heartbeat: number) => void;
+  /** Equips a daemon that speaks VRRP. */
+  readonly makeWire?: (host: SimHost, process: Process) => WirePorts;
 }
 
 /** After a failed start, as RestartSec in vipd.service. */
@@ -41,6 +44,8 @@ export class SimHost {
   readonly setup: HostSetup;
   kernel: Kernel;
   daemon: SimDaemon | null = null;
+  /** What the present daemon speaks VRRP by. */
+  wire: WirePorts | null = null;
   config: readonly VipConfig[];
   /** The lease of the next daemon. */
   ttlMs: number;
@@ -119,6 +124,7 @@ export class SimHost {
     const { kernel } = this;
     kernel.sleep();
     this.daemon?.process.sleep(forMs, lateMs);
+    if (this.daemon !== null) this.wire?.thread?.sleep(forMs, lateMs);
     const isAttended = (): boolean => this.daemon !== null && (lateMs > 0 || !this.daemon.process.frozen);
     world.at(world.now + forMs, () => kernel.wake(forMs, isAttended()));
     world.at(world.now + forMs + darkMs, () => kernel.lighten());
@@ -141,6 +147,7 @@ export class SimHost {
     this.boots += 1;
     const kernel = new Kernel(this.name, world, new HostClock(world.now, bootMs / this.boots, rate));
     this.kernel = kernel;
+    if (this.setup.source !== undefined) kernel.bindByHand(this.setup.source);
     this.deps.onBoot(this);
     return kernel;
   }
@@ -154,13 +161,16 @@ export class SimHost {
     const vips = this.config.map((vip) => [vip.name, vip.priority, ...vip.addresses.map(({ ip }) => ip)]);
     world.say(name, () => `starts, ${identity.adopt ? "adopting" : "anew"}, with ${JSON.stringify(vips)}`);
     const link = new StoreLink(network, process, name, kernel.clock);
-    const options = { node: this.setup.node, host: name, processId, ttlMs, canary };
+    const { startupDelayMs = 0 } = this.setup;
+    const options = { node: this.setup.node, host: name, processId, ttlMs, canary, startupDelayMs };
+    this.wire = this.deps.makeWire?.(this, process) ?? null;
     const daemon = new SimDaemon(options, this.config, {
       world,
       process,
       kernel,
       link,
       identity,
+      wire: this.wire,
       isSick: () => this.sickness > 0,
       onStep,
       onSend: (sender, heartbeat) => {
@@ -230,6 +240,7 @@ export class SimHost {
   private gone(process: Process): void {
     if (this.daemon?.process !== process) return;
     this.daemon = null;
+    this.wire?.gone();
     this.kernel.abandon();
     this.kernel.listener = null;
     this.whenGone();

@@ -116,6 +116,10 @@ export class Kernel {
     });
   }
 
+  get isDark(): boolean {
+    return this.dark;
+  }
+
   /** The machine falls asleep. */
   sleep(): void {
     this.dark = true;

@@ -23,6 +23,9 @@ export interface HostSetup {
   readonly bootMs: number;
   readonly startAt: TrueTime;
   readonly config: readonly VipConfig[];
+  /** The host's own address, where it speaks VRRP. */
+  readonly source?: string;
+  readonly startupDelayMs?: number;
 }
 
 /** What goes wrong, or what people do. `after`: at that many points of code from then on; 0: between two steps. */

@@ -1,6 +1,6 @@
 // Thousands of runs, each wholly determined by its seed. When one fails, its number is all that is needed:
 //
-//   VIPD_SIM_SEED=4711 npx vitest run test/simulation    replays it and prints what happened
+//   VIPD_SIM_SEED=4711 npx vitest run test/simulation/simulation    replays it and prints what happened
 //   VIPD_SIM_SEEDS=100000 VIPD_SIM_FIRST=1 ...           looks further
 //   VIPD_SIM_TROUBLE=restore ...                         looks closer at one kind of trouble (it belongs to the replay too)
 
@@ -51,7 +51,7 @@ function reportOf({ scenario, violations }: RunResult): string {
   if (first === undefined) return "";
   const { invariant, at, text } = first;
   const favoured = TROUBLE === null ? "" : `VIPD_SIM_TROUBLE=${TROUBLE} `;
-  return `seed ${scenario.seed}, at ${at.toFixed(2)} ms: invariant ${invariant}: ${text} (and ${violations.length - 1} more)\n  replay: ${favoured}VIPD_SIM_SEED=${scenario.seed} npx vitest run test/simulation`;
+  return `seed ${scenario.seed}, at ${at.toFixed(2)} ms: invariant ${invariant}: ${text} (and ${violations.length - 1} more)\n  replay: ${favoured}VIPD_SIM_SEED=${scenario.seed} npx vitest run test/simulation/simulation`;
 }
 
 function numberFrom(name: string, otherwise: number): number {

@@ -129,6 +129,8 @@ export class Process {
   /** How long each of its steps keeps it from the next one: an event loop that does too much else. */
   stepMs = 0;
   busyUntil: TrueTime = 0;
+  /** When it last went on after it had been stopped. */
+  thawedAt: TrueTime = Number.NEGATIVE_INFINITY;
   /** Until when the whole machine sleeps. */
   asleepUntil: TrueTime = 0;
   /** What arrived while it was frozen. */
@@ -207,6 +209,7 @@ export class Process {
   private thaw(): void {
     if (this.dead || !this.frozen || this.inStep || this.asleepUntil > this.world.now) return;
     this.frozen = false;
+    this.thawedAt = this.world.now;
     this.world.say(this.name, () => "thawed");
     for (const run of this.missed.splice(0)) this.world.at(this.world.now, run, this);
   }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { later } from "../../../src/base/time.ts";
-import { HIGHER, Lab, LOWER } from "./lab.ts";
+import { HIGHER, Lab } from "./lab.ts";
 
 describe("a claim", () => {
   test("becomes a mastership when an advert has left, not before", () => {
@@ -181,12 +181,6 @@ describe("an answer of the sockets", () => {
     const lab = new Lab().hearFor(5_000, 150, HIGHER);
     lab.onDrain = () => lab.hear(150, HIGHER);
     expect(lab.advance(60_000).phase).toBe("backup");
-  });
-
-  test("that brings a lower master's advert does not, where that is pre-empted", () => {
-    const lab = new Lab();
-    lab.onDrain = () => lab.hear(90, LOWER);
-    expect(lab.advance(3_610).phase).toBe("master");
   });
 
   test("without a question changes nothing", () => {

@@ -285,13 +285,22 @@ describe("another configuration", () => {
     expect(lab.speaks).toMatchObject({ addresses, priority: 120 });
   });
 
-  test("with a shorter interval shortens the lease by the next advert, and one that left before counts no more", () => {
+  test("with a shorter interval cuts the lease down before an advert says so, and one that left before counts no more", () => {
     const lab = new Lab({ version: 3, intervalMs: 1_000 }).becomeMaster().advance(100);
     const before = lab.now;
     lab.sends = false;
     lab.advance(100).post({ type: "configure", router: router({ version: 3, intervalMs: 100 }) });
     const { until } = lab;
+    expect(until - lab.ms).toBeLessThan(300);
     lab.post({ type: "sent", at: before });
+    expect(lab.until).toBe(until);
+  });
+
+  test("with a longer interval leaves the lease as it is until an advert says so", () => {
+    const lab = new Lab({ version: 3, intervalMs: 1_000 }).becomeMaster().advance(100);
+    const { until } = lab;
+    lab.sends = false;
+    lab.post({ type: "configure", router: router({ version: 3, intervalMs: 3_000 }) });
     expect(lab.until).toBe(until);
   });
 

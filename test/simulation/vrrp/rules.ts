@@ -1,0 +1,267 @@
+// Watches a fleet that speaks VRRP from outside, with the world's true time and the wire's own records:
+//
+//   succession  who takes over because a master fell silent, having heard its last advert, finds it silent in truth: frozen,
+//               killed or starved, its fence has closed before (0 ms, whatever happened to either)
+//   rivals      two that answer hear each other at once: the claim's way and an event loop's latency (`tight`), and where an
+//               advert was lost or late, somebody was stopped, or a file was read anew, one interval more
+//   lease       no fence is open for longer than three intervals from the moment when the last advert left, by the fastest clock
+//   farewell    nobody says priority 0 while it answers
+//   mute        nobody goes on advertising for long without answering: its backups would wait for nothing
+//   leaseless   in a mixed fleet only the holder of the lease claims
+//
+// Where two routers do not hear each other RFC 9568 allows two masters, and so do these rules.
+
+import { DRIFT } from "../../../src/election/lease.ts";
+import type { Cause } from "../../../src/vrrp/causes.ts";
+import type { VrrpEffect, VrrpState } from "../../../src/vrrp/state.ts";
+import type { SimDaemon } from "../daemon.ts";
+import type { SimHost } from "../host.ts";
+import type { TrueTime, World } from "../world.ts";
+import type { Keepalived } from "./keepalived.ts";
+import { answersUntil, disturbedAt, type Party } from "./parties.ts";
+import type { VrrpScenario } from "./scenario.ts";
+import type { Segment, SentAdvert } from "./segment.ts";
+
+/** The event loop, the kernel's answer and a timer's lateness, in milliseconds; and what keepalived takes to remove an address. */
+const LATENCY_MS = 6;
+const REMOVAL_MS = 20;
+
+/** An advert that reaches keepalived is read within this time, in milliseconds. */
+const KEEPALIVED_LATENCY_MS = 2;
+
+/** Arithmetic on clocks that drift is not exact, in milliseconds. */
+const EPSILON = 1e-3;
+
+/** How long a wire is looked back on: the longest time of silence, skew included. */
+const LOOK_BACK_INTERVALS = 4;
+const LOOK_BACK_MS = 1_000;
+
+/** What a router knew when it claimed. */
+interface Claim {
+  readonly at: TrueTime;
+  readonly cause: Cause;
+  /** When its sockets were empty. */
+  readonly drainedAt: TrueTime;
+  readonly listeningSince: TrueTime;
+  readonly intervalMs: number;
+  /** Adverts of a lower priority did not keep it waiting. */
+  readonly obeysFrom: number;
+}
+
+/** Two that answer at the same time. */
+interface Overlap {
+  readonly ip: string;
+  readonly since: TrueTime;
+  until: TrueTime;
+}
+
+/** What the rules look at. */
+export interface RulesDeps {
+  readonly world: World;
+  readonly segment: Segment;
+  readonly scenario: VrrpScenario;
+  readonly parties: ReadonlyMap<string, Party>;
+  readonly say: (rule: string, text: string) => void;
+}
+
+/** The outside observer. */
+export class VrrpRules {
+  private readonly deps: RulesDeps;
+  private readonly claims = new Map<string, Claim>();
+  private readonly listeningSince = new Map<string, TrueTime>();
+  private readonly overlaps = new Map<string, Overlap>();
+  /** By host and router id: when its present row of adverts began; by host and address: until when it answered. */
+  private readonly speakingSince = new Map<string, { readonly since: TrueTime; readonly last: TrueTime }>();
+  private readonly answered = new Map<string, TrueTime>();
+  /** How often somebody became master. */
+  claimed = 0;
+
+  constructor(deps: RulesDeps) {
+    this.deps = deps;
+  }
+
+  /** Something changed in what a host answers for. */
+  changed(party: Party): void {
+    const { world, parties, scenario } = this.deps;
+    for (const vip of scenario.vips) {
+      const ip = ipOf(vip);
+      const until = answersUntil(party, ip);
+      if (until > world.now) this.answered.set(`${party.name} ${ip}`, until);
+      else if ((this.answered.get(`${party.name} ${ip}`) ?? 0) > world.now)
+        this.answered.set(`${party.name} ${ip}`, world.now);
+      for (const other of parties.values()) if (other !== party) this.compare(party, other, ip);
+    }
+  }
+
+  /** A fence was opened or extended. */
+  opened(host: SimHost, ips: readonly string[], until: TrueTime): void {
+    const { segment, scenario, world } = this.deps;
+    if (until < world.now) return;
+    for (const [i, vip] of scenario.vips.entries()) {
+      // After a migration the lease alone holds it.
+      const byVrrp = host.daemon?.daemon.running.vips.some(({ name, vrrp }) => name === vip && vrrp !== undefined);
+      if (!ips.includes(ipOf(vip)) || byVrrp !== true) continue;
+      const last = segment.sentBy(host.name, 51 + i).findLast(({ priority }) => priority > 0);
+      const limit = last === undefined ? -1 : last.at + (3 * last.intervalMs) / (1 + DRIFT);
+      if (until > limit + EPSILON)
+        this.deps.say(
+          "lease",
+          `${host.name} opens until ${until.toFixed(2)}, and its last advert lasts until ${limit.toFixed(2)}`,
+        );
+    }
+  }
+
+  /** A machine has moved. */
+  stepped(host: SimHost, daemon: SimDaemon, after: VrrpState, effects: readonly VrrpEffect[]): void {
+    const { world, scenario } = this.deps;
+    const vip = scenario.vips[after.router.vrid - 51] ?? "";
+    const key = `${host.name} ${vip}`;
+    for (const effect of effects) {
+      if (effect.type !== "moved") continue;
+      world.say(host.name, () => `${vip}: ${effect.from} -> ${effect.to}, ${effect.change.text}`);
+      if (effect.to === "backup") this.listeningSince.set(key, world.now);
+      if (effect.to !== "claiming") continue;
+      this.claimed += 1;
+      this.claims.set(key, {
+        at: world.now,
+        cause: effect.change.cause,
+        drainedAt: host.wire?.drainedAt ?? world.now,
+        listeningSince: this.listeningSince.get(key) ?? world.now,
+        intervalMs: after.router.intervalMs,
+        obeysFrom: 0,
+      });
+      if (scenario.mode === "mixed" && daemon.election.tenures.get(vip)?.phase !== "on")
+        this.deps.say("leaseless", `${host.name} claims ${vip} without the lease`);
+    }
+  }
+
+  /** keepalived was silent about why: a farewell, or silence. Frozen, it may not have read what came. */
+  keepalivedClaims(station: Keepalived, vip: string): void {
+    const { world } = this.deps;
+    const instance = station.setup.instances.find((each) => each.vip === vip);
+    if (instance === undefined || station.process === null) return;
+    this.claims.set(`${station.name} ${vip}`, {
+      at: world.now,
+      cause: station.saidFarewell(vip) ? "farewell" : "silence",
+      drainedAt: world.now - KEEPALIVED_LATENCY_MS,
+      listeningSince: Math.max(station.startedAt, station.process.thawedAt),
+      intervalMs: instance.intervalMs,
+      obeysFrom: instance.preempt ? instance.priority : 0,
+    });
+  }
+
+  /** An advert has left a host. */
+  sent({ from, vrid, priority, intervalMs }: SentAdvert): void {
+    const { world, parties, scenario } = this.deps;
+    const party = parties.get(from);
+    if (party?.kind !== "vipd") return;
+    const ip = ipOf(scenario.vips[vrid - 51] ?? "");
+    const answers = answersUntil(party, ip) > world.now;
+    if (priority === 0) {
+      const isMigrated = party.host.daemon?.daemon.running.vips.every(({ vrrp }) => vrrp?.vrid !== vrid) === true;
+      if (answers && !isMigrated) this.deps.say("farewell", `${from} says farewell while it answers for ${ip}`);
+      return;
+    }
+    const key = `${from} ${vrid}`;
+    const row = this.speakingSince.get(key);
+    const goesOn = row !== undefined && world.now - row.last < 2.5 * intervalMs;
+    const since = goesOn ? row.since : world.now;
+    this.speakingSince.set(key, { since, last: world.now });
+    const muteMs = answers ? 0 : world.now - Math.max(since, this.answered.get(`${from} ${ip}`) ?? 0);
+    if (muteMs > 3 * scenario.intervalMs + 2_000)
+      this.deps.say("mute", `${from} advertises, and has not answered for ${ip} for ${muteMs.toFixed(0)} ms`);
+  }
+
+  private compare(party: Party, other: Party, ip: string): void {
+    const { world } = this.deps;
+    const key = [party.name, other.name].toSorted().join(" ") + ` ${ip}`;
+    const until = Math.min(answersUntil(party, ip), answersUntil(other, ip));
+    const known = this.overlaps.get(key);
+    if (until <= world.now) {
+      this.overlaps.delete(key);
+      return;
+    }
+    if (known !== undefined && known.until > world.now) {
+      known.until = until;
+      return;
+    }
+    const overlap = { ip, since: world.now, until };
+    this.overlaps.set(key, overlap);
+    world.say("CHECKER", () => `${party.name} and ${other.name} answer for ${ip}`);
+    if (party.kind === "keepalived" && other.kind === "keepalived") return;
+    this.checkSuccession(party, other, ip);
+    world.at(world.now + this.tightMs(party, other), () => this.checkRivals(key, party, other, overlap));
+  }
+
+  /** The later claim of the two, by a time of silence: it must not have heard the other in that time. */
+  private checkSuccession(one: Party, another: Party, ip: string): void {
+    const { segment, scenario, world } = this.deps;
+    const vip = scenario.vips.find((name) => ipOf(name) === ip) ?? "";
+    const vrid = 51 + scenario.vips.indexOf(vip);
+    const claimOf = ({ name }: Party): Claim | undefined => this.claims.get(`${name} ${vip}`);
+    const [successor, predecessor] =
+      (claimOf(one)?.at ?? -1) > (claimOf(another)?.at ?? -1) ? [one, another] : [another, one];
+    const claim = claimOf(successor);
+    if (claim === undefined || predecessor.kind !== "vipd" || claim.cause !== "silence") return;
+    const last = segment.sentBy(predecessor.name, vrid).findLast(({ at, priority }) => at <= claim.at && priority > 0);
+    const heardAt = last?.arrivals.get(successor.name);
+    if (last === undefined || heardAt === undefined || heardAt > claim.drainedAt) return;
+    if (last.priority < claim.obeysFrom || (successor.kind === "keepalived" && heardAt < claim.listeningSince)) return;
+    // It answers by adverts that left after the claim: the two are rivals.
+    if (last.at + 3 * last.intervalMs < claim.at) return;
+    if (segment.failedAt(predecessor.name, successor.name) > last.at - this.lookBackMs) return;
+    // Version 3: who begins to listen does not know yet how seldom the master advertises, or believes an advert of another one that
+    // comes late; keepalived always believes whom it heard last.
+    const isUnknown = heardAt < claim.listeningSince && last.intervalMs > scenario.shortestIntervalMs;
+    const isOverlaid = [...this.deps.parties.keys()].some(
+      (name) =>
+        name !== predecessor.name &&
+        segment
+          .sentBy(name, vrid)
+          .some((each) => each.intervalMs < last.intervalMs && (each.arrivals.get(successor.name) ?? -1) > heardAt),
+    );
+    if (isUnknown || (successor.kind === "keepalived" && isOverlaid)) return;
+    this.deps.say(
+      "succession",
+      `${successor.name} has claimed ${vip} at ${claim.at.toFixed(2)}, since no master was heard, and ${predecessor.name} answers until ${answersUntil(predecessor, ip).toFixed(2)}: its advert of ${last.at.toFixed(2)} had come (now ${world.now.toFixed(2)})`,
+    );
+  }
+
+  private checkRivals(key: string, one: Party, other: Party, overlap: Overlap): void {
+    const { world, segment, scenario } = this.deps;
+    const isOver = (): boolean =>
+      this.overlaps.get(key) !== overlap ||
+      Math.min(answersUntil(one, overlap.ip), answersUntil(other, overlap.ip)) <= world.now;
+    if (isOver()) return;
+    const troubledAt = Math.max(
+      segment.failedAt(one.name, other.name),
+      segment.failedAt(other.name, one.name),
+      disturbedAt(one, world.now),
+      disturbedAt(other, world.now),
+    );
+    const tight = this.tightMs(one, other);
+    if (troubledAt > overlap.since - this.lookBackMs) {
+      const allowedUntil = Math.max(overlap.since, troubledAt) + scenario.intervalMs + tight;
+      if (world.now < allowedUntil) {
+        world.at(allowedUntil, () => this.checkRivals(key, one, other, overlap));
+        return;
+      }
+    }
+    const ms = (world.now - overlap.since).toFixed(2);
+    this.deps.say("rivals", `${one.name} and ${other.name} hear each other, and answer for ${overlap.ip} for ${ms} ms`);
+  }
+
+  private tightMs(one: Party, other: Party): number {
+    const removal = one.kind === "keepalived" || other.kind === "keepalived" ? REMOVAL_MS : 0;
+    return this.deps.scenario.mostDelayMs + LATENCY_MS + removal;
+  }
+
+  private get lookBackMs(): number {
+    return LOOK_BACK_INTERVALS * this.deps.scenario.intervalMs + LOOK_BACK_MS;
+  }
+}
+
+/** The address of a VIP, by its name. */
+export function ipOf(vip: string): string {
+  return `10.0.${vip.slice(4)}.1`;
+}

@@ -1,0 +1,130 @@
+// The wire between VRRP routers: a switch that carries adverts late, twice or not at all, in each direction for itself. It
+// keeps who sent what when, and whom it reached, for those who judge a run. A frame is what a raw socket would hand over.
+
+import type { VrrpAdvert } from "../../../src/base/vrrp.ts";
+import { formatIp } from "../../../src/wire/ip.ts";
+import { decodeReceived, VRRP_GROUP_IPV4 } from "../../../src/wire/vrrp.ts";
+import type { TrueTime, World } from "../world.ts";
+
+/** How bad the wire is; chances per frame and receiver. */
+export interface WireWeather {
+  readonly delayMs: readonly [low: number, high: number];
+  readonly lossChance: number;
+  /** A frame that takes up to `lateMs`. */
+  readonly lateChance: number;
+  readonly lateMs: number;
+  /** A frame that comes again, up to `lateMs` later. */
+  readonly repeatChance: number;
+}
+
+/** A host on the wire. */
+export interface Station {
+  readonly name: string;
+  /** The address that it sends from. */
+  readonly source: string;
+  /** Whether its cable has a carrier. */
+  isUp(): boolean;
+  /** A frame arrives; `unicast`: to this host alone. */
+  receive(packet: Uint8Array, unicast: boolean): void;
+}
+
+/** An advert that was sent. */
+export interface SentAdvert extends Pick<VrrpAdvert, "vrid" | "priority" | "intervalMs"> {
+  readonly from: string;
+  readonly at: TrueTime;
+  /** When it reached whom. */
+  readonly arrivals: ReadonlyMap<string, TrueTime>;
+}
+
+/** So many adverts of a station are remembered. */
+const REMEMBERED = 64;
+
+/** The one segment of a world. */
+export class Segment {
+  weather: WireWeather;
+  /** `a>b`: nothing comes from a to b. */
+  readonly cut = new Set<string>();
+  readonly stations = new Map<string, Station>();
+  /** Called for each advert that leaves a host. */
+  onSent: (sent: SentAdvert) => void = () => {};
+  private readonly world: World;
+  /** No frame takes longer than this on a good wire. */
+  private readonly mostDelayMs: number;
+  private readonly sent = new Map<string, SentAdvert[]>();
+  private readonly failures = new Map<string, TrueTime>();
+
+  constructor(world: World, weather: WireWeather, mostDelayMs: number) {
+    this.world = world;
+    this.weather = weather;
+    this.mostDelayMs = mostDelayMs;
+  }
+
+  /** What a station has sent for a router id, the latest last. */
+  sentBy(station: string, vrid: number): readonly SentAdvert[] {
+    return (this.sent.get(station) ?? []).filter((each) => each.vrid === vrid);
+  }
+
+  /** The last time at which something that a sent to b was lost, or came late. */
+  failedAt(a: string, b: string): TrueTime {
+    return this.failures.get(`${a}>${b}`) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  send(from: Station, packet: Uint8Array, destination: Uint8Array): void {
+    const { now } = this.world;
+    const arrivals = new Map<string, TrueTime>();
+    const isMulticast = sameBytes(destination, VRRP_GROUP_IPV4);
+    const target = formatIp(destination);
+    for (const to of this.stations.values())
+      if (to !== from && (isMulticast || to.source === target)) this.carry(from, to, packet, !isMulticast, arrivals);
+    const decoded = decodeReceived({ family: 4, packet });
+    if (decoded.kind !== "message") throw new Error(`${from.name} sent what is no advert`);
+    const { vrid, priority, intervalMs } = decoded.message;
+    const known = this.sent.get(from.name) ?? [];
+    // Unicast: one frame a peer makes one advert.
+    const last = known.at(-1);
+    if (!isMulticast && last !== undefined && last.vrid === vrid && last.at === now && last.priority === priority) {
+      for (const [name, at] of arrivals) (last.arrivals as Map<string, TrueTime>).set(name, at);
+      return;
+    }
+    const sent = { from: from.name, at: now, vrid, priority, intervalMs, arrivals };
+    this.sent.set(from.name, [...known.slice(-REMEMBERED), sent]);
+    this.world.say(from.name, () => `sends router ${vrid} priority ${priority} every ${intervalMs}`);
+    this.onSent(sent);
+  }
+
+  private carry(
+    from: Station,
+    to: Station,
+    packet: Uint8Array,
+    unicast: boolean,
+    arrivals: Map<string, TrueTime>,
+  ): void {
+    const { world, weather } = this;
+    const { random, now } = world;
+    const way = `${from.name}>${to.name}`;
+    if (!from.isUp() || this.cut.has(way) || random.chance(weather.lossChance)) return this.fail(way, now);
+    const [low, high] = weather.delayMs;
+    const late = random.chance(weather.lateChance) ? random.next() * weather.lateMs : 0;
+    const at = now + low + random.next() * (high - low) + late;
+    if (at > now + this.mostDelayMs) this.fail(way, at);
+    world.at(at, () => this.arrive(to, way, packet, unicast));
+    arrivals.set(to.name, at);
+    if (!random.chance(weather.repeatChance)) return;
+    const again = at + random.next() * weather.lateMs;
+    if (again > now + this.mostDelayMs) this.fail(way, again);
+    world.at(again, () => this.arrive(to, way, packet, unicast));
+  }
+
+  private arrive(to: Station, way: string, packet: Uint8Array, unicast: boolean): void {
+    if (to.isUp()) to.receive(packet, unicast);
+    else this.fail(way, this.world.now);
+  }
+
+  private fail(way: string, at: TrueTime): void {
+    this.failures.set(way, Math.max(at, this.failures.get(way) ?? at));
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
