@@ -7,6 +7,7 @@ import { type Instant, LONG_AGO } from "../../src/base/time.ts";
 import type { VrrpAdvert, VrrpReach } from "../../src/base/vrrp.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { AdvertSender, AdvertVoice, VoiceListener, VrrpRoute } from "../../src/ports/vrrp.ts";
+import { encodeEthernetHeader, ETHERTYPE_IPV4, ipv4MulticastMac, parseMac } from "../../src/wire/ethernet.ts";
 import { IPV4_BYTES, ipBytes } from "../../src/wire/ip.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
 import { VRRP_GROUP_IPV4, VRRP_GROUP_IPV6 } from "../../src/wire/vrrp.ts";
@@ -14,7 +15,7 @@ import { needLink } from "./links.ts";
 import type { Fd } from "./native.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import { type Command, MAX_VOICES, type News, SharedTimes, type VoiceId } from "./vrrp-channel.ts";
-import { advertTarget, openAdvertSocket } from "./vrrp-sockets.ts";
+import { advertTarget, frameTarget, openAdvertSocket, openFrameSocket } from "./vrrp-sockets.ts";
 
 /** How long the thread may take to end, in milliseconds. */
 const END_MS = 1_000;
@@ -55,19 +56,21 @@ class ThreadedSender implements AdvertSender {
     if (!this.#open) throw new VipdError("kernel", "the sender of VRRP adverts is closed", { call: "voice" });
     const link = linkOf(route.interface);
     const source = ipBytes(route.source);
+    const frame = frameOf(route, source);
     const destinations = destinationsOf(route.reach, source).map((address) => ({
       address,
-      target: advertTarget(link, address),
+      target: frame === undefined ? advertTarget(link, address) : frameTarget(link, frame.group),
     }));
     const slot = this.#freeSlots.pop();
     if (slot === undefined) throw new VipdError("kernel", `more than ${MAX_VOICES} VRRP routers on one host`);
-    const shared = this.#socketFor(link, source, slot);
+    const shared = this.#socketFor(link, source, slot, frame !== undefined);
     this.#lastId += 1;
     const id = this.#lastId;
     this.#times.setLastSent(slot, LONG_AGO_IN_MEMORY);
     this.#listeners.set(id, listener);
     const { authentication, checksum } = route;
-    this.#tell({ kind: "open", settings: { id, slot, fd: shared.fd, source, authentication, checksum, destinations } });
+    const settings = { id, slot, fd: shared.fd, source, authentication, checksum, destinations };
+    this.#tell({ kind: "open", settings: frame === undefined ? settings : { ...settings, header: frame.header } });
     return new ThreadedVoice({
       tell: (command) => this.#tell(command),
       lastSentAt: () => this.#times.lastSent(slot),
@@ -99,15 +102,16 @@ class ThreadedSender implements AdvertSender {
     }
   }
 
-  #socketFor(link: LinkRecord, source: Uint8Array, slot: number): Shared {
-    const key = `${link.index} ${source.length === IPV4_BYTES ? "ipv4" : source.join(".")}`;
+  #socketFor(link: LinkRecord, source: Uint8Array, slot: number, forFrames: boolean): Shared {
+    const packets = `${link.index} ${source.length === IPV4_BYTES ? "ipv4" : source.join(".")}`;
+    const key = forFrames ? "frames" : packets;
     const known = this.#sockets.get(key);
     if (known !== undefined) {
       known.users += 1;
       return known;
     }
     try {
-      const shared = { key, fd: openAdvertSocket(link, source), users: 1 };
+      const shared = { key, fd: forFrames ? openFrameSocket() : openAdvertSocket(link, source), users: 1 };
       this.#sockets.set(key, shared);
       return shared;
     } catch (error) {
@@ -204,6 +208,17 @@ class ThreadedVoice implements AdvertVoice {
 function destinationsOf(reach: VrrpReach, source: Uint8Array): readonly Uint8Array[] {
   if (reach.kind === "unicast") return reach.peers.map((peer) => ipBytes(peer));
   return [source.length === IPV4_BYTES ? VRRP_GROUP_IPV4 : VRRP_GROUP_IPV6];
+}
+
+/** How adverts are written that have a MAC of their own as source: the kernel would put the link's. */
+function frameOf(
+  { sourceMac, reach }: VrrpRoute,
+  source: Uint8Array,
+): { readonly header: Uint8Array; readonly group: Uint8Array } | undefined {
+  const mac = sourceMac === undefined ? undefined : parseMac(sourceMac);
+  if (mac === undefined || reach.kind === "unicast" || source.length !== IPV4_BYTES) return undefined;
+  const group = ipv4MulticastMac(VRRP_GROUP_IPV4);
+  return { header: encodeEthernetHeader(group, mac, ETHERTYPE_IPV4), group };
 }
 
 function linkOf(name: string): LinkRecord {
