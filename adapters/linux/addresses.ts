@@ -2,7 +2,14 @@
 
 import { MAX_TTL_MS } from "../../src/base/bounds.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
-import type { AddressFailure, AddressPlace, AddressTable, BoundAddress, Link } from "../../src/ports/host.ts";
+import type {
+  AddressFailure,
+  AddressPlace,
+  AddressTable,
+  BoundAddress,
+  Link,
+  VirtualDevice,
+} from "../../src/ports/host.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { NLM_F_CREATE, NLM_F_REPLACE } from "../../src/wire/netlink.ts";
 import type { AddressRecord, LinkRecord } from "../../src/wire/rtnetlink.ts";
@@ -10,8 +17,8 @@ import {
   decodeAddress,
   encodeAddressDump,
   encodeDeleteAddress,
+  encodeIpv4Settings,
   encodeNewAddress,
-  encodePromoteSecondaries,
   MAX_LIFETIME_S,
   RTM_DELADDR,
   RTM_GETADDR,
@@ -20,6 +27,7 @@ import {
 } from "../../src/wire/rtnetlink.ts";
 import { EACCES, EADDRNOTAVAIL, kernelError } from "./errors.ts";
 import { dumpLinks, findLink, toLink } from "./links.ts";
+import { bringUpDevice, keepDevices, virtualMacs } from "./virtual-devices.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import type { Request } from "./netlink.ts";
 
@@ -49,8 +57,8 @@ export class KernelAddresses implements AddressTable {
   bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {
     const lifetimeS = Math.min(Math.max(1, Math.ceil(lifetimeMs / 1000)), MAX_LIFETIME_S);
     return [...Map.groupBy(addresses, (address) => address.interface)].flatMap(([name, group]) => {
-      const link = findLink(this.#socket, name);
-      if (link === undefined) return group.map((address) => ({ address, message: `there is no interface ${name}` }));
+      const link = this.#linkFor(name, group);
+      if (typeof link === "string") return group.map((address) => ({ address, message: link }));
       const kept = this.#keepSecondaries(link, group);
       if (kept !== 0)
         return group.map((address) => ({ address, message: refusal("promote secondary addresses", kept) }));
@@ -79,9 +87,19 @@ export class KernelAddresses implements AddressTable {
     return { removed, failures };
   }
 
+  keepDevices(devices: readonly VirtualDevice[]): ReturnType<typeof keepDevices> {
+    return keepDevices(this.#socket, devices, new Set(this.records().map(({ index }) => index)));
+  }
+
   addresses(): readonly BoundAddress[] {
-    const names = new Map(dumpLinks(this.#socket).map((link) => [link.index, link.name]));
-    return this.records().map((record) => toBoundAddress(record, names.get(record.index) ?? ""));
+    const links = dumpLinks(this.#socket);
+    const names = new Map(links.map((link) => [link.index, link.name]));
+    const macs = virtualMacs(links);
+    return this.records().map((record) => {
+      const virtualMac = macs.get(record.index);
+      const bound = toBoundAddress(record, names.get(record.index) ?? "");
+      return virtualMac === undefined ? bound : { ...bound, virtualMac };
+    });
   }
 
   /** All addresses with everything that the kernel tells of them. */
@@ -99,6 +117,12 @@ export class KernelAddresses implements AddressTable {
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** The link of this name, made where it is one of vipd's own devices; or why there is none. */
+  #linkFor(name: string, [first]: readonly VipAddress[]): LinkRecord | string {
+    if (first?.virtualMac !== undefined) return bringUpDevice(this.#socket, { name, virtualMac: first.virtualMac });
+    return findLink(this.#socket, name) ?? `there is no interface ${name}`;
   }
 
   /** Does the same with each address, many in one datagram. */
@@ -120,7 +144,11 @@ export class KernelAddresses implements AddressTable {
    */
   #keepSecondaries({ index, promotesSecondaries }: LinkRecord, addresses: readonly VipAddress[]): number {
     if (promotesSecondaries || !addresses.some(({ family, prefix }) => family === 4 && prefix < 32)) return 0;
-    return this.#socket.attempt({ type: RTM_SETLINK, flags: 0, payload: encodePromoteSecondaries(index) });
+    return this.#socket.attempt({
+      type: RTM_SETLINK,
+      flags: 0,
+      payload: encodeIpv4Settings(index, { promoteSecondaries: 1 }),
+    });
   }
 }
 

@@ -10,6 +10,7 @@ import { VipdError } from "../../src/base/errors.ts";
 import { later } from "../../src/base/time.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
+import { wireInterface } from "../../src/base/virtual-mac.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Answer, PacketLink } from "../../src/ports/host.ts";
 import { arpProbe, encodeArp, gratuitousReply, gratuitousRequest } from "../../src/wire/arp.ts";
@@ -29,6 +30,7 @@ import { ENETDOWN, ENOBUFS, ENODEV, ENXIO, errnoOf } from "./errors.ts";
 import { dumpLinks, findLink, needLink } from "./links.ts";
 import { closeFd, sendTo } from "./native.ts";
 import type { Fd } from "./native.ts";
+import { isDevice } from "./virtual-devices.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 
 /** How many times a probe asks, and how far apart at most. */
@@ -75,7 +77,7 @@ export class KernelPackets implements PacketLink {
 
   announce(address: VipAddress): boolean {
     const link = findLink(this.#links, address.interface);
-    if (link === undefined || !link.up) return false;
+    if (link === undefined || !this.#carries(link, address)) return false;
     const mac = link.ethernet ? parseMac(link.mac) : undefined;
     // No neighbours that would have to learn anything.
     if (mac === undefined) return true;
@@ -85,15 +87,15 @@ export class KernelPackets implements PacketLink {
 
   async probe(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]> {
     refuseAborted(signal);
-    const link = needLink(this.#links, address.interface);
+    const link = needLink(this.#links, wireInterface(address));
     const mac = link.ethernet ? parseMac(link.mac) : undefined;
     if (mac === undefined) return [];
     const question = probeFrame(address, mac);
-    const own = this.#ownMacs();
+    this.#ownMacs();
     const probeSocket = this.#earFor(link, address);
     const heard = new Map<string, Instant>();
     const stopHearing = probeSocket.listen(address, (claimant, at) => {
-      if (!own.has(claimant) && !heard.has(claimant) && heard.size < MAX_HEARD) heard.set(claimant, at);
+      if (!this.#isOwn(claimant) && !heard.has(claimant) && heard.size < MAX_HEARD) heard.set(claimant, at);
     });
     try {
       probeSocket.refilter();
@@ -118,7 +120,7 @@ export class KernelPackets implements PacketLink {
     const hearing = new Map<string, () => void>();
     const sockets = new Set<ClaimSocket>();
     for (const address of addresses) {
-      const link = links.get(address.interface);
+      const link = links.get(wireInterface(address));
       if (link === undefined || !link.ethernet) continue;
       const key = `${address.ip} ${link.name} ${link.index}`;
       const socket = this.#earFor(link, address);
@@ -142,9 +144,18 @@ export class KernelPackets implements PacketLink {
     this.#links.close();
   }
 
-  /** Hardware addresses of this host, read now. */
+  /** Whether what is sent now leaves. The device of a virtual MAC has no queue of its own that would have to be there first. */
+  #carries(link: LinkRecord, { virtualMac }: VipAddress): boolean {
+    if (virtualMac === undefined) return link.up;
+    return link.enabled === true && findLink(this.#links, virtualMac.parent)?.up === true;
+  }
+
+  /**
+   * Hardware addresses of this host, read now. Not its virtual MACs: what comes in from the wire with one is another
+   * holder's, since a host does not hear what it sends itself.
+   */
   #ownMacs(): ReadonlySet<string> {
-    this.#own = new Set(dumpLinks(this.#links).map((each) => each.mac));
+    this.#own = new Set(dumpLinks(this.#links).flatMap((each) => (isDevice(each) ? [] : each.mac)));
     this.#ownReadAt = this.#deps.clock.now();
     return this.#own;
   }
@@ -185,7 +196,7 @@ function announcements(address: VipAddress, mac: Uint8Array): readonly Frame[] {
     const forms = [gratuitousRequest(mac, ip), gratuitousReply(mac, ip)];
     return forms.map((form) => ({ protocol: ETHERTYPE_ARP, to: BROADCAST_MAC, data: encodeArp(form) }));
   }
-  const data = encodeNdp(unsolicitedAdvertisement(ip, mac, forwardsIpv6(address.interface)));
+  const data = encodeNdp(unsolicitedAdvertisement(ip, mac, forwardsIpv6(wireInterface(address))));
   return [{ protocol: ETHERTYPE_IPV6, to: ipv6MulticastMac(ALL_NODES), data }];
 }
 

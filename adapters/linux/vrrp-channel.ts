@@ -17,6 +17,8 @@ export interface VoiceSettings {
   readonly authentication: VrrpAuthentication;
   readonly checksum: VrrpChecksum;
   readonly destinations: readonly Destination[];
+  /** The Ethernet header of each packet, where the socket takes whole frames. */
+  readonly header?: Uint8Array;
 }
 
 /** One receiver. */

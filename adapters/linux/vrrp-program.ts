@@ -23,6 +23,8 @@ export interface AdvertWay {
   readonly key: string;
   readonly source: Uint8Array;
   readonly destinations: readonly Destination[];
+  /** The Ethernet header of each packet, where the socket takes whole frames. */
+  readonly header?: Uint8Array;
   /** Throws as src/ports/vrrp.ts says. */
   readonly openSocket: () => Fd;
 }
@@ -69,8 +71,8 @@ export class ThreadedSender implements AdvertSender {
     this.#times.setLastSent(slot, LONG_AGO_IN_MEMORY);
     this.#listeners.set(id, listener);
     const { authentication, checksum } = route;
-    const { source, destinations } = way;
-    this.#tell({ kind: "open", settings: { id, slot, fd: shared.fd, source, authentication, checksum, destinations } });
+    const { key: _key, openSocket: _open, ...settings } = way;
+    this.#tell({ kind: "open", settings: { id, slot, fd: shared.fd, authentication, checksum, ...settings } });
     return new ThreadedVoice({
       tell: (command) => this.#tell(command),
       lastSentAt: () => this.#times.lastSent(slot),

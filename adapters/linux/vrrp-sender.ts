@@ -5,6 +5,7 @@ import { Worker } from "node:worker_threads";
 import type { VrrpReach } from "../../src/base/vrrp.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { AdvertSender, VrrpRoute } from "../../src/ports/vrrp.ts";
+import { encodeEthernetHeader, ETHERTYPE_IPV4, ipv4MulticastMac, parseMac } from "../../src/wire/ethernet.ts";
 import { IPV4_BYTES, ipBytes } from "../../src/wire/ip.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
 import { VRRP_GROUP_IPV4, VRRP_GROUP_IPV6 } from "../../src/wire/vrrp.ts";
@@ -12,7 +13,7 @@ import { needLink } from "./links.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import type { News, SharedTimes } from "./vrrp-channel.ts";
 import { type AdvertWay, type SendingThread, ThreadedSender } from "./vrrp-program.ts";
-import { advertTarget, openAdvertSocket } from "./vrrp-sockets.ts";
+import { advertTarget, frameTarget, openAdvertSocket, openFrameSocket } from "./vrrp-sockets.ts";
 
 /** How long the thread may take to end, in milliseconds. */
 const END_MS = 1_000;
@@ -53,13 +54,17 @@ function startThread(times: SharedTimes, onNews: (news: readonly News[]) => void
 function wayOf(route: VrrpRoute): AdvertWay {
   const link = linkOf(route.interface);
   const source = ipBytes(route.source);
+  const addresses = destinationsOf(route.reach, source);
+  const frame = frameOf(route, source);
+  if (frame !== undefined) {
+    const target = frameTarget(link, frame.group);
+    const destinations = addresses.map((address) => ({ address, target }));
+    return { key: "frames", source, destinations, header: frame.header, openSocket: openFrameSocket };
+  }
   return {
     key: `${link.index} ${source.length === IPV4_BYTES ? "ipv4" : source.join(".")}`,
     source,
-    destinations: destinationsOf(route.reach, source).map((address) => ({
-      address,
-      target: advertTarget(link, address),
-    })),
+    destinations: addresses.map((address) => ({ address, target: advertTarget(link, address) })),
     openSocket: () => openAdvertSocket(link, source),
   };
 }
@@ -67,6 +72,17 @@ function wayOf(route: VrrpRoute): AdvertWay {
 function destinationsOf(reach: VrrpReach, source: Uint8Array): readonly Uint8Array[] {
   if (reach.kind === "unicast") return reach.peers.map((peer) => ipBytes(peer));
   return [source.length === IPV4_BYTES ? VRRP_GROUP_IPV4 : VRRP_GROUP_IPV6];
+}
+
+/** How adverts are written that have a MAC of their own as source: the kernel would put the link's. */
+function frameOf(
+  { sourceMac, reach }: VrrpRoute,
+  source: Uint8Array,
+): { readonly header: Uint8Array; readonly group: Uint8Array } | undefined {
+  const mac = sourceMac === undefined ? undefined : parseMac(sourceMac);
+  if (mac === undefined || reach.kind === "unicast" || source.length !== IPV4_BYTES) return undefined;
+  const group = ipv4MulticastMac(VRRP_GROUP_IPV4);
+  return { header: encodeEthernetHeader(group, mac, ETHERTYPE_IPV4), group };
 }
 
 function linkOf(name: string): LinkRecord {

@@ -3,6 +3,7 @@
 
 import type { Family } from "../../src/base/vip.ts";
 import { concatBytes, cString } from "../../src/wire/bytes.ts";
+import { encodeLinkAddress, ETHERTYPE_IPV4 } from "../../src/wire/ethernet.ts";
 import { encodeInetAddress } from "../../src/wire/inet-address.ts";
 import { TOS_CONTROL } from "../../src/wire/ip-header.ts";
 import { host32 } from "../../src/wire/netlink.ts";
@@ -12,6 +13,7 @@ import { deafFilter, fromLinkFilter } from "./bpf.ts";
 import {
   AF_INET,
   AF_INET6,
+  AF_PACKET,
   attachFilter,
   bindSocket,
   closeFd,
@@ -72,6 +74,24 @@ export function openAdvertSocket({ name, index }: LinkRecord, source: Uint8Array
     setOption(fd, SOL_IPV6, IPV6_TCLASS, TOS_CONTROL);
     bindSocket(fd, encodeInetAddress(source, index));
   });
+}
+
+/** Opens a socket that sends whole frames on a link, and receives nothing: for adverts from a MAC that is not the link's. */
+export function openFrameSocket(): Fd {
+  const fd = openSocket(AF_PACKET, SOCK_RAW, 0, "CAP_NET_RAW");
+  try {
+    attachFilter(fd, deafFilter());
+    setOption(fd, SOL_SOCKET, SO_PRIORITY, PRIORITY_INTERACTIVE);
+    return fd;
+  } catch (error) {
+    closeFd(fd);
+    throw error;
+  }
+}
+
+/** Where one frame of a frame socket goes. */
+export function frameTarget({ index }: Pick<LinkRecord, "index">, mac: Uint8Array): Uint8Array {
+  return encodeLinkAddress({ protocol: ETHERTYPE_IPV4, index, mac });
 }
 
 /** Opens a socket that receives what is sent to the group on a link; on IPv6 only what no router has forwarded. */

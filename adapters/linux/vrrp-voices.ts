@@ -8,6 +8,7 @@ import { messageOf } from "../../src/base/errors.ts";
 import { type Instant, instant, later, NEVER } from "../../src/base/time.ts";
 import type { VrrpAdvert } from "../../src/base/vrrp.ts";
 import type { Clock } from "../../src/ports/clock.ts";
+import { concatBytes } from "../../src/wire/bytes.ts";
 import { IPV4_BYTES } from "../../src/wire/ip.ts";
 import { encodeVrrp, encodeVrrpIpv4 } from "../../src/wire/vrrp.ts";
 import { authenticationOptions } from "../../src/wire/vrrp-auth.ts";
@@ -162,13 +163,14 @@ function nextDue(at: Instant, intervalMs: number, slot: number): Instant {
 }
 
 function packetsOf(voice: Voice, advert: VrrpAdvert, clock: Clock): readonly Uint8Array[] {
-  const { source, authentication, checksum, destinations } = voice.settings;
+  const { source, authentication, checksum, destinations, header } = voice.settings;
   const { sequence, ...options } = authenticationOptions(authentication, hmac, clock.wallMs(), voice.sequence);
   voice.sequence = sequence;
   const encode = source.length === IPV4_BYTES ? encodeVrrpIpv4 : encodeVrrp;
-  return destinations.map(({ address }: Destination) =>
-    encode(advert, { source, destination: address }, { ...options, checksum }),
-  );
+  return destinations.map(({ address }: Destination) => {
+    const packet = encode(advert, { source, destination: address }, { ...options, checksum });
+    return header === undefined ? packet : concatBytes(header, packet);
+  });
 }
 
 function hmac(key: Uint8Array, text: Uint8Array): Uint8Array {

@@ -113,6 +113,7 @@ function electionView(
     reason: election.reason.text,
     elector: null,
     ineligibleReasons: [],
+    devices: [],
     conflict: null,
     candidates: election.candidates.map(({ node, priority, eligible, alive: isAlive, reason }) => ({
       node,

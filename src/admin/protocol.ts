@@ -104,6 +104,7 @@ const electionView = z.object({
   reason: words,
   elector: words.nullable(),
   ineligibleReasons: z.array(ineligibleReasonView),
+  devices: z.array(z.object({ name: words, mac: words, parent: words })),
   conflict: words.nullable(),
   candidates: z.array(candidateView),
   history: z.array(historyView),

@@ -66,6 +66,14 @@ export interface IneligibleReasonView {
   readonly forMs: number | null;
 }
 
+/** A device with a virtual MAC that carries addresses of a VIP on the observing node, while it holds it. */
+export interface DeviceView {
+  readonly name: string;
+  readonly mac: string;
+  /** The interface below it. */
+  readonly parent: string;
+}
+
 /** What the observing node does in an election; keepalived's words for the first two are MASTER and BACKUP. */
 export type Role = "holder" | "candidate" | "idle";
 
@@ -101,6 +109,8 @@ export interface ElectionView {
   readonly elector: string | null;
   /** Why the observing node does not hold it, by the node's own sources. */
   readonly ineligibleReasons: readonly IneligibleReasonView[];
+  /** The devices with its virtual MACs, by the observing node's configuration. */
+  readonly devices: readonly DeviceView[];
   /** Hardware addresses of foreign stations that answer for the VIP. */
   readonly conflict: string | null;
   readonly candidates: readonly CandidateView[];

@@ -6,13 +6,21 @@ export type Family = 4 | 6;
 /** Where an address or a route is valid: everywhere, or on a link, or on this host only (rtnetlink's scopes). */
 export type Scope = "global" | "site" | "link" | "host";
 
+/** The MAC of a virtual router, and what it is put on. */
+export interface VirtualMac {
+  /** Lower case with colons. */
+  readonly mac: string;
+  /** The interface below the macvlan device that has this MAC. */
+  readonly parent: string;
+}
+
 /** One address of a VIP on one interface. `ip` is in canonical text form (RFC 5952 for IPv6). */
 export interface VipAddress {
   readonly family: Family;
   readonly ip: string;
   /** Prefix length in bits. */
   readonly prefix: number;
-  /** Name of the interface that carries it. */
+  /** Name of the interface that carries it; with a virtual MAC that of the macvlan device. */
   readonly interface: string;
   /** IPv4 only: the address label, which must begin with the interface's name (IFA_LABEL, 15 bytes). */
   readonly label?: string;
@@ -20,6 +28,8 @@ export interface VipAddress {
   readonly scope?: Scope;
   /** The kernel makes no route to the address's network (IFA_F_NOPREFIXROUTE). */
   readonly noPrefixRoute?: true;
+  /** Absent: neighbours reach it by the MAC of its interface. */
+  readonly virtualMac?: VirtualMac;
 }
 
 /** A named group of addresses that move together with the election of the same name. */

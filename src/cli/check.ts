@@ -4,6 +4,7 @@ import { messageOf } from "../base/errors.ts";
 import { hasSecret, storeScheme } from "../base/store-url.ts";
 import type { VrrpAuthentication } from "../base/vrrp.ts";
 import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
+import { wireInterface } from "../base/virtual-mac.ts";
 import type { Config } from "../config/types.ts";
 import type { HostFacts } from "../config/parse.ts";
 import { withKeyFiles } from "../config/vrrp-keys.ts";
@@ -147,7 +148,7 @@ function missingLinks({ vips }: Config, links: readonly string[]): readonly Rema
   const known = new Set(links);
   return vips.flatMap(({ name, addresses, routing = [] }) => {
     const routed = routing.flatMap((entry) => (entry.kind === "route" ? (entry.interface ?? []) : []));
-    const missing = [...addresses.map((address) => address.interface), ...routed].find((each) => !known.has(each));
+    const missing = [...addresses.map(wireInterface), ...routed].find((each) => !known.has(each));
     const text = `vips.${name}: this host has no interface ${missing ?? ""}: the VIP stands back until there is one`;
     return missing === undefined ? [] : [{ text, fix: `make it, or use one of ${links.join(", ")}` }];
   });

@@ -7,6 +7,7 @@ import { formatDuration, parseDuration } from "./duration.ts";
 import { notThat } from "./leaf.ts";
 import { routingMistakes } from "./routing-checks.ts";
 import { STORE_URL } from "./schema.ts";
+import { virtualMacMistakes } from "./virtual-mac-checks.ts";
 import { needsStore, vrrpMistakes } from "./vrrp-checks.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { emptyMistakes, valueAt } from "./mistakes.ts";
@@ -50,6 +51,7 @@ export function crossMistakes(
     ...duplicates(found),
     ...routingMistakes(vips),
     ...vrrpMistakes(data),
+    ...virtualMacMistakes(data),
     ...ownAddresses(found, hostAddresses),
     ...realServerMistakes(data, hostAddresses),
   ];

@@ -122,7 +122,10 @@ function changedVips(from: Config, to: Config): readonly VipChange[] {
 const VIP_FIELDS: readonly (readonly [field: VipField, read: (vip: VipConfig) => string])[] = [
   [
     "addresses",
-    (vip) => JSON.stringify(vip.addresses.map((a) => [a.ip, a.prefix, a.interface, a.label, a.scope, a.noPrefixRoute])),
+    (vip) =>
+      JSON.stringify(
+        vip.addresses.map((a) => [a.ip, a.prefix, a.interface, a.label, a.scope, a.noPrefixRoute, a.virtualMac]),
+      ),
   ],
   ["routing", ({ routing = [] }) => JSON.stringify(routing)],
   ["priority", (vip) => String(vip.priority)],

@@ -21,6 +21,7 @@ import { storeDirectoryMistakes } from "./store-directory.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
 import type { Config, VipConfig } from "./types.ts";
+import { onVirtualDevices } from "./virtual-mac-schema.ts";
 import { buildVrrp } from "./vrrp-schema.ts";
 
 /** What the file does not say. */
@@ -168,8 +169,10 @@ function build(data: FileData, hostName: string): Config {
 }
 
 function buildVip(name: string, vip: FileVip, { checks, hooks }: FileData): VipConfig {
-  const addresses = (vip.addresses ?? []).map((written) => buildAddress(written, vip.interface ?? ""));
-  const link = vip.interface ?? addresses[0]?.interface ?? "";
+  const written = (vip.addresses ?? []).map((each) => buildAddress(each, vip.interface ?? ""));
+  const link = vip.interface ?? written[0]?.interface ?? "";
+  const id = vip.virtualMac?.id ?? vip.vrrp?.id;
+  const addresses = vip.virtualMac == null || id === undefined ? written : onVirtualDevices(written, id);
   const routing = buildRouting(vip.routes ?? [], vip.rules ?? [], link);
   return {
     name,

@@ -11,6 +11,7 @@ import { realServers } from "./real-servers-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
 import { route, rule } from "./routing-schema.ts";
 import { storeScheme } from "../base/store-url.ts";
+import { virtualMac } from "./virtual-mac-schema.ts";
 import { vrrp } from "./vrrp-schema.ts";
 
 const HOUR_MS = 3_600_000;
@@ -107,6 +108,7 @@ const vip = z.strictObject({
   vrrp: vrrp
     .meta({ description: "The virtual router; with election: lease, that of a fleet that keepalived is still part of" })
     .optional(),
+  virtualMac: virtualMac.optional(),
 });
 
 /** The whole file. */

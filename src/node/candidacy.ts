@@ -1,6 +1,7 @@
 // What this host brings to the election of a VIP.
 
 import type { Candidacy } from "../base/candidacy.ts";
+import { wireInterface } from "../base/virtual-mac.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { VipConfig } from "../config/types.ts";
 
@@ -16,6 +17,7 @@ export function candidacyOf(
   { mayPreempt, ...fitness }: Fitness,
   left: readonly VipAddress[],
 ): Candidacy {
+  const [first] = vip.addresses;
   const cidrs = [...vip.addresses, ...left].map(({ ip, prefix }) => `${ip}/${prefix}`);
   return {
     ...fitness,
@@ -24,6 +26,6 @@ export function candidacyOf(
     minHoldMs: vip.minHoldMs,
     spread: vip.spread,
     addresses: [...new Set(cidrs)],
-    interface: vip.addresses[0]?.interface ?? null,
+    interface: first === undefined ? null : wireInterface(first),
   };
 }

@@ -87,7 +87,7 @@ export class Daemon {
       timers,
       addresses,
       protect: () => this.vips.protect(),
-      carriesVip: (name) => this.vips.state.byLink.has(name),
+      carriesVip: (name) => this.vips.state.byLink.has(name) || this.vips.state.wires.has(name),
       changed: (links) => this.updateEligibility(this.config.vips.filter((vip) => isOn(vip, links))),
     });
     this.health = new Health({

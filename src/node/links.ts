@@ -4,6 +4,7 @@
 // in a second.
 
 import { type Instant, later, LONG_AGO } from "../base/time.ts";
+import { wireInterface } from "../base/virtual-mac.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { AddressTable, HostEvent, Link } from "../ports/host.ts";
@@ -82,7 +83,9 @@ export class Links {
       if (link === undefined) return `${name} is missing`;
       if (!link.up) return `${name} is down`;
     }
-    return undefined;
+    const parents = vip.addresses.flatMap(({ virtualMac }) => virtualMac?.parent ?? []);
+    const unfit = parents.find((name) => this.links.get(name)?.ethernet === false);
+    return unfit === undefined ? undefined : `${unfit} is not an Ethernet interface: it carries no virtual MAC`;
   }
 
   close(): void {
@@ -119,7 +122,7 @@ export class Links {
 /** The links that a VIP needs: those of its addresses, and those that its routes lead over. */
 export function linksOf({ addresses, routing = [] }: Pick<VipConfig, "addresses" | "routing">): ReadonlySet<string> {
   const routed = routing.flatMap((entry) => (entry.kind === "route" ? (entry.interface ?? []) : []));
-  return new Set([...addresses.map((address) => address.interface), ...routed]);
+  return new Set([...addresses.map(wireInterface), ...routed]);
 }
 
 /** Whether the fence treats a link otherwise than before; `undefined`: there is none. */

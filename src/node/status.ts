@@ -1,7 +1,14 @@
 // What a daemon shows of itself and its fleet.
 
 import { fleetParts, historyViews } from "../admin/fleet-view.ts";
-import type { ElectionView, IneligibleReasonView, SessionView, StatusView, StoreView } from "../admin/views.ts";
+import type {
+  DeviceView,
+  ElectionView,
+  IneligibleReasonView,
+  SessionView,
+  StatusView,
+  StoreView,
+} from "../admin/views.ts";
 import { MAX_VIEW_TEXT } from "../base/bounds.ts";
 import { redactUrl } from "../base/store-url.ts";
 import { clip } from "../base/text.ts";
@@ -97,10 +104,18 @@ function storeView({ store, storeUrl, election }: StatusParts): StoreView {
 
 type OwnPart = Pick<
   ElectionView,
-  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "elector" | "ineligibleReasons"
+  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "devices" | "elector" | "ineligibleReasons"
 >;
 
-function ownPart({ election: state, holdings, eligibility, now }: StatusParts, name: string): OwnPart {
+/** The devices of a VIP's virtual MACs. */
+export function deviceViews(vip: VipConfig | undefined): readonly DeviceView[] {
+  const devices = (vip?.addresses ?? []).flatMap(({ interface: name, virtualMac }) =>
+    virtualMac === undefined ? [] : [[name, { name, ...virtualMac }] as const],
+  );
+  return [...new Map(devices).values()];
+}
+
+function ownPart({ election: state, holdings, eligibility, vips, now }: StatusParts, name: string): OwnPart {
   const candidacy = effectiveCandidacy(state, name);
   const tenure = state.tenures.get(name);
   const holds = tenure?.phase === "on";
@@ -109,6 +124,7 @@ function ownPart({ election: state, holdings, eligibility, now }: StatusParts, n
     validForMs: holds ? sessionView(state, now).validForMs : null,
     priority: candidacy?.priority ?? null,
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
+    devices: deviceViews(vips.find((vip) => vip.name === name)),
     conflict: holdings.conflicts.get(name)?.text ?? null,
     elector: candidacy === undefined ? null : "lease",
     ineligibleReasons: ineligibleReasonViews(eligibility, name, now),

@@ -28,6 +28,7 @@ import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
 import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
 import { VipRouting, type WantedRouting } from "./vip-routing.ts";
+import { VirtualDevices, withoutSharedMacs } from "./virtual-devices.ts";
 
 /** What the daemon is told, when the host is at rest. */
 export interface VipListener {
@@ -75,6 +76,7 @@ export class VipHolder {
   private leftovers: readonly AddressPlace[] = [];
   private readonly removal: AddressRemoval;
   private readonly routing: VipRouting;
+  private readonly devices: VirtualDevices;
   /** Addresses of VIPs that this host must not have: guarded, and nothing else is done for them. */
   private fenced: readonly AddressPlace[] = [];
 
@@ -94,6 +96,7 @@ export class VipHolder {
     });
     this.removal = new AddressRemoval({ timers, addresses: deps.addresses, held: () => heldAddresses(this.state) });
     this.routing = new VipRouting({ table: deps.routing, log });
+    this.devices = new VirtualDevices({ timers, addresses: deps.addresses, log });
     this.prober = new Prober({
       packets,
       log,
@@ -142,6 +145,7 @@ export class VipHolder {
    */
   plan(plans: readonly VipPlan[], fenced: readonly AddressPlace[] = []): readonly AddressPlace[] {
     const planned = plans.flatMap(({ addresses }) => addresses);
+    this.devices.keep([...planned, ...this.guarded()]);
     const marked = this.deps.addresses.addresses().filter(({ ours }) => ours);
     this.protectAll(uniquePlaces([...planned, ...fenced, ...this.guarded(), ...marked]));
     // A former process may have opened what is none of the VIPs' now.
@@ -161,6 +165,11 @@ export class VipHolder {
 
   /** Puts the fence up again around what is guarded now. A failure is only told: the next heartbeat finds the fence damaged, and repairs it or gives the VIPs up. */
   protect(): void {
+    this.devices.keep(this.guarded());
+    this.protectGuarded();
+  }
+
+  private protectGuarded(): void {
     try {
       this.protectAll(this.guarded());
     } catch (error) {
@@ -189,8 +198,9 @@ export class VipHolder {
     const left = this.removeAll(isOfVip, "was still bound: removed");
     const fenced = new Set(this.fenced.map(({ ip }) => ip));
     this.leftovers = [...left, ...this.deps.addresses.addresses().filter(({ ip }) => fenced.has(ip))];
+    this.devices.keep(this.leftovers);
     if (this.leftovers.length > 0) {
-      this.protect();
+      this.protectGuarded();
       return this.leftovers;
     }
     try {
@@ -271,6 +281,7 @@ export class VipHolder {
 
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
+    this.devices.close();
     this.prober.close();
     this.foreignClaims.close();
     this.driver.close();
@@ -313,6 +324,7 @@ export class VipHolder {
   private tell(): void {
     const { listener } = this.deps;
     if (this.outbox.some(({ type }) => type === "held" || type === "released")) this.foreignClaims.changed();
+    if (this.outbox.some(({ type }) => type === "released")) this.devices.rest(() => this.guarded());
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vips);
       else if (next.type === "released") listener.released(next.losses);
@@ -429,7 +441,7 @@ export class VipHolder {
 
   private closeFence(vips: readonly string[], addresses: readonly AddressPlace[]): boolean {
     try {
-      this.deps.fence.close(addresses);
+      this.deps.fence.close(withoutSharedMacs(addresses, heldAddresses(this.state)));
       return true;
     } catch (error) {
       for (const vip of vips) this.post({ type: "failed", vip, message: messageOf(error), isOpen: true });

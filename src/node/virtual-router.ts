@@ -26,6 +26,8 @@ export interface VirtualRouterOptions {
   readonly router: VrrpRouter;
   readonly interface: string;
   readonly authentication: VrrpAuthentication;
+  /** Absent: adverts leave with the MAC of the interface. */
+  readonly sourceMac?: string;
 }
 
 /** What it works with. */
@@ -150,16 +152,14 @@ export class VirtualRouter {
   }
 
   private openVoice(): AdvertVoice {
-    const { router, interface: link, authentication } = this.options;
+    const { router, interface: link, authentication, sourceMac } = this.options;
     const { source, reach } = router;
-    return this.deps.sender.voice(
-      { interface: link, source, reach, authentication, checksum: "pseudo-header" },
-      {
-        sent: (at) => this.post({ type: "sent", at }),
-        failed: (message) => this.post({ type: "send-failed", message }),
-        silenced: () => this.post({ type: "silenced" }),
-      },
-    );
+    const route = { interface: link, source, reach, authentication, checksum: "pseudo-header" } as const;
+    return this.deps.sender.voice(sourceMac === undefined ? route : { ...route, sourceMac }, {
+      sent: (at) => this.post({ type: "sent", at }),
+      failed: (message) => this.post({ type: "send-failed", message }),
+      silenced: () => this.post({ type: "silenced" }),
+    });
   }
 
   private openEar(): Hearing {

@@ -401,13 +401,24 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),
   });
-  return { router, interface: vrrp.interface, authentication };
+  const options = { router, interface: vrrp.interface, authentication };
+  const sourceMac = sourceMacOf(vip, vrrp);
+  return sourceMac === undefined ? options : { ...options, sourceMac };
+}
+
+/**
+ * In a mixed fleet the lease decides who is on the wire, and a farewell may leave when the next holder speaks already: with the
+ * virtual MAC it would turn the switches back for a moment.
+ */
+function sourceMacOf({ addresses: [first] }: VipConfig, { kind, unicastPeers }: VrrpConfig): string | undefined {
+  const isOnWire = kind === "vrrp" && unicastPeers.length === 0 && first?.family === 4;
+  return isOnWire ? first.virtualMac?.mac : undefined;
 }
 
 /** Whether nothing but new sockets, or a new machine, will do. */
 function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
-  const essence = ({ router, interface: link }: VirtualRouterOptions): string =>
-    JSON.stringify([link, router.vrid, router.version, router.source, router.reach]);
+  const essence = ({ router, interface: link, sourceMac }: VirtualRouterOptions): string =>
+    JSON.stringify([link, sourceMac, router.vrid, router.version, router.source, router.reach]);
   return essence(a) !== essence(b);
 }
 

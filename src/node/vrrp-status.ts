@@ -10,7 +10,7 @@ import type { FenceInfo } from "../ports/host.ts";
 import type { RealServerState } from "../ports/real-server.ts";
 import type { VipState } from "../vip/state.ts";
 import type { Eligibility } from "./eligibility.ts";
-import { conflicts, ineligibleReasonViews } from "./status.ts";
+import { conflicts, deviceViews, ineligibleReasonViews } from "./status.ts";
 import type { VrrpElection } from "./vrrp-election.ts";
 import type { VrrpElector } from "./vrrp-elector.ts";
 import { reasonOf } from "./vrrp-reasons.ts";
@@ -135,6 +135,7 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
     reason: why?.text ?? trouble,
     elector: "vrrp",
     ineligibleReasons,
+    devices: deviceViews(vip),
     conflict: holdings.conflicts.get(name)?.text ?? null,
     candidates: candidatesOf(election, node, trouble),
     history: history.all.map(({ reason, token: at, ...change }): HistoryView => ({

@@ -2,7 +2,7 @@
 // All calls are synchronous (netlink answers before sendto returns) unless they wait for a packet.
 // Failures are VipdErrors: "kernel" (with `call` and `errno`), "privilege", "interface", "fence".
 
-import type { Family, VipAddress } from "../base/vip.ts";
+import type { Family, VipAddress, VirtualMac } from "../base/vip.ts";
 import type { Instant } from "../base/time.ts";
 
 /** A network interface as rtnetlink shows it. */
@@ -36,6 +36,8 @@ export interface BoundAddress {
   readonly permanent: boolean;
   /** Whether another address of the same subnet on the interface is the primary one (IPv4). */
   readonly secondary: boolean;
+  /** On one of vipd's devices with a virtual MAC. */
+  readonly virtualMac?: VirtualMac;
 }
 
 /** An address that could not be bound or removed, and why. */
@@ -45,13 +47,20 @@ export interface AddressFailure {
 }
 
 /** Where an address is bound. */
-export type AddressPlace = Pick<VipAddress, "family" | "ip" | "prefix" | "interface">;
+export type AddressPlace = Pick<VipAddress, "family" | "ip" | "prefix" | "interface" | "virtualMac">;
+
+/** A device with a virtual MAC: a macvlan on the parent interface. */
+export interface VirtualDevice {
+  readonly name: string;
+  readonly virtualMac: VirtualMac;
+}
 
 /** Addresses and links of this host (rtnetlink). */
 export interface AddressTable {
   /**
    * Adds the addresses with vipd's mark, or refreshes their lifetime (whole seconds, rounded up; at least 1). IPv6
-   * without DAD. Each for itself: the result has those that the kernel refused.
+   * without DAD. Each for itself: the result has those that the kernel refused. The device of a virtual MAC is made where
+   * it is missing, and brought up.
    */
   bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[];
   /** Removes the addresses; what was not there is no failure. `removed` has those that were. */
@@ -59,6 +68,13 @@ export interface AddressTable {
     readonly removed: readonly AddressPlace[];
     readonly failures: readonly AddressFailure[];
   };
+  /**
+   * Makes vipd's devices with virtual MACs these: makes those that are missing and whose parents are there, removes others,
+   * and takes down each that has no address: nothing is sent from it, and nothing is taken in for it. One that has
+   * an address stays as it is. The result: what the kernel refused, and whether there are others still. Absent where there
+   * are no such devices.
+   */
+  keepDevices?(devices: readonly VirtualDevice[]): { readonly troubles: readonly string[]; readonly others: boolean };
   /** All addresses of the host. */
   addresses(): readonly BoundAddress[];
   links(): readonly Link[];
@@ -108,7 +124,8 @@ export type OpenResult =
  * The kernel rule that keeps this host from answering for addresses it does not hold now. It outlives the process:
  * without an extension it is closed, whoever is frozen or dead.
  *
- * A guarded address answers while it is open under a deadline, and that deadline has not passed. All addresses of one
+ * A guarded address answers while it is open under a deadline, and that deadline has not passed. Its virtual MAC is guarded,
+ * opened and closed with it: nothing but VRRP's own adverts is sent from a closed one, and nothing is taken in for it. All addresses of one
  * lease share a deadline: extending it costs the same for one address and for thousands. Deadlines are numbered by
  * the process, which begins with a number that no former process had; what a former process left open ends by the
  * deadline of that process.

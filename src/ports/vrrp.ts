@@ -10,6 +10,8 @@ export interface VrrpRoute {
   /** An address of that interface, canonical text: IPv6's multicast leaves from a link-local one (RFC 9568, section 5.1.2.1). */
   readonly source: string;
   readonly reach: VrrpReach;
+  /** The virtual router's MAC, for multicast on IPv4 (RFC 9568, section 7.2); absent: that of the interface. */
+  readonly sourceMac?: string;
   readonly authentication: VrrpAuthentication;
   /** Version 3 on IPv4. */
   readonly checksum: VrrpChecksum;

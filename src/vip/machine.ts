@@ -13,6 +13,7 @@
 import { unreachable } from "../base/assert.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
+import { wireInterface } from "../base/virtual-mac.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
 import { forgetConflict, onHeard, onProbed, probeAgain } from "./conflicts.ts";
@@ -174,9 +175,12 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
   state.plans.clear();
   state.byPlace.clear();
   state.byLink.clear();
+  state.wires.clear();
   for (const plan of plans) {
     state.plans.set(plan.name, plan);
-    for (const { ip, interface: link } of plan.addresses) {
+    for (const address of plan.addresses) {
+      const { ip, interface: link } = address;
+      state.wires.add(wireInterface(address));
       state.byPlace.set(`${ip} ${link}`, plan.name);
       const vips = state.byLink.get(link) ?? new Set();
       state.byLink.set(link, vips.add(plan.name));
@@ -484,6 +488,6 @@ function lifetimeMs(state: VipState, deadline: number, now: Instant): number {
 }
 
 function addressKey(address: VipAddress): string {
-  const { ip, prefix, interface: link, label = "", scope = "global", noPrefixRoute = false } = address;
-  return `${ip}/${prefix} ${link} ${label} ${scope} ${noPrefixRoute}`;
+  const { ip, prefix, interface: link, label = "", scope = "global", noPrefixRoute = false, virtualMac } = address;
+  return `${ip}/${prefix} ${link} ${label} ${scope} ${noPrefixRoute} ${virtualMac?.parent ?? ""}`;
 }

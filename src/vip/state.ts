@@ -82,6 +82,8 @@ export interface VipState {
   /** By address and interface: the VIP that has it; by interface: the VIPs that live there. */
   readonly byPlace: Map<string, string>;
   readonly byLink: Map<string, Set<string>>;
+  /** The interfaces on whose wires VIPs are answered for: with a virtual MAC those below its device. */
+  readonly wires: Set<string>;
   /** VIPs whose lifetimes are still to be refreshed in this round. */
   readonly refreshing: string[];
   readonly wakeups: Wakeups;
@@ -183,6 +185,7 @@ export function initialVips(firstNumber: number): VipState {
     nextNumber: firstNumber >>> 0,
     byPlace: new Map(),
     byLink: new Map(),
+    wires: new Set(),
     refreshing: [],
     wakeups: new Wakeups(),
   };

@@ -1,6 +1,6 @@
 // Ethernet names and the kernel's link-layer socket address (linux/if_packet.h).
 
-import { fromHex, needBytes, viewOf } from "./bytes.ts";
+import { be16, concatBytes, fromHex, needBytes, viewOf } from "./bytes.ts";
 import { LITTLE_ENDIAN } from "./netlink.ts";
 
 /** Length of a hardware address. */
@@ -24,10 +24,23 @@ export function parseMac(text: string): Uint8Array | undefined {
   return /^(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/u.test(text) ? fromHex(text.replaceAll(":", "")) : undefined;
 }
 
+/** The Ethernet group for an IPv4 multicast address (RFC 1112, section 6.4): 01:00:5e and its last 23 bits. */
+export function ipv4MulticastMac(group: Uint8Array): Uint8Array {
+  needBytes(group, 4, "IPv4 multicast address");
+  return Uint8Array.of(0x01, 0x00, 0x5e, (group[1] ?? 0) & 0x7f, ...group.subarray(2, 4));
+}
+
 /** The Ethernet group for an IPv6 multicast address (RFC 2464, section 7): 33:33 and its last four bytes. */
 export function ipv6MulticastMac(group: Uint8Array): Uint8Array {
   needBytes(group, 16, "IPv6 multicast address");
   return Uint8Array.of(0x33, 0x33, ...group.subarray(12, 16));
+}
+
+// Ethernet header: destination @0, source @6, be16 EtherType @12.
+
+/** The header of a frame. */
+export function encodeEthernetHeader(destination: Uint8Array, source: Uint8Array, etherType: number): Uint8Array {
+  return concatBytes(destination, source, be16(etherType));
 }
 
 /** The packet type of frames that are not for this host: of another hardware address, or of a VLAN without an interface. */

@@ -16,6 +16,7 @@ const NFT_REG_VERDICT = 0;
 const NFT_REG_1 = 1;
 const NFT_CMP_EQ = 0;
 const NFT_CMP_NEQ = 1;
+const NFT_PAYLOAD_LINK_HEADER = 0;
 const NFT_PAYLOAD_NETWORK_HEADER = 1;
 const NFT_META_PROTOCOL = 1;
 const NFT_META_IIF = 4;
@@ -121,10 +122,19 @@ export function loadOriginalDestination(family: 4 | 6): Expression {
 
 /** Loads bytes of the IP or ARP header. */
 export function loadNetworkHeader(offset: number, length: number): Expression {
+  return load(NFT_PAYLOAD_NETWORK_HEADER, offset, length);
+}
+
+/** Loads bytes of the Ethernet header. */
+export function loadLinkHeader(offset: number, length: number): Expression {
+  return load(NFT_PAYLOAD_LINK_HEADER, offset, length);
+}
+
+function load(base: number, offset: number, length: number): Expression {
   return expression(
     "payload",
     encodeAttribute(1, be32(NFT_REG_1)),
-    encodeAttribute(2, be32(NFT_PAYLOAD_NETWORK_HEADER)),
+    encodeAttribute(2, be32(base)),
     encodeAttribute(3, be32(offset)),
     encodeAttribute(4, be32(length)),
   );

@@ -233,9 +233,10 @@ export function decodeGeneration(payload: Uint8Array): number {
 // Set: TABLE 1, NAME 2, FLAGS 3 (be32), KEY_TYPE 4 (be32, for people's tools), KEY_LEN 5 (be32), DATA_TYPE 6 (be32),
 // DATA_LEN 7 (be32), ID 10 (be32, within the batch).
 
-/** Key types as nft names them: ipv4_addr, ipv6_addr, ether_type, mark. */
+/** Key types as nft names them: ipv4_addr, ipv6_addr, ether_addr, ether_type, mark. */
 export const KEY_IPV4 = { type: 7, length: 4 } as const;
 export const KEY_IPV6 = { type: 8, length: 16 } as const;
+export const KEY_MAC = { type: 9, length: 6 } as const;
 export const KEY_ETHERTYPE = { type: 10, length: 2 } as const;
 export const KEY_MARK = { type: 19, length: 4 } as const;
 

@@ -45,14 +45,19 @@ export const SCOPE_NUMBERS: Readonly<Record<Scope, number>> = { global: 0, site:
 
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
+const IFLA_MACVLAN_MODE = 1;
+const MACVLAN_MODE_BRIDGE = 4;
 const IFLA_AF_SPEC = 26;
 const IFLA_INET_CONF = 1;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
 /** Places of settings in IFLA_INET_CONF, counted from 1 (linux/ip.h). */
-const IPV4_DEVCONF_ARP_ANNOUNCE = 18;
-const IPV4_DEVCONF_ARP_IGNORE = 19;
-const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20;
+const IPV4_DEVCONF = { rpFilter: 8, arpAnnounce: 18, arpIgnore: 19, promoteSecondaries: 20 } as const;
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -115,14 +120,25 @@ export interface LinkRecord {
   readonly index: number;
   readonly name: string;
   readonly up: boolean;
+  /** IFF_UP alone: whether somebody has taken it up. */
+  readonly enabled?: boolean;
   readonly ethernet: boolean;
   readonly loopback: boolean;
   readonly mac: string;
   /** What it is a part of: "bridge", "bond", "team", "vrf"...; undefined when it stands alone. */
   readonly slaveKind?: string;
+  /** What kind of virtual device it is: "macvlan", "bridge"...; undefined for a plain one. */
+  readonly kind?: string;
+  /** Index of the link below it, if there is one. */
+  readonly lower?: number;
   /** Whether an IPv4 address outlives the removal of another of its subnet that came before it. */
   readonly promotesSecondaries: boolean;
+  /** net.ipv4.conf.<interface>.arp_ignore and arp_announce. */
+  readonly arp?: { readonly ignore: number; readonly announce: number };
 }
+
+/** Settings of net.ipv4.conf.<interface>. */
+export type Ipv4Settings = Partial<Readonly<Record<keyof typeof IPV4_DEVCONF, number>>>;
 
 // struct ifaddrmsg: u8 family @0, u8 prefix @1, u8 flags @2, u8 scope @3, u32 index @4; attributes follow.
 
@@ -236,42 +252,55 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
   const flags = view.getUint32(8, LITTLE_ENDIAN);
   const attributes = attributeMap(payload.subarray(IFINFOMSG_BYTES));
   const info = attributes.get(IFLA_LINKINFO);
-  const slaveKind = info === undefined ? undefined : attributeMap(info).get(IFLA_INFO_SLAVE_KIND);
+  const infos = info === undefined ? undefined : attributeMap(info);
+  const [kind, slaveKind] = [infos?.get(IFLA_INFO_KIND), infos?.get(IFLA_INFO_SLAVE_KIND)];
+  const lower = attributes.get(IFLA_LINK);
+  const settings = ipv4Settings(attributes.get(IFLA_AF_SPEC));
   return {
     index: view.getInt32(4, LITTLE_ENDIAN),
     name: readCString(attributes.get(IFLA_IFNAME) ?? new Uint8Array()),
     up: (flags & IFF_USABLE) === IFF_USABLE,
+    enabled: (flags & IFF_UP) !== 0,
     ethernet: view.getUint16(2, LITTLE_ENDIAN) === ARPHRD_ETHER,
     loopback: (flags & IFF_LOOPBACK) !== 0,
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? new Uint8Array()),
     ...(slaveKind === undefined ? {} : { slaveKind: readCString(slaveKind) }),
-    promotesSecondaries: promotes(attributes.get(IFLA_AF_SPEC)),
+    ...(kind === undefined ? {} : { kind: readCString(kind) }),
+    ...(lower === undefined ? {} : { lower: readHost32(lower, "IFLA_LINK") }),
+    promotesSecondaries: (settings("promoteSecondaries") ?? 0) !== 0,
+    arp: { ignore: settings("arpIgnore") ?? 0, announce: settings("arpAnnounce") ?? 0 },
   };
 }
 
 // IFLA_AF_SPEC: by family, for AF_INET: IFLA_INET_CONF: i32 per setting, in the order of their numbers.
 
-function promotes(spec: Uint8Array | undefined): boolean {
-  return (settingAt(spec, IPV4_DEVCONF_PROMOTE_SECONDARIES) ?? 0) !== 0;
-}
-
-function settingAt(spec: Uint8Array | undefined, place: number): number | undefined {
+function ipv4Settings(spec: Uint8Array | undefined): (setting: keyof typeof IPV4_DEVCONF) => number | undefined {
   const inet = spec === undefined ? undefined : attributeMap(spec).get(AF_INET);
   const settings = inet === undefined ? undefined : attributeMap(inet).get(IFLA_INET_CONF);
-  const at = (place - 1) * 4;
-  return settings === undefined || settings.length < at + 4 ? undefined : viewOf(settings).getInt32(at, LITTLE_ENDIAN);
+  return (setting) => {
+    const at = (IPV4_DEVCONF[setting] - 1) * 4;
+    if (settings === undefined || settings.length < at + 4) return undefined;
+    return viewOf(settings).getInt32(at, LITTLE_ENDIAN);
+  };
 }
 
-function encodeSetting(index: number, place: number, value: number): Uint8Array {
+function ifinfomsg(index: number, flags = 0, change = 0): Uint8Array {
   const header = new Uint8Array(IFINFOMSG_BYTES);
-  viewOf(header).setInt32(4, index, LITTLE_ENDIAN);
-  const setting = encodeAttribute(place, host32(value));
-  return concatBytes(header, encodeNested(IFLA_AF_SPEC, encodeNested(AF_INET, encodeNested(IFLA_INET_CONF, setting))));
+  const view = viewOf(header);
+  view.setInt32(4, index, LITTLE_ENDIAN);
+  view.setUint32(8, flags, LITTLE_ENDIAN);
+  view.setUint32(12, change, LITTLE_ENDIAN);
+  return header;
 }
 
-/** Payload of RTM_SETLINK that sets net.ipv4.conf.<interface>.promote_secondaries. */
-export function encodePromoteSecondaries(index: number): Uint8Array {
-  return encodeSetting(index, IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
+/** Payload of RTM_SETLINK that sets net.ipv4.conf.<interface>. */
+export function encodeIpv4Settings(index: number, settings: Ipv4Settings): Uint8Array {
+  const attributes = Object.entries(IPV4_DEVCONF).flatMap(([name, place]) => {
+    const value = settings[name as keyof typeof IPV4_DEVCONF];
+    return value === undefined ? [] : [encodeAttribute(place, host32(value))];
+  });
+  const inet = encodeNested(AF_INET, encodeNested(IFLA_INET_CONF, ...attributes));
+  return concatBytes(ifinfomsg(index), encodeNested(IFLA_AF_SPEC, inet));
 }
 
 /** What an interface says by ARP: net.ipv4.conf.<interface>.arp_ignore and arp_announce. */
@@ -280,23 +309,53 @@ export interface ArpSettings {
   readonly arpAnnounce: number;
 }
 
-const ARP_SETTING_PLACES: Readonly<Record<keyof ArpSettings, number>> = {
-  arpIgnore: IPV4_DEVCONF_ARP_IGNORE,
-  arpAnnounce: IPV4_DEVCONF_ARP_ANNOUNCE,
-};
-
 /** Reads them of RTM_NEWLINK; undefined where the interface has no IPv4. */
 export function decodeArpSettings(payload: Uint8Array): ArpSettings | undefined {
   needBytes(payload, IFINFOMSG_BYTES, "ifinfomsg");
-  const spec = attributeMap(payload.subarray(IFINFOMSG_BYTES)).get(IFLA_AF_SPEC);
-  const arpIgnore = settingAt(spec, IPV4_DEVCONF_ARP_IGNORE);
-  const arpAnnounce = settingAt(spec, IPV4_DEVCONF_ARP_ANNOUNCE);
+  const setting = ipv4Settings(attributeMap(payload.subarray(IFINFOMSG_BYTES)).get(IFLA_AF_SPEC));
+  const [arpIgnore, arpAnnounce] = [setting("arpIgnore"), setting("arpAnnounce")];
   return arpIgnore === undefined || arpAnnounce === undefined ? undefined : { arpIgnore, arpAnnounce };
 }
 
 /** Payload of RTM_SETLINK that sets one of them. */
 export function encodeArpSetting(index: number, setting: keyof ArpSettings, value: number): Uint8Array {
-  return encodeSetting(index, ARP_SETTING_PLACES[setting], value);
+  return encodeIpv4Settings(index, { [setting]: value });
+}
+
+/** Payload of RTM_SETLINK: the interface gets no link-local IPv6 address when it comes up, and so sends nothing for one. */
+export function encodeNoLinkLocal(index: number): Uint8Array {
+  const mode = encodeAttribute(IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(IN6_ADDR_GEN_MODE_NONE));
+  return concatBytes(ifinfomsg(index), encodeNested(IFLA_AF_SPEC, encodeNested(AF_INET6, mode)));
+}
+
+/** Payload of RTM_SETLINK that takes an interface up or down. */
+export function encodeLinkState(index: number, up: boolean): Uint8Array {
+  return ifinfomsg(index, up ? IFF_UP : 0, IFF_UP);
+}
+
+/** Payload of RTM_DELLINK. */
+export function encodeDeleteLink(index: number): Uint8Array {
+  return ifinfomsg(index);
+}
+
+/** A macvlan device to be made. */
+export interface MacvlanRequest {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  /** Index of the link below. */
+  readonly lower: number;
+}
+
+/** Payload of RTM_NEWLINK for a macvlan device in bridge mode; it is down. */
+export function encodeNewMacvlan({ name, mac, lower }: MacvlanRequest): Uint8Array {
+  const data = encodeNested(IFLA_INFO_DATA, encodeAttribute(IFLA_MACVLAN_MODE, host32(MACVLAN_MODE_BRIDGE)));
+  return concatBytes(
+    ifinfomsg(0),
+    encodeAttribute(IFLA_LINK, host32(lower)),
+    encodeAttribute(IFLA_ADDRESS, mac),
+    encodeAttribute(IFLA_IFNAME, cString(name)),
+    encodeNested(IFLA_LINKINFO, encodeAttribute(IFLA_INFO_KIND, cString("macvlan")), data),
+  );
 }
 
 // struct sockaddr_nl: u16 family @0 (AF_NETLINK 16), u16 pad, u32 port @4, u32 groups @8.

@@ -157,6 +157,13 @@ export class Keepalived {
     return has(this.wire.peer, this.dialect.vip);
   }
 
+  /** Waits until it listens to adverts on its own macvlan device, with use_vmac. */
+  async untilListening(limitMs = 8_000): Promise<void> {
+    const igmp = (): string => this.wire.peer.exec("cat", "/proc/net/igmp");
+    const listens = (): boolean => /vrrp\.51[^]*?120000E0/u.test(igmp());
+    await eventually("keepalived listens with its virtual MAC", listens, limitMs);
+  }
+
   /** Waits until it has bound the address; the moment. */
   async untilMaster(limitMs = 8_000): Promise<number> {
     await eventually("keepalived is master", () => this.holds, limitMs);

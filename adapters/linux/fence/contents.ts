@@ -2,13 +2,12 @@
 // Nobody else changes an owned table, so that it need not be asked for again; where tables cannot be owned, somebody
 // may have, and it is read anew when a transaction fails.
 
-import type { Family } from "../../../src/base/vip.ts";
 import type { AddressPlace } from "../../../src/ports/host.ts";
 import { toHex } from "../../../src/wire/bytes.ts";
 import { NLM_F_CREATE } from "../../../src/wire/netlink.ts";
 import { elementsWithTimeout, NFT_MSG_NEWSETELEM, type TableName } from "../../../src/wire/nftables.ts";
 import type { Request } from "../netlink.ts";
-import { DEADLINE_KEYS, deadlinePlan, type FenceTable, GUARDED, isDeadline, OPEN } from "./layout.ts";
+import { DEADLINE_KEYS, deadlinePlan, type FenceTable, type Guarded, GUARDED, isDeadline, OPEN } from "./layout.ts";
 import { addElements, deleteChain, deleteElements, deleteSet, keysOf, newChain, newSet } from "./messages.ts";
 import type { Nftables } from "./nftables.ts";
 
@@ -37,8 +36,8 @@ export interface Change {
 /** The sets of one table. */
 export class Contents {
   private readonly table: FenceTable;
-  private readonly guarded = new Map<Family, Keys>();
-  private readonly open = new Map<Family, Map<string, OpenElement>>();
+  private readonly guarded = new Map<Guarded, Keys>();
+  private readonly open = new Map<Guarded, Map<string, OpenElement>>();
   /** Names of the deadlines that have a chain and a set. */
   private deadlines = new Set<string>();
   /** What sets the time of a deadline, by its name: hundreds of virtual routers need it hundreds of times a second. */
@@ -181,12 +180,12 @@ export class Contents {
     this.timers.delete(deadline);
   }
 
-  private keysUnder(family: Family, chain: string): readonly Uint8Array[] {
+  private keysUnder(family: Guarded, chain: string): readonly Uint8Array[] {
     return [...of(this.open, family).values()].filter((each) => each.chain === chain).map(({ key }) => key);
   }
 
   /** Takes out what is open otherwise, and puts in what is to be open under `chain`. */
-  private change(keysToChange: (family: Family) => readonly Uint8Array[], chain: string | undefined): Change {
+  private change(keysToChange: (family: Guarded) => readonly Uint8Array[], chain: string | undefined): Change {
     const requests: Request[] = [];
     const steps: (() => void)[] = [];
     for (const family of this.table.families) {
@@ -214,7 +213,7 @@ function timerOf(table: TableName, deadline: string): DeadlineTimer {
   return (timeoutMs) => [...clearing, { type: NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, payload: encode(timeoutMs) }];
 }
 
-function of<V>(part: ReadonlyMap<Family, Map<string, V>>, family: Family): Map<string, V> {
+function of<V>(part: ReadonlyMap<Guarded, Map<string, V>>, family: Guarded): Map<string, V> {
   return part.get(family) ?? new Map<string, V>();
 }
 

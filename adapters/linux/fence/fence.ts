@@ -47,6 +47,7 @@ import {
 import { addElements, deleteElements, deleteTable } from "./messages.ts";
 import { Nftables, type Outcome } from "./nftables.ts";
 import { hasLegacyNat, hasNatChain } from "./translation.ts";
+import { virtualMacTable } from "./virtual-mac.ts";
 import { describeFence, type FenceKind, OWNED, probeFence } from "./probe.ts";
 
 /** How much before `until` an opening may end, and how long it may take between its two transactions. */
@@ -68,6 +69,9 @@ const OPEN_ATTEMPTS = 3;
 const CHANGED_MEANWHILE: readonly number[] = [ENOENT, EEXIST, EBUSY];
 
 const NONE: ReadonlySet<string> = new Set();
+
+const NO_MACS =
+  "virtual MACs need a fence at the hooks of interfaces (netdev, kernel 5.16 and newer), and this one has none: use a newer kernel, or take virtualMac out";
 
 /** How often protect() looks at the interfaces when one goes in the middle of it. */
 const PROTECT_ATTEMPTS = 3;
@@ -130,6 +134,9 @@ class KernelFence implements Fence {
   readonly #translation: FenceTable;
   /** From the first time that address translation was seen on this host. */
   #translates = false;
+  /** For virtual MACs, and only while there are any. */
+  readonly #macs: FenceTable;
+  #hasMacs = false;
   /** Tables that only the other kind has, which another configuration may have left. */
   readonly #otherKind: readonly FenceTable[];
   readonly #contents: ReadonlyMap<FenceTable, Contents>;
@@ -147,8 +154,10 @@ class KernelFence implements Fence {
     this.#kind = kind;
     this.#base = fenceTables(kind.kind, table);
     this.#translation = translationTable(table);
+    this.#macs = virtualMacTable(table);
     this.#otherKind = kind.kind === "netdev" ? [] : [netdevTable(table)];
-    this.#contents = new Map([...this.#base, this.#translation].map((each) => [each, new Contents(each)]));
+    const all = [...this.#base, this.#macs, this.#translation];
+    this.#contents = new Map(all.map((each) => [each, new Contents(each)]));
     this.#nft = nft;
     this.#lock = lock;
     this.#deps = deps;
@@ -156,12 +165,14 @@ class KernelFence implements Fence {
   }
 
   get #tables(): readonly [FenceTable, ...FenceTable[]] {
-    return this.#translates ? [...this.#base, this.#translation] : this.#base;
+    const macs = this.#hasMacs ? [this.#macs] : [];
+    return [...this.#base, ...macs, ...(this.#translates ? [this.#translation] : [])];
   }
 
   /** Tables that do not belong to this fence as it is now. */
   get #others(): readonly FenceTable[] {
-    return this.#translates ? this.#otherKind : [...this.#otherKind, this.#translation];
+    const macs = this.#hasMacs ? [] : [this.#macs];
+    return [...this.#otherKind, ...macs, ...(this.#translates ? [] : [this.#translation])];
   }
 
   /** Throws "fence" when a table belongs to another living process. */
@@ -176,8 +187,12 @@ class KernelFence implements Fence {
 
   protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.refuseForeignOwner();
-    const wereOpen = this.#base.map((table) => this.#contentsOf(table).openKeys());
+    const hasMacs = addresses.some(({ virtualMac }) => virtualMac !== undefined);
+    if (hasMacs && this.#kind.kind !== "netdev") throw new VipdError("fence", NO_MACS);
+    const guarding = [...this.#base, this.#macs];
+    const wereOpen = guarding.map((table) => this.#contentsOf(table).openKeys());
     this.#translates ||= hasLegacyNat() || hasNatChain(this.#nft);
+    this.#hasMacs = hasMacs;
     if (!this.#isTrusted()) this.#readContents();
     for (let attempt = 1; ; attempt++) {
       const links = linksToFence(this.#deps.links(), addresses);
@@ -189,7 +204,7 @@ class KernelFence implements Fence {
       if (outcome.done) {
         for (const { done } of builds) done();
         this.#inspect();
-        const isClosed = this.#base.some((table, i) => this.#contentsOf(table).hasClosed(wereOpen[i] ?? NONE));
+        const isClosed = guarding.some((table, i) => this.#contentsOf(table).hasClosed(wereOpen[i] ?? NONE));
         return isClosed ? "closed" : "kept";
       }
       this.#readContents();
@@ -241,7 +256,9 @@ class KernelFence implements Fence {
 
   guardedAddresses(): readonly string[] {
     const keys = [...this.#tables, ...this.#others].flatMap(({ name, families }) =>
-      families.flatMap((family) => this.#nft.elements(name, GUARDED[family]).map(({ key }) => formatIp(key))),
+      families
+        .filter((family) => family !== "mac")
+        .flatMap((family) => this.#nft.elements(name, GUARDED[family]).map(({ key }) => formatIp(key))),
     );
     return [...new Set(keys)];
   }

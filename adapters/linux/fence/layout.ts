@@ -52,6 +52,7 @@ import {
   KEY_ETHERTYPE,
   KEY_IPV4,
   KEY_IPV6,
+  KEY_MAC,
   KEY_MARK,
   NF_ARP_OUT,
   NF_INET_LOCAL_OUT,
@@ -68,14 +69,19 @@ import {
 import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
 
 /** Before connection tracking, address translation and everyone else's filters. */
-const PRIORITY = -500;
+export const PRIORITY = -500;
 
 /** Stands in every rule's comment; rules of another version are replaced. */
-const VERSION = "vipd/2";
+export const VERSION = "vipd/2";
 
-/** Sets of the guarded addresses, and maps of those that are open. */
-export const GUARDED: Readonly<Record<Family, string>> = { 4: "guarded4", 6: "guarded6" };
-export const OPEN: Readonly<Record<Family, string>> = { 4: "open4", 6: "open6" };
+/** What is guarded: addresses of a family, or virtual MACs. */
+export type Guarded = Family | "mac";
+
+/** Sets of what is guarded, and maps of what of it is open. */
+export const GUARDED: Readonly<Record<Guarded, string>> = { 4: "guarded4", 6: "guarded6", mac: "guarded-mac" };
+export const OPEN: Readonly<Record<Guarded, string>> = { 4: "open4", 6: "open6", mac: "open-mac" };
+
+const KEYS: Readonly<Record<Guarded, SetShape["key"]>> = { 4: KEY_IPV4, 6: KEY_IPV6, mac: KEY_MAC };
 
 /** The set whose elements prove that an opening was not frozen on its way. */
 export const ARMED: SetShape = { name: "armed", key: KEY_MARK, kind: "timeouts" };
@@ -96,7 +102,7 @@ export interface ChainPlan {
 /** One table of the fence. */
 export interface FenceTable {
   readonly name: TableName;
-  readonly families: readonly Family[];
+  readonly families: readonly Guarded[];
   readonly sets: readonly SetShape[];
   /** The chains that do not depend on links, in an order in which they can be made. */
   readonly common: readonly ChainPlan[];
@@ -149,9 +155,10 @@ function isPort({ slaveKind }: LinkRecord): boolean {
   return slaveKind === "bridge" || slaveKind === "bond" || slaveKind === "team";
 }
 
-function setsFor(families: readonly Family[]): readonly SetShape[] {
+/** The sets of a table that guards these. */
+export function setsFor(families: readonly Guarded[]): readonly SetShape[] {
   return families.flatMap((family): readonly SetShape[] => {
-    const key = family === 4 ? KEY_IPV4 : KEY_IPV6;
+    const key = KEYS[family];
     return [
       { name: GUARDED[family], key, kind: "keys" },
       { name: OPEN[family], key, kind: "verdicts" },
@@ -254,7 +261,8 @@ function arpTable(table: string): FenceTable {
   return { name, families: [4], sets: setsFor([4]), common: [arpClaims(INET)], chains: () => chains };
 }
 
-function jump(condition: readonly Expression[], chain: string): RulePlan {
+/** A rule that goes on in another chain for packets of a kind. */
+export function jump(condition: readonly Expression[], chain: string): RulePlan {
   return { comment: `${VERSION} ${chain}`, expressions: [...condition, jumpTo(chain)] };
 }
 
@@ -263,10 +271,10 @@ const ADDRESS_AT = { 4: { source: 12, destination: 16 }, 6: { source: 8, destina
 const ADDRESS_BYTES = { 4: 4, 6: 16 } as const;
 
 /** A chain that leaves alone what it is not about, and accepts what is open; the rest meets the last rule. */
-function unlessOpen(
+export function unlessOpen(
   name: string,
   kind: readonly Expression[],
-  family: Family,
+  family: Guarded,
   loadAddress: Expression,
   last: readonly Expression[],
 ): ChainPlan {

@@ -1,7 +1,7 @@
 // nftables requests for the fence's plans.
 
-import type { Family } from "../../../src/base/vip.ts";
 import type { AddressPlace } from "../../../src/ports/host.ts";
+import { parseMac } from "../../../src/wire/ethernet.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from "../../../src/wire/netlink.ts";
 import type { ElementExtras, SetShape, TableName } from "../../../src/wire/nftables.ts";
@@ -24,7 +24,7 @@ import {
   NFT_MSG_NEWTABLE,
 } from "../../../src/wire/nftables.ts";
 import type { Request } from "../netlink.ts";
-import type { ChainPlan } from "./layout.ts";
+import type { ChainPlan, Guarded } from "./layout.ts";
 
 /** Creates the table, or adopts the one whose owner is gone. */
 export function newTable(name: TableName, flags: number): Request {
@@ -86,8 +86,12 @@ export function deleteElements(name: TableName, set: string, keys: readonly Uint
   }));
 }
 
-/** The keys of the addresses of one family, each once: an address on two interfaces is one element. */
-export function keysOf(addresses: readonly AddressPlace[], family: Family): readonly Uint8Array[] {
+/** The keys of the addresses of one family, or of their virtual MACs, each once: an address on two interfaces is one element. */
+export function keysOf(addresses: readonly AddressPlace[], family: Guarded): readonly Uint8Array[] {
+  if (family === "mac") {
+    const macs = new Set(addresses.flatMap(({ virtualMac }) => virtualMac?.mac ?? []));
+    return [...macs].flatMap((mac) => parseMac(mac) ?? []);
+  }
   const texts = new Set(addresses.filter((address) => address.family === family).map((address) => address.ip));
   return [...texts].map(ipBytes);
 }

@@ -61,6 +61,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
       : formatTable([heading(["NODE", "HOST", "SESSION", "LAST HEARTBEAT", "LEASE", "PART"], style), ...nodes]),
     isStatus(view) ? checkLines(view, style).join("\n") : "",
     isStatus(view) ? realServerLines(view, style).join("\n") : "",
+    deviceLines(view.elections, style).join("\n"),
     ineligibleLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     vrrpLine(view.elections, style),
@@ -119,6 +120,17 @@ function localLines(view: StatusView, style: Style): readonly string[] {
 /** So many lines of one kind are shown, and so many names in a line. */
 const MAX_LINES = 20;
 const MAX_NAMES = 8;
+
+/** The virtual MACs of this node: a line for each VIP that has some. */
+function deviceLines(elections: readonly ElectionView[], style: Style): readonly string[] {
+  const found = elections.filter(({ devices }) => devices.length > 0);
+  const lines = found.slice(0, MAX_LINES).map(({ name, role, devices }) => {
+    const macs = devices.map((device) => `${device.mac} on ${device.name} (${device.parent})`);
+    const state = role === "holder" ? "" : ", down here";
+    return style.dim(escapeControl(`${name}: virtual MAC ${macs.slice(0, MAX_NAMES).join(", ")}${state}`));
+  });
+  return found.length > MAX_LINES ? [...lines, `and ${found.length - MAX_LINES} more VIPs with virtual MACs`] : lines;
+}
 
 /** Why the observing node does not hold VIPs: one line a reason. */
 function ineligibleLines(elections: readonly ElectionView[], style: Style): readonly string[] {

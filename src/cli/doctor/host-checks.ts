@@ -1,6 +1,7 @@
 // The host: whether its kernel can fence, and whether its network fits the VIPs.
 
 import { contains, parseCidr, parseIp } from "../../wire/ip.ts";
+import { wireInterface } from "../../base/virtual-mac.ts";
 import type { VipAddress } from "../../base/vip.ts";
 import type { Config } from "../../config/types.ts";
 import type { HostReport } from "../deps.ts";
@@ -27,7 +28,8 @@ export function judgeNetwork(config: Config, report: HostReport): readonly Findi
 }
 
 function judgeAddress(vip: string, address: VipAddress, { links, addresses }: HostReport): readonly Finding[] {
-  const { ip, prefix, family, interface: name } = address;
+  const { ip, prefix, family, virtualMac } = address;
+  const name = wireInterface(address);
   const link = links.find((other) => other.name === name);
   // Checking the configuration has told it.
   if (link === undefined) return [];
@@ -38,7 +40,12 @@ function judgeAddress(vip: string, address: VipAddress, { links, addresses }: Ho
     const network = parseCidr(`${other.ip}/${other.prefix}`);
     return target !== undefined && network !== undefined && contains(network, target);
   });
-  if (fits || prefix === SINGLE[family]) return [fine("network", `${vip}: ${name} is up, and ${ip} fits it`)];
+  if (fits || (prefix === SINGLE[family] && virtualMac === undefined))
+    return [fine("network", `${vip}: ${name} is up, and ${ip} fits it`)];
+  if (virtualMac !== undefined) {
+    const text = `${vip}: ${name} has no address of its own in a network of ${ip}, through which its neighbours would be reached`;
+    return [warning("network", text, `give ${name} one: the device with the virtual MAC has no network`)];
+  }
   const fix = `give ${name} an address of that network, or look at the prefix`;
   return [warning("network", `${vip}: ${name} has no other address in the network of ${ip}/${prefix}`, fix)];
 }

@@ -80,6 +80,7 @@ describe("an election", () => {
       reason: "nobody had held it before",
       elector: null,
       ineligibleReasons: [],
+      devices: [],
       conflict: null,
       candidates: [
         { node: "b", priority: 200, eligible: false, alive: true, reason: "check failed: http" },

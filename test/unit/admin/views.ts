@@ -37,6 +37,7 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
     reason: "it was free: web2 stepped down",
     elector: null,
     ineligibleReasons: [],
+    devices: [],
     conflict: null,
     candidates: [
       { node: "web1", priority: 150, eligible: true, alive: true, reason: null },

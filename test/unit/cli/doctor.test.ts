@@ -232,3 +232,18 @@ test("a wire that disagrees is a failure", async () => {
   desk.wire = { answers: [], boundHere: [] };
   expect(await examine(desk)).toMatchObject({ code: 1, grave: [{ about: "network", level: "failure" }] });
 });
+
+test("a VIP with a virtual MAC is judged by the interface below its device, which needs a way to the neighbours", async () => {
+  const desk = healthyDesk();
+  desk.files.set(CONFIG, `${GOOD_CONFIG.replace("24] }", "24], virtualMac: { id: 51 } }")}node: web1\n`);
+  expect((await examine(desk)).grave).toEqual([]);
+  const other = healthyDesk();
+  other.files.set(CONFIG, desk.files.get(CONFIG) ?? "");
+  other.host = { ...HEALTHY, addresses: [{ family: 4, ip: "192.0.2.1", prefix: 24, interface: "eth0" }] };
+  expect((await examine(other)).grave).toMatchObject([
+    {
+      about: "network",
+      text: "web: eth0 has no address of its own in a network of 10.0.0.10, through which its neighbours would be reached",
+    },
+  ]);
+});

@@ -230,3 +230,16 @@ test("what VRRP cannot promise is said whenever it decides about a VIP", async (
   await leased.vipctl("status");
   expect(leased.out.text).not.toContain("VRRP");
 });
+
+test("virtual MACs have a line for each VIP, with their devices, and whether they are up here", async () => {
+  const desk = new Desk();
+  const device = { name: "vipd4-51", mac: "00:00:5e:00:01:33", parent: "eth0" };
+  const elections = [
+    electionView({ name: "web", role: "holder", devices: [device] }),
+    electionView({ name: "db", role: "candidate", devices: [{ ...device, name: "vipd4-52" }] }),
+  ];
+  desk.daemon().view = statusView({ elections });
+  expect(await desk.vipctl("status")).toBe(0);
+  expect(desk.out.lines).toContain("web: virtual MAC 00:00:5e:00:01:33 on vipd4-51 (eth0)");
+  expect(desk.out.lines).toContain("db: virtual MAC 00:00:5e:00:01:33 on vipd4-52 (eth0), down here");
+});

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { fromHex, toHex } from "../../../src/wire/bytes.ts";
 import {
   decodeLinkAddress,
+  encodeEthernetHeader,
   encodeLinkAddress,
   formatMac,
+  ipv4MulticastMac,
   ipv6MulticastMac,
   parseMac,
 } from "../../../src/wire/ethernet.ts";
@@ -31,6 +33,17 @@ describe("hardware addresses", () => {
     " 02:00:5e:ab:cd:0f",
   ])("are not %j", (text) => {
     expect(parseMac(text)).toBeUndefined();
+  });
+
+  it("of an IPv4 group end in the group's last 23 bits (RFC 1112, section 6.4)", () => {
+    expect(formatMac(ipv4MulticastMac(ipBytes("224.0.0.18")))).toBe("01:00:5e:00:00:12");
+    expect(formatMac(ipv4MulticastMac(ipBytes("239.255.1.2")))).toBe("01:00:5e:7f:01:02");
+    expect(() => ipv4MulticastMac(new Uint8Array(3))).toThrow(RangeError);
+  });
+
+  it("stand in a frame's header: destination, source, EtherType", () => {
+    const header = encodeEthernetHeader(fromHex("01005e000012"), fromHex("00005e000133"), 0x0800);
+    expect(toHex(header)).toBe("01005e000012" + "00005e000133" + "0800");
   });
 
   it("of an IPv6 group end in the group's last four bytes (RFC 2464, section 7)", () => {

@@ -10,10 +10,14 @@ import {
   encodeAddressDump,
   encodeArpSetting,
   encodeDeleteAddress,
+  encodeDeleteLink,
+  encodeLinkState,
+  encodeNewMacvlan,
+  encodeNoLinkLocal,
+  encodeIpv4Settings,
   encodeLinkQuery,
   encodeNetlinkAddress,
   encodeNewAddress,
-  encodePromoteSecondaries,
   encodeServedAddress,
   RTM_NEWADDR,
   RTM_NEWLINK,
@@ -192,6 +196,42 @@ describe.runIf(LITTLE_ENDIAN)("netlink socket addresses", () => {
   });
 });
 
+describe.runIf(LITTLE_ENDIAN)("requests for a macvlan device", () => {
+  const HEADER = "0000000000000000";
+
+  it("make it in bridge mode, with its MAC, on the link below", () => {
+    const mac = Uint8Array.of(0, 0, 0x5e, 0, 1, 0x33);
+    expect(toHex(encodeNewMacvlan({ name: "vipd4-51", mac, lower: 3 }))).toBe(
+      `${HEADER}0000000000000000` +
+        ("08000500" + "03000000") +
+        ("0a000100" + "00005e0001330000") +
+        ("0d000300" + "76697064342d353100000000") +
+        ("1c001280" + "0c000100" + "6d6163766c616e00" + "0c000280" + "08000100" + "04000000"),
+    );
+  });
+
+  it("take it up and down, and remove it, by its number", () => {
+    expect(toHex(encodeLinkState(7, true))).toBe("0000000007000000" + "01000000" + "01000000");
+    expect(toHex(encodeLinkState(7, false))).toBe("0000000007000000" + "00000000" + "01000000");
+    expect(toHex(encodeDeleteLink(7))).toBe("0000000007000000" + "00000000" + "00000000");
+  });
+
+  it("give it no link-local address", () => {
+    expect(toHex(encodeNoLinkLocal(7))).toBe(
+      "0000000007000000" + "0000000000000000" + "10001a80" + "0c000a80" + "05000800" + "01000000",
+    );
+  });
+
+  it("set net.ipv4.conf of it: rp_filter, arp_announce and arp_ignore at their places", () => {
+    expect(toHex(encodeIpv4Settings(7, { rpFilter: 2, arpAnnounce: 2, arpIgnore: 1 }))).toBe(
+      "0000000007000000" +
+        "0000000000000000" +
+        ("24001a80" + "20000280" + "1c000180") +
+        ("08000800" + "02000000" + "08001200" + "02000000" + "08001300" + "01000000"),
+    );
+  });
+});
+
 describe.runIf(LITTLE_ENDIAN)("the setting promote_secondaries", () => {
   it("is read from what the kernel tells of a link: off by default", () => {
     expect(decodeLink(payload("link", RTM_NEWLINK))?.promotesSecondaries).toBe(false);
@@ -206,7 +246,7 @@ describe.runIf(LITTLE_ENDIAN)("the setting promote_secondaries", () => {
   });
 
   it("is set through the link, whoever may write /proc/sys", () => {
-    expect(toHex(encodePromoteSecondaries(3))).toBe(
+    expect(toHex(encodeIpv4Settings(3, { promoteSecondaries: 1 }))).toBe(
       "00000000030000000000000000000000" + "14001a80" + "10000280" + "0c000180" + "08001400" + "01000000",
     );
   });

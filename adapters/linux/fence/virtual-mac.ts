@@ -1,0 +1,118 @@
+// The table of the fence for virtual MACs: a frame from one leaves, and a frame to one is taken in, only while the VIP is
+// held. It stands only where a VIP has one, and only at the hooks of interfaces (kernel 5.16 and newer): the others see no
+// Ethernet header.
+//
+// A switch learns a MAC from whatever carries it as its source, so that one frame of a host that does not hold the VIP
+// turns the VIP's traffic away from its holder. The kernel sends much from an interface by itself: multicast reports,
+// solicitations, answers for the host's other addresses. And a router that does not hold the VIP would forward what a switch
+// floods for its MAC, a second time. So nothing passes, whatever it carries.
+//
+// VRRP's adverts pass: by RFC 9568 (section 7.2) they carry the virtual MAC, the first one goes before the addresses are bound and
+// the last one when they are gone. Who may send them is the election's business.
+
+import type { AddressPlace } from "../../../src/ports/host.ts";
+import { virtualRouterMac } from "../../../src/base/virtual-mac.ts";
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, MAC_BYTES } from "../../../src/wire/ethernet.ts";
+import type { Expression } from "../../../src/wire/nft-expressions.ts";
+import { accept, drop, etherTypeIs, loadLinkHeader, networkHeaderIs } from "../../../src/wire/nft-expressions.ts";
+import { NF_NETDEV_EGRESS, NF_NETDEV_INGRESS, NFPROTO_NETDEV } from "../../../src/wire/nftables.ts";
+import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
+import { VRRP_PROTOCOL } from "../../../src/wire/vrrp.ts";
+import { isDevice } from "../virtual-devices.ts";
+import {
+  type ChainPlan,
+  type FenceTable,
+  jump,
+  PRIORITY,
+  type RulePlan,
+  setsFor,
+  unlessOpen,
+  VERSION,
+} from "./layout.ts";
+
+// Ethernet header: destination @0, source @6, EtherType @12.
+const DESTINATION_AT = 0;
+const SOURCE_AT = MAC_BYTES;
+
+// Where the IP headers name their payload (RFC 791, RFC 8200), and ICMPv6 its type (RFC 4443).
+const IPV4_PROTOCOL_AT = 9;
+const IPV6_NEXT_HEADER_AT = 6;
+const ICMPV6_TYPE_AT = 40;
+const ICMPV6 = 58;
+const ROUTER_ADVERTISEMENT = 134;
+
+/** The table of virtual MACs. */
+export function virtualMacTable(table: string): FenceTable {
+  return {
+    name: { family: NFPROTO_NETDEV, table: `${table}-mac` },
+    families: ["mac"],
+    sets: setsFor(["mac"]),
+    common: [
+      unlessOpen("to", [], "mac", loadLinkHeader(DESTINATION_AT, MAC_BYTES), [drop()]),
+      unlessOpen("from", [], "mac", loadLinkHeader(SOURCE_AT, MAC_BYTES), [drop()]),
+    ],
+    chains: (links, guarded) => concerned(links, guarded).flatMap(chainsOfLink),
+  };
+}
+
+/** The interfaces below virtual MACs, and vipd's devices that have one. */
+function concerned(links: readonly LinkRecord[], guarded: readonly AddressPlace[]): readonly LinkRecord[] {
+  const parents = new Set(guarded.flatMap(({ virtualMac }) => virtualMac?.parent ?? []));
+  return links.filter((link) => parents.has(link.name) || isDevice(link));
+}
+
+function chainsOfLink(link: LinkRecord): readonly ChainPlan[] {
+  const place = { priority: PRIORITY, device: link.name };
+  const unwanted = isDevice(link) ? unwantedOn(link) : [];
+  return [
+    {
+      name: `in-${link.name}`,
+      hook: { ...place, number: NF_NETDEV_INGRESS },
+      rules: [...unwanted, jump([], "to")],
+    },
+    {
+      name: `out-${link.name}`,
+      hook: { ...place, number: NF_NETDEV_EGRESS },
+      rules: [...unwanted, ...ADVERTS, jump([], "from")],
+    },
+  ];
+}
+
+const ADVERTS: readonly RulePlan[] = [
+  rule(
+    "VRRP",
+    ...etherTypeIs(ETHERTYPE_IPV4),
+    ...networkHeaderIs(IPV4_PROTOCOL_AT, Uint8Array.of(VRRP_PROTOCOL)),
+    accept(),
+  ),
+  rule(
+    "VRRP6",
+    ...etherTypeIs(ETHERTYPE_IPV6),
+    ...networkHeaderIs(IPV6_NEXT_HEADER_AT, Uint8Array.of(VRRP_PROTOCOL)),
+    accept(),
+  ),
+];
+
+/**
+ * A device speaks the family of its MAC only. And it learns no addresses and routes from routers: those are the business of
+ * the interface below, and all of the host's traffic would leave with the virtual MAC.
+ */
+function unwantedOn({ mac }: LinkRecord): readonly RulePlan[] {
+  if (mac.startsWith(IPV4_PREFIX)) return [rule("not IPv6", ...etherTypeIs(ETHERTYPE_IPV6), drop())];
+  const isAdvertisement = [
+    ...networkHeaderIs(IPV6_NEXT_HEADER_AT, Uint8Array.of(ICMPV6)),
+    ...networkHeaderIs(ICMPV6_TYPE_AT, Uint8Array.of(ROUTER_ADVERTISEMENT)),
+  ];
+  return [
+    rule("not IPv4", ...etherTypeIs(ETHERTYPE_IPV4), drop()),
+    rule("not ARP", ...etherTypeIs(ETHERTYPE_ARP), drop()),
+    rule("no routers", ...etherTypeIs(ETHERTYPE_IPV6), ...isAdvertisement, drop()),
+  ];
+}
+
+/** Of the virtual MACs of IPv4. */
+const IPV4_PREFIX = virtualRouterMac(4, 0).slice(0, -2);
+
+function rule(what: string, ...expressions: readonly Expression[]): RulePlan {
+  return { comment: `${VERSION} ${what}`, expressions };
+}

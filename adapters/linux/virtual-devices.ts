@@ -1,0 +1,157 @@
+// vipd's devices with virtual MACs: macvlans on the interfaces of VIPs, by rtnetlink.
+//
+// Each is made once, with the configuration, and is down while it has no address: to take it up costs well under a
+// millisecond, to make or to remove it takes the kernel many.
+//
+// Mode bridge, not private, which keepalived uses: in private mode the kernel hands frames that come in with the virtual MAC as
+// their source to the macvlan alone, and the interface below, on which vipd listens for adverts and for others that answer,
+// would not hear a second holder.
+//
+// The interface below shall answer ARP for its own addresses only, or it would say its own MAC for the VIP (arp_ignore), and
+// ask in its own name only, or it would teach neighbours its own MAC for the VIP (arp_announce). Both are left so afterwards.
+
+import { isVirtualDevice } from "../../src/base/virtual-mac.ts";
+import type { VirtualMac } from "../../src/base/vip.ts";
+import type { VirtualDevice } from "../../src/ports/host.ts";
+import { parseMac } from "../../src/wire/ethernet.ts";
+import { NLM_F_CREATE, NLM_F_EXCL } from "../../src/wire/netlink.ts";
+import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
+import {
+  encodeDeleteLink,
+  encodeIpv4Settings,
+  encodeLinkState,
+  encodeNewMacvlan,
+  encodeNoLinkLocal,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+} from "../../src/wire/rtnetlink.ts";
+import { EADDRINUSE, ENODEV, EOPNOTSUPP, kernelError } from "./errors.ts";
+import { dumpLinks, findLink } from "./links.ts";
+import type { NetlinkSocket } from "./netlink.ts";
+
+/** Answer for addresses of this interface only; ask in the name of addresses of this interface only. */
+const ARP_IGNORE = 1;
+const ARP_ANNOUNCE = 2;
+
+/** The way back to a client is the business of the interface below. */
+const RP_FILTER_LOOSE = 2;
+
+/** Whether a link is one of these devices, whoever made it. */
+export function isDevice({ kind, name, mac }: LinkRecord): boolean {
+  return kind === "macvlan" && isVirtualDevice(name, mac);
+}
+
+/** The virtual MACs of the host's devices, by their index. */
+export function virtualMacs(links: readonly LinkRecord[]): ReadonlyMap<number, VirtualMac> {
+  const names = new Map(links.map(({ index, name }) => [index, name]));
+  return new Map(
+    links.filter(isDevice).map(({ index, mac, lower = 0 }) => [index, { mac, parent: names.get(lower) ?? "" }]),
+  );
+}
+
+/** The device, made where it is missing, and up; or why there is none. */
+export function bringUpDevice(socket: NetlinkSocket, device: VirtualDevice): LinkRecord | string {
+  const link = haveDevice(socket, device);
+  if (typeof link === "string") return link;
+  const errno = socket.attempt({ type: RTM_SETLINK, flags: 0, payload: encodeLinkState(link.index, true) });
+  return errno === 0 ? link : whyNotUp(device, errno);
+}
+
+/** As AddressTable.keepDevices says. `inUse`: indexes of the links that have an address. */
+export function keepDevices(
+  socket: NetlinkSocket,
+  devices: readonly VirtualDevice[],
+  inUse: ReadonlySet<number>,
+): { readonly troubles: readonly string[]; readonly others: boolean } {
+  const links = dumpLinks(socket);
+  const wanted = new Map(devices.map((device) => [device.name, device]));
+  const names = new Set(links.map(({ name }) => name));
+  const present = links.filter(isDevice);
+  const refused = present
+    .filter((link) => !inUse.has(link.index))
+    .flatMap((link) => (wanted.has(link.name) ? takeDown(socket, link) : remove(socket, link)));
+  const made = devices
+    .filter(({ virtualMac }) => names.has(virtualMac.parent))
+    .map((device) => haveDevice(socket, device))
+    .filter((link) => typeof link === "string");
+  const others = refused.length > 0 || present.some(({ index, name }) => inUse.has(index) && !wanted.has(name));
+  return { troubles: [...refused, ...made], others };
+}
+
+/** The device as it is, or newly made, and down then; or why there is none. */
+function haveDevice(socket: NetlinkSocket, device: VirtualDevice): LinkRecord | string {
+  const { name, virtualMac } = device;
+  const parent = findLink(socket, virtualMac.parent);
+  if (parent === undefined) return `there is no interface ${virtualMac.parent}`;
+  if (!parent.ethernet || parent.loopback)
+    return `${parent.name} is not an Ethernet interface: it carries no virtual MAC`;
+  if (parent.kind === "macvlan")
+    return `${parent.name} is a macvlan: put the VIP with its virtual MAC on the interface below it`;
+  const found = findLink(socket, name);
+  if (found !== undefined) {
+    if (!isDevice(found)) return `there is an interface ${name} that vipd did not make: give it another name`;
+    if (found.lower === parent.index && found.mac === virtualMac.mac) return prepared(socket, found, parent);
+    const [trouble] = remove(socket, found);
+    if (trouble !== undefined) return trouble;
+  }
+  return make(socket, device, parent);
+}
+
+function make(socket: NetlinkSocket, { name, virtualMac }: VirtualDevice, parent: LinkRecord): LinkRecord | string {
+  const mac = parseMac(virtualMac.mac) ?? new Uint8Array();
+  const payload = encodeNewMacvlan({ name, mac, lower: parent.index });
+  const errno = socket.attempt({ type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload });
+  if (errno === EOPNOTSUPP) return `${name} cannot be made: this kernel has no macvlan (CONFIG_MACVLAN)`;
+  if (errno !== 0) return refusal(`make ${name} on ${parent.name}`, errno);
+  const link = findLink(socket, name);
+  return link === undefined ? `${name} went as soon as it was made` : prepared(socket, link, parent);
+}
+
+/** Sets all that bears on what the device and the interface below say; the device is down, or has been set so before. */
+function prepared(socket: NetlinkSocket, link: LinkRecord, parent: LinkRecord): LinkRecord | string {
+  const own = { rpFilter: RP_FILTER_LOOSE, arpIgnore: ARP_IGNORE, arpAnnounce: ARP_ANNOUNCE, promoteSecondaries: 1 };
+  const { ignore = 0, announce = 0 } = parent.arp ?? {};
+  const below = {
+    ...(ignore === 0 ? { arpIgnore: ARP_IGNORE } : {}),
+    ...(announce < ARP_ANNOUNCE ? { arpAnnounce: ARP_ANNOUNCE } : {}),
+  };
+  const isPrepared = link.arp?.ignore === ARP_IGNORE && link.arp.announce === ARP_ANNOUNCE;
+  if (isPrepared && Object.keys(below).length === 0) return link;
+  const requests = [
+    encodeIpv4Settings(link.index, own),
+    ...(Object.keys(below).length === 0 ? [] : [encodeIpv4Settings(parent.index, below)]),
+    encodeNoLinkLocal(link.index),
+  ];
+  const errnos = socket.attemptAll(requests.map((payload) => ({ type: RTM_SETLINK, flags: 0, payload })));
+  // The last one is refused where this kernel has no IPv6, which then says nothing either.
+  const refused = errnos.slice(0, -1).find((errno) => errno !== 0);
+  return refused === undefined ? link : refusal(`set up ${link.name}`, refused);
+}
+
+function takeDown(socket: NetlinkSocket, { index, name, enabled }: LinkRecord): readonly string[] {
+  if (enabled === false) return [];
+  return told(
+    `take ${name} down`,
+    socket.attempt({ type: RTM_SETLINK, flags: 0, payload: encodeLinkState(index, false) }),
+  );
+}
+
+function remove(socket: NetlinkSocket, { index, name }: LinkRecord): readonly string[] {
+  return told(`remove ${name}`, socket.attempt({ type: RTM_DELLINK, flags: 0, payload: encodeDeleteLink(index) }));
+}
+
+/** One that has gone meanwhile is where it shall be. */
+function told(what: string, errno: number): readonly string[] {
+  return errno === 0 || errno === ENODEV ? [] : [refusal(what, errno)];
+}
+
+function whyNotUp({ name, virtualMac: { mac, parent } }: VirtualDevice, errno: number): string {
+  if (errno === EADDRINUSE)
+    return `another device on ${parent} has ${mac} already, such as keepalived's with use_vmac: stop that, or use another id`;
+  return refusal(`bring ${name} up`, errno);
+}
+
+function refusal(what: string, errno: number): string {
+  return kernelError(`rtnetlink ${what}`, errno).message;
+}

@@ -1,0 +1,37 @@
+// The MAC of a virtual router, and the macvlan device that vipd gives it: who holds the VIP changes, the MAC does not.
+//
+// The device's name tells the MAC. So a device is known as vipd's by its kind, its name and its MAC together, whichever
+// process made it.
+
+import type { Family, VipAddress } from "./vip.ts";
+
+/** Ids of virtual routers (RFC 9568, section 5.2.3). */
+export const MIN_VIRTUAL_ROUTER_ID = 1;
+export const MAX_VIRTUAL_ROUTER_ID = 255;
+
+/** The first five bytes (RFC 9568, section 7.3); the id is the sixth. */
+const MAC_PREFIX: Readonly<Record<Family, string>> = { 4: "00:00:5e:00:01", 6: "00:00:5e:00:02" };
+
+/** The MAC of the virtual router with this id, lower case with colons. */
+export function virtualRouterMac(family: Family, id: number): string {
+  return `${MAC_PREFIX[family]}:${id.toString(16).padStart(2, "0")}`;
+}
+
+/**
+ * The name of the device for a virtual router, such as vipd4-51; 12 bytes at most. `place`: which of the interfaces of
+ * its VIP it is on, counted from 1: the first one's device has no number.
+ */
+export function virtualDeviceName(family: Family, id: number, place: number): string {
+  return `vipd${family}-${id}${place === 1 ? "" : `-${place}`}`;
+}
+
+/** Whether a device with this name and MAC is one that vipd makes. */
+export function isVirtualDevice(name: string, mac: string): boolean {
+  const parts = /^vipd([46])-(\d{1,3})(?:-\d{1,3})?$/u.exec(name);
+  return parts !== null && mac === virtualRouterMac(parts[1] === "4" ? 4 : 6, Number(parts[2]));
+}
+
+/** The interface on whose wire an address is answered for. */
+export function wireInterface({ interface: name, virtualMac }: Pick<VipAddress, "interface" | "virtualMac">): string {
+  return virtualMac?.parent ?? name;
+}

@@ -1,0 +1,127 @@
+// Devices with virtual MACs on a real kernel: how they are made and taken down, and what the fence lets through.
+
+import { describe, expect, it } from "vitest";
+import { KernelAddresses } from "../../adapters/linux/addresses.ts";
+import type { VipAddress } from "../../src/base/vip.ts";
+import type { VirtualDevice } from "../../src/ports/host.ts";
+import { later } from "../../src/base/time.ts";
+import { clock, openFence } from "./fence-helpers.ts";
+import { eventually, useWire } from "./namespaces.ts";
+import { askArp, askNeighbour, untilAnswered, whoAnswers } from "./traffic.ts";
+
+const wire = useWire();
+
+const MAC = { mac: "00:00:5e:00:01:33", parent: "eth0" };
+const MAC6 = { mac: "00:00:5e:00:02:33", parent: "eth0" };
+const VIP4: VipAddress = { family: 4, ip: "10.77.0.100", prefix: 32, interface: "vipd4-51", virtualMac: MAC };
+const VIP6: VipAddress = { family: 6, ip: "2001:db8:77::100", prefix: 128, interface: "vipd6-51", virtualMac: MAC6 };
+const DEVICES: readonly VirtualDevice[] = [
+  { name: "vipd4-51", virtualMac: MAC },
+  { name: "vipd6-51", virtualMac: MAC6 },
+];
+
+function table(): KernelAddresses {
+  const addresses = wire().host.inside(() => new KernelAddresses());
+  wire().onClose(() => addresses.close());
+  return addresses;
+}
+
+const host = (...command: readonly [string, ...string[]]): string => wire().host.exec(...command);
+const link = (name: string): string => host("ip", "-d", "-o", "link", "show", name);
+const setting = (name: string, key: string): string => host("cat", `/proc/sys/net/ipv4/conf/${name}/${key}`).trim();
+
+describe("devices with virtual MACs", () => {
+  it("are made down, silent about all but their own, and removed when nobody wants them", () => {
+    const addresses = table();
+    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(link("vipd4-51")).toMatch(
+      /vipd4-51@eth0: .*link\/ether 00:00:5e:00:01:33 .*macvlan mode bridge .*addrgenmode none/u,
+    );
+    expect(link("vipd6-51")).not.toMatch(/[<,]UP[,>]/u);
+    expect(setting("vipd4-51", "arp_ignore")).toBe("1");
+    expect(setting("vipd4-51", "rp_filter")).toBe("2");
+    expect(setting("eth0", "arp_ignore")).toBe("1");
+    expect(setting("eth0", "arp_announce")).toBe("2");
+    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: false });
+    expect(host("ip", "-o", "link")).not.toContain("vipd");
+  });
+
+  it("keep a stricter setting of the interface below", () => {
+    host("sysctl", "-qw", "net.ipv4.conf.eth0.arp_ignore=2");
+    table().keepDevices(DEVICES);
+    expect(setting("eth0", "arp_ignore")).toBe("2");
+  });
+
+  it("come up with an address, stay while it is there, and go down without it", () => {
+    const addresses = table();
+    expect(addresses.bind([VIP4, VIP6], 60_000)).toEqual([]);
+    expect(addresses.addresses().filter(({ ours }) => ours)).toMatchObject([
+      { ip: VIP4.ip, interface: "vipd4-51", virtualMac: MAC },
+      { ip: VIP6.ip, interface: "vipd6-51", virtualMac: MAC6 },
+    ]);
+    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: true });
+    expect(link("vipd4-51")).toMatch(/[<,]UP[,>]/u);
+    expect(host("ip", "route", "get", "10.77.0.2", "from", VIP4.ip)).toContain("dev eth0");
+    addresses.unbind([VIP4, VIP6]);
+    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
+  });
+
+  it.each([
+    [
+      "an interface of that name",
+      "ip link add vipd4-51 type bridge",
+      "there is an interface vipd4-51 that vipd did not make",
+    ],
+    [
+      "another device with that MAC",
+      "ip link add vrrp.51 link eth0 address 00:00:5e:00:01:33 type macvlan && ip link set vrrp.51 up",
+      "another device on eth0 has 00:00:5e:00:01:33 already, such as keepalived's with use_vmac",
+    ],
+  ])("are refused where there is %s, with the reason", (_, command, told) => {
+    host("sh", "-c", command);
+    expect(table().bind([VIP4], 60_000)).toMatchObject([{ message: expect.stringContaining(told) }]);
+  });
+
+  it("are refused on a macvlan, and on no interface", () => {
+    host("ip", "link", "add", "mv0", "link", "eth0", "type", "macvlan");
+    const on = (parent: string): VipAddress => ({ ...VIP4, virtualMac: { ...MAC, parent } });
+    const addresses = table();
+    expect(addresses.bind([on("mv0")], 60_000)).toMatchObject([
+      { message: expect.stringContaining("mv0 is a macvlan") },
+    ]);
+    expect(addresses.bind([on("lo")], 60_000)).toMatchObject([{ message: expect.stringContaining("not an Ethernet") }]);
+    expect(addresses.bind([on("eth9")], 60_000)).toMatchObject([{ message: "there is no interface eth9" }]);
+  });
+});
+
+describe("the fence", () => {
+  it("lets nothing out of a virtual MAC, and nothing in to it, but while it is open", async () => {
+    const addresses = table();
+    addresses.keepDevices(DEVICES);
+    const fence = openFence(wire());
+    fence.protect([VIP4, VIP6]);
+    addresses.bind([VIP4, VIP6], 60_000);
+    const streams = [askArp(wire(), VIP4.ip), askNeighbour(wire(), VIP6.ip)];
+    expect(await whoAnswers(streams)).toEqual([]);
+    expect(fence.open([VIP4, VIP6], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+    await untilAnswered(streams);
+    // The address alone may answer, with another MAC; its virtual MAC may not.
+    const { virtualMac: _, ...bare } = VIP4;
+    fence.close([VIP4]);
+    expect(fence.open([bare], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+    expect(await whoAnswers(streams)).toEqual([`NS ${VIP6.ip}`]);
+    const deadline = later(clock.now(), 300);
+    expect(fence.open([VIP4], 1, deadline)).toEqual({ kind: "open" });
+    await untilAnswered(streams);
+    await eventually("nobody answers behind the deadline", () => clock.now() > deadline);
+    expect(await whoAnswers(streams)).toEqual([]);
+    fence.protect([]);
+    expect(host("nft", "list", "tables")).not.toContain("vipd-mac");
+  });
+
+  it("refuses virtual MACs where it has no hooks of interfaces", () => {
+    const fence = openFence(wire(), { mode: "inet" });
+    expect(() => fence.protect([VIP4])).toThrow("virtual MACs need a fence at the hooks of interfaces");
+  });
+});

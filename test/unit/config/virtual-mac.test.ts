@@ -1,0 +1,110 @@
+// Virtual MACs, as the file has them.
+
+import { expect, test } from "vitest";
+import { mistakes, parse } from "./files.ts";
+
+const vip = (name: string, lines: string, addresses = "[10.0.0.50/24]", link = "eth0"): string =>
+  `  ${name}:\n    interface: ${link}\n    addresses: ${addresses}\n${lines.replaceAll(/^/gmu, "    ")}\n`;
+const file = (...vips: readonly string[]): string => `store: sqlite:/s.db\nvips:\n${vips.join("")}`;
+
+test("the addresses of a VIP lie on a device for each family and interface, each alone in its network", () => {
+  const addresses = '[10.0.0.50/24, "2001:db8::50/64", {address: 192.0.2.50/24, interface: eth1}]';
+  const [web] = parse(file(vip("web", "virtualMac: { id: 51 }", addresses))).vips;
+  expect(web?.addresses).toEqual([
+    {
+      family: 4,
+      ip: "10.0.0.50",
+      prefix: 32,
+      interface: "vipd4-51",
+      virtualMac: { mac: "00:00:5e:00:01:33", parent: "eth0" },
+    },
+    {
+      family: 6,
+      ip: "2001:db8::50",
+      prefix: 128,
+      interface: "vipd6-51",
+      virtualMac: { mac: "00:00:5e:00:02:33", parent: "eth0" },
+    },
+    {
+      family: 4,
+      ip: "192.0.2.50",
+      prefix: 32,
+      interface: "vipd4-51-2",
+      virtualMac: { mac: "00:00:5e:00:01:33", parent: "eth1" },
+    },
+  ]);
+});
+
+test("true takes the id of the virtual router, whose adverts stay on the interface below", () => {
+  const lines = "election: vrrp\nvirtualMac: true\nvrrp: { id: 7 }";
+  const [web] = parse(file(vip("web", lines))).vips;
+  expect(web?.addresses[0]).toMatchObject({ interface: "vipd4-7", virtualMac: { mac: "00:00:5e:00:01:07" } });
+  expect(web?.vrrp?.interface).toBe("eth0");
+});
+
+test.each(["virtualMac: false", ""])("%s leaves the addresses on their interface", (lines) => {
+  const [web] = parse(file(vip("web", lines))).vips;
+  expect(web?.addresses).toEqual([{ family: 4, ip: "10.0.0.50", prefix: 24, interface: "eth0" }]);
+});
+
+test("IPv4 and IPv6 have MACs of their own, so that they may share an id", () => {
+  const six = vip("six", "virtualMac: { id: 51 }", '["2001:db8::50/64"]');
+  expect(parse(file(vip("four", "virtualMac: { id: 51 }"), six)).vips).toHaveLength(2);
+});
+
+const CASES: readonly (readonly [what: string, file: string, told: string])[] = [
+  [
+    "no id",
+    file(vip("web", "virtualMac: true")),
+    "6:17: vips.web.virtualMac: has no id to make the MAC of; give one: virtualMac: { id: 51 }",
+  ],
+  [
+    "a bare number",
+    file(vip("web", "virtualMac: 51")),
+    "6:17: vips.web.virtualMac: is the number 51; write { id: 51 }",
+  ],
+  [
+    "an id that is none",
+    file(vip("web", "virtualMac: { id: 256 }")),
+    "6:17: vips.web.virtualMac: has an id that is not a whole number from 1 to 255; use a whole number from 1 to 255 as its id, such as { id: 51 }",
+  ],
+  [
+    "another key",
+    file(vip("web", "virtualMac: { id: 51, mode: private }")),
+    "6:17: vips.web.virtualMac: has the key mode, which is not known there; use true, or { id: 51 }",
+  ],
+  [
+    "another id than that of the virtual router",
+    file(vip("web", "virtualMac: { id: 52 }\nvrrp: { id: 51 }")),
+    "6:23: vips.web.virtualMac.id: is not the id of the virtual router, 51, from which its MAC comes; write virtualMac: true",
+  ],
+  [
+    "an id twice",
+    file(vip("a", "virtualMac: { id: 51 }"), vip("b", "virtualMac: { id: 51 }", "[10.0.0.51/24]", "eth1")),
+    "10:23: vips.b.virtualMac.id: 51 is the id of vips.a already, and the MAC comes from it; give each VIP with a virtual MAC an id that no other VIP of this host has",
+  ],
+  [
+    "the id of another VIP's virtual router",
+    file(vip("a", "election: vrrp\nvrrp: { id: 51 }"), vip("b", "virtualMac: { id: 51 }", "[10.0.0.51/24]")),
+    "11:23: vips.b.virtualMac.id: 51 is the id of vips.a already, and the MAC comes from it; give each VIP with a virtual MAC an id that no other VIP of this host has",
+  ],
+  [
+    "no addresses",
+    "store: sqlite:/s.db\nvips:\n  web:\n    virtualMac: { id: 51 }\n",
+    "4:17: vips.web.virtualMac: is of no use to a VIP without addresses; remove it, or give addresses",
+  ],
+  [
+    "the loopback",
+    file(vip("web", "virtualMac: { id: 51 }", "[10.0.0.50/24]", "lo")),
+    "6:17: vips.web.virtualMac: lo has no MAC; remove it, or put the VIP on an Ethernet interface",
+  ],
+  [
+    "a fence that cannot guard it",
+    `fence: inet\n${file(vip("web", "virtualMac: { id: 51 }"))}`,
+    "1:8: fence: inet cannot guard virtual MACs, which only the hooks of interfaces see; use netdev or auto, or take virtualMac out",
+  ],
+];
+
+test.each(CASES)("refuses %s", (_, text, told) => {
+  expect(mistakes(text)).toContain(`vipd.yaml:${told}`);
+});
