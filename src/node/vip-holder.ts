@@ -1,60 +1,23 @@
 // Performs the VIP machine's effects on the host's kernel, each at once, and tells how they went.
 
 import { messageOf } from "../base/errors.ts";
-import type { Reason } from "../base/reasons.ts";
 import { routingText } from "../base/routing.ts";
 import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
-import type { Timers } from "../ports/clock.ts";
 import type { Validity } from "../ports/elector.ts";
-import type {
-  AddressFailure,
-  AddressPlace,
-  AddressTable,
-  BoundAddress,
-  Fence,
-  HostEvent,
-  PacketLink,
-} from "../ports/host.ts";
-import type { Logger } from "../ports/logger.ts";
-import type { RoutingTable } from "../ports/routing.ts";
+import type { AddressFailure, AddressPlace, BoundAddress, HostEvent } from "../ports/host.ts";
 import { Driver } from "../runtime/driver.ts";
 import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { addressesOf, heldAddresses, placeOf, uniquePlaces, vipAt, wantedAddresses } from "../vip/places.ts";
 import { readyEntries } from "../vip/routing.ts";
-import { initialVips, type VipEffect, type VipEvent, type VipLoss, type VipPlan, type VipState } from "../vip/state.ts";
+import { initialVips, type VipEffect, type VipEvent, type VipPlan, type VipState } from "../vip/state.ts";
 import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
 import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
+import type { VipDeps } from "./vip-deps.ts";
 import { VipRouting, type WantedRouting } from "./vip-routing.ts";
 import { VirtualDevices, withoutSharedMacs } from "./virtual-devices.ts";
-
-/** What the daemon is told, when the host is at rest. */
-export interface VipListener {
-  /** They answer now. */
-  held(vips: readonly string[]): void;
-  /** They surely do not answer any more. */
-  released(losses: readonly VipLoss[]): void;
-  /** The host cannot hold it for now; a "released" follows or came before. */
-  holdFailed(vip: string, reason: Reason): void;
-  /** Another station answers for it, or does not any more (`null`). */
-  conflict(vip: string, others: string | null): void;
-}
-
-/** The parts of the host, and whom to tell. */
-export interface VipDeps {
-  readonly timers: Timers;
-  readonly addresses: AddressTable;
-  readonly fence: Fence;
-  readonly packets: PacketLink;
-  /** Absent where routes cannot be set. */
-  readonly routing?: RoutingTable | undefined;
-  readonly log: Logger;
-  /** A number for the first deadline of the fence that no former process had: 32 bits. */
-  readonly firstDeadline: number;
-  readonly listener: VipListener;
-}
 
 type Opening = Extract<VipEffect, { type: "open" }>;
 type Report = Extract<VipEffect, { type: "held" | "released" | "hold-failed" | "conflict" }>;
