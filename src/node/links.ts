@@ -84,8 +84,8 @@ export class Links {
       if (!link.up) return `${name} is down`;
     }
     const parents = vip.addresses.flatMap(({ virtualMac }) => virtualMac?.parent ?? []);
-    const unfit = parents.find((name) => this.links.get(name)?.ethernet === false);
-    return unfit === undefined ? undefined : `${unfit} is not an Ethernet interface: it carries no virtual MAC`;
+    const other = parents.find((name) => this.links.get(name)?.ethernet === false);
+    return other === undefined ? undefined : `${other} is not an Ethernet interface: it carries no virtual MAC`;
   }
 
   close(): void {
