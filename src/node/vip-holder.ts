@@ -386,7 +386,7 @@ export class VipHolder {
   private closeVips(vips: readonly string[]): void {
     const owners = new Map(vips.flatMap((vip) => addressesOf(this.state, vip).map(({ ip }) => [ip, vip])));
     const addresses = vips.flatMap((vip) => addressesOf(this.state, vip));
-    if (!this.closeFence(vips, addresses)) return;
+    if (!this.closeFence(vips, addresses)) return this.unbindAnyway(addresses);
     this.routing.withdraw(vips.map((vip) => ({ vip, entries: this.state.plans.get(vip)?.routing ?? [] })));
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
@@ -400,6 +400,15 @@ export class VipHolder {
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, [vip]);
     for (const [, message] of failed) this.post({ type: "failed", vip, message });
     if (failed.size === 0) this.post({ type: "dropped", vip, addresses });
+  }
+
+  /** What the kernel would not close it may still take off: then it answers no neighbour. It is not released by that. */
+  private unbindAnyway(addresses: readonly VipAddress[]): void {
+    try {
+      this.removal.removeEverywhere(addresses);
+    } catch (error) {
+      this.deps.log.debug({ error: messageOf(error) }, "addresses behind an open fence could not be removed");
+    }
   }
 
   private closeFence(vips: readonly string[], addresses: readonly AddressPlace[]): boolean {

@@ -257,15 +257,15 @@ describe("a fence", () => {
     expect(host.answering()).toEqual([]);
   });
 
-  test("that cannot be closed keeps the address bound, and is asked again until it closes", async () => {
+  test("that cannot be closed has its address taken off, is not released by that, and is asked again until it closes", async () => {
     const { host, holder } = begin();
     holder.gain("a");
     host.news();
     host.refused.add("close");
     holder.lose("a");
     await host.timers.advance(250);
-    expect(host.news()).toEqual(["close 10.0.0.1", "close 10.0.0.1", "close 10.0.0.1"]);
-    expect(holder.reports).toEqual(["held a"]);
+    expect(host.news()).toEqual(Array.from({ length: 3 }, () => ["close 10.0.0.1", "unbind 10.0.0.1"]).flat());
+    expect([host.addresses(), holder.reports]).toEqual([[], ["held a"]]);
     host.refused.clear();
     await host.timers.advance(100);
     expect(host.news()).toEqual(["close 10.0.0.1", "unbind 10.0.0.1"]);
