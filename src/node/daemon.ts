@@ -72,6 +72,8 @@ export class Daemon {
   private readonly listeners = new Set<() => void>();
   private monitor: HostMonitor | undefined;
   private adoptionFinished = false;
+  /** By election, the addresses that a former process may answer for. */
+  private former: ReadonlyMap<string, readonly string[]> = new Map();
   private onStopped: (() => void) | undefined;
   private cancelExpiry: () => void = () => {};
   private cancelAdoption: () => void = () => {};
@@ -249,7 +251,10 @@ export class Daemon {
         this.deps.identity.fenceWasSet();
       },
       lose: (losses) => this.lose(losses),
-      adopted: (former) => this.vips.sweep(false, (vip, ip) => isUnheld(former, vip, ip)),
+      adopted: (former) => {
+        this.former = former;
+        this.vips.sweep(false, (vip, ip) => isUnheld(former, vip, ip));
+      },
       confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
       announce: (vip) => this.vips.post({ type: "announce-anew", vip }),
       contested: (vip, by) => this.vips.post({ type: "probed", vip, others: by === null ? [] : [by] }),
@@ -270,6 +275,7 @@ export class Daemon {
   }
 
   private lose(losses: readonly Loss[]): void {
+    this.sweepFormer(losses);
     for (const { election, reason: why } of losses) {
       this.transitions.because(election, why);
       this.checkIneligibility.lost(election, why);
@@ -279,6 +285,16 @@ export class Daemon {
       losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),
     });
     logLosses(this.deps.log, losses);
+  }
+
+  /** What a former process answered for goes with its election, also where another VIP has the address by now. */
+  private sweepFormer(losses: readonly Loss[]): void {
+    const former = losses
+      .filter(({ token }) => token === null)
+      .flatMap(({ election }) => this.former.get(election) ?? []);
+    if (former.length === 0) return;
+    const gone = new Set(former);
+    this.vips.sweep(false, (_, ip) => ip !== null && gone.has(ip));
   }
 
   private vipListener(): ConstructorParameters<typeof VipHolder>[0]["listener"] {

@@ -218,7 +218,7 @@ export class VrrpRules {
         name !== predecessor.name &&
         segment
           .sentBy(name, vrid)
-          .some((each) => each.intervalMs < last.intervalMs && (each.arrivals.get(successor.name) ?? -1) > heardAt),
+          .some((each) => each.intervalMs < last.intervalMs && lastArrival(each, successor.name) > heardAt),
     );
     if (isUnknown || (successor.kind === "keepalived" && isOverlaid)) return;
     this.deps.say(
@@ -264,4 +264,8 @@ export class VrrpRules {
 /** The address of a VIP, by its name. */
 export function ipOf(vip: string): string {
   return `10.0.${vip.slice(4)}.1`;
+}
+
+function lastArrival({ arrivals, repeats }: SentAdvert, name: string): TrueTime {
+  return Math.max(arrivals.get(name) ?? -1, repeats.get(name) ?? -1);
 }

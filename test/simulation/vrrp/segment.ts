@@ -34,6 +34,16 @@ export interface SentAdvert extends Pick<VrrpAdvert, "vrid" | "priority" | "inte
   readonly at: TrueTime;
   /** When it reached whom. */
   readonly arrivals: ReadonlyMap<string, TrueTime>;
+  /** When it came to whom once more. */
+  readonly repeats: ReadonlyMap<string, TrueTime>;
+}
+
+/** A frame on its way, and when it arrives where. */
+interface Frame {
+  readonly packet: Uint8Array;
+  readonly unicast: boolean;
+  readonly arrivals: Map<string, TrueTime>;
+  readonly repeats: Map<string, TrueTime>;
 }
 
 /** So many adverts of a station are remembered. */
@@ -72,10 +82,12 @@ export class Segment {
   send(from: Station, packet: Uint8Array, destination: Uint8Array): void {
     const { now } = this.world;
     const arrivals = new Map<string, TrueTime>();
+    const repeats = new Map<string, TrueTime>();
     const isMulticast = sameBytes(destination, VRRP_GROUP_IPV4);
     const target = formatIp(destination);
     for (const to of this.stations.values())
-      if (to !== from && (isMulticast || to.source === target)) this.carry(from, to, packet, !isMulticast, arrivals);
+      if (to !== from && (isMulticast || to.source === target))
+        this.carry(from, to, { packet, unicast: !isMulticast, arrivals, repeats });
     const decoded = decodeReceived({ family: 4, packet });
     if (decoded.kind !== "message") throw new Error(`${from.name} sent what is no advert`);
     const { vrid, priority, intervalMs } = decoded.message;
@@ -84,21 +96,16 @@ export class Segment {
     const last = known.at(-1);
     if (!isMulticast && last !== undefined && last.vrid === vrid && last.at === now && last.priority === priority) {
       for (const [name, at] of arrivals) (last.arrivals as Map<string, TrueTime>).set(name, at);
+      for (const [name, at] of repeats) (last.repeats as Map<string, TrueTime>).set(name, at);
       return;
     }
-    const sent = { from: from.name, at: now, vrid, priority, intervalMs, arrivals };
+    const sent = { from: from.name, at: now, vrid, priority, intervalMs, arrivals, repeats };
     this.sent.set(from.name, [...known.slice(-REMEMBERED), sent]);
     this.world.say(from.name, () => `sends router ${vrid} priority ${priority} every ${intervalMs}`);
     this.onSent(sent);
   }
 
-  private carry(
-    from: Station,
-    to: Station,
-    packet: Uint8Array,
-    unicast: boolean,
-    arrivals: Map<string, TrueTime>,
-  ): void {
+  private carry(from: Station, to: Station, { packet, unicast, arrivals, repeats }: Frame): void {
     const { world, weather } = this;
     const { random, now } = world;
     const way = `${from.name}>${to.name}`;
@@ -112,6 +119,7 @@ export class Segment {
     if (!random.chance(weather.repeatChance)) return;
     const again = at + random.next() * weather.lateMs;
     if (again > now + this.mostDelayMs) this.fail(way, again);
+    repeats.set(to.name, again);
     world.at(again, () => this.arrive(to, way, packet, unicast));
   }
 

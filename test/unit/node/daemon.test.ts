@@ -111,6 +111,21 @@ describe("what is bound at the start", () => {
     expect(bound(begun)).toEqual(["10.0.0.2"]);
   });
 
+  test("goes with the election that it was held for, though a reload has given the address to another VIP", () => {
+    const begun = started(true);
+    begun.elector.undecided.add("web").add("db");
+    begun.elector.host.adopted(new Map([["web", ["10.0.0.1"]]]));
+    begun.reload([
+      { ...WEB, addresses: [address("10.0.0.7")] },
+      { ...DB, addresses: DB.addresses.concat(WEB.addresses) },
+    ]);
+    expect(bound(begun)).toEqual(["10.0.0.1"]);
+    begun.elector.undecided.delete("web");
+    begun.elector.revoke(reason("address-claimed", "10.0.0.7 is another's"), "web");
+    expect(bound(begun)).toEqual([]);
+    expect(begun.elector.news()).toContain("released web");
+  });
+
   test("stays when it is held again", () => {
     const begun = started(true);
     begun.elector.grant("web");
