@@ -5,6 +5,7 @@ import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { later, NEVER } from "../base/time.ts";
+import type { VipAddress } from "../base/vip.ts";
 import type { Config, VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Elector, ElectorHost, Grant, Loss, Validity } from "../ports/elector.ts";
@@ -275,26 +276,30 @@ export class Daemon {
   }
 
   private lose(losses: readonly Loss[]): void {
-    this.sweepFormer(losses);
     for (const { election, reason: why } of losses) {
       this.transitions.because(election, why);
       this.checkIneligibility.lost(election, why);
     }
+    const left = this.leftOf(losses.flatMap(({ election, token }) => (token === null ? [election] : [])));
     this.vips.post({
       type: "lose",
-      losses: losses.map(({ election, reason: why }) => ({ vip: election, reason: why })),
+      losses: losses.map(({ election, reason: why }) => ({
+        vip: election,
+        reason: why,
+        left: left.get(election) ?? [],
+      })),
     });
     logLosses(this.deps.log, losses);
   }
 
-  /** What a former process answered for goes with its election, also where another VIP has the address by now. */
-  private sweepFormer(losses: readonly Loss[]): void {
-    const former = losses
-      .filter(({ token }) => token === null)
-      .flatMap(({ election }) => this.former.get(election) ?? []);
-    if (former.length === 0) return;
-    const gone = new Set(former);
-    this.vips.sweep(false, (_, ip) => ip !== null && gone.has(ip));
+  /** What a former process has left for these elections: it goes with them, also where another VIP has the address by now. */
+  private leftOf(elections: readonly string[]): ReadonlyMap<string, readonly VipAddress[]> {
+    const former = elections.flatMap((election) =>
+      (this.former.get(election) ?? []).map((ip) => [ip, election] as const),
+    );
+    if (former.length === 0) return new Map();
+    const owners = new Map(former);
+    return Map.groupBy(this.vips.leftOf(new Set(owners.keys())), ({ ip }) => owners.get(ip) ?? "");
   }
 
   private vipListener(): ConstructorParameters<typeof VipHolder>[0]["listener"] {

@@ -185,6 +185,13 @@ export class VipHolder {
     if (vips.length > 0) this.sweepVips(vips, strays);
   }
 
+  /** What vipd has bound of these addresses, on whatever interface, and does not hold. */
+  leftOf(ips: ReadonlySet<string>): readonly VipAddress[] {
+    const held = new Set([...heldAddresses(this.state)].map(cidrOf));
+    const isLeft = (address: BoundAddress): boolean => ips.has(address.ip) && isOfVipd(address);
+    return this.deps.addresses.addresses().filter((address) => isLeft(address) && !held.has(cidrOf(address)));
+  }
+
   private sweepRouting(isMeant: (vip: string, ip: null) => boolean): void {
     const kept = [...this.state.plans.values()].filter(
       ({ name, routing }) => routing !== undefined && !isMeant(name, null),

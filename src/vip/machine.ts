@@ -369,10 +369,11 @@ function loseAllUnder(state: VipState, deadline: number, why: Reason, effects: E
 /** What is lost without having been held is what a former process left: nobody here knows when that ends by itself. */
 function lose(state: VipState, losses: readonly VipLoss[], effects: Effects): void {
   const closing: string[] = [];
-  for (const { vip, reason: why } of losses) {
+  for (const { vip, reason: why, left = [] } of losses) {
     const holding = state.holdings.get(vip);
     if (holding?.phase === "closing") continue;
-    const addresses = holding?.addresses ?? state.plans.get(vip)?.addresses ?? [];
+    const known = holding?.addresses ?? state.plans.get(vip)?.addresses ?? [];
+    const addresses = [...known, ...without(left, known)];
     const until = holding === undefined ? NEVER : untilOf(state, holding.deadline);
     const deadline = holding?.deadline ?? null;
     setHolding(state, vip, { phase: "closing", addresses, until, reason: why, deadline });

@@ -138,6 +138,8 @@ export interface VipGrant {
 export interface VipLoss {
   readonly vip: string;
   readonly reason: Reason;
+  /** What is still bound for it although its plan, if it has one, does not name it: a former process had another file. */
+  readonly left?: readonly VipAddress[];
 }
 
 /** What is asked of the kernel, in order; each is answered by events before the next external one. */
