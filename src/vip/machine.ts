@@ -21,10 +21,10 @@ import { PUT_BACK_MS, reroutedVips, route, routeSoon, routingTexts } from "./rou
 import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
 /** An address outlives its fence by this much at most, in milliseconds. */
-const LIFETIME_SLACK_MS = 20_000;
+const LIFETIME_SLACK_MS = 30_000;
 
 /** The lifetimes of addresses are refreshed this often, in milliseconds. */
-const REFRESH_EVERY_MS = 12_000;
+const REFRESH_EVERY_MS = 20_000;
 
 /** Lifetimes that differ by less than this may be refreshed as one: well within what an address has beyond its next refresh. */
 const SHARED_LIFETIME_MS = 2_000;

@@ -194,7 +194,7 @@ describe("a kernel", () => {
     fleet.run(LEASE_MS / 2);
     expect(fleet.isHeldBy("n2", IP)).toBe(false);
     expect(fleet.isHeldBy("n1", "10.0.2.1"), "its other VIP stays where it is").toBe(true);
-    fleet.until(() => fleet.isHeldBy("n2", IP), 30 * LEASE_MS);
+    fleet.until(() => fleet.isHeldBy("n2", IP), 45 * LEASE_MS);
     expect(fleet.isHeldBy("n1", "10.0.2.1")).toBe(true);
   });
 });

@@ -38,7 +38,7 @@ describe("a VIP that is held", () => {
   test("binds, opens and announces an address that is new", () => {
     const host = holding(web(A));
     expect(host.plan(web(A, B))).toEqual([
-      { type: "refresh", vips: ["web"], lifetimeMs: 23_000 },
+      { type: "refresh", vips: ["web"], lifetimeMs: 33_000 },
       { type: "open", vips: ["web"], deadline: 0, number: FIRST_NUMBER, until: UNTIL },
       { type: "announce", vips: ["web"] },
     ]);

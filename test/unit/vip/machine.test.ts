@@ -8,7 +8,7 @@ import type { VipEffect, VipEvent } from "../../../src/vip/state.ts";
 import { DB, FENCE_STUCK, FIRST_NUMBER, Host, NOTHING, only, START, types, UNTIL, WEB, WHY } from "./host.ts";
 
 /** The slack of lifetimes, and how much longer a kernel is given that will not close. */
-const SLACK_MS = 20_000;
+const SLACK_MS = 30_000;
 const GIVE_UP_MS = SLACK_MS + 2_000;
 
 describe("the order of steps", () => {

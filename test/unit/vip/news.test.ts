@@ -12,7 +12,7 @@ describe("addresses and links", () => {
     host.now = later(START, 1_000);
     expect(host.post({ type: "address-removed", ip: "10.0.0.1", interface: "eth0" })).toEqual([
       { type: "note", vip: "web", level: "warning", text: "somebody removed 10.0.0.1 from eth0: put back" },
-      { type: "refresh", vips: ["web"], lifetimeMs: 22_000 },
+      { type: "refresh", vips: ["web"], lifetimeMs: 32_000 },
       { type: "announce", vips: ["web"] },
     ]);
   });
