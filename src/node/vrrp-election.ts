@@ -26,6 +26,15 @@ const OPEN_RETRY_MS = 1_000;
 /** A master that skips an extension has an interval left for the next one: of a second or more that is enough. */
 const LONG_INTERVAL_MS = 1_000;
 
+/** An extension is skipped in the expectation of a greater one, of so many intervals at least. */
+const WORTH_INTERVALS = 1.5;
+
+/**
+ * When so many intervals are left, the advert that would have brought the greater one is late: what was skipped is told. More than
+ * that, and those who are in time would need every extension.
+ */
+const LATE_INTERVALS = 0.9;
+
 /** Priorities that tracking may lead to. */
 const LEAST_PRIORITY = 1;
 const GREATEST_PRIORITY = 254;
@@ -168,9 +177,9 @@ export class VrrpElection {
   }
 
   /** What the host is to be told together with what others have to tell it. */
-  takeExtension(): Validity | null {
+  takeExtension(now: Instant): Validity | null {
     const { extension, deadline } = this;
-    if (extension === null) return null;
+    if (extension === null || this.maySkip(extension, now)) return null;
     this.extension = null;
     this.heldUntil = extension;
     return { deadline, until: extension };
@@ -296,14 +305,22 @@ export class VrrpElection {
 
   /** An extension costs two transactions of the fence: hundreds of routers share them, and those of long intervals need every other one. */
   private extend(until: Instant): void {
-    const intervalMs = this.router?.state.router.intervalMs ?? 0;
-    const gainedMs = elapsedMs(this.heldUntil, until);
     // A shorter interval cuts it down, which does not wait.
-    if (!this.deps.isCrowded() || gainedMs < 0) {
-      this.heldUntil = until;
-      this.extension = null;
-      this.deps.host.extend([{ deadline: this.deadline, until }]);
-    } else if (intervalMs < LONG_INTERVAL_MS || gainedMs >= 1.5 * intervalMs) this.extension = until;
+    if (this.deps.isCrowded() && until >= this.heldUntil) {
+      this.extension = until;
+      return;
+    }
+    this.heldUntil = until;
+    this.extension = null;
+    this.deps.host.extend([{ deadline: this.deadline, until }]);
+  }
+
+  /** Whether the next advert is in time to bring a greater extension than this. */
+  private maySkip(extension: Instant, now: Instant): boolean {
+    const intervalMs = this.router?.state.router.intervalMs ?? 0;
+    if (intervalMs < LONG_INTERVAL_MS) return false;
+    const isLate = elapsedMs(now, this.heldUntil) <= LATE_INTERVALS * intervalMs;
+    return !isLate && elapsedMs(this.heldUntil, extension) < WORTH_INTERVALS * intervalMs;
   }
 
   private lose(why: Reason): void {
