@@ -6,7 +6,7 @@ import type { Candidacy } from "../base/candidacy.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
-import { VRRP_PRIORITY_STOP, type VrrpAuthentication } from "../base/vrrp.ts";
+import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
@@ -157,7 +157,7 @@ export class VrrpElection {
     const source = "source" in found ? found.source : router.state.router.source;
     const options = optionsOf(vip, vip.vrrp, candidacy, source);
     if (isAnother(router.options, options)) return router.post({ type: "stop" });
-    this.authenticate(router, options.authentication);
+    this.equip(router, options);
     this.adapt(router, options.router, vip, vip.vrrp);
   }
 
@@ -235,17 +235,15 @@ export class VrrpElection {
     host.changed();
   }
 
-  /** Keys change one host after the other: that must not move anything. */
-  private authenticate(router: VirtualRouter, authentication: VrrpAuthentication): void {
-    if (isDeepStrictEqual(authentication, router.options.authentication)) return;
+  /** Keys, and the virtual MAC, change one host after the other: that must not move anything. */
+  private equip(router: VirtualRouter, { authentication, sourceMac }: VirtualRouterOptions): void {
+    const { options } = router;
+    if (sourceMac === options.sourceMac && isDeepStrictEqual(authentication, options.authentication)) return;
     try {
-      router.authenticateBy(authentication);
+      router.equip(authentication, sourceMac);
     } catch (error) {
-      this.deps.host.note(
-        "warning",
-        this.name,
-        `VRRP goes on with the authentication that it had: ${messageOf(error)}`,
-      );
+      const text = `VRRP goes on with the authentication and the source MAC that it had: ${messageOf(error)}`;
+      this.deps.host.note("warning", this.name, text);
     }
   }
 
@@ -432,10 +430,10 @@ function sourceMacOf({ addresses: [first] }: VipConfig, { kind, unicastPeers }: 
   return isOnWire ? first.virtualMac?.mac : undefined;
 }
 
-/** Whether nothing but new sockets, or a new machine, will do. */
+/** Whether nothing but a new machine will do. */
 function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
-  const essence = ({ router, interface: link, sourceMac }: VirtualRouterOptions): string =>
-    JSON.stringify([link, sourceMac, router.vrid, router.version, router.source, router.reach]);
+  const essence = ({ router, interface: link }: VirtualRouterOptions): string =>
+    JSON.stringify([link, router.vrid, router.version, router.source, router.reach]);
   return essence(a) !== essence(b);
 }
 
