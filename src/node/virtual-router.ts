@@ -111,12 +111,14 @@ export class VirtualRouter {
   }
 
   /**
-   * From now on it speaks, and believes others, by this authentication; nothing else changes. Throws what opening its sockets
-   * throws; then all is as before.
+   * From now on it speaks, and believes others, by this authentication, and its adverts have this MAC (`undefined`: that of the
+   * interface); nothing else changes. Throws what opening its sockets throws; then all is as before.
    */
-  authenticateBy(authentication: VrrpAuthentication): void {
+  equip(authentication: VrrpAuthentication, sourceMac: string | undefined): void {
     const { given, voice, hearing } = this;
-    this.given = { ...given, authentication };
+    const { router, interface: link } = given;
+    const next = { router, interface: link, authentication };
+    this.given = sourceMac === undefined ? next : { ...next, sourceMac };
     try {
       this.voice = this.openVoice();
       this.hearing = this.openEar();

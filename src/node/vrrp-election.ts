@@ -6,7 +6,7 @@ import type { Candidacy } from "../base/candidacy.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
-import { VRRP_PRIORITY_STOP, type VrrpAuthentication } from "../base/vrrp.ts";
+import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
@@ -25,6 +25,15 @@ const OPEN_RETRY_MS = 1_000;
 
 /** A master that skips an extension has an interval left for the next one: of a second or more that is enough. */
 const LONG_INTERVAL_MS = 1_000;
+
+/** An extension is skipped in the expectation of a greater one, of so many intervals at least. */
+const WORTH_INTERVALS = 1.5;
+
+/**
+ * When so many intervals are left, the advert that would have brought the greater one is late: what was skipped is told. More than
+ * that, and those who are in time would need every extension.
+ */
+const LATE_INTERVALS = 0.9;
 
 /** Priorities that tracking may lead to. */
 const LEAST_PRIORITY = 1;
@@ -148,7 +157,7 @@ export class VrrpElection {
     const source = "source" in found ? found.source : router.state.router.source;
     const options = optionsOf(vip, vip.vrrp, candidacy, source);
     if (isAnother(router.options, options)) return router.post({ type: "stop" });
-    this.authenticate(router, options.authentication);
+    this.equip(router, options);
     this.adapt(router, options.router, vip, vip.vrrp);
   }
 
@@ -168,9 +177,9 @@ export class VrrpElection {
   }
 
   /** What the host is to be told together with what others have to tell it. */
-  takeExtension(): Validity | null {
+  takeExtension(now: Instant): Validity | null {
     const { extension, deadline } = this;
-    if (extension === null) return null;
+    if (extension === null || this.maySkip(extension, now)) return null;
     this.extension = null;
     this.heldUntil = extension;
     return { deadline, until: extension };
@@ -226,17 +235,15 @@ export class VrrpElection {
     host.changed();
   }
 
-  /** Keys change one host after the other: that must not move anything. */
-  private authenticate(router: VirtualRouter, authentication: VrrpAuthentication): void {
-    if (isDeepStrictEqual(authentication, router.options.authentication)) return;
+  /** Keys, and the virtual MAC, change one host after the other: that must not move anything. */
+  private equip(router: VirtualRouter, { authentication, sourceMac }: VirtualRouterOptions): void {
+    const { options } = router;
+    if (sourceMac === options.sourceMac && isDeepStrictEqual(authentication, options.authentication)) return;
     try {
-      router.authenticateBy(authentication);
+      router.equip(authentication, sourceMac);
     } catch (error) {
-      this.deps.host.note(
-        "warning",
-        this.name,
-        `VRRP goes on with the authentication that it had: ${messageOf(error)}`,
-      );
+      const text = `VRRP goes on with the authentication and the source MAC that it had: ${messageOf(error)}`;
+      this.deps.host.note("warning", this.name, text);
     }
   }
 
@@ -296,14 +303,22 @@ export class VrrpElection {
 
   /** An extension costs two transactions of the fence: hundreds of routers share them, and those of long intervals need every other one. */
   private extend(until: Instant): void {
-    const intervalMs = this.router?.state.router.intervalMs ?? 0;
-    const gainedMs = elapsedMs(this.heldUntil, until);
     // A shorter interval cuts it down, which does not wait.
-    if (!this.deps.isCrowded() || gainedMs < 0) {
-      this.heldUntil = until;
-      this.extension = null;
-      this.deps.host.extend([{ deadline: this.deadline, until }]);
-    } else if (intervalMs < LONG_INTERVAL_MS || gainedMs >= 1.5 * intervalMs) this.extension = until;
+    if (this.deps.isCrowded() && until >= this.heldUntil) {
+      this.extension = until;
+      return;
+    }
+    this.heldUntil = until;
+    this.extension = null;
+    this.deps.host.extend([{ deadline: this.deadline, until }]);
+  }
+
+  /** Whether the next advert is in time to bring a greater extension than this. */
+  private maySkip(extension: Instant, now: Instant): boolean {
+    const intervalMs = this.router?.state.router.intervalMs ?? 0;
+    if (intervalMs < LONG_INTERVAL_MS) return false;
+    const isLate = elapsedMs(now, this.heldUntil) <= LATE_INTERVALS * intervalMs;
+    return !isLate && elapsedMs(this.heldUntil, extension) < WORTH_INTERVALS * intervalMs;
   }
 
   private lose(why: Reason): void {
@@ -415,10 +430,10 @@ function sourceMacOf({ addresses: [first] }: VipConfig, { kind, unicastPeers }: 
   return isOnWire ? first.virtualMac?.mac : undefined;
 }
 
-/** Whether nothing but new sockets, or a new machine, will do. */
+/** Whether nothing but a new machine will do. */
 function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
-  const essence = ({ router, interface: link, sourceMac }: VirtualRouterOptions): string =>
-    JSON.stringify([link, sourceMac, router.vrid, router.version, router.source, router.reach]);
+  const essence = ({ router, interface: link }: VirtualRouterOptions): string =>
+    JSON.stringify([link, router.vrid, router.version, router.source, router.reach]);
   return essence(a) !== essence(b);
 }
 

@@ -187,7 +187,7 @@ export class VrrpElector implements Elector {
     const now = this.deps.timers.now();
     for (const election of [...this.elections.values()]) election.tick(now);
     this.deps.sender.alive();
-    const extensions = [...this.elections.values()].flatMap((election) => election.takeExtension() ?? []);
+    const extensions = [...this.elections.values()].flatMap((election) => election.takeExtension(now) ?? []);
     if (extensions.length > 0) this.host.extend(extensions);
     const wantedMs = this.wantedPulseMs();
     if (wantedMs < this.pulseMs) this.schedulePulse(wantedMs);

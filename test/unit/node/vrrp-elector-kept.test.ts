@@ -1,6 +1,7 @@
-// VRRP as an elector: what an earlier process saw, and keys that change.
+// VRRP as an elector: what an earlier process saw, and keys and MACs that change.
 
 import { beforeEach, describe, expect, test } from "vitest";
+import { assert } from "../../../src/base/assert.ts";
 import { reason } from "../../../src/base/reasons.ts";
 import type { VrrpAuthentication } from "../../../src/base/vrrp.ts";
 import type { VipConfig } from "../../../src/config/types.ts";
@@ -114,11 +115,57 @@ describe("other keys", () => {
     node.vips = [keyed(2, 2)];
     node.elector.refresh();
     expect(node.news()).toEqual([
-      "warning web: VRRP goes on with the authentication that it had: no more sockets",
+      "warning web: VRRP goes on with the authentication and the source MAC that it had: no more sockets",
       "confirm web 10.0.0.50",
     ]);
     node.wire.voices[0]?.send();
     expect(node.elector.tokenOf("web")).toBeDefined();
+  });
+});
+
+describe("a virtual MAC", () => {
+  const MAC = "00:00:5e:00:01:33";
+  const [own] = WEB.addresses;
+  assert(own !== undefined, "web has an address");
+  const virtual: VipConfig = {
+    ...WEB,
+    addresses: [{ ...own, prefix: 32, interface: "vipd4-51", virtualMac: { mac: MAC, parent: "eth0" } }],
+  };
+
+  test.each([
+    ["on", WEB, virtual, MAC],
+    ["off", virtual, WEB, undefined],
+  ])("is turned %s in place: a master goes on as one, and its adverts change at once", async (_, from, to, mac) => {
+    node.vips = [from];
+    await node.hold();
+    const token = node.elector.tokenOf("web");
+    await node.timers.advance(1_000);
+    node.wire.voices[0]?.send(false);
+    node.news();
+    node.wire.news();
+    node.vips = [to];
+    node.elector.refresh();
+    expect(node.wire.news()).toEqual(["close", "speak 51 100 10.0.0.50"]);
+    expect(node.wire.voices.at(-1)?.route.sourceMac).toBe(mac);
+    expect(node.news(), "with the lease of the last advert").toEqual(["extend 1 for 2992", "confirm web 10.0.0.50"]);
+    expect(node.elector.tokenOf("web")).toBe(token);
+    node.elector.refresh();
+    expect(node.wire.news(), "the same MAC").toEqual([]);
+  });
+
+  test("for which no socket can be had leaves the former one in use, with a word", async () => {
+    await node.hold();
+    node.news();
+    node.wire.refuses = true;
+    node.vips = [virtual];
+    node.elector.refresh();
+    expect(node.news()).toEqual([
+      "warning web: VRRP goes on with the authentication and the source MAC that it had: no more sockets",
+      "confirm web 10.0.0.50",
+    ]);
+    node.wire.refuses = false;
+    node.elector.refresh();
+    expect(node.wire.voices.at(-1)?.route.sourceMac, "another reload tries again").toBe(MAC);
   });
 });
 

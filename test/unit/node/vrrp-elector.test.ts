@@ -81,6 +81,40 @@ test("a crowd extends together, at a sign of life, and never what is lost by the
   expect(others).toEqual([]);
 });
 
+describe("a crowd of a second's interval", () => {
+  /** Sends every second but in those that are missed, and gives the extensions that the first was told, and until when. */
+  const extensionsOf = async (seconds: number, missed: readonly number[]): Promise<readonly string[]> => {
+    const names = Array.from({ length: 70 }, (_, i) => `v${i}`);
+    node.vips = names.map((name, i) => vipConfig(name, [address(`10.0.1.${i}`)], { vrrp: { ...VRRP, vrid: i + 1 } }));
+    for (const name of names) node.wish({}, name);
+    node.start();
+    await node.timers.advance(DOWN_MS);
+    const extensions: string[] = [];
+    for (let ms = 0; ms < seconds * 1_000; ms += 10) {
+      if (ms % 1_000 === 0 && !missed.includes(ms / 1_000)) node.wire.voices.forEach((voice) => voice.send());
+      for (const told of node.news()) {
+        const forMs = /^extend 1 for (\d+)/u.exec(told)?.[1];
+        if (forMs !== undefined) extensions.push(`${ms} > ${ms + Number(forMs)}`);
+      }
+      await node.timers.advance(10);
+    }
+    return extensions;
+  };
+
+  test("tells its host every other extension", async () => {
+    expect(await extensionsOf(8, [])).toEqual(["2250 > 4992", "4250 > 6992", "6250 > 8992"]);
+  });
+
+  test("tells the one that it has skipped when the next advert is late: the host holds what the master may", async () => {
+    expect(await extensionsOf(6, [2])).toEqual(["2250 > 3992", "3250 > 5992", "5250 > 7992"]);
+  });
+
+  test("tells none beyond three intervals after the last advert that left", async () => {
+    expect(await extensionsOf(6, [2, 3, 4, 5])).toEqual(["2250 > 3992"]);
+    expect(node.elector.all.get("v0")?.token).toBeNull();
+  });
+});
+
 test("obeys a master, follows its farewell, and gives way to a higher one", async () => {
   node.wish().start();
   for (let i = 0; i < 6; i += 1) {
