@@ -25,6 +25,7 @@ import { ADDRESS_MARK } from "./addresses.ts";
 import { EEXIST, ENODEV, ENOENT, ESRCH, kernelError } from "./errors.ts";
 import { dumpLinks, findLink } from "./links.ts";
 import { NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink.ts";
+import { removalSteps } from "./routing-removal.ts";
 
 /** vipd's rtm_protocol and FRA_PROTOCOL: that of its addresses. No program that is listed in rt_protos has it. */
 export const ROUTING_PROTOCOL = ADDRESS_MARK;
@@ -42,7 +43,8 @@ export class KernelRouting implements RoutingTable {
     const indexes = this.#indexesOf(entries);
     const isMissing = (entry: RoutingEntry): boolean => interfaceOf(entry) !== undefined && !hasIndex(entry, indexes);
     const possible = entries.filter((entry) => !isMissing(entry));
-    const verdicts = this.#each(possible, (entry) => addRequest(entry, indexes));
+    const answers = this.#each(possible, (entry) => addRequest(entry, indexes));
+    const verdicts = new Map(possible.map((entry, i) => [entry, answers[i]]));
     return entries.map((entry): AddedEntry => {
       if (isMissing(entry)) return { kind: "refused", message: `there is no interface ${interfaceOf(entry)}` };
       const verdict = verdicts.get(entry);
@@ -53,12 +55,18 @@ export class KernelRouting implements RoutingTable {
   }
 
   remove(entries: readonly RoutingEntry[]): readonly RoutingFailure[] {
-    const indexes = this.#indexesOf(entries);
-    const verdicts = this.#each(entries, (entry) => removeRequest(entry, indexes));
-    return entries.flatMap((entry) => {
-      const verdict = verdicts.get(entry);
-      if (verdict === undefined || IS_GONE.has(verdict.errno)) return [];
-      return [{ entry, message: refusal(`delete ${entry.kind}`, verdict) }];
+    if (entries.length === 0) return [];
+    const unwanted = new Map(entries.map((entry) => [routingKey(entry), entry]));
+    const steps = removalSteps(new Set(unwanted.keys()), this.ours());
+    const indexes = this.#indexesOf(steps.map(({ entry }) => entry));
+    const verdicts = this.#each(steps, ({ act, entry }) =>
+      act === "add" ? addRequest(entry, indexes) : removeRequest(entry, indexes),
+    );
+    return steps.flatMap(({ act, entry }, i) => {
+      const [verdict, asked] = [verdicts[i], unwanted.get(routingKey(entry))];
+      // An entry that was taken along and did not come back is told as gone by the kernel, and put back by its VIP.
+      if (act === "add" || asked === undefined || verdict === undefined || IS_GONE.has(verdict.errno)) return [];
+      return [{ entry: asked, message: refusal(`delete ${entry.kind}`, verdict) }];
     });
   }
 
@@ -102,19 +110,11 @@ export class KernelRouting implements RoutingTable {
     );
   }
 
-  /** Does the same with each entry, many in one datagram. */
-  #each(
-    entries: readonly RoutingEntry[],
-    encode: (entry: RoutingEntry) => Request,
-  ): ReadonlyMap<RoutingEntry, NetlinkVerdict> {
-    const verdicts = new Map<RoutingEntry, NetlinkVerdict>();
-    for (let at = 0; at < entries.length; at += BATCH) {
-      const batch = entries.slice(at, at + BATCH);
-      for (const [i, verdict] of this.#socket.verdictsOn(batch.map(encode)).entries()) {
-        const entry = batch[i];
-        if (entry !== undefined) verdicts.set(entry, verdict);
-      }
-    }
+  /** Makes a request of each, many in one datagram; the kernel's verdicts are in their order. */
+  #each<T>(all: readonly T[], encode: (each: T) => Request): readonly NetlinkVerdict[] {
+    const verdicts: NetlinkVerdict[] = [];
+    for (let at = 0; at < all.length; at += BATCH)
+      verdicts.push(...this.#socket.verdictsOn(all.slice(at, at + BATCH).map(encode)));
     return verdicts;
   }
 }
