@@ -57,7 +57,11 @@ export class KernelRouting implements RoutingTable {
   remove(entries: readonly RoutingEntry[]): readonly RoutingFailure[] {
     if (entries.length === 0) return [];
     const unwanted = new Map(entries.map((entry) => [routingKey(entry), entry]));
-    const steps = removalSteps(new Set(unwanted.keys()), this.ours());
+    const kinds = new Set(entries.map(kindOf));
+    const steps = removalSteps(
+      new Set(unwanted.keys()),
+      this.#list((kind) => kinds.has(kind)),
+    );
     const indexes = this.#indexesOf(steps.map(({ entry }) => entry));
     const verdicts = this.#each(steps, ({ act, entry }) =>
       act === "add" ? addRequest(entry, indexes) : removeRequest(entry, indexes),
@@ -71,12 +75,20 @@ export class KernelRouting implements RoutingTable {
   }
 
   ours(): readonly RoutingEntry[] {
-    const names = new Map(dumpLinks(this.#socket).map((link) => [link.index, link.name]));
-    return FAMILIES.flatMap((family) => [...this.#routes(family, names), ...this.#rules(family)]);
+    return this.#list(() => true);
   }
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** What carries vipd's protocol number, of the wanted kinds: a host may have a million routes of others to go through. */
+  #list(isWanted: (kind: string) => boolean): readonly RoutingEntry[] {
+    const names = new Map(dumpLinks(this.#socket).map((link) => [link.index, link.name]));
+    return FAMILIES.flatMap((family) => [
+      ...(isWanted(kindOf({ kind: "route", family })) ? this.#routes(family, names) : []),
+      ...(isWanted(kindOf({ kind: "rule", family })) ? this.#rules(family) : []),
+    ]);
   }
 
   #routes(family: 4 | 6, names: ReadonlyMap<number, string>): readonly RoutingEntry[] {
@@ -131,6 +143,10 @@ export function removedKey(message: { readonly type: number; readonly payload: U
 
 /** The kernel's words for "there is no such thing"; a route goes with its interface. */
 const IS_GONE: ReadonlySet<number> = new Set([0, ESRCH, ENOENT, ENODEV]);
+
+function kindOf({ kind, family }: Pick<RoutingEntry, "kind" | "family">): string {
+  return `${kind} ${family}`;
+}
 
 /** The interface that an entry needs; a rule may name one that is still to come. */
 function interfaceOf(entry: RoutingEntry): string | undefined {
