@@ -25,6 +25,7 @@ import { ADDRESS_MARK } from "./addresses.ts";
 import { EEXIST, ENODEV, ENOENT, ESRCH, kernelError } from "./errors.ts";
 import { dumpLinks, findLink } from "./links.ts";
 import { NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink.ts";
+import { removalSteps } from "./routing-removal.ts";
 
 /** vipd's rtm_protocol and FRA_PROTOCOL: that of its addresses. No program that is listed in rt_protos has it. */
 export const ROUTING_PROTOCOL = ADDRESS_MARK;
@@ -42,7 +43,8 @@ export class KernelRouting implements RoutingTable {
     const indexes = this.#indexesOf(entries);
     const isMissing = (entry: RoutingEntry): boolean => interfaceOf(entry) !== undefined && !hasIndex(entry, indexes);
     const possible = entries.filter((entry) => !isMissing(entry));
-    const verdicts = this.#each(possible, (entry) => addRequest(entry, indexes));
+    const answers = this.#each(possible, (entry) => addRequest(entry, indexes));
+    const verdicts = new Map(possible.map((entry, i) => [entry, answers[i]]));
     return entries.map((entry): AddedEntry => {
       if (isMissing(entry)) return { kind: "refused", message: `there is no interface ${interfaceOf(entry)}` };
       const verdict = verdicts.get(entry);
@@ -53,22 +55,40 @@ export class KernelRouting implements RoutingTable {
   }
 
   remove(entries: readonly RoutingEntry[]): readonly RoutingFailure[] {
-    const indexes = this.#indexesOf(entries);
-    const verdicts = this.#each(entries, (entry) => removeRequest(entry, indexes));
-    return entries.flatMap((entry) => {
-      const verdict = verdicts.get(entry);
-      if (verdict === undefined || IS_GONE.has(verdict.errno)) return [];
-      return [{ entry, message: refusal(`delete ${entry.kind}`, verdict) }];
+    if (entries.length === 0) return [];
+    const unwanted = new Map(entries.map((entry) => [routingKey(entry), entry]));
+    const kinds = new Set(entries.map(kindOf));
+    const steps = removalSteps(
+      new Set(unwanted.keys()),
+      this.#list((kind) => kinds.has(kind)),
+    );
+    const indexes = this.#indexesOf(steps.map(({ entry }) => entry));
+    const verdicts = this.#each(steps, ({ act, entry }) =>
+      act === "add" ? addRequest(entry, indexes) : removeRequest(entry, indexes),
+    );
+    return steps.flatMap(({ act, entry }, i) => {
+      const [verdict, asked] = [verdicts[i], unwanted.get(routingKey(entry))];
+      // An entry that was taken along and did not come back is told as gone by the kernel, and put back by its VIP.
+      if (act === "add" || asked === undefined || verdict === undefined || IS_GONE.has(verdict.errno)) return [];
+      return [{ entry: asked, message: refusal(`delete ${entry.kind}`, verdict) }];
     });
   }
 
   ours(): readonly RoutingEntry[] {
-    const names = new Map(dumpLinks(this.#socket).map((link) => [link.index, link.name]));
-    return FAMILIES.flatMap((family) => [...this.#routes(family, names), ...this.#rules(family)]);
+    return this.#list(() => true);
   }
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** What carries vipd's protocol number, of the wanted kinds: a host may have a million routes of others to go through. */
+  #list(isWanted: (kind: string) => boolean): readonly RoutingEntry[] {
+    const names = new Map(dumpLinks(this.#socket).map((link) => [link.index, link.name]));
+    return FAMILIES.flatMap((family) => [
+      ...(isWanted(kindOf({ kind: "route", family })) ? this.#routes(family, names) : []),
+      ...(isWanted(kindOf({ kind: "rule", family })) ? this.#rules(family) : []),
+    ]);
   }
 
   #routes(family: 4 | 6, names: ReadonlyMap<number, string>): readonly RoutingEntry[] {
@@ -102,19 +122,11 @@ export class KernelRouting implements RoutingTable {
     );
   }
 
-  /** Does the same with each entry, many in one datagram. */
-  #each(
-    entries: readonly RoutingEntry[],
-    encode: (entry: RoutingEntry) => Request,
-  ): ReadonlyMap<RoutingEntry, NetlinkVerdict> {
-    const verdicts = new Map<RoutingEntry, NetlinkVerdict>();
-    for (let at = 0; at < entries.length; at += BATCH) {
-      const batch = entries.slice(at, at + BATCH);
-      for (const [i, verdict] of this.#socket.verdictsOn(batch.map(encode)).entries()) {
-        const entry = batch[i];
-        if (entry !== undefined) verdicts.set(entry, verdict);
-      }
-    }
+  /** Makes a request of each, many in one datagram; the kernel's verdicts are in their order. */
+  #each<T>(all: readonly T[], encode: (each: T) => Request): readonly NetlinkVerdict[] {
+    const verdicts: NetlinkVerdict[] = [];
+    for (let at = 0; at < all.length; at += BATCH)
+      verdicts.push(...this.#socket.verdictsOn(all.slice(at, at + BATCH).map(encode)));
     return verdicts;
   }
 }
@@ -131,6 +143,10 @@ export function removedKey(message: { readonly type: number; readonly payload: U
 
 /** The kernel's words for "there is no such thing"; a route goes with its interface. */
 const IS_GONE: ReadonlySet<number> = new Set([0, ESRCH, ENOENT, ENODEV]);
+
+function kindOf({ kind, family }: Pick<RoutingEntry, "kind" | "family">): string {
+  return `${kind} ${family}`;
+}
 
 /** The interface that an entry needs; a rule may name one that is still to come. */
 function interfaceOf(entry: RoutingEntry): string | undefined {

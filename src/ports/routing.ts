@@ -26,7 +26,7 @@ export interface RoutingRemoved {
 export interface RoutingTable {
   /** Adds entries, each for itself; the answers are in their order. What is there is never replaced. */
   add(entries: readonly RoutingEntry[]): readonly AddedEntry[];
-  /** Removes entries that vipd set; what is not there, or is not vipd's, is left alone and no failure. */
+  /** Removes what vipd has set of these keys, and nothing else; what is not there, or is not vipd's, is no failure. */
   remove(entries: readonly RoutingEntry[]): readonly RoutingFailure[];
   /** All that carries vipd's protocol number. */
   ours(): readonly RoutingEntry[];

@@ -128,6 +128,42 @@ describe("what vipd sets", () => {
   });
 });
 
+describe("a removal", () => {
+  const from: VipRule = { ...RULE, from: "10.77.0.0/24" };
+  const like: readonly VipRule[] = [
+    { ...from, fwmark: 1 },
+    { ...from, fwmark: 1, fwmask: 0xff },
+    { ...from, fwmark: 1, to: "10.9.0.0/16" },
+    { ...from, iif: "eth0" },
+    { ...from, iif: "eth0", to: "10.9.0.0/16" },
+    from,
+    { ...from, to: "10.8.0.0/16", iif: "eth1" },
+    { ...RULE, family: 6, from: "2001:db8::/48", iif: "eth0" },
+    { ...RULE, family: 6, from: "2001:db8::/48" },
+  ];
+  const { via: _via, interface: _interface, ...nowhere } = ROUTE;
+  const routes: readonly VipRoute[] = [
+    { ...ROUTE, metric: 20 },
+    ROUTE,
+    { ...nowhere, metric: 30, type: "blackhole" },
+    { ...ROUTE6, metric: 1_025 },
+    ROUTE6,
+  ];
+  const all: readonly RoutingEntry[] = [...like, ...routes];
+
+  it.each(all.map((entry) => [routingText(entry), entry] as const))("of %s takes that alone", (_, entry) => {
+    const routing = open();
+    expect(routing.add(all)).toEqual(added(all));
+    const others = all.filter((each) => each !== entry);
+    expect(routing.remove([entry])).toEqual([]);
+    expect(sorted(routing.ours())).toEqual(sorted(others));
+    expect(routing.remove([entry, entry])).toEqual([]);
+    expect(sorted(routing.ours()), "of what is not there takes nothing").toEqual(sorted(others));
+    expect(routing.remove(others)).toEqual([]);
+    expect(routing.ours()).toEqual([]);
+  });
+});
+
 describe("what others have set", () => {
   it("is not vipd's, is told to be in the way, and stays", () => {
     const routing = open();
