@@ -55,6 +55,8 @@ export type ArpSetting = "arpIgnore" | "arpAnnounce";
 /** What an interface has as its ARP settings. */
 export interface ArpSettingsOfLink {
   readonly index: number;
+  /** As it is called now: a name may pass to another interface, an index never does. */
+  readonly name: string;
   readonly values: Readonly<Record<ArpSetting, number>>;
 }
 
@@ -75,8 +77,8 @@ export interface RealServerKernel {
   silence(addresses: readonly HostAddress[]): void;
   /** The addresses of which it says nothing, in canonical text; empty when a rule of them is missing. */
   silenced(): readonly string[];
-  /** `undefined`: there is no such interface, or it has no IPv4. */
-  arpSettings(link: string): ArpSettingsOfLink | undefined;
+  /** By name or by index. `undefined`: there is no such interface, or it has no IPv4. */
+  arpSettings(link: string | number): ArpSettingsOfLink | undefined;
   /** Sets one, for the interface of this index. */
   setArp(index: number, setting: ArpSetting, value: number): void;
   /** All addresses of the host. */

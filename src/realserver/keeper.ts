@@ -20,7 +20,7 @@ import type {
   RealServerState,
 } from "../ports/real-server.ts";
 import { MAX_REAL_SERVERS } from "../base/bounds.ts";
-import { linksInNeed, raise, restore, type SettingPlan } from "./settings.ts";
+import { linksInNeed, raise, type ReadSettings, restore, type SettingPlan } from "./settings.ts";
 import type { KeptServer, Place } from "./record.ts";
 import { addressesOf, sameServer, troublesOf, without } from "./servers.ts";
 
@@ -175,7 +175,7 @@ class Keeper implements RealServers {
   #change(wanted: readonly KeptServer[], down: readonly string[]): Change {
     const { kernel, keeper } = this.#deps;
     const { servers: before, leaving: stale, settings: settingsBefore } = keeper.place;
-    const read = (link: string): ReturnType<RealServerKernel["arpSettings"]> => kernel.arpSettings(link);
+    const read: ReadSettings = (link) => kernel.arpSettings(link);
     const coming = addressesOf(wanted);
     const leaving = without([...stale, ...addressesOf(before)], coming);
     const links = linksInNeed(wanted);

@@ -169,6 +169,15 @@ test("an interface that was made anew keeps its own settings, and gets what it n
   expect(bench.settings()).toBe("0 0");
 });
 
+test("an interface that was renamed gets its settings back under its new name", async () => {
+  const bench = new Bench();
+  await bench.with((servers) => servers.up(WEB, "file"));
+  wire().host.exec("ip", "link", "set", "eth0", "down");
+  wire().host.exec("ip", "link", "set", "eth0", "name", "lan0");
+  expect(await bench.with((servers) => servers.down("web", "file"))).toEqual({ kind: "changed", remarks: [] });
+  expect(bench.settings("lan0")).toBe("0 0");
+});
+
 test("what a vipd guards, what is bound elsewhere, and an interface that is missing are refused", async () => {
   const bench = new Bench();
   const lost = { ...WEB, interfaces: ["eth9"] };

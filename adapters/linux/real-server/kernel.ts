@@ -75,12 +75,12 @@ class Kernel implements RealServerKernel {
     return readSilence(this.#nft);
   }
 
-  arpSettings(name: string): ArpSettingsOfLink | undefined {
-    const query = { type: RTM_GETLINK, flags: 0, payload: encodeLinkQuery(name) };
+  arpSettings(which: string | number): ArpSettingsOfLink | undefined {
+    const query = { type: RTM_GETLINK, flags: 0, payload: encodeLinkQuery(which) };
     const message = this.#route.get("get link", query, ENODEV);
     if (message === undefined) return undefined;
     const [link, values] = [decodeLink(message.payload), decodeArpSettings(message.payload)];
-    return link === undefined || values === undefined ? undefined : { index: link.index, values };
+    return link === undefined || values === undefined ? undefined : { index: link.index, name: link.name, values };
   }
 
   setArp(index: number, setting: ArpSetting, value: number): void {

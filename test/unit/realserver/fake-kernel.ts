@@ -50,8 +50,9 @@ export class FakeKernel implements RealServerKernel {
     return this.silent;
   }
 
-  arpSettings(link: string): ArpSettingsOfLink | undefined {
-    return this.links.get(link);
+  arpSettings(link: string | number): ArpSettingsOfLink | undefined {
+    const found = [...this.links].find(([name, { index }]) => name === link || index === link);
+    return found === undefined ? undefined : { name: found[0], ...found[1] };
   }
 
   setArp(index: number, setting: ArpSetting, value: number): void {
