@@ -20,8 +20,8 @@ import type {
   RealServerState,
 } from "../ports/real-server.ts";
 import { MAX_REAL_SERVERS } from "../base/bounds.ts";
-import { linksInNeed, raise, type ReadSettings, restore, type SettingPlan } from "./settings.ts";
-import type { KeptServer, Place } from "./record.ts";
+import { linksInNeed, raise, type ReadSettings, restore, type SettingPlan, sysctlName } from "./settings.ts";
+import type { KeptServer, KeptSetting, Place } from "./record.ts";
 import { addressesOf, sameServer, troublesOf, without } from "./servers.ts";
 
 /** What is kept, wherever that is. */
@@ -85,6 +85,8 @@ class Keeper implements RealServers {
     const server = servers.find((other) => other.name === name);
     const isDown = keeper.down.includes(name);
     if (server === undefined && leaving.length === 0) {
+      const remarks = this.#restoreHeld();
+      if (remarks !== undefined) return { kind: "changed", remarks };
       if (isDown) return { kind: "unchanged", remarks: [] };
       if (by === "hand") return { kind: "refused", reason: `this host is no real server of ${name}` };
     }
@@ -189,13 +191,29 @@ class Keeper implements RealServers {
     kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
     const onLo = kernel.addresses().filter((address) => address.interface === "lo");
     const left = leaving.filter(({ ip }) => onLo.some((other) => other.ip === ip));
-    const restored = restore(left.length > 0 ? linksInNeed([...wanted, ...before]) : links, raised.kept, read);
+    const foreign = without(
+      onLo.filter(({ served }) => served),
+      [...coming, ...leaving],
+    );
+    // Nobody knows any more on which interfaces these are asked for: every setting stays until the last of them is gone.
+    const isHeld = [...left, ...foreign].some(({ family }) => family === 4);
+    const restored = isHeld ? { ...raised, writes: [], remarks: [] } : restore(links, raised.kept, read);
     this.#write(restored);
     this.#silence([...coming, ...left]);
     keeper.keep({ servers: [...wanted], leaving: [...left], settings: [...restored.kept] }, down);
     const served = new Set(onLo.map(({ ip }) => ip));
     const guarded = coming.filter(({ ip }) => taken.has(ip) && !served.has(ip));
-    return { remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : [])], guarded };
+    const held = isHeld ? heldRemarks(restored.kept, links, foreign, read) : [];
+    return { remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : []), ...held], guarded };
+  }
+
+  /** Puts back settings that stayed for the addresses of another state directory; `undefined`: there are none to put back. */
+  #restoreHeld(): readonly string[] | undefined {
+    const { keeper } = this.#deps;
+    const before = keeper.place.settings.length;
+    if (before === 0) return undefined;
+    const { remarks } = this.#change(keeper.place.servers, keeper.down);
+    return keeper.place.settings.length < before ? remarks : undefined;
   }
 
   /** What another state directory has put on lo stays silent, too. */
@@ -240,6 +258,23 @@ function guardedReason(addresses: readonly HostAddress[]): string {
 function leftReason(addresses: readonly HostAddress[]): string {
   const ips = addresses.map(({ ip }) => ip).join(", ");
   return `${ips} is on lo still, put there by something else: it stays silent; ip address delete ${addresses[0]?.ip ?? ""} dev lo, then once more`;
+}
+
+/** Of settings that nobody here needs any more, and that stay for addresses of another state directory. */
+function heldRemarks(
+  kept: readonly KeptSetting[],
+  links: readonly string[],
+  foreign: readonly HostAddress[],
+  read: ReadSettings,
+): readonly string[] {
+  const ips = foreign.flatMap(({ family, ip }) => (family === 4 ? [ip] : []));
+  const needed = new Set(links.map((link) => read(link)?.index));
+  const spare = kept.filter(({ index }) => !needed.has(index));
+  if (ips.length === 0 || spare.length === 0) return [];
+  const names = spare.map((each) => sysctlName(read(each.index)?.name ?? each.interface, each.setting)).join(", ");
+  return [
+    `${ips.join(", ")} is on lo for a real server of another state directory: ${names} stay as they are; take this one down once more when the other one is down`,
+  ];
 }
 
 function leavingState({ family, ip }: HostAddress): RealServerState {

@@ -151,3 +151,34 @@ test.each<[what: string, change: (kernel: FakeKernel) => void, trouble: string |
   change(kernel);
   expect(servers.look([WEB])[0]?.trouble).toBe(trouble);
 });
+
+test("the settings stay while an address that somebody else has put on lo is there, however often it is taken down", () => {
+  const kernel = new FakeKernel();
+  kernel.placed = [{ family: 4, ip: "10.0.0.50", interface: "lo", served: false }];
+  const servers = kernel.open();
+  servers.up(WEB, "file");
+  const raised = { arpIgnore: 1, arpAnnounce: 2 };
+  for (let time = 0; time < 3; time++) {
+    expect(servers.down("web", "file").kind).toBe("refused");
+    expect(kernel.links.get("eth0")?.values).toEqual(raised);
+  }
+  servers.follow([]);
+  expect([kernel.links.get("eth0")?.values, kernel.silent]).toEqual([raised, ["10.0.0.50"]]);
+  kernel.placed = [];
+  servers.down("web", "file");
+  expect([kernel.links.get("eth0")?.values, kernel.silent]).toEqual([{ arpIgnore: 0, arpAnnounce: 0 }, []]);
+});
+
+test("the settings stay for an address of another state directory, and come back when both are down", () => {
+  const kernel = new FakeKernel();
+  const servers = kernel.open();
+  servers.up(WEB, "hand");
+  kernel.silent = [...kernel.silent, "10.0.0.51"];
+  kernel.placed = [...kernel.placed, { family: 4, ip: "10.0.0.51", interface: "lo", served: true }];
+  const first = servers.down("web", "hand");
+  expect(first).toMatchObject({ kind: "changed", remarks: [expect.stringMatching(/^10\.0\.0\.51 is on lo .*arp_ignore/u)] });
+  expect(kernel.links.get("eth0")?.values).toEqual({ arpIgnore: 1, arpAnnounce: 2 });
+  kernel.withdraw([{ family: 4, ip: "10.0.0.51" }]);
+  expect(servers.down("web", "hand")).toEqual({ kind: "changed", remarks: [] });
+  expect(kernel.links.get("eth0")?.values).toEqual({ arpIgnore: 0, arpAnnounce: 0 });
+});
