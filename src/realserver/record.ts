@@ -72,7 +72,10 @@ export type Kept = z.infer<typeof schema>;
 /** Where a process is. */
 export interface Here {
   readonly bootId: string;
+  /** Of this namespace alone, also when it is gone. */
   readonly network: string;
+  /** What earlier versions took for it: a later namespace may have the same. */
+  readonly inode?: string;
 }
 
 /** Nothing is kept. */
@@ -85,14 +88,16 @@ export function readKept(text: string): Kept | undefined {
 }
 
 /** What is kept for this boot and network namespace. */
-export function placeOf(kept: Kept | undefined, { bootId, network }: Here): Place {
-  if (kept?.bootId !== bootId) return NOTHING;
-  return kept.places.find((each) => each.network === network)?.place ?? NOTHING;
+export function placeOf(kept: Kept | undefined, here: Here): Place {
+  if (kept?.bootId !== here.bootId) return NOTHING;
+  const named = (name: string | undefined): Place | undefined =>
+    kept.places.find(({ network }) => network === name)?.place;
+  return named(here.network) ?? named(here.inode) ?? NOTHING;
 }
 
 /** The same with another place, and other names that are down. */
 export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
-  const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network) : [];
+  const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network && network !== here.inode) : [];
   const all = isEmpty(place) ? others : [...others, { network: here.network, place }];
   const places = all.slice(-MAX_PLACES);
   while (places.length > 1 && JSON.stringify(places).length > MAX_PLACES_BYTES) places.shift();

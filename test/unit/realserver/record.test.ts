@@ -28,6 +28,13 @@ test("another namespace of the boot is kept beside it; those of another boot go"
   ]);
 });
 
+test("a namespace that has the inode of one that is gone is another one; a record by inode alone is taken up once", () => {
+  const here = { bootId: "b1", network: "4:1:100", inode: "4:1" };
+  expect(placeOf(withPlace(undefined, { ...here, network: "4:1:99" }, PLACE, []), here)).toEqual(NOTHING);
+  expect(placeOf(kept, here)).toEqual(PLACE);
+  expect(withPlace(kept, here, PLACE, []).places.map(({ network }) => network)).toEqual(["4:1:100"]);
+});
+
 test("a place without anything is not kept, and of very many the oldest go", () => {
   expect(isNothing(withPlace(kept, HERE, NOTHING, []))).toBe(true);
   expect(isNothing(withPlace(kept, HERE, NOTHING, ["db"]))).toBe(false);
