@@ -67,6 +67,12 @@ export interface PlacedAddress extends HostAddress {
   readonly served: boolean;
 }
 
+/** An address that lo refuses, and why. */
+export interface ServeFailure {
+  readonly ip: string;
+  readonly message: string;
+}
+
 /** The kernel as a real server uses it, in the network namespace in which it was opened. */
 export interface RealServerKernel {
   /**
@@ -83,8 +89,8 @@ export interface RealServerKernel {
   setArp(index: number, setting: ArpSetting, value: number): void;
   /** All addresses of the host. */
   addresses(): readonly PlacedAddress[];
-  /** Puts the addresses on lo, each alone in its network; what is there is left as it is. */
-  serve(addresses: readonly HostAddress[]): void;
+  /** Puts the addresses on lo, each alone in its network; what is there is left as it is. Tells those that lo refuses. */
+  serve(addresses: readonly HostAddress[]): readonly ServeFailure[];
   /** Takes those addresses off lo that were put there by `serve`. */
   withdraw(addresses: readonly HostAddress[]): void;
   /** The addresses (canonical text) that a vipd guards, because its node is a candidate for them. */

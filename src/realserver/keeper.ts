@@ -18,6 +18,7 @@ import type {
   RealServerOutcome,
   RealServers,
   RealServerState,
+  ServeFailure,
 } from "../ports/real-server.ts";
 import { MAX_REAL_SERVERS } from "../base/bounds.ts";
 import { linksInNeed, raise, type ReadSettings, restore, type SettingPlan, sysctlName } from "./settings.ts";
@@ -51,10 +52,13 @@ interface Change {
   readonly remarks: readonly string[];
   /** Addresses that a vipd has begun to guard meanwhile, and that were not put on lo. */
   readonly guarded: readonly HostAddress[];
+  readonly failures: readonly ServeFailure[];
 }
 
 class Keeper implements RealServers {
   readonly #deps: RealServersDeps;
+  /** By address, why lo refused it at the last change. */
+  #refused: ReadonlyMap<string, string> = new Map();
 
   constructor(deps: RealServersDeps) {
     this.#deps = deps;
@@ -73,10 +77,11 @@ class Keeper implements RealServers {
     const down = downBefore.filter((name) => name !== server.name);
     const isSame = before.some((other) => sameServer(other, server)) && downBefore.length === down.length;
     const isWhole = isSame && this.#troubles(before).get(server.name) === undefined;
-    const { remarks, guarded } = this.#change(wanted, down);
-    if (guarded.length === 0) return { kind: isWhole ? "unchanged" : "changed", remarks };
+    const { remarks, guarded, failures } = this.#changeOrUndo(wanted, down);
+    const failure = failures.find(({ ip }) => server.addresses.some((address) => address.ip === ip));
+    if (guarded.length === 0 && failure === undefined) return { kind: isWhole ? "unchanged" : "changed", remarks };
     this.#change(before, downBefore);
-    return { kind: "refused", reason: guardedReason(guarded) };
+    return { kind: "refused", reason: guarded.length > 0 ? guardedReason(guarded) : (failure?.message ?? "") };
   }
 
   down(name: string, by: KeptServer["by"]): RealServerOutcome {
@@ -171,7 +176,35 @@ class Keeper implements RealServers {
   #troubles(servers: readonly KeptServer[]): ReadonlyMap<string, string> {
     const { kernel } = this.#deps;
     const [placed, silenced, guarded] = [kernel.addresses(), kernel.silenced(), kernel.guarded()];
-    return troublesOf(servers, { placed, silenced, guarded, read: (link) => kernel.arpSettings(link) });
+    return troublesOf(servers, {
+      placed,
+      silenced,
+      guarded,
+      refused: this.#refused,
+      read: (link) => kernel.arpSettings(link),
+    });
+  }
+
+  /** A change that fails leaves what was before; what cannot be taken back is kept as such. */
+  #changeOrUndo(wanted: readonly KeptServer[], down: readonly string[]): Change {
+    const { kernel, keeper } = this.#deps;
+    const [before, downBefore] = [keeper.place, keeper.down];
+    try {
+      return this.#change(wanted, down);
+    } catch (error) {
+      try {
+        this.#change(before.servers, downBefore);
+      } catch {
+        const isOnLo = ({ ip }: HostAddress): boolean =>
+          kernel.addresses().some((other) => other.ip === ip && other.interface === "lo");
+        const { leaving, settings } = keeper.place;
+        const isSet = (each: KeptSetting): boolean =>
+          before.settings.includes(each) || kernel.arpSettings(each.index)?.values[each.setting] === each.set;
+        const left = { leaving: leaving.filter(isOnLo), settings: settings.filter(isSet) };
+        keeper.keep({ servers: before.servers, ...left }, downBefore);
+      }
+      throw error;
+    }
   }
 
   #change(wanted: readonly KeptServer[], down: readonly string[]): Change {
@@ -188,7 +221,8 @@ class Keeper implements RealServers {
     kernel.withdraw(leaving);
     // A vipd may have begun to guard one since the refusals were asked for.
     const taken = new Set(kernel.guarded());
-    kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
+    const failures = kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
+    this.#refused = new Map(failures.map(({ ip, message }) => [ip, message]));
     const onLo = kernel.addresses().filter((address) => address.interface === "lo");
     const left = leaving.filter(({ ip }) => onLo.some((other) => other.ip === ip));
     const foreign = without(
@@ -204,7 +238,11 @@ class Keeper implements RealServers {
     const served = new Set(onLo.map(({ ip }) => ip));
     const guarded = coming.filter(({ ip }) => taken.has(ip) && !served.has(ip));
     const held = isHeld ? heldRemarks(restored.kept, links, foreign, read) : [];
-    return { remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : []), ...held], guarded };
+    return {
+      remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : []), ...held],
+      guarded,
+      failures,
+    };
   }
 
   /** Puts back settings that stayed for the addresses of another state directory; `undefined`: there are none to put back. */

@@ -97,7 +97,10 @@ export function placeOf(kept: Kept | undefined, here: Here): Place {
 
 /** The same with another place, and other names that are down. */
 export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
-  const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network && network !== here.inode) : [];
+  const others =
+    kept?.bootId === here.bootId
+      ? kept.places.filter(({ network }) => network !== here.network && network !== here.inode)
+      : [];
   const all = isEmpty(place) ? others : [...others, { network: here.network, place }];
   const places = all.slice(-MAX_PLACES);
   while (places.length > 1 && JSON.stringify(places).length > MAX_PLACES_BYTES) places.shift();

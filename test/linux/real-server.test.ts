@@ -178,6 +178,22 @@ test("an interface that was renamed gets its settings back under its new name", 
   expect(bench.settings("lan0")).toBe("0 0");
 });
 
+test("an address that lo refuses is told, and the others come up; by vipctl all stays as it was", async () => {
+  const bench = new Bench();
+  wire().host.exec("sysctl", "-qw", "net.ipv6.conf.lo.disable_ipv6=1");
+  expect(await bench.with((servers) => servers.up(WEB, "file"))).toEqual({
+    kind: "refused",
+    reason: expect.stringMatching(/^\S+::100: IPv6 is disabled on lo: set net\.ipv6\.conf\.lo\.disable_ipv6 to 0/u),
+  });
+  expect([bench.traces(), bench.settings()]).toEqual(["", "0 0"]);
+  const states = await bench.with((servers) => {
+    servers.follow([WEB]);
+    return servers.look([WEB]);
+  });
+  expect(states).toMatchObject([{ state: "up", trouble: expect.stringContaining("IPv6 is disabled on lo") }]);
+  expect(bench.traces()).toContain(".100/32");
+});
+
 test("what a vipd guards, what is bound elsewhere, and an interface that is missing are refused", async () => {
   const bench = new Bench();
   const lost = { ...WEB, interfaces: ["eth9"] };
@@ -253,7 +269,10 @@ async function endsBefore(end: number, bench: Bench, work: (servers: RealServers
     silence: count((addresses) => kernel.silence(addresses)),
     setArp: count((index, setting, value) => kernel.setArp(index, setting, value)),
     // Each address by itself: a process may end between two of them.
-    serve: (addresses) => addresses.forEach((address) => count(() => kernel.serve([address]))()),
+    serve: (addresses) => {
+      addresses.forEach((address) => count(() => kernel.serve([address]))());
+      return [];
+    },
     withdraw: (addresses) => addresses.forEach((address) => count(() => kernel.withdraw([address]))()),
     silenced: () => kernel.silenced(),
     arpSettings: (link) => kernel.arpSettings(link),

@@ -176,9 +176,40 @@ test("the settings stay for an address of another state directory, and come back
   kernel.silent = [...kernel.silent, "10.0.0.51"];
   kernel.placed = [...kernel.placed, { family: 4, ip: "10.0.0.51", interface: "lo", served: true }];
   const first = servers.down("web", "hand");
-  expect(first).toMatchObject({ kind: "changed", remarks: [expect.stringMatching(/^10\.0\.0\.51 is on lo .*arp_ignore/u)] });
+  expect(first).toMatchObject({
+    kind: "changed",
+    remarks: [expect.stringMatching(/^10\.0\.0\.51 is on lo .*arp_ignore/u)],
+  });
   expect(kernel.links.get("eth0")?.values).toEqual({ arpIgnore: 1, arpAnnounce: 2 });
   kernel.withdraw([{ family: 4, ip: "10.0.0.51" }]);
   expect(servers.down("web", "hand")).toEqual({ kind: "changed", remarks: [] });
   expect(kernel.links.get("eth0")?.values).toEqual({ arpIgnore: 0, arpAnnounce: 0 });
+});
+
+test("an address that lo refuses is the trouble of its own server; the others come up", () => {
+  const kernel = new FakeKernel();
+  kernel.refused.add("2001:db8::50");
+  const servers = kernel.open();
+  servers.follow([SIX, WEB]);
+  expect(servers.look([SIX, WEB]).map(({ name, trouble }) => [name, trouble])).toEqual([
+    ["six", "2001:db8::50: lo refuses it"],
+    ["web", null],
+  ]);
+  expect(kernel.placed.map(({ ip }) => ip)).toEqual(["10.0.0.50"]);
+});
+
+test("one that was refused, or that failed, is not kept", () => {
+  const kernel = new FakeKernel();
+  const servers = kernel.open();
+  servers.up(WEB, "hand");
+  kernel.refused.add("2001:db8::50");
+  expect(servers.up(SIX, "hand")).toEqual({ kind: "refused", reason: "2001:db8::50: lo refuses it" });
+  const names = (): readonly string[] => servers.look([]).map(({ name }) => name);
+  expect([names(), kernel.silent]).toEqual([["web"], ["10.0.0.50"]]);
+  kernel.refused.clear();
+  kernel.silence = () => {
+    throw new Error("no capability");
+  };
+  expect(() => servers.up(SIX, "hand")).toThrow("no capability");
+  expect([names(), kernel.silent]).toEqual([["web"], ["10.0.0.50"]]);
 });
