@@ -40,8 +40,11 @@ export type RealServerOutcome =
  */
 export interface RealServers {
   up(server: RealServer, by: RealServerState["by"]): RealServerOutcome;
-  /** By name; one of the configuration (`file`) stays down until it is brought up again. */
-  down(name: string, by: RealServerState["by"]): RealServerOutcome;
+  /**
+   * By name; one of the configuration (`file`) stays down until it is brought up again. Refused when one of its addresses
+   * stays on lo: `addresses` are those that it has in the configuration, where it may be down already.
+   */
+  down(server: Pick<RealServer, "name" | "addresses">, by: RealServerState["by"]): RealServerOutcome;
   /** Makes those of the configuration exactly these, but for those that are down by hand; those of vipctl stay. */
   follow(servers: readonly RealServer[]): readonly string[];
   /** How they stand; `servers`: those of the configuration. */

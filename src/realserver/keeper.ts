@@ -84,12 +84,14 @@ class Keeper implements RealServers {
     return { kind: "refused", reason: guarded.length > 0 ? guardedReason(guarded) : (failure?.message ?? "") };
   }
 
-  down(name: string, by: KeptServer["by"]): RealServerOutcome {
+  down({ name, addresses }: Pick<RealServer, "name" | "addresses">, by: KeptServer["by"]): RealServerOutcome {
     const { keeper } = this.#deps;
     const { servers, leaving } = keeper.place;
     const server = servers.find((other) => other.name === name);
+    const own = new Set([...addresses, ...(server?.addresses ?? [])].map(({ ip }) => ip));
+    const isOwn = ({ ip }: HostAddress): boolean => own.has(ip);
     const isDown = keeper.down.includes(name);
-    if (server === undefined && leaving.length === 0) {
+    if (server === undefined && !leaving.some(isOwn)) {
       const remarks = this.#restoreHeld();
       if (remarks !== undefined) return { kind: "changed", remarks };
       if (isDown) return { kind: "unchanged", remarks: [] };
@@ -101,7 +103,7 @@ class Keeper implements RealServers {
       servers.filter((other) => other !== server),
       down,
     );
-    const left = keeper.place.leaving;
+    const left = keeper.place.leaving.filter(isOwn);
     if (left.length > 0) return { kind: "refused", reason: leftReason(left) };
     return { kind: "changed", remarks };
   }
