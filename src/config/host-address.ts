@@ -19,7 +19,7 @@ const HOST_ADDRESS = "an address without a prefix length, such as 10.0.0.2";
 const UNSUITABLE = [isUnspecified, isLoopback, isMulticast, isLimitedBroadcast, isReserved, isMappedIpv4] as const;
 
 /** What keeps an address from being that of a host; `undefined`: nothing. */
-export function whyNoHost(address: ParsedIp): string | undefined {
+function whyNoHost(address: ParsedIp): string | undefined {
   const isWrong = UNSUITABLE.some((test) => test(address));
   return isWrong ? `${address.ip} is not the address of a host on the network` : undefined;
 }
