@@ -166,8 +166,14 @@ function bindRequest(address: VipAddress, index: number, lifetimeS: number): Req
   return { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_REPLACE, payload };
 }
 
-/** An interface refuses IPv6 addresses with the error that elsewhere means a missing capability. */
-function whyNotAdded({ family, interface: name }: VipAddress, errno: number): string {
+/**
+ * Why an address could not be added. An interface refuses IPv6 addresses with the error that elsewhere means a missing
+ * capability.
+ */
+export function whyNotAdded(
+  { family, interface: name }: Pick<VipAddress, "family" | "interface">,
+  errno: number,
+): string {
   if (family === 6 && errno === EACCES)
     return `IPv6 is disabled on ${name}: set net.ipv6.conf.${name}.disable_ipv6 to 0, or take the address out`;
   return refusal("add address", errno);

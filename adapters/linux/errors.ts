@@ -17,6 +17,7 @@ export const EACCES: number = ERRNO.EACCES;
 export const EEXIST: number = ERRNO.EEXIST;
 export const EBUSY: number = ERRNO.EBUSY;
 export const ENODEV: number = ERRNO.ENODEV;
+export const ENOPROTOOPT: number = ERRNO.ENOPROTOOPT;
 export const EOPNOTSUPP: number = ERRNO.EOPNOTSUPP;
 export const EADDRINUSE: number = ERRNO.EADDRINUSE;
 export const EADDRNOTAVAIL: number = ERRNO.EADDRNOTAVAIL;

@@ -6,7 +6,7 @@
 
 import koffi from "koffi";
 import { VipdError } from "../../src/base/errors.ts";
-import { EAGAIN, EINTR, EPERM, kernelError } from "./errors.ts";
+import { EAGAIN, EINTR, ENOPROTOOPT, EPERM, errnoOf, kernelError } from "./errors.ts";
 import type { Capability } from "./errors.ts";
 
 const libc = koffi.load(null);
@@ -46,6 +46,7 @@ export const SOCK_RAW = 3;
 export const SOL_SOCKET = 1;
 export const SOL_NETLINK = 270;
 const SO_PEERCRED = 17;
+const SO_NETNS_COOKIE = 71;
 const SO_ATTACH_FILTER = 26;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
@@ -117,6 +118,22 @@ export function peerCredentials(fd: Fd): { readonly pid: number; readonly uid: n
   // struct ucred: pid, uid, gid, 32 bits each.
   const [pid = 0, uid = 0] = new Uint32Array(getOption(fd, SOL_SOCKET, SO_PEERCRED, 12).slice().buffer);
   return { pid, uid };
+}
+
+/**
+ * The number that the kernel gave the thread's network namespace: no other one has it until the next boot. `undefined`: the
+ * kernel has none (before 5.14).
+ */
+export function networkCookie(): bigint | undefined {
+  const fd = openSocket(AF_UNIX, SOCK_DGRAM, 0);
+  try {
+    return new BigUint64Array(getOption(fd, SOL_SOCKET, SO_NETNS_COOKIE, 8).slice().buffer)[0];
+  } catch (error) {
+    if (errnoOf(error) === ENOPROTOOPT) return undefined;
+    throw error;
+  } finally {
+    closeFd(fd);
+  }
 }
 
 /** Puts a classic BPF program (8 bytes an instruction, host order) before a socket. */

@@ -7,11 +7,13 @@ import { bootId, networkNamespace } from "./place.ts";
 
 /** Opens them for one change, by what is kept in this state directory. */
 export async function realServersOf(stateDir: string, timers: Timers, signal: AbortSignal): Promise<RealServers> {
-  const [{ openRealServerKernel }, { lockDirectory }] = await Promise.all([
+  const [{ openRealServerKernel }, { lockDirectory }, { networkCookie }] = await Promise.all([
     import("../../adapters/linux/real-server/kernel.ts"),
     import("../../adapters/linux/lockfile.ts"),
+    import("../../adapters/linux/native.ts"),
   ]);
-  const here = { bootId: bootId(), network: networkNamespace() };
+  const [inode, cookie] = [networkNamespace(), networkCookie()];
+  const here = { bootId: bootId(), network: cookie === undefined ? inode : `${inode}:${cookie}`, inode };
   const uid = process.getuid?.() ?? 0;
   return openRealServers(stateDir, { timers, here, uid, lockDirectory, openKernel: openRealServerKernel }, signal);
 }

@@ -6,11 +6,11 @@ import { MAX_ADDRESSES_PER_VIP, MAX_REAL_SERVER_INTERFACES } from "../base/bound
 import type { RealServer } from "../ports/real-server.ts";
 import { parseIp } from "../wire/ip.ts";
 import { interfaceName } from "./address.ts";
-import { hostAddress } from "./host-address.ts";
+import { hostAddress, whyNotServed } from "./host-address.ts";
 import { name } from "./leaf.ts";
 
 const server = z.strictObject({
-  addresses: z.array(hostAddress("Address of the VIP")).meta({
+  addresses: z.array(hostAddress("Address of the VIP", whyNotServed)).meta({
     description: "Addresses of the VIP, without prefix lengths: each is put on lo alone",
     minItems: 1,
     maxItems: MAX_ADDRESSES_PER_VIP,

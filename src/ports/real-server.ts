@@ -40,8 +40,11 @@ export type RealServerOutcome =
  */
 export interface RealServers {
   up(server: RealServer, by: RealServerState["by"]): RealServerOutcome;
-  /** By name; one of the configuration (`file`) stays down until it is brought up again. */
-  down(name: string, by: RealServerState["by"]): RealServerOutcome;
+  /**
+   * By name; one of the configuration (`file`) stays down until it is brought up again. Refused when one of its addresses
+   * stays on lo: `addresses` are those that it has in the configuration, where it may be down already.
+   */
+  down(server: Pick<RealServer, "name" | "addresses">, by: RealServerState["by"]): RealServerOutcome;
   /** Makes those of the configuration exactly these, but for those that are down by hand; those of vipctl stay. */
   follow(servers: readonly RealServer[]): readonly string[];
   /** How they stand; `servers`: those of the configuration. */
@@ -55,6 +58,8 @@ export type ArpSetting = "arpIgnore" | "arpAnnounce";
 /** What an interface has as its ARP settings. */
 export interface ArpSettingsOfLink {
   readonly index: number;
+  /** As it is called now: a name may pass to another interface, an index never does. */
+  readonly name: string;
   readonly values: Readonly<Record<ArpSetting, number>>;
 }
 
@@ -63,6 +68,12 @@ export interface PlacedAddress extends HostAddress {
   readonly interface: string;
   /** Whether it was put there for a real server, by its IFA_PROTO mark. */
   readonly served: boolean;
+}
+
+/** An address that lo refuses, and why. */
+export interface ServeFailure {
+  readonly ip: string;
+  readonly message: string;
 }
 
 /** The kernel as a real server uses it, in the network namespace in which it was opened. */
@@ -75,14 +86,14 @@ export interface RealServerKernel {
   silence(addresses: readonly HostAddress[]): void;
   /** The addresses of which it says nothing, in canonical text; empty when a rule of them is missing. */
   silenced(): readonly string[];
-  /** `undefined`: there is no such interface, or it has no IPv4. */
-  arpSettings(link: string): ArpSettingsOfLink | undefined;
+  /** By name or by index. `undefined`: there is no such interface, or it has no IPv4. */
+  arpSettings(link: string | number): ArpSettingsOfLink | undefined;
   /** Sets one, for the interface of this index. */
   setArp(index: number, setting: ArpSetting, value: number): void;
   /** All addresses of the host. */
   addresses(): readonly PlacedAddress[];
-  /** Puts the addresses on lo, each alone in its network; what is there is left as it is. */
-  serve(addresses: readonly HostAddress[]): void;
+  /** Puts the addresses on lo, each alone in its network; what is there is left as it is. Tells those that lo refuses. */
+  serve(addresses: readonly HostAddress[]): readonly ServeFailure[];
   /** Takes those addresses off lo that were put there by `serve`. */
   withdraw(addresses: readonly HostAddress[]): void;
   /** The addresses (canonical text) that a vipd guards, because its node is a candidate for them. */

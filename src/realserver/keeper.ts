@@ -18,10 +18,11 @@ import type {
   RealServerOutcome,
   RealServers,
   RealServerState,
+  ServeFailure,
 } from "../ports/real-server.ts";
 import { MAX_REAL_SERVERS } from "../base/bounds.ts";
-import { linksInNeed, raise, restore, type SettingPlan } from "./settings.ts";
-import type { KeptServer, Place } from "./record.ts";
+import { linksInNeed, raise, type ReadSettings, restore, type SettingPlan, sysctlName } from "./settings.ts";
+import type { KeptServer, KeptSetting, Place } from "./record.ts";
 import { addressesOf, sameServer, troublesOf, without } from "./servers.ts";
 
 /** What is kept, wherever that is. */
@@ -51,10 +52,13 @@ interface Change {
   readonly remarks: readonly string[];
   /** Addresses that a vipd has begun to guard meanwhile, and that were not put on lo. */
   readonly guarded: readonly HostAddress[];
+  readonly failures: readonly ServeFailure[];
 }
 
 class Keeper implements RealServers {
   readonly #deps: RealServersDeps;
+  /** By address, why lo refused it at the last change. */
+  #refused: ReadonlyMap<string, string> = new Map();
 
   constructor(deps: RealServersDeps) {
     this.#deps = deps;
@@ -73,18 +77,23 @@ class Keeper implements RealServers {
     const down = downBefore.filter((name) => name !== server.name);
     const isSame = before.some((other) => sameServer(other, server)) && downBefore.length === down.length;
     const isWhole = isSame && this.#troubles(before).get(server.name) === undefined;
-    const { remarks, guarded } = this.#change(wanted, down);
-    if (guarded.length === 0) return { kind: isWhole ? "unchanged" : "changed", remarks };
+    const { remarks, guarded, failures } = this.#changeOrUndo(wanted, down);
+    const failure = failures.find(({ ip }) => server.addresses.some((address) => address.ip === ip));
+    if (guarded.length === 0 && failure === undefined) return { kind: isWhole ? "unchanged" : "changed", remarks };
     this.#change(before, downBefore);
-    return { kind: "refused", reason: guardedReason(guarded) };
+    return { kind: "refused", reason: guarded.length > 0 ? guardedReason(guarded) : (failure?.message ?? "") };
   }
 
-  down(name: string, by: KeptServer["by"]): RealServerOutcome {
+  down({ name, addresses }: Pick<RealServer, "name" | "addresses">, by: KeptServer["by"]): RealServerOutcome {
     const { keeper } = this.#deps;
     const { servers, leaving } = keeper.place;
     const server = servers.find((other) => other.name === name);
+    const own = new Set([...addresses, ...(server?.addresses ?? [])].map(({ ip }) => ip));
+    const isOwn = ({ ip }: HostAddress): boolean => own.has(ip);
     const isDown = keeper.down.includes(name);
-    if (server === undefined && leaving.length === 0) {
+    if (server === undefined && !leaving.some(isOwn)) {
+      const remarks = this.#restoreHeld();
+      if (remarks !== undefined) return { kind: "changed", remarks };
       if (isDown) return { kind: "unchanged", remarks: [] };
       if (by === "hand") return { kind: "refused", reason: `this host is no real server of ${name}` };
     }
@@ -94,7 +103,7 @@ class Keeper implements RealServers {
       servers.filter((other) => other !== server),
       down,
     );
-    const left = keeper.place.leaving;
+    const left = keeper.place.leaving.filter(isOwn);
     if (left.length > 0) return { kind: "refused", reason: leftReason(left) };
     return { kind: "changed", remarks };
   }
@@ -169,13 +178,41 @@ class Keeper implements RealServers {
   #troubles(servers: readonly KeptServer[]): ReadonlyMap<string, string> {
     const { kernel } = this.#deps;
     const [placed, silenced, guarded] = [kernel.addresses(), kernel.silenced(), kernel.guarded()];
-    return troublesOf(servers, { placed, silenced, guarded, read: (link) => kernel.arpSettings(link) });
+    return troublesOf(servers, {
+      placed,
+      silenced,
+      guarded,
+      refused: this.#refused,
+      read: (link) => kernel.arpSettings(link),
+    });
+  }
+
+  /** A change that fails leaves what was before; what cannot be taken back is kept as such. */
+  #changeOrUndo(wanted: readonly KeptServer[], down: readonly string[]): Change {
+    const { kernel, keeper } = this.#deps;
+    const [before, downBefore] = [keeper.place, keeper.down];
+    try {
+      return this.#change(wanted, down);
+    } catch (error) {
+      try {
+        this.#change(before.servers, downBefore);
+      } catch {
+        const isOnLo = ({ ip }: HostAddress): boolean =>
+          kernel.addresses().some((other) => other.ip === ip && other.interface === "lo");
+        const { leaving, settings } = keeper.place;
+        const isSet = (each: KeptSetting): boolean =>
+          before.settings.includes(each) || kernel.arpSettings(each.index)?.values[each.setting] === each.set;
+        const left = { leaving: leaving.filter(isOnLo), settings: settings.filter(isSet) };
+        keeper.keep({ servers: before.servers, ...left }, downBefore);
+      }
+      throw error;
+    }
   }
 
   #change(wanted: readonly KeptServer[], down: readonly string[]): Change {
     const { kernel, keeper } = this.#deps;
     const { servers: before, leaving: stale, settings: settingsBefore } = keeper.place;
-    const read = (link: string): ReturnType<RealServerKernel["arpSettings"]> => kernel.arpSettings(link);
+    const read: ReadSettings = (link) => kernel.arpSettings(link);
     const coming = addressesOf(wanted);
     const leaving = without([...stale, ...addressesOf(before)], coming);
     const links = linksInNeed(wanted);
@@ -186,16 +223,37 @@ class Keeper implements RealServers {
     kernel.withdraw(leaving);
     // A vipd may have begun to guard one since the refusals were asked for.
     const taken = new Set(kernel.guarded());
-    kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
+    const failures = kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
+    this.#refused = new Map(failures.map(({ ip, message }) => [ip, message]));
     const onLo = kernel.addresses().filter((address) => address.interface === "lo");
     const left = leaving.filter(({ ip }) => onLo.some((other) => other.ip === ip));
-    const restored = restore(left.length > 0 ? linksInNeed([...wanted, ...before]) : links, raised.kept, read);
+    const foreign = without(
+      onLo.filter(({ served }) => served),
+      [...coming, ...leaving],
+    );
+    // Nobody knows any more on which interfaces these are asked for: every setting stays until the last of them is gone.
+    const isHeld = [...left, ...foreign].some(({ family }) => family === 4);
+    const restored = isHeld ? { ...raised, writes: [], remarks: [] } : restore(links, raised.kept, read);
     this.#write(restored);
     this.#silence([...coming, ...left]);
     keeper.keep({ servers: [...wanted], leaving: [...left], settings: [...restored.kept] }, down);
     const served = new Set(onLo.map(({ ip }) => ip));
     const guarded = coming.filter(({ ip }) => taken.has(ip) && !served.has(ip));
-    return { remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : [])], guarded };
+    const held = isHeld ? heldRemarks(restored.kept, links, foreign, read) : [];
+    return {
+      remarks: [...restored.remarks, ...(left.length > 0 ? [leftReason(left)] : []), ...held],
+      guarded,
+      failures,
+    };
+  }
+
+  /** Puts back settings that stayed for the addresses of another state directory; `undefined`: there are none to put back. */
+  #restoreHeld(): readonly string[] | undefined {
+    const { keeper } = this.#deps;
+    const before = keeper.place.settings.length;
+    if (before === 0) return undefined;
+    const { remarks } = this.#change(keeper.place.servers, keeper.down);
+    return keeper.place.settings.length < before ? remarks : undefined;
   }
 
   /** What another state directory has put on lo stays silent, too. */
@@ -240,6 +298,23 @@ function guardedReason(addresses: readonly HostAddress[]): string {
 function leftReason(addresses: readonly HostAddress[]): string {
   const ips = addresses.map(({ ip }) => ip).join(", ");
   return `${ips} is on lo still, put there by something else: it stays silent; ip address delete ${addresses[0]?.ip ?? ""} dev lo, then once more`;
+}
+
+/** Of settings that nobody here needs any more, and that stay for addresses of another state directory. */
+function heldRemarks(
+  kept: readonly KeptSetting[],
+  links: readonly string[],
+  foreign: readonly HostAddress[],
+  read: ReadSettings,
+): readonly string[] {
+  const ips = foreign.flatMap(({ family, ip }) => (family === 4 ? [ip] : []));
+  const needed = new Set(links.map((link) => read(link)?.index));
+  const spare = kept.filter(({ index }) => !needed.has(index));
+  if (ips.length === 0 || spare.length === 0) return [];
+  const names = spare.map((each) => sysctlName(read(each.index)?.name ?? each.interface, each.setting)).join(", ");
+  return [
+    `${ips.join(", ")} is on lo for a real server of another state directory: ${names} stay as they are; take this one down once more when the other one is down`,
+  ];
 }
 
 function leavingState({ family, ip }: HostAddress): RealServerState {

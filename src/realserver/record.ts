@@ -12,6 +12,12 @@ import { parseIp } from "../wire/ip.ts";
 /** Most network namespaces of a boot that are remembered; containers make a new one at each start. */
 const MAX_PLACES = 64;
 
+/** Most addresses that are to go: twice as many as there can be at once, since what stays on lo outlasts a change. */
+const MAX_LEAVING = 4 * MAX_REAL_SERVERS * MAX_ADDRESSES_PER_VIP;
+
+/** Most settings that are kept: two for each interface. */
+const MAX_SETTINGS = 4 * MAX_REAL_SERVERS * MAX_REAL_SERVER_INTERFACES;
+
 /** Largest file, in bytes, and how much of it places take: one with all that it may have is well below that. */
 export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
 const MAX_PLACES_BYTES = 3 * 1024 * 1024;
@@ -37,23 +43,28 @@ const setting = z.object({
   /** An interface that was made anew has another, and its kernel's own settings. */
   index: z.int().positive(),
   setting: z.enum(["arpIgnore", "arpAnnounce"]),
-  before: z.int(),
-  set: z.int(),
+  /** Less than what was set; the kernel takes negative ones, too. */
+  before: z
+    .int()
+    .min(-(2 ** 31))
+    .max(1),
+  /** One of LEAST. */
+  set: z.int().min(1).max(2),
 });
 
 const place = z.object({
   /** Those of the configuration, and as many by hand. */
   servers: z.array(server).max(2 * MAX_REAL_SERVERS),
   /** Addresses that are to go, and may be on lo still. */
-  leaving: z.array(address),
-  settings: z.array(setting),
+  leaving: z.array(address).max(MAX_LEAVING),
+  settings: z.array(setting).max(MAX_SETTINGS),
 });
 
 const schema = z.object({
   version: z.literal(1),
-  bootId: z.string(),
+  bootId: z.string().max(128),
   /** By network namespace, the one that was written last at the end. */
-  places: z.array(z.object({ network: z.string(), place })),
+  places: z.array(z.object({ network: z.string().max(128), place })).max(MAX_PLACES),
   down: z.array(z.string().max(64)).max(MAX_REAL_SERVERS),
 });
 
@@ -72,7 +83,10 @@ export type Kept = z.infer<typeof schema>;
 /** Where a process is. */
 export interface Here {
   readonly bootId: string;
+  /** Of this namespace alone, also when it is gone. */
   readonly network: string;
+  /** What earlier versions took for it: a later namespace may have the same. */
+  readonly inode?: string;
 }
 
 /** Nothing is kept. */
@@ -85,15 +99,25 @@ export function readKept(text: string): Kept | undefined {
 }
 
 /** What is kept for this boot and network namespace. */
-export function placeOf(kept: Kept | undefined, { bootId, network }: Here): Place {
-  if (kept?.bootId !== bootId) return NOTHING;
-  return kept.places.find((each) => each.network === network)?.place ?? NOTHING;
+export function placeOf(kept: Kept | undefined, here: Here): Place {
+  if (kept?.bootId !== here.bootId) return NOTHING;
+  const named = (name: string | undefined): Place | undefined =>
+    kept.places.find(({ network }) => network === name)?.place;
+  return named(here.network) ?? named(here.inode) ?? NOTHING;
 }
 
 /** The same with another place, and other names that are down. */
 export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
-  const others = kept?.bootId === here.bootId ? kept.places.filter(({ network }) => network !== here.network) : [];
-  const all = isEmpty(place) ? others : [...others, { network: here.network, place }];
+  const others =
+    kept?.bootId === here.bootId
+      ? kept.places.filter(({ network }) => network !== here.network && network !== here.inode)
+      : [];
+  const bounded = {
+    ...place,
+    leaving: place.leaving.slice(-MAX_LEAVING),
+    settings: place.settings.slice(-MAX_SETTINGS),
+  };
+  const all = isEmpty(place) ? others : [...others, { network: here.network, place: bounded }];
   const places = all.slice(-MAX_PLACES);
   while (places.length > 1 && JSON.stringify(places).length > MAX_PLACES_BYTES) places.shift();
   return { version: 1, bootId: here.bootId, places, down: down.slice(-MAX_REAL_SERVERS) };

@@ -31,6 +31,8 @@ export interface KernelView {
   readonly placed: readonly PlacedAddress[];
   readonly silenced: readonly string[];
   readonly guarded: readonly string[];
+  /** By address, why lo refused it. */
+  readonly refused: ReadonlyMap<string, string>;
   readonly read: ReadSettings;
 }
 
@@ -49,7 +51,7 @@ function addressTrouble({ addresses }: RealServer, view: KernelView): string | u
     if (!view.silenced.includes(ip)) return `the rules that keep this host silent about ${ip} are gone`;
     if (view.guarded.includes(ip)) return `a vipd of this host guards ${ip}: its traffic is dropped`;
     const places = view.placed.filter((other) => other.ip === ip).map((other) => other.interface);
-    if (!places.includes("lo")) return `${ip} is not on lo`;
+    if (!places.includes("lo")) return view.refused.get(ip) ?? `${ip} is not on lo`;
     const elsewhere = places.find((name) => name !== "lo");
     if (elsewhere !== undefined) return `${ip} is on ${elsewhere}, too`;
   }

@@ -16,8 +16,8 @@ export const LEAST: Readonly<Record<ArpSetting, number>> = { arpIgnore: 1, arpAn
 
 const SETTINGS: readonly ArpSetting[] = ["arpIgnore", "arpAnnounce"];
 
-/** Tells an interface's settings. */
-export type ReadSettings = (link: string) => ArpSettingsOfLink | undefined;
+/** Tells an interface's settings, by its name or its index. */
+export type ReadSettings = (link: string | number) => ArpSettingsOfLink | undefined;
 
 /** One value to write. */
 export interface SettingWrite {
@@ -45,8 +45,8 @@ export function linksInNeed(servers: readonly RealServer[]): readonly string[] {
 export function raise(links: readonly string[], kept: readonly KeptSetting[], read: ReadSettings): SettingPlan {
   const writes: SettingWrite[] = [];
   const fresh: KeptSetting[] = [];
-  // An interface that was made anew has its kernel's own settings.
-  const valid = kept.filter((each) => (read(each.interface)?.index ?? each.index) === each.index);
+  // An interface that is gone has nothing of ours; one that was renamed has all of it.
+  const valid = kept.filter(({ index }) => read(index) !== undefined);
   for (const link of links) {
     const found = read(link);
     if (found === undefined) continue;
@@ -55,27 +55,37 @@ export function raise(links: readonly string[], kept: readonly KeptSetting[], re
       const before = found.values[setting];
       if (before >= value) continue;
       writes.push({ index: found.index, interface: link, setting, value });
-      if (!valid.some((other) => isOf(other, link, found.index, setting)))
+      if (!valid.some((other) => other.index === found.index && other.setting === setting))
         fresh.push({ interface: link, index: found.index, setting, before, set: value });
     }
   }
   return { writes, kept: [...valid, ...fresh], remarks: [] };
 }
 
-/** Puts back what other interfaces than these had before, where it is still what was set. */
+/**
+ * Puts back what other interfaces than these had before, where it is still what was set. Interfaces are told by index: under
+ * a new name one is still the same. It keeps its settings until another one has the name that is needed.
+ */
 export function restore(links: readonly string[], kept: readonly KeptSetting[], read: ReadSettings): SettingPlan {
   const writes: SettingWrite[] = [];
   const remarks: string[] = [];
-  const staying = kept.filter((each) => links.includes(each.interface));
+  const found = new Map(links.map((link) => [link, read(link)?.index]));
+  const needed = new Set(found.values());
+  const isNeeded = ({ interface: link, index }: KeptSetting): boolean =>
+    needed.has(index) || (found.has(link) && found.get(link) === undefined);
+  const staying: KeptSetting[] = [];
   for (const each of kept) {
-    if (staying.includes(each)) continue;
-    const found = read(each.interface);
-    // An interface that is gone, or was made anew, has nothing of ours.
-    if (found?.index !== each.index) continue;
-    const value = found.values[each.setting];
+    const now = read(each.index);
+    // An interface that is gone has nothing of ours.
+    if (now === undefined) continue;
+    if (isNeeded(each)) {
+      staying.push(each);
+      continue;
+    }
+    const value = now.values[each.setting];
     if (value === each.set)
-      writes.push({ index: each.index, interface: each.interface, setting: each.setting, value: each.before });
-    else if (value !== each.before) remarks.push(remarkOf(each, value));
+      writes.push({ index: each.index, interface: now.name, setting: each.setting, value: each.before });
+    else if (value !== each.before) remarks.push(remarkOf({ ...each, interface: now.name }, value));
   }
   return { writes, kept: staying, remarks };
 }
@@ -87,8 +97,4 @@ export function sysctlName(link: string, setting: ArpSetting): string {
 
 function remarkOf({ interface: link, setting, set, before }: KeptSetting, value: number): string {
   return `${sysctlName(link, setting)} is ${value}, and no longer the ${set} that was set here: it is left as it is (it was ${before} before)`;
-}
-
-function isOf(kept: KeptSetting, link: string, index: number, setting: ArpSetting): boolean {
-  return kept.interface === link && kept.index === index && kept.setting === setting;
 }

@@ -238,10 +238,11 @@ function lifetimeOf(data: Uint8Array | undefined): number | undefined {
 
 // struct ifinfomsg: u8 family @0, u8 pad, u16 hardware type @2, i32 index @4, u32 flags @8, u32 change @12; attributes follow.
 
-/** Payload of RTM_GETLINK: of all links, or of the one with this name. */
-export function encodeLinkQuery(name?: string): Uint8Array {
+/** Payload of RTM_GETLINK: of all links, or of the one with this name or this index. */
+export function encodeLinkQuery(link?: string | number): Uint8Array {
   const header = new Uint8Array(IFINFOMSG_BYTES);
-  return name === undefined ? header : concatBytes(header, encodeAttribute(IFLA_IFNAME, cString(name)));
+  if (typeof link === "number") viewOf(header).setInt32(4, link, LITTLE_ENDIAN);
+  return typeof link === "string" ? concatBytes(header, encodeAttribute(IFLA_IFNAME, cString(link))) : header;
 }
 
 /** Reads RTM_NEWLINK or RTM_DELLINK; undefined when it tells of a bridge's port and not of a link. */

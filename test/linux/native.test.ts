@@ -14,6 +14,7 @@ import {
   bootTimeMs,
   closeFd,
   getOption,
+  networkCookie,
   openSocket,
   peerCredentials,
   receive,
@@ -194,6 +195,16 @@ describe("sockets in a host", () => {
       sendTo(sender, encodeArp(gratuitousRequest(BROADCAST_MAC, ipBytes("10.77.0.9"))), to);
       return heard > 0;
     });
+  });
+});
+
+describe("the number of a network namespace", () => {
+  const wire = useWire();
+
+  it("is the same each time, and another one in another namespace", () => {
+    const there = wire().host.inside(() => networkCookie());
+    expect(wire().host.inside(() => networkCookie())).toBe(there);
+    expect(there).not.toBe(networkCookie());
   });
 });
 

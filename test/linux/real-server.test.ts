@@ -81,11 +81,11 @@ test("packets to the VIP are answered, and no question who has it; both go when 
   expect(await whoAnswers(streams)).toEqual(UDP);
   expect(await bench.with((servers) => servers.look([WEB]))).toMatchObject([{ state: "up", trouble: null }]);
   expect(await bench.with((servers) => servers.up(WEB, "file"))).toEqual({ kind: "unchanged", remarks: [] });
-  expect(await bench.with((servers) => servers.down("web", "file"))).toEqual({ kind: "changed", remarks: [] });
+  expect(await bench.with((servers) => servers.down(WEB, "file"))).toEqual({ kind: "changed", remarks: [] });
   expect(bench.settings()).toBe("0 0");
   expect(bench.traces()).toBe("");
   expect(await whoAnswers(streams)).toEqual([]);
-  expect(await bench.with((servers) => servers.down("web", "file"))).toEqual({ kind: "unchanged", remarks: [] });
+  expect(await bench.with((servers) => servers.down(WEB, "file"))).toEqual({ kind: "unchanged", remarks: [] });
 });
 
 test("the rules alone keep it silent, and so do the settings alone; without both, ARP gives it away", async () => {
@@ -120,8 +120,8 @@ test("a process that ends before any of its calls to the kernel leaves nothing t
     ended = await endsBefore(end, bench, (servers) => servers.up(WEB, "file"));
     expect((await bench.with((servers) => servers.up(WEB, "file"))).kind).not.toBe("refused");
     expect(bench.settings()).toBe("1 2");
-    ended = (await endsBefore(end, bench, (servers) => servers.down("web", "file"))) || ended;
-    expect((await bench.with((servers) => servers.down("web", "file"))).kind).not.toBe("refused");
+    ended = (await endsBefore(end, bench, (servers) => servers.down(WEB, "file"))) || ended;
+    expect((await bench.with((servers) => servers.down(WEB, "file"))).kind).not.toBe("refused");
     expect(bench.settings(), `ended before call ${end}`).toBe("0 1");
     expect(bench.traces(), `ended before call ${end}`).toBe("");
     steps = end;
@@ -137,9 +137,9 @@ test("two VIPs share the settings of an interface: they come back with the last 
   const first: RealServer = { name: "one", addresses: ADDRESSES.slice(0, 1), interfaces: ["eth0"] };
   const second: RealServer = { name: "two", addresses: [{ family: 4, ip: "10.77.0.101" }], interfaces: ["eth0"] };
   await bench.with((servers) => servers.follow([first, second]));
-  await bench.with((servers) => servers.down("one", "file"));
+  await bench.with((servers) => servers.down(first, "file"));
   expect(bench.settings()).toBe("1 2");
-  await bench.with((servers) => servers.down("two", "file"));
+  await bench.with((servers) => servers.down(second, "file"));
   expect(bench.settings()).toBe("0 0");
 });
 
@@ -147,7 +147,7 @@ test("a setting that somebody else has changed meanwhile is left as it is, and t
   const bench = new Bench();
   await bench.with((servers) => servers.up(WEB, "file"));
   wire().host.exec("sysctl", "-qw", "net.ipv4.conf.eth0.arp_ignore=2");
-  const down = await bench.with((servers) => servers.down("web", "file"));
+  const down = await bench.with((servers) => servers.down(WEB, "file"));
   expect(down).toEqual({
     kind: "changed",
     remarks: [
@@ -165,8 +165,33 @@ test("an interface that was made anew keeps its own settings, and gets what it n
   await bench.with((servers) => servers.follow([WEB]));
   expect(bench.settings()).toBe("1 2");
   await wire().replaceCable();
-  await bench.with((servers) => servers.down("web", "file"));
+  await bench.with((servers) => servers.down(WEB, "file"));
   expect(bench.settings()).toBe("0 0");
+});
+
+test("an interface that was renamed gets its settings back under its new name", async () => {
+  const bench = new Bench();
+  await bench.with((servers) => servers.up(WEB, "file"));
+  wire().host.exec("ip", "link", "set", "eth0", "down");
+  wire().host.exec("ip", "link", "set", "eth0", "name", "lan0");
+  expect(await bench.with((servers) => servers.down(WEB, "file"))).toEqual({ kind: "changed", remarks: [] });
+  expect(bench.settings("lan0")).toBe("0 0");
+});
+
+test("an address that lo refuses is told, and the others come up; by vipctl all stays as it was", async () => {
+  const bench = new Bench();
+  wire().host.exec("sysctl", "-qw", "net.ipv6.conf.lo.disable_ipv6=1");
+  expect(await bench.with((servers) => servers.up(WEB, "file"))).toEqual({
+    kind: "refused",
+    reason: expect.stringMatching(/^\S+::100: IPv6 is disabled on lo: set net\.ipv6\.conf\.lo\.disable_ipv6 to 0/u),
+  });
+  expect([bench.traces(), bench.settings()]).toEqual(["", "0 0"]);
+  const states = await bench.with((servers) => {
+    servers.follow([WEB]);
+    return servers.look([WEB]);
+  });
+  expect(states).toMatchObject([{ state: "up", trouble: expect.stringContaining("IPv6 is disabled on lo") }]);
+  expect(bench.traces()).toContain(".100/32");
 });
 
 test("what a vipd guards, what is bound elsewhere, and an interface that is missing are refused", async () => {
@@ -199,12 +224,12 @@ test("an address that somebody else has put on lo is silent for as long as it is
   const bench = new Bench();
   wire().host.exec("ip", "address", "add", `${VIP4.ip}/32`, "dev", "lo");
   await bench.with((servers) => servers.up(WEB, "file"));
-  const down = await bench.with((servers) => servers.down("web", "file"));
+  const down = await bench.with((servers) => servers.down(WEB, "file"));
   expect(down).toMatchObject({ kind: "refused", reason: expect.stringContaining("is on lo still") });
   const arp = askArp(wire(), VIP4.ip);
   expect(await whoAnswers([arp])).toEqual([]);
   wire().host.exec("ip", "address", "delete", `${VIP4.ip}/32`, "dev", "lo");
-  expect(await bench.with((servers) => servers.down("web", "file"))).toMatchObject({ kind: "changed" });
+  expect(await bench.with((servers) => servers.down(WEB, "file"))).toMatchObject({ kind: "changed" });
   expect([bench.traces(), bench.settings()]).toEqual(["", "0 0"]);
 });
 
@@ -244,7 +269,10 @@ async function endsBefore(end: number, bench: Bench, work: (servers: RealServers
     silence: count((addresses) => kernel.silence(addresses)),
     setArp: count((index, setting, value) => kernel.setArp(index, setting, value)),
     // Each address by itself: a process may end between two of them.
-    serve: (addresses) => addresses.forEach((address) => count(() => kernel.serve([address]))()),
+    serve: (addresses) => {
+      addresses.forEach((address) => count(() => kernel.serve([address]))());
+      return [];
+    },
     withdraw: (addresses) => addresses.forEach((address) => count(() => kernel.withdraw([address]))()),
     silenced: () => kernel.silenced(),
     arpSettings: (link) => kernel.arpSettings(link),

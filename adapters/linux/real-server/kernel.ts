@@ -6,6 +6,7 @@ import type {
   HostAddress,
   PlacedAddress,
   RealServerKernel,
+  ServeFailure,
 } from "../../../src/ports/real-server.ts";
 import { formatIp, ipBytes } from "../../../src/wire/ip.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../../../src/wire/netlink.ts";
@@ -22,12 +23,12 @@ import {
   RTM_SETLINK,
   SINGLE_PREFIX,
 } from "../../../src/wire/rtnetlink.ts";
-import { KernelAddresses, SERVED_MARK } from "../addresses.ts";
+import { KernelAddresses, SERVED_MARK, whyNotAdded } from "../addresses.ts";
 import { EADDRNOTAVAIL, EEXIST, ENODEV, kernelError } from "../errors.ts";
 import { fenceTables, GUARDED } from "../fence/layout.ts";
 import { Nftables } from "../fence/nftables.ts";
 import { needLink } from "../links.ts";
-import { NETLINK_ROUTE, NetlinkSocket, type Request } from "../netlink.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "../netlink.ts";
 import { putSilence, readSilence } from "./silence.ts";
 
 const LOOPBACK = "lo";
@@ -75,12 +76,12 @@ class Kernel implements RealServerKernel {
     return readSilence(this.#nft);
   }
 
-  arpSettings(name: string): ArpSettingsOfLink | undefined {
-    const query = { type: RTM_GETLINK, flags: 0, payload: encodeLinkQuery(name) };
+  arpSettings(which: string | number): ArpSettingsOfLink | undefined {
+    const query = { type: RTM_GETLINK, flags: 0, payload: encodeLinkQuery(which) };
     const message = this.#route.get("get link", query, ENODEV);
     if (message === undefined) return undefined;
     const [link, values] = [decodeLink(message.payload), decodeArpSettings(message.payload)];
-    return link === undefined || values === undefined ? undefined : { index: link.index, values };
+    return link === undefined || values === undefined ? undefined : { index: link.index, name: link.name, values };
   }
 
   setArp(index: number, setting: ArpSetting, value: number): void {
@@ -97,12 +98,14 @@ class Kernel implements RealServerKernel {
     }));
   }
 
-  serve(addresses: readonly HostAddress[]): void {
+  serve(addresses: readonly HostAddress[]): readonly ServeFailure[] {
     const { index } = needLink(this.#route, LOOPBACK);
-    for (const { ip } of addresses) {
+    return addresses.flatMap(({ family, ip }) => {
       const payload = encodeServedAddress({ bytes: ipBytes(ip), index, mark: SERVED_MARK });
-      this.#try("add address to lo", { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, payload }, EEXIST);
-    }
+      const errno = this.#route.attempt({ type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, payload });
+      if (errno === 0 || errno === EEXIST) return [];
+      return [{ ip, message: `${ip}: ${whyNotAdded({ family, interface: LOOPBACK }, errno)}` }];
+    });
   }
 
   withdraw(addresses: readonly HostAddress[]): void {
@@ -111,7 +114,8 @@ class Kernel implements RealServerKernel {
     for (const { family, ip, interface: name, served } of this.addresses()) {
       if (!served || name !== LOOPBACK || !wanted.has(ip)) continue;
       const payload = encodeDeleteAddress(ipBytes(ip), SINGLE_PREFIX[family], index);
-      this.#try("delete address of lo", { type: RTM_DELADDR, flags: 0, payload }, EADDRNOTAVAIL);
+      const errno = this.#route.attempt({ type: RTM_DELADDR, flags: 0, payload });
+      if (errno !== 0 && errno !== EADDRNOTAVAIL) throw kernelError("rtnetlink delete address of lo", errno);
     }
   }
 
@@ -122,10 +126,5 @@ class Kernel implements RealServerKernel {
     return everywhere.families
       .filter((family) => names.has(GUARDED[family]))
       .flatMap((family) => this.#nft.elements(everywhere.name, GUARDED[family]).map(({ key }) => formatIp(key)));
-  }
-
-  #try(what: string, request: Request, allowed: number): void {
-    const errno = this.#route.attempt(request);
-    if (errno !== 0 && errno !== allowed) throw kernelError(`rtnetlink ${what}`, errno);
   }
 }

@@ -4,6 +4,7 @@
 import { MAX_REAL_SERVER_INTERFACES } from "../../base/bounds.ts";
 import { DEFAULT_CONFIG_FILE } from "../../base/paths.ts";
 import { VipdError } from "../../base/errors.ts";
+import { whyNotServed } from "../../config/host-address.ts";
 import { DEFAULT_STATE_DIR } from "../../config/schema.ts";
 import type { Config } from "../../config/types.ts";
 import type { RealServer, RealServerOutcome, RealServers, RealServerState } from "../../ports/real-server.ts";
@@ -52,9 +53,11 @@ export async function realServerUp(what: string, options: RealServerUpOptions, d
 export async function realServerDown(what: string, options: RealServerOptions, deps: VipctlDeps): Promise<ExitCode> {
   const known = await readKnown(options.config, deps);
   const server = findServer(what, known);
-  const name = server?.name ?? parseIp(what)?.ip ?? what;
+  const address = parseIp(what);
+  const name = server?.name ?? address?.ip ?? what;
+  const addresses = server?.addresses ?? (address === undefined ? [] : [address]);
   const by = server === undefined ? "hand" : "file";
-  const outcome = await using(known, deps, (servers) => servers.down(name, by));
+  const outcome = await using(known, deps, (servers) => servers.down({ name, addresses }, by));
   const already = outcome.kind === "unchanged" ? "already " : "";
   const text = `${name} is ${already}down: this host is no real server of it`;
   return tell({ name }, "down", outcome, text, { options, deps });
@@ -98,6 +101,8 @@ function meantBy(what: string, known: Known, interfaces: readonly string[]): Mea
   const vip = known.vips.find(({ name, addresses }) => name === what || addresses.some(({ ip }) => ip === address?.ip));
   if (vip !== undefined) return { kind: "refused", code: EXIT.no, reason: candidateReason(vip.name) };
   if (address === undefined) return usage(`${what} is no name below realServers:, and no address`);
+  const wrong = whyNotServed(address);
+  if (wrong !== undefined) return usage(`${wrong}: name an address of the VIP, such as 10.0.0.50`);
   if (address.family === 4 && interfaces.length === 0)
     return usage(
       `name the interface on which the director's packets for ${address.ip} arrive, such as --interface eth0`,

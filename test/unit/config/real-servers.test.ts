@@ -49,6 +49,16 @@ test.each([
     '2:22: realServers.web.addresses[0]: "10.0.0.50/24" is not an address; use an address without a prefix length, such as 10.0.0.2',
   ],
   [
+    "an address of one link",
+    server('addresses: ["fe80::50"], interfaces: [eth0]'),
+    "2:22: realServers.web.addresses[0]: fe80::50 is valid on one link only, and lo is another one; use an address without a prefix length, such as 10.0.0.2",
+  ],
+  [
+    "a broadcast address",
+    server("addresses: [255.255.255.255], interfaces: [eth0]"),
+    "2:22: realServers.web.addresses[0]: 255.255.255.255 is not the address of a host on the network; use an address without a prefix length, such as 10.0.0.2",
+  ],
+  [
     "no interfaces",
     server("addresses: [10.0.0.50]"),
     "2:3: realServers.web.interfaces: is missing; give a list, such as [eth0]",

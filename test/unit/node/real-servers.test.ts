@@ -65,7 +65,7 @@ test("news of the kernel are followed at once, and a burst of them once", async 
   await bench.service.follow([WEB]);
   const address = { family: 4, ip: "10.0.0.50", prefix: 32, interface: "lo", served: true } as const;
   const bound = { ...address, ours: false, keepalived: false, permanent: true, secondary: false };
-  bench.kernel.open().down("web", "file");
+  bench.kernel.open().down(WEB, "file");
   for (let i = 0; i < 10; i++) bench.service.onHostEvent({ kind: "address-removed", address: bound });
   const before = bench.opened;
   await bench.timers.advance(100);

@@ -8,6 +8,7 @@ import type {
   PlacedAddress,
   RealServerKernel,
   RealServers,
+  ServeFailure,
 } from "../../../src/ports/real-server.ts";
 import { type PlaceKeeper, realServers } from "../../../src/realserver/keeper.ts";
 import { NOTHING, type Place } from "../../../src/realserver/record.ts";
@@ -21,6 +22,8 @@ export class FakeKernel implements RealServerKernel {
   placed: PlacedAddress[] = [];
   silent: readonly string[] = [];
   guards: readonly string[] = [];
+  /** Addresses that lo refuses. */
+  readonly refused = new Set<string>();
   closed = 0;
   private place: Place = NOTHING;
   private downByHand: readonly string[] = [];
@@ -50,8 +53,9 @@ export class FakeKernel implements RealServerKernel {
     return this.silent;
   }
 
-  arpSettings(link: string): ArpSettingsOfLink | undefined {
-    return this.links.get(link);
+  arpSettings(link: string | number): ArpSettingsOfLink | undefined {
+    const found = [...this.links].find(([name, { index }]) => name === link || index === link);
+    return found === undefined ? undefined : { name: found[0], ...found[1] };
   }
 
   setArp(index: number, setting: ArpSetting, value: number): void {
@@ -63,13 +67,14 @@ export class FakeKernel implements RealServerKernel {
     return this.placed;
   }
 
-  serve(addresses: readonly HostAddress[]): void {
+  serve(addresses: readonly HostAddress[]): readonly ServeFailure[] {
     const fresh = addresses.filter(
-      ({ ip }) => !this.placed.some((other) => other.ip === ip && other.interface === "lo"),
+      ({ ip }) => !this.refused.has(ip) && !this.placed.some((other) => other.ip === ip && other.interface === "lo"),
     );
     this.placed = [...this.placed, ...fresh.map((address) => ({ ...address, interface: "lo", served: true }))];
     if (fresh.length > 0) this.calls.push(`serve ${fresh.map(({ ip }) => ip).join(" ")}`);
     this.check();
+    return addresses.flatMap(({ ip }) => (this.refused.has(ip) ? [{ ip, message: `${ip}: lo refuses it` }] : []));
   }
 
   withdraw(addresses: readonly HostAddress[]): void {

@@ -13,7 +13,7 @@ test("up: record, silence, settings, address; down: the reverse", () => {
   servers.up(WEB, "file");
   const up = ["keep web", "silence 10.0.0.50", "arpIgnore 1", "arpAnnounce 2", "serve 10.0.0.50", "keep web"];
   expect(kernel.news()).toEqual(up);
-  servers.down("web", "file");
+  servers.down(WEB, "file");
   const down = ["keep", "withdraw 10.0.0.50", "arpIgnore 0", "arpAnnounce 0", "silence", "keep"];
   expect(kernel.news()).toEqual(down);
 });
@@ -47,7 +47,7 @@ test("what was brought up by hand outlasts a reload, what is down by hand too, u
   const servers = new FakeKernel().open();
   servers.up(SIX, "hand");
   servers.follow([WEB]);
-  servers.down("web", "file");
+  servers.down(WEB, "file");
   servers.follow([WEB]);
   expect(servers.look([WEB]).map(({ name, state, by }) => [name, state, by])).toEqual([
     ["six", "up", "hand"],
@@ -79,7 +79,7 @@ test("one of the file that has not come up yet is down by hand, too", () => {
   const servers = kernel.open();
   kernel.guards = ["10.0.0.50"];
   servers.follow([WEB]);
-  expect(servers.down("web", "file").kind).toBe("changed");
+  expect(servers.down(WEB, "file").kind).toBe("changed");
   kernel.guards = [];
   servers.follow([WEB]);
   expect(servers.look([WEB])).toMatchObject([{ state: "down", trouble: null }]);
@@ -92,7 +92,10 @@ test("one address is not two real servers, and what is none is not taken down", 
     kind: "refused",
     reason: "this host is a real server under 10.0.0.50 already, as web",
   });
-  expect(servers.down("db", "hand")).toEqual({ kind: "refused", reason: "this host is no real server of db" });
+  expect(servers.down({ name: "db", addresses: [] }, "hand")).toEqual({
+    kind: "refused",
+    reason: "this host is no real server of db",
+  });
 });
 
 test("one by hand gives way to one of the file that has its addresses, and stays on lo meanwhile", () => {
@@ -103,7 +106,7 @@ test("one by hand gives way to one of the file that has its addresses, and stays
   servers.follow([WEB]);
   expect(servers.look([WEB]).map(({ name, by, state }) => [name, by, state])).toEqual([["web", "file", "up"]]);
   expect(kernel.news()).toEqual(["keep web", "keep web"]);
-  expect(servers.down("web", "file").kind).toBe("changed");
+  expect(servers.down(WEB, "file").kind).toBe("changed");
   expect(servers.up({ ...WEB, name: "10.0.0.50" }, "hand").kind).toBe("changed");
   expect(servers.up(WEB, "file").kind).toBe("changed");
   expect(servers.look([WEB]).length).toBe(1);
@@ -150,4 +153,79 @@ test.each<[what: string, change: (kernel: FakeKernel) => void, trouble: string |
   servers.up(WEB, "file");
   change(kernel);
   expect(servers.look([WEB])[0]?.trouble).toBe(trouble);
+});
+
+test("the settings stay while an address that somebody else has put on lo is there, however often it is taken down", () => {
+  const kernel = new FakeKernel();
+  kernel.placed = [{ family: 4, ip: "10.0.0.50", interface: "lo", served: false }];
+  const servers = kernel.open();
+  servers.up(WEB, "file");
+  const raised = { arpIgnore: 1, arpAnnounce: 2 };
+  for (let time = 0; time < 3; time++) {
+    expect(servers.down(WEB, "file").kind).toBe("refused");
+    expect(kernel.links.get("eth0")?.values).toEqual(raised);
+  }
+  servers.follow([]);
+  expect([kernel.links.get("eth0")?.values, kernel.silent]).toEqual([raised, ["10.0.0.50"]]);
+  kernel.placed = [];
+  servers.down(WEB, "file");
+  expect([kernel.links.get("eth0")?.values, kernel.silent]).toEqual([{ arpIgnore: 0, arpAnnounce: 0 }, []]);
+});
+
+test("the settings stay for an address of another state directory, and come back when both are down", () => {
+  const kernel = new FakeKernel();
+  const servers = kernel.open();
+  servers.up(WEB, "hand");
+  kernel.silent = [...kernel.silent, "10.0.0.51"];
+  kernel.placed = [...kernel.placed, { family: 4, ip: "10.0.0.51", interface: "lo", served: true }];
+  const first = servers.down(WEB, "hand");
+  expect(first).toMatchObject({
+    kind: "changed",
+    remarks: [expect.stringMatching(/^10\.0\.0\.51 is on lo .*arp_ignore/u)],
+  });
+  expect(kernel.links.get("eth0")?.values).toEqual({ arpIgnore: 1, arpAnnounce: 2 });
+  kernel.withdraw([{ family: 4, ip: "10.0.0.51" }]);
+  expect(servers.down(WEB, "hand")).toEqual({ kind: "changed", remarks: [] });
+  expect(kernel.links.get("eth0")?.values).toEqual({ arpIgnore: 0, arpAnnounce: 0 });
+});
+
+test("an address that lo refuses is the trouble of its own server; the others come up", () => {
+  const kernel = new FakeKernel();
+  kernel.refused.add("2001:db8::50");
+  const servers = kernel.open();
+  servers.follow([SIX, WEB]);
+  expect(servers.look([SIX, WEB]).map(({ name, trouble }) => [name, trouble])).toEqual([
+    ["six", "2001:db8::50: lo refuses it"],
+    ["web", null],
+  ]);
+  expect(kernel.placed.map(({ ip }) => ip)).toEqual(["10.0.0.50"]);
+});
+
+test("one that was refused, or that failed, is not kept", () => {
+  const kernel = new FakeKernel();
+  const servers = kernel.open();
+  servers.up(WEB, "hand");
+  kernel.refused.add("2001:db8::50");
+  expect(servers.up(SIX, "hand")).toEqual({ kind: "refused", reason: "2001:db8::50: lo refuses it" });
+  const names = (): readonly string[] => servers.look([]).map(({ name }) => name);
+  expect([names(), kernel.silent]).toEqual([["web"], ["10.0.0.50"]]);
+  kernel.refused.clear();
+  kernel.silence = () => {
+    throw new Error("no capability");
+  };
+  expect(() => servers.up(SIX, "hand")).toThrow("no capability");
+  expect([names(), kernel.silent]).toEqual([["web"], ["10.0.0.50"]]);
+});
+
+test("down is refused for addresses of the server that is meant, and for no other one's", () => {
+  const kernel = new FakeKernel();
+  kernel.placed = [{ family: 4, ip: "10.0.0.50", interface: "lo", served: false }];
+  const servers = kernel.open();
+  servers.follow([WEB, SIX]);
+  expect(servers.down(WEB, "file").kind).toBe("refused");
+  expect(servers.down(SIX, "file").kind).toBe("changed");
+  expect(servers.down(SIX, "file").kind).toBe("unchanged");
+  expect(servers.down({ name: "db", addresses: [] }, "hand")).toMatchObject({
+    reason: "this host is no real server of db",
+  });
 });

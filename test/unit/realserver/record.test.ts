@@ -28,6 +28,13 @@ test("another namespace of the boot is kept beside it; those of another boot go"
   ]);
 });
 
+test("a namespace that has the inode of one that is gone is another one; a record by inode alone is taken up once", () => {
+  const here = { bootId: "b1", network: "4:1:100", inode: "4:1" };
+  expect(placeOf(withPlace(undefined, { ...here, network: "4:1:99" }, PLACE, []), here)).toEqual(NOTHING);
+  expect(placeOf(kept, here)).toEqual(PLACE);
+  expect(withPlace(kept, here, PLACE, []).places.map(({ network }) => network)).toEqual(["4:1:100"]);
+});
+
 test("a place without anything is not kept, and of very many the oldest go", () => {
   expect(isNothing(withPlace(kept, HERE, NOTHING, []))).toBe(true);
   expect(isNothing(withPlace(kept, HERE, NOTHING, ["db"]))).toBe(false);
@@ -48,6 +55,23 @@ test.each([
   JSON.stringify(kept).replace("2001:db8::50", "2001:DB8::50"),
   JSON.stringify(kept).replace("arpIgnore", "rp_filter"),
   JSON.stringify(kept).replace('"index":2', '"index":-2'),
+  JSON.stringify(kept).replace('"before":0', '"before":2'),
+  JSON.stringify(kept).replace('"before":0', '"before":-2147483649'),
+  JSON.stringify(kept).replace('"set":1', '"set":0'),
+  JSON.stringify(kept).replace('"set":1', '"set":3'),
 ])("is not understood: %s", (text) => {
   expect(readKept(text)).toBeUndefined();
+});
+
+test("a list that is longer than ever written is not understood, and is never written", () => {
+  const many = <T>(one: T, count: number): T[] => Array.from({ length: count }, () => one);
+  const of = (change: Partial<Place>): string =>
+    JSON.stringify({ ...kept, places: [{ network: "4:1", place: { ...PLACE, ...change } }] });
+  const leaving = many({ family: 6 as const, ip: "2001:db8::50" }, 32_769);
+  const settings = PLACE.settings.flatMap((one) => many(one, 16_385));
+  expect(readKept(of({ leaving }))).toBeUndefined();
+  expect(readKept(of({ settings }))).toBeUndefined();
+  expect(readKept(JSON.stringify({ ...kept, places: many({ network: "4:1", place: PLACE }, 65) }))).toBeUndefined();
+  const written = withPlace(undefined, HERE, { ...PLACE, leaving, settings }, []);
+  expect(readKept(JSON.stringify(written))).toEqual(written);
 });

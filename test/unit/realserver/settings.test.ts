@@ -8,11 +8,11 @@ import { linksInNeed, raise, restore } from "../../../src/realserver/settings.ts
 type Links = Readonly<Record<string, readonly [index: number, arpIgnore: number, arpAnnounce: number]>>;
 
 function reader(links: Links) {
-  return (name: string): ArpSettingsOfLink | undefined => {
-    const found = links[name];
-    return found === undefined
-      ? undefined
-      : { index: found[0], values: { arpIgnore: found[1], arpAnnounce: found[2] } };
+  return (link: string | number): ArpSettingsOfLink | undefined => {
+    const [name, found] = Object.entries(links).find(([name, [index]]) => name === link || index === link) ?? [];
+    if (name === undefined || found === undefined) return undefined;
+    const [index, arpIgnore, arpAnnounce] = found;
+    return { index, name, values: { arpIgnore, arpAnnounce } };
   };
 }
 
@@ -48,6 +48,13 @@ test.each<
   ],
   ["an interface that is missing", {}, [], [], []],
   [
+    "an interface that was renamed, and another one has its name",
+    { eth0: [9, 0, 2], lan0: [2, 1, 2] },
+    [IGNORE],
+    ["eth0 arpIgnore 1"],
+    [IGNORE, { ...IGNORE, index: 9 }],
+  ],
+  [
     "an interface that was made anew",
     { eth0: [9, 0, 0] },
     [IGNORE],
@@ -72,6 +79,17 @@ test.each<
   ["they were put back already", [], { eth0: [2, 0, 1] }, [], 0, 0],
   ["the interface is gone", [], {}, [], 0, 0],
   ["the interface was made anew", [], { eth0: [9, 1, 2] }, [], 0, 0],
+  ["the interface was renamed", [], { lan0: [2, 1, 2] }, ["lan0 arpIgnore 0", "lan0 arpAnnounce 1"], 0, 0],
+  ["it was renamed, and somebody needs it by its old name", ["eth0"], { lan0: [2, 1, 2] }, [], 2, 0],
+  ["it was renamed, and somebody needs it by its new name", ["lan0"], { lan0: [2, 1, 2] }, [], 2, 0],
+  [
+    "it was renamed, and another one has its name",
+    ["eth0"],
+    { eth0: [9, 1, 2], lan0: [2, 1, 2] },
+    ["lan0 arpIgnore 0", "lan0 arpAnnounce 1"],
+    0,
+    0,
+  ],
 ])("restore: %s", (_, needed, links, writes, left, remarks) => {
   const plan = restore(needed, [IGNORE, ANNOUNCE], reader(links));
   expect(written(plan)).toEqual(writes);
