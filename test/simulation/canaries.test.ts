@@ -5,7 +5,7 @@ import { CANARIES, type Canary } from "./canaries.ts";
 import { run } from "./run.ts";
 
 /** Within so many seeds each canary must be caught. */
-const MOST_SEEDS = 800;
+const MOST_SEEDS = 2_000;
 
 describe("the simulation notices", () => {
   it.each(CANARIES)("$name", { timeout: 300_000 }, (canary) => {
