@@ -152,6 +152,25 @@ describe("the fence", () => {
     expect(host("nft", "list", "tables")).not.toContain("vipd-mac");
   });
 
+  it("lets a held MAC claim no address of somebody else, whatever the host forwards for", async () => {
+    for (const each of ["ip_forward=1", "conf.all.proxy_arp=1"]) host("sysctl", "-qw", `net.ipv4.${each}`);
+    const addresses = table();
+    addresses.keepDevices(DEVICES);
+    host("sysctl", "-qw", "net.ipv4.neigh.vipd4-51.proxy_delay=0");
+    // To the kernel the device is another way to the LAN than eth0, so that it answers there for all of the LAN.
+    const fence = openFence(wire());
+    fence.protect([VIP4, VIP6]);
+    addresses.bind([VIP4, VIP6], 60_000);
+    expect(fence.open([VIP4, VIP6], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+    await untilAnswered([askArp(wire(), VIP4.ip), askNeighbour(wire(), VIP6.ip)]);
+    const { peer } = wire();
+    // The kernel's own question, for a probe gets no answer by proxy.
+    const ask = "echo > /dev/udp/10.77.0.78/9; echo > /dev/udp/10.77.0.100/9; sleep 0.4";
+    peer.exec("bash", "-c", ask);
+    expect(peer.exec("ip", "neigh", "show", VIP4.ip)).toContain(MAC.mac);
+    expect(peer.exec("ip", "neigh", "show", "10.77.0.78")).not.toContain("lladdr");
+  });
+
   it("refuses virtual MACs where it has no hooks of interfaces", () => {
     const fence = openFence(wire(), { mode: "inet" });
     expect(() => fence.protect([VIP4])).toThrow("virtual MACs need a fence at the hooks of interfaces");
