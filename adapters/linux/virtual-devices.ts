@@ -10,6 +10,7 @@
 // The interface below shall answer ARP for its own addresses only, or it would say its own MAC for the VIP (arp_ignore), and
 // ask in its own name only, or it would teach neighbours its own MAC for the VIP (arp_announce). Both are left so afterwards.
 
+import { writeFileSync } from "node:fs";
 import { isVirtualDevice } from "../../src/base/virtual-mac.ts";
 import type { VirtualMac } from "../../src/base/vip.ts";
 import type { VirtualDevice } from "../../src/ports/host.ts";
@@ -37,6 +38,16 @@ const ARP_ANNOUNCE = 2;
 /** The way back to a client is the business of the interface below. */
 const RP_FILTER_LOOSE = 2;
 
+/** It answers for its own addresses only: not for others of the LAN, nor by where the way back leads. */
+const OWN_SETTINGS = {
+  rpFilter: RP_FILTER_LOOSE,
+  arpIgnore: ARP_IGNORE,
+  arpAnnounce: ARP_ANNOUNCE,
+  promoteSecondaries: 1,
+  proxyArp: 0,
+  arpFilter: 0,
+};
+
 /** Whether a link is one of these devices, whoever made it. */
 export function isDevice({ kind, name, mac }: LinkRecord): boolean {
   return kind === "macvlan" && isVirtualDevice(name, mac);
@@ -52,10 +63,23 @@ export function virtualMacs(links: readonly LinkRecord[]): ReadonlyMap<number, V
 
 /** The device, made where it is missing, and up; or why there is none. */
 export function bringUpDevice(socket: NetlinkSocket, device: VirtualDevice): LinkRecord | string {
-  const link = haveDevice(socket, device);
+  const link = haveDevice(socket, device, (name) => findLink(socket, name));
   if (typeof link === "string") return link;
-  const errno = socket.attempt({ type: RTM_SETLINK, flags: 0, payload: encodeLinkState(link.index, true) });
+  const up = { type: RTM_SETLINK, flags: 0, payload: encodeLinkState(link.index, true) };
+  let errno = socket.attempt(up);
+  if (errno === EADDRINUSE && takeDownNamesakes(socket, link)) errno = socket.attempt(up);
   return errno === 0 ? link : whyNotUp(device, errno);
+}
+
+/**
+ * A reload that changes which interface of a VIP is its first one gives its devices other names: the one that an
+ * interface had until then goes down for the one that it gets. Whether there was such a one.
+ */
+function takeDownNamesakes(socket: NetlinkSocket, link: LinkRecord): boolean {
+  const isNamesake = ({ index, mac, lower, enabled }: LinkRecord): boolean =>
+    index !== link.index && mac === link.mac && lower === link.lower && enabled === true;
+  const namesakes = dumpLinks(socket).filter((other) => isDevice(other) && isNamesake(other));
+  return namesakes.length > 0 && namesakes.every((other) => takeDown(socket, other).length === 0);
 }
 
 /** As AddressTable.keepDevices says. `inUse`: indexes of the links that have an address. */
@@ -65,33 +89,39 @@ export function keepDevices(
   inUse: ReadonlySet<number>,
 ): { readonly troubles: readonly string[]; readonly others: boolean } {
   const links = dumpLinks(socket);
-  const wanted = new Map(devices.map((device) => [device.name, device]));
-  const names = new Set(links.map(({ name }) => name));
+  const wanted = new Set(devices.map(({ name }) => name));
+  const byName = new Map(links.map((link) => [link.name, link]));
   const present = links.filter(isDevice);
-  const refused = present
-    .filter((link) => !inUse.has(link.index))
-    .flatMap((link) => (wanted.has(link.name) ? takeDown(socket, link) : remove(socket, link)));
+  const refused = present.flatMap((link) => {
+    if (inUse.has(link.index)) return wanted.has(link.name) ? [] : takeDown(socket, link);
+    return wanted.has(link.name) ? takeDown(socket, link) : remove(socket, link);
+  });
   const made = devices
-    .filter(({ virtualMac }) => names.has(virtualMac.parent))
-    .map((device) => haveDevice(socket, device))
+    .filter(({ virtualMac }) => byName.has(virtualMac.parent))
+    .map((device) => haveDevice(socket, device, (name) => byName.get(name)))
     .filter((link) => typeof link === "string");
   const others = refused.length > 0 || present.some(({ index, name }) => inUse.has(index) && !wanted.has(name));
   return { troubles: [...refused, ...made], others };
 }
 
 /** The device as it is, or newly made, and down then; or why there is none. */
-function haveDevice(socket: NetlinkSocket, device: VirtualDevice): LinkRecord | string {
+function haveDevice(
+  socket: NetlinkSocket,
+  device: VirtualDevice,
+  linkOf: (name: string) => LinkRecord | undefined,
+): LinkRecord | string {
   const { name, virtualMac } = device;
-  const parent = findLink(socket, virtualMac.parent);
+  const parent = linkOf(virtualMac.parent);
   if (parent === undefined) return `there is no interface ${virtualMac.parent}`;
   if (!parent.ethernet || parent.loopback)
     return `${parent.name} is not an Ethernet interface: it carries no virtual MAC`;
   if (parent.kind === "macvlan")
     return `${parent.name} is a macvlan: put the VIP with its virtual MAC on the interface below it`;
-  const found = findLink(socket, name);
+  const found = linkOf(name);
   if (found !== undefined) {
     if (!isDevice(found)) return `there is an interface ${name} that vipd did not make: give it another name`;
-    if (found.lower === parent.index && found.mac === virtualMac.mac) return prepared(socket, found, parent);
+    if (found.lower === parent.index && found.mac === virtualMac.mac)
+      return prepared(socket, found, parent, isPrepared(found));
     const [trouble] = remove(socket, found);
     if (trouble !== undefined) return trouble;
   }
@@ -105,21 +135,25 @@ function make(socket: NetlinkSocket, { name, virtualMac }: VirtualDevice, parent
   if (errno === EOPNOTSUPP) return `${name} cannot be made: this kernel has no macvlan (CONFIG_MACVLAN)`;
   if (errno !== 0) return refusal(`make ${name} on ${parent.name}`, errno);
   const link = findLink(socket, name);
-  return link === undefined ? `${name} went as soon as it was made` : prepared(socket, link, parent);
+  return link === undefined ? `${name} went as soon as it was made` : prepared(socket, link, parent, false);
+}
+
+/** A new device is not: it has the host's defaults, which may look like ours. */
+function isPrepared({ arp }: LinkRecord): boolean {
+  return arp?.ignore === ARP_IGNORE && arp.announce === ARP_ANNOUNCE;
 }
 
 /** Sets all that bears on what the device and the interface below say; the device is down, or has been set so before. */
-function prepared(socket: NetlinkSocket, link: LinkRecord, parent: LinkRecord): LinkRecord | string {
-  const own = { rpFilter: RP_FILTER_LOOSE, arpIgnore: ARP_IGNORE, arpAnnounce: ARP_ANNOUNCE, promoteSecondaries: 1 };
+function prepared(socket: NetlinkSocket, link: LinkRecord, parent: LinkRecord, isDone: boolean): LinkRecord | string {
   const { ignore = 0, announce = 0 } = parent.arp ?? {};
   const below = {
     ...(ignore === 0 ? { arpIgnore: ARP_IGNORE } : {}),
     ...(announce < ARP_ANNOUNCE ? { arpAnnounce: ARP_ANNOUNCE } : {}),
   };
-  const isPrepared = link.arp?.ignore === ARP_IGNORE && link.arp.announce === ARP_ANNOUNCE;
-  if (isPrepared && Object.keys(below).length === 0) return link;
+  if (isDone && Object.keys(below).length === 0) return link;
+  if (link.name.startsWith("vipd6")) allowIpv6(link.name);
   const requests = [
-    encodeIpv4Settings(link.index, own),
+    encodeIpv4Settings(link.index, OWN_SETTINGS),
     ...(Object.keys(below).length === 0 ? [] : [encodeIpv4Settings(parent.index, below)]),
     encodeNoLinkLocal(link.index),
   ];
@@ -127,6 +161,18 @@ function prepared(socket: NetlinkSocket, link: LinkRecord, parent: LinkRecord): 
   // The last one is refused where this kernel has no IPv6, which then says nothing either.
   const refused = errnos.slice(0, -1).find((errno) => errno !== 0);
   return refused === undefined ? link : refusal(`set up ${link.name}`, refused);
+}
+
+/**
+ * A host may disable IPv6 on interfaces by default. rtnetlink does not set this one; where /proc cannot be written, binding
+ * the address is refused, and says why.
+ */
+function allowIpv6(name: string): void {
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, "0");
+  } catch {
+    // Told when the address is bound.
+  }
 }
 
 function takeDown(socket: NetlinkSocket, { index, name, enabled }: LinkRecord): readonly string[] {

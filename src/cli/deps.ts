@@ -95,6 +95,8 @@ export interface HostReport {
     readonly prefix: number;
     readonly interface: string;
   }[];
+  /** net.ipv4.conf.all.arp_filter and arp_ignore, which bear on every interface. */
+  readonly arpOfAll: { readonly filter: number; readonly ignore: number };
 }
 
 /** The services of this host, as far as the kernel shows them. */

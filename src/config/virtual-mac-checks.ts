@@ -1,17 +1,20 @@
 // What no single value of a virtual MAC shows: ids that are missing or taken, VIPs and fences that cannot have one. Works on
 // the raw file, as cross-checks.ts does.
 
+import { virtualDeviceName } from "../base/virtual-mac.ts";
+import type { Family } from "../base/vip.ts";
 import { parseCidr } from "../wire/ip.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { valueAt } from "./mistakes.ts";
 
 /** A VIP with a virtual MAC, as far as it can be read. */
 interface Found {
+  readonly name: string;
   readonly path: Path;
   readonly own: unknown;
   readonly router: unknown;
   readonly id: number | undefined;
-  readonly families: ReadonlySet<number>;
+  readonly families: ReadonlySet<Family>;
 }
 
 /** All mistakes about virtual MACs. */
@@ -25,6 +28,7 @@ export function virtualMacMistakes(data: unknown): readonly Mistake[] {
     ...(fence ? [{ path: ["fence"], problem, fix: "use netdev or auto, or take virtualMac out" }] : []),
     ...found.flatMap((each) => [...idMistakes(each), ...addressMistakes(vips, each)]),
     ...duplicateIds(found, vips),
+    ...deviceMistakes(vips, found),
   ];
 }
 
@@ -35,10 +39,10 @@ function find(vips: object, name: string): readonly Found[] {
   if (given !== true && own === undefined) return [];
   const router = valueAt(vips, [name, "vrrp", "id"]);
   const id = own ?? router;
-  return [{ path, own, router, id: typeof id === "number" ? id : undefined, families: familiesOf(vips, name) }];
+  return [{ name, path, own, router, id: typeof id === "number" ? id : undefined, families: familiesOf(vips, name) }];
 }
 
-function familiesOf(vips: object, name: string): ReadonlySet<number> {
+function familiesOf(vips: object, name: string): ReadonlySet<Family> {
   const list = valueAt(vips, [name, "addresses"]);
   const entries = Array.isArray(list) ? (list as readonly unknown[]) : [];
   return new Set(
@@ -57,13 +61,49 @@ function idMistakes({ path, own, router }: Found): readonly Mistake[] {
   return [{ path: [...path, "id"], problem, fix: "write virtualMac: true" }];
 }
 
-function addressMistakes(vips: object, { path }: Found): readonly Mistake[] {
-  const [, name = ""] = path;
+function addressMistakes(vips: object, { name, path }: Found): readonly Mistake[] {
   if (valueAt(vips, [name, "addresses"]) === undefined)
     return [{ path, problem: "is of no use to a VIP without addresses", fix: "remove it, or give addresses" }];
-  return valueAt(vips, [name, "interface"]) === "lo"
-    ? [{ path, problem: "lo has no MAC", fix: "remove it, or put the VIP on an Ethernet interface" }]
-    : [];
+  return interfacePaths(vips, name, ["addresses"])
+    .filter((at) => valueAt(vips, at) === "lo")
+    .map((at) => ({
+      path: at.length === 2 ? path : ["vips", ...at],
+      problem: "lo has no MAC",
+      fix: "remove it, or put the VIP on an Ethernet interface",
+    }));
+}
+
+/** Where a VIP names the interfaces of these lists: its own one only where an entry needs it. Paths below `vips`. */
+function interfacePaths(vips: object, name: string, lists: readonly string[]): readonly Path[] {
+  const paths = lists.flatMap((list) => {
+    const entries = valueAt(vips, [name, list]);
+    if (!Array.isArray(entries)) return [[name, "interface"]];
+    return entries.map((entry: unknown, i): Path => {
+      return valueAt(entry, ["interface"]) === undefined ? [name, "interface"] : [name, list, i, "interface"];
+    });
+  });
+  return [...new Map(paths.map((path) => [formatPath(path), path])).values()];
+}
+
+/** A device is down while its VIP is elsewhere, and what leaves through it has the virtual MAC. */
+function deviceMistakes(vips: object, found: readonly Found[]): readonly Mistake[] {
+  const owners = new Map<unknown, Path>();
+  for (const { name, path, id, families } of found) {
+    if (id === undefined) continue;
+    const parents = new Set(interfacePaths(vips, name, ["addresses"]).map((at) => valueAt(vips, at)));
+    for (const family of families)
+      for (let place = 1; place <= parents.size; place += 1)
+        owners.set(virtualDeviceName(family, id, place), path.slice(0, 2));
+  }
+  return Object.keys(vips).flatMap((name) =>
+    interfacePaths(vips, name, ["addresses", "routes"]).flatMap((at): readonly Mistake[] => {
+      const link = valueAt(vips, at);
+      const owner = owners.get(link);
+      if (owner === undefined) return [];
+      const problem = `is the device that vipd makes for the virtual MAC of ${formatPath(owner)}`;
+      return [{ path: ["vips", ...at], problem, fix: "use the interface below it" }];
+    }),
+  );
 }
 
 /** The fence tells virtual routers by their MAC, whichever interface they are on. A router without virtualMac has its MAC all the same. */

@@ -4,7 +4,7 @@
 // in a second.
 
 import { type Instant, later, LONG_AGO } from "../base/time.ts";
-import { wireInterface } from "../base/virtual-mac.ts";
+import { isVirtualDevice, wireInterface } from "../base/virtual-mac.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { AddressTable, HostEvent, Link } from "../ports/host.ts";
@@ -60,7 +60,10 @@ export class Links {
     const before = this.links.get(name);
     if (event.kind === "link-removed") this.links.delete(name);
     else this.links.set(name, event.link);
-    this.protectAround([name], isOfAnotherKind(before, this.links.get(name)));
+    const after = this.links.get(name);
+    // The fence guards a virtual MAC at the interface below, too; and vipd itself makes and removes hundreds of its devices.
+    if (!isOwnDevice(after ?? before)) this.protectAround([name], isOfAnotherKind(before, after));
+    else if (isOfAnotherKind(before, after)) this.protectSoon();
     this.deps.changed(new Set([name]));
     this.tellFollowers();
   }
@@ -123,6 +126,10 @@ export class Links {
 export function linksOf({ addresses, routing = [] }: Pick<VipConfig, "addresses" | "routing">): ReadonlySet<string> {
   const routed = routing.flatMap((entry) => (entry.kind === "route" ? (entry.interface ?? []) : []));
   return new Set([...addresses.map(wireInterface), ...routed]);
+}
+
+function isOwnDevice(link: Link | undefined): boolean {
+  return link !== undefined && isVirtualDevice(link.name, link.mac);
 }
 
 /** Whether the fence treats a link otherwise than before; `undefined`: there is none. */

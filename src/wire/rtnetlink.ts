@@ -57,7 +57,14 @@ const IFLA_INET_CONF = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 /** Places of settings in IFLA_INET_CONF, counted from 1 (linux/ip.h). */
-const IPV4_DEVCONF = { rpFilter: 8, arpAnnounce: 18, arpIgnore: 19, promoteSecondaries: 20 } as const;
+const IPV4_DEVCONF = {
+  proxyArp: 3,
+  rpFilter: 8,
+  arpFilter: 13,
+  arpAnnounce: 18,
+  arpIgnore: 19,
+  promoteSecondaries: 20,
+} as const;
 
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;

@@ -59,12 +59,44 @@ describe("devices with virtual MACs", () => {
       { ip: VIP4.ip, interface: "vipd4-51", virtualMac: MAC },
       { ip: VIP6.ip, interface: "vipd6-51", virtualMac: MAC6 },
     ]);
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: true });
+    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
     expect(link("vipd4-51")).toMatch(/[<,]UP[,>]/u);
     expect(host("ip", "route", "get", "10.77.0.2", "from", VIP4.ip)).toContain("dev eth0");
     addresses.unbind([VIP4, VIP6]);
     expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
     expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
+  });
+
+  it("go down, and stay, when nobody wants them although somebody has put an address there", () => {
+    const addresses = table();
+    addresses.bind([VIP4], 60_000);
+    host("ip", "address", "add", "10.77.0.201/32", "dev", "vipd4-51");
+    addresses.unbind([VIP4]);
+    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: true });
+    expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
+    host("ip", "address", "flush", "dev", "vipd4-51");
+    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: false });
+    expect(host("ip", "-o", "link")).not.toContain("vipd");
+  });
+
+  it("are set up whatever the host's defaults are", () => {
+    const defaults = ["arp_ignore=1", "arp_announce=2", "arp_filter=1", "proxy_arp=1"];
+    for (const each of defaults) host("sysctl", "-qw", `net.ipv4.conf.default.${each}`);
+    host("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
+    const addresses = table();
+    expect(wire().host.inside(() => addresses.bind([VIP4, VIP6], 60_000))).toEqual([]);
+    const set = ["rp_filter", "arp_filter", "proxy_arp"].map((key) => setting("vipd4-51", key));
+    expect(set).toEqual(["2", "0", "0"]);
+    expect(link("vipd6-51")).toContain("addrgenmode none");
+  });
+
+  it("take over from the one of another name that a reload leaves on the interface", () => {
+    const addresses = table();
+    const second: VipAddress = { ...VIP4, interface: "vipd4-51-2" };
+    expect(addresses.bind([second], 60_000)).toEqual([]);
+    expect(addresses.bind([VIP4], 60_000)).toEqual([]);
+    expect(link("vipd4-51-2")).not.toMatch(/[<,]UP[,>]/u);
+    expect(link("vipd4-51")).toMatch(/[<,]UP[,>]/u);
   });
 
   it.each([
@@ -118,6 +150,25 @@ describe("the fence", () => {
     expect(await whoAnswers(streams)).toEqual([]);
     fence.protect([]);
     expect(host("nft", "list", "tables")).not.toContain("vipd-mac");
+  });
+
+  it("lets a held MAC claim no address of somebody else, whatever the host forwards for", async () => {
+    for (const each of ["ip_forward=1", "conf.all.proxy_arp=1"]) host("sysctl", "-qw", `net.ipv4.${each}`);
+    const addresses = table();
+    addresses.keepDevices(DEVICES);
+    host("sysctl", "-qw", "net.ipv4.neigh.vipd4-51.proxy_delay=0");
+    // To the kernel the device is another way to the LAN than eth0, so that it answers there for all of the LAN.
+    const fence = openFence(wire());
+    fence.protect([VIP4, VIP6]);
+    addresses.bind([VIP4, VIP6], 60_000);
+    expect(fence.open([VIP4, VIP6], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+    await untilAnswered([askArp(wire(), VIP4.ip), askNeighbour(wire(), VIP6.ip)]);
+    const { peer } = wire();
+    // The kernel's own question, for a probe gets no answer by proxy.
+    const ask = "echo > /dev/udp/10.77.0.78/9; echo > /dev/udp/10.77.0.100/9; sleep 0.4";
+    peer.exec("bash", "-c", ask);
+    expect(peer.exec("ip", "neigh", "show", VIP4.ip)).toContain(MAC.mac);
+    expect(peer.exec("ip", "neigh", "show", "10.77.0.78")).not.toContain("lladdr");
   });
 
   it("refuses virtual MACs where it has no hooks of interfaces", () => {

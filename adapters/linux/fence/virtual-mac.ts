@@ -7,6 +7,8 @@
 // solicitations, answers for the host's other addresses. And a router that does not hold the VIP would forward what a switch
 // floods for its MAC, a second time. So nothing passes, whatever it carries.
 //
+// A held VIP's MAC speaks for that VIP only: not by proxy_arp for the rest of the LAN.
+//
 // VRRP's adverts pass: by RFC 9568 (section 7.2) they carry the virtual MAC, the first one goes before the addresses are bound and
 // the last one when they are gone. Who may send them is the election's business.
 
@@ -14,7 +16,17 @@ import type { AddressPlace } from "../../../src/ports/host.ts";
 import { virtualRouterMac } from "../../../src/base/virtual-mac.ts";
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, MAC_BYTES } from "../../../src/wire/ethernet.ts";
 import type { Expression } from "../../../src/wire/nft-expressions.ts";
-import { accept, drop, etherTypeIs, loadLinkHeader, networkHeaderIs } from "../../../src/wire/nft-expressions.ts";
+import {
+  accept,
+  drop,
+  etherTypeIs,
+  isNotIn,
+  loadLinkHeader,
+  loadNetworkHeader,
+  networkHeaderIs,
+  returnBack,
+  verdictOf,
+} from "../../../src/wire/nft-expressions.ts";
 import { NF_NETDEV_EGRESS, NF_NETDEV_INGRESS, NFPROTO_NETDEV } from "../../../src/wire/nftables.ts";
 import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
 import { VRRP_PROTOCOL } from "../../../src/wire/vrrp.ts";
@@ -22,7 +34,9 @@ import { isDevice } from "../virtual-devices.ts";
 import {
   type ChainPlan,
   type FenceTable,
+  GUARDED,
   jump,
+  OPEN,
   PRIORITY,
   type RulePlan,
   setsFor,
@@ -40,16 +54,31 @@ const IPV6_NEXT_HEADER_AT = 6;
 const ICMPV6_TYPE_AT = 40;
 const ICMPV6 = 58;
 const ROUTER_ADVERTISEMENT = 134;
+const NEIGHBOUR_ADVERTISEMENT = 136;
+
+/** IPv4 over Ethernet (RFC 826): what is none claims no address. */
+const IS_ARP_OF_IPV4: readonly Expression[] = [
+  ...etherTypeIs(ETHERTYPE_ARP),
+  ...networkHeaderIs(0, Uint8Array.of(0, 1, 8, 0, 6, 4)),
+];
+
+const IS_NEIGHBOUR_ADVERTISEMENT: readonly Expression[] = [
+  ...etherTypeIs(ETHERTYPE_IPV6),
+  ...networkHeaderIs(IPV6_NEXT_HEADER_AT, Uint8Array.of(ICMPV6)),
+  ...networkHeaderIs(ICMPV6_TYPE_AT, Uint8Array.of(NEIGHBOUR_ADVERTISEMENT)),
+];
 
 /** The table of virtual MACs. */
 export function virtualMacTable(table: string): FenceTable {
   return {
     name: { family: NFPROTO_NETDEV, table: `${table}-mac` },
-    families: ["mac"],
-    sets: setsFor(["mac"]),
+    families: ["mac", 4, 6],
+    sets: setsFor(["mac", 4, 6]),
     common: [
       unlessOpen("to", [], "mac", loadLinkHeader(DESTINATION_AT, MAC_BYTES), [drop()]),
       unlessOpen("from", [], "mac", loadLinkHeader(SOURCE_AT, MAC_BYTES), [drop()]),
+      claims("claims4", IS_ARP_OF_IPV4, loadNetworkHeader(14, 4), OPEN[4]),
+      claims("claims6", IS_NEIGHBOUR_ADVERTISEMENT, loadNetworkHeader(48, 16), OPEN[6]),
     ],
     chains: (links, guarded) => concerned(links, guarded).flatMap(chainsOfLink),
   };
@@ -75,7 +104,36 @@ function chainsOfLink(link: LinkRecord): readonly ChainPlan[] {
       hook: { ...place, number: NF_NETDEV_EGRESS },
       rules: [...unwanted, ...ADVERTS, jump([], "from")],
     },
+    ...(isDevice(link) ? [] : [claimsBelow(link)]),
   ];
+}
+
+/**
+ * By itself, because an open address is accepted there, and says nothing of the MAC. Only below the devices, whose frames come by
+ * there, too: of hundreds of devices each chain costs the kernel time.
+ */
+function claimsBelow({ name }: LinkRecord): ChainPlan {
+  return {
+    name: `claims-${name}`,
+    hook: { priority: PRIORITY, device: name, number: NF_NETDEV_EGRESS },
+    rules: [jump(etherTypeIs(ETHERTYPE_ARP), "claims4"), jump(etherTypeIs(ETHERTYPE_IPV6), "claims6")],
+  };
+}
+
+/**
+ * Drops what says with a virtual MAC that it has another address than an open one: a host with proxy_arp would draw the
+ * LAN's traffic for its neighbours to the MAC, and nobody would answer for them where the MAC moves to.
+ */
+function claims(name: string, kind: readonly Expression[], loadClaimed: Expression, open: string): ChainPlan {
+  const isOtherMac = [loadLinkHeader(SOURCE_AT, MAC_BYTES), isNotIn(GUARDED.mac)];
+  return {
+    name,
+    rules: [
+      rule(`${name} other MAC`, ...isOtherMac, returnBack()),
+      rule(`${name} open`, ...kind, loadClaimed, verdictOf(open)),
+      rule(`${name} closed`, ...kind, drop()),
+    ],
+  };
 }
 
 const ADVERTS: readonly RulePlan[] = [

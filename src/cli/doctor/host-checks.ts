@@ -3,7 +3,7 @@
 import { contains, parseCidr, parseIp } from "../../wire/ip.ts";
 import { wireInterface } from "../../base/virtual-mac.ts";
 import type { VipAddress } from "../../base/vip.ts";
-import type { Config } from "../../config/types.ts";
+import type { Config, VipConfig } from "../../config/types.ts";
 import type { HostReport } from "../deps.ts";
 import { failure, fine, type Finding, warning } from "./finding.ts";
 
@@ -24,7 +24,27 @@ export function judgeKernel({ fence, trouble }: HostReport): readonly Finding[] 
 
 /** Judges how the configured VIPs fit the host's interfaces and addresses. */
 export function judgeNetwork(config: Config, report: HostReport): readonly Finding[] {
-  return config.vips.flatMap((vip) => vip.addresses.flatMap((address) => judgeAddress(vip.name, address, report)));
+  return config.vips.flatMap((vip) => [
+    ...vip.addresses.flatMap((address) => judgeAddress(vip.name, address, report)),
+    ...judgeArp(vip, report),
+  ]);
+}
+
+/**
+ * The device of a virtual MAC has no network: asked for its address, the kernel finds the way back through the interface
+ * below, and the asker in no network of the device.
+ */
+function judgeArp({ name, addresses }: VipConfig, { arpOfAll }: HostReport): readonly Finding[] {
+  if (!addresses.some(({ family, virtualMac }) => family === 4 && virtualMac !== undefined)) return [];
+  const wrong = [
+    ...(arpOfAll.filter === 0 ? [] : [`net.ipv4.conf.all.arp_filter=${arpOfAll.filter}`]),
+    ...(arpOfAll.ignore < 2 ? [] : [`net.ipv4.conf.all.arp_ignore=${arpOfAll.ignore}`]),
+  ];
+  if (wrong.length === 0) return [];
+  const text = `${name}: with ${wrong.join(" and ")} this kernel does not answer ARP with the virtual MAC`;
+  return [
+    warning("network", text, "set arp_filter of all to 0, and its arp_ignore to 0 or 1; interfaces have their own"),
+  ];
 }
 
 function judgeAddress(vip: string, address: VipAddress, { links, addresses }: HostReport): readonly Finding[] {

@@ -16,6 +16,7 @@ const HEALTHY: HostReport = {
     { name: "eth0", up: true },
   ],
   addresses: [{ family: 4, ip: "10.0.0.1", prefix: 24, interface: "eth0" }],
+  arpOfAll: { filter: 0, ignore: 0 },
 };
 
 /** A desk where nothing is wrong: web is held, and one station answers for it. */
@@ -246,4 +247,17 @@ test("a VIP with a virtual MAC is judged by the interface below its device, whic
       text: "web: eth0 has no address of its own in a network of 10.0.0.10, through which its neighbours would be reached",
     },
   ]);
+});
+
+test("settings of all interfaces with which nobody is answered with a virtual MAC are told", async () => {
+  const host = { ...HEALTHY, arpOfAll: { filter: 1, ignore: 2 } };
+  const plain = healthyDesk();
+  plain.host = host;
+  expect((await examine(plain)).grave).toEqual([]);
+  const desk = healthyDesk();
+  desk.host = host;
+  desk.files.set(CONFIG, `${GOOD_CONFIG.replace("24] }", "24], virtualMac: { id: 51 } }")}node: web1\n`);
+  const text =
+    "web: with net.ipv4.conf.all.arp_filter=1 and net.ipv4.conf.all.arp_ignore=2 this kernel does not answer ARP with the virtual MAC";
+  expect((await examine(desk)).grave).toMatchObject([{ about: "network", level: "warning", text }]);
 });

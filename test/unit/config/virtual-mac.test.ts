@@ -99,6 +99,24 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
     "6:17: vips.web.virtualMac: lo has no MAC; remove it, or put the VIP on an Ethernet interface",
   ],
   [
+    "one address on the loopback",
+    file(vip("web", "virtualMac: { id: 51 }", "[10.0.0.50/24, {address: 10.0.0.51/32, interface: lo}]")),
+    "5:66: vips.web.addresses[1].interface: lo has no MAC; remove it, or put the VIP on an Ethernet interface",
+  ],
+  [
+    "another VIP on its device",
+    file(vip("web", "virtualMac: { id: 51 }"), vip("b", "", "[10.0.0.51/24]", "vipd4-51")),
+    "8:16: vips.b.interface: is the device that vipd makes for the virtual MAC of vips.web; use the interface below it",
+  ],
+  [
+    "a route over its device",
+    file(
+      vip("web", "virtualMac: { id: 51 }"),
+      vip("b", "routes: [{ destination: 192.0.2.0/24, interface: vipd4-51 }]", "[10.0.0.51/24]"),
+    ),
+    "10:54: vips.b.routes[0].interface: is the device that vipd makes for the virtual MAC of vips.web; use the interface below it",
+  ],
+  [
     "a fence that cannot guard it",
     `fence: inet\n${file(vip("web", "virtualMac: { id: 51 }"))}`,
     "1:8: fence: inet cannot guard virtual MACs, which only the hooks of interfaces see; use netdev or auto, or take virtualMac out",

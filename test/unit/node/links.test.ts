@@ -142,6 +142,18 @@ describe("the fence", () => {
     expect(protectedAt).toEqual([GATHER_MS]);
   });
 
+  test("follows vipd's own devices together, although VIPs live on them", async () => {
+    const followed = new Followed();
+    const { host, protectedAt } = followed;
+    for (let id = 1; id <= 9; id += 1) {
+      followed.carrier = `vipd4-${id}`;
+      host.setLink(followed.carrier, { index: 10 + id, mac: `00:00:5e:00:01:0${id}` });
+    }
+    host.setLink(followed.carrier, null);
+    await host.timers.advance(1_000);
+    expect(protectedAt).toEqual([GATHER_MS]);
+  });
+
   test("follows news that go on and on a few times a second, and the last of them too", async () => {
     const { host, protectedAt } = new Followed();
     for (let index = 0; index < 100; index += 1) {
