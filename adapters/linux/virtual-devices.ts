@@ -67,7 +67,7 @@ export function bringUpDevice(socket: NetlinkSocket, device: VirtualDevice): Lin
   if (typeof link === "string") return link;
   const up = { type: RTM_SETLINK, flags: 0, payload: encodeLinkState(link.index, true) };
   let errno = socket.attempt(up);
-  if (errno === EADDRINUSE && takeDownNamesakes(socket, link)) errno = socket.attempt(up);
+  if (errno === EADDRINUSE && takeDownTwins(socket, link)) errno = socket.attempt(up);
   return errno === 0 ? link : whyNotUp(device, errno);
 }
 
@@ -75,11 +75,11 @@ export function bringUpDevice(socket: NetlinkSocket, device: VirtualDevice): Lin
  * A reload that changes which interface of a VIP is its first one gives its devices other names: the one that an
  * interface had until then goes down for the one that it gets. Whether there was such a one.
  */
-function takeDownNamesakes(socket: NetlinkSocket, link: LinkRecord): boolean {
-  const isNamesake = ({ index, mac, lower, enabled }: LinkRecord): boolean =>
+function takeDownTwins(socket: NetlinkSocket, link: LinkRecord): boolean {
+  const isTwin = ({ index, mac, lower, enabled }: LinkRecord): boolean =>
     index !== link.index && mac === link.mac && lower === link.lower && enabled === true;
-  const namesakes = dumpLinks(socket).filter((other) => isDevice(other) && isNamesake(other));
-  return namesakes.length > 0 && namesakes.every((other) => takeDown(socket, other).length === 0);
+  const twins = dumpLinks(socket).filter((other) => isDevice(other) && isTwin(other));
+  return twins.length > 0 && twins.every((other) => takeDown(socket, other).length === 0);
 }
 
 /** As AddressTable.keepDevices says. `inUse`: indexes of the links that have an address. */
