@@ -43,9 +43,6 @@ const KEEPALIVED_MARK = 18;
 /** No address of vipd outlives the longest lease by more, in seconds. */
 const LONGEST_OWN_S = MAX_TTL_MS / 1_000 + 60;
 
-/** How many addresses one datagram changes: the kernel answers each, and its answers must fit into the socket. */
-const BATCH = 256;
-
 /** The addresses of the network namespace that the thread is in now. */
 export class KernelAddresses implements AddressTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
@@ -130,12 +127,8 @@ export class KernelAddresses implements AddressTable {
     addresses: readonly A[],
     encode: (address: A) => Request,
   ): readonly { readonly address: A; readonly errno: number }[] {
-    return Array.from({ length: Math.ceil(addresses.length / BATCH) }, (_, i) =>
-      addresses.slice(i * BATCH, (i + 1) * BATCH),
-    ).flatMap((batch) => {
-      const errnos = this.#socket.attemptAll(batch.map(encode));
-      return batch.map((address, i) => ({ address, errno: errnos[i] ?? 0 }));
-    });
+    const errnos = this.#socket.attemptAll(addresses.map(encode));
+    return addresses.map((address, i) => ({ address, errno: errnos[i] ?? 0 }));
   }
 
   /**

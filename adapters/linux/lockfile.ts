@@ -16,24 +16,13 @@ export interface FileLock {
  * Throws "state-dir" when the file cannot be opened.
  */
 export function lockFile(path: string): FileLock | "busy" {
-  const fd = openFile(path);
-  let locked = false;
-  try {
-    locked = tryLock(fd);
-  } finally {
-    if (!locked) closeSync(fd);
-  }
-  if (!locked) return "busy";
-  let held = true;
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+  // A symbolic link is not followed.
+  const fd = openWith(path, O_RDWR | O_CREAT | O_NOFOLLOW, "the lock file");
+  const lock = lockOpen(fd);
+  if (lock === "busy") return lock;
   const { dev, ino, birthtimeNs } = fstatSync(fd, { bigint: true });
-  return {
-    fileId: `${dev}:${ino}:${birthtimeNs}`,
-    release: () => {
-      if (!held) return;
-      held = false;
-      closeSync(fd);
-    },
-  };
+  return { fileId: `${dev}:${ino}:${birthtimeNs}`, ...lock };
 }
 
 /**
@@ -42,7 +31,11 @@ export function lockFile(path: string): FileLock | "busy" {
  */
 export function lockDirectory(path: string): Pick<FileLock, "release"> | "busy" {
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
-  const fd = openWith(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, "the directory");
+  return lockOpen(openWith(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, "the directory"));
+}
+
+/** Locks what is open, and closes it where that fails. Node opens files close-on-exec, so no hook inherits the lock. */
+function lockOpen(fd: number): Pick<FileLock, "release"> | "busy" {
   let locked = false;
   try {
     locked = tryLock(fd);
@@ -53,16 +46,11 @@ export function lockDirectory(path: string): Pick<FileLock, "release"> | "busy" 
   let held = true;
   return {
     release: () => {
-      if (held) closeSync(fd);
+      if (!held) return;
       held = false;
+      closeSync(fd);
     },
   };
-}
-
-/** Node opens files close-on-exec, so no hook inherits the lock. A symbolic link is not followed. */
-function openFile(path: string): number {
-  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-  return openWith(path, O_RDWR | O_CREAT | O_NOFOLLOW, "the lock file");
 }
 
 function openWith(path: string, flags: number, what: string): number {

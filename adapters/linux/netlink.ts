@@ -45,6 +45,9 @@ export const SO_RCVBUFFORCE = 33;
 const BUFFER_BYTES = 64 * 1024;
 const KERNEL_BUFFER_BYTES = 4 * 1024 * 1024;
 
+/** How many things one datagram does: the kernel may answer each, and its answers must fit into the socket. */
+const BATCH = 256;
+
 /** How often a dump that the kernel calls inconsistent is asked again. */
 const DUMP_ATTEMPTS = 5;
 
@@ -132,13 +135,20 @@ export class NetlinkSocket {
     return this.verdictsOn(requests).map(({ errno }) => errno);
   }
 
-  /** The same; the kernel's verdict on each. */
+  /** The same; the kernel's verdict on each, in their order. */
   verdictsOn(requests: readonly Request[]): readonly NetlinkVerdict[] {
+    const verdicts: NetlinkVerdict[] = [];
+    for (let at = 0; at < requests.length; at += BATCH)
+      verdicts.push(...this.#verdictsOnDatagram(requests.slice(at, at + BATCH)));
+    return verdicts;
+  }
+
+  #verdictsOnDatagram(requests: readonly Request[]): readonly NetlinkVerdict[] {
     const last = requests.length - 1;
     const { first, verdicts } = this.exchange(
       requests.map((each, i) => (i === last ? { ...each, flags: each.flags | NLM_F_ACK } : each)),
     );
-    if (requests.length > 0 && !verdicts.some(({ seq }) => seq === first + last)) throw this.#silence();
+    if (!verdicts.some(({ seq }) => seq === first + last)) throw this.#silence();
     const told = new Map(verdicts.map((verdict) => [verdict.seq, verdict]));
     return requests.map((_, i) => told.get(first + i) ?? { errno: 0, seq: first + i });
   }

@@ -30,9 +30,6 @@ import { removalSteps } from "./routing-removal.ts";
 /** vipd's rtm_protocol and FRA_PROTOCOL: that of its addresses. No program that is listed in rt_protos has it. */
 export const ROUTING_PROTOCOL = ADDRESS_MARK;
 
-/** How many entries one datagram changes: the kernel answers each, and its answers must fit into the socket. */
-const BATCH = 256;
-
 const FAMILIES = [4, 6] as const;
 
 /** The routing of the network namespace that the thread is in now. */
@@ -43,7 +40,7 @@ export class KernelRouting implements RoutingTable {
     const indexes = this.#indexesOf(entries);
     const isMissing = (entry: RoutingEntry): boolean => interfaceOf(entry) !== undefined && !hasIndex(entry, indexes);
     const possible = entries.filter((entry) => !isMissing(entry));
-    const answers = this.#each(possible, (entry) => addRequest(entry, indexes));
+    const answers = this.#socket.verdictsOn(possible.map((entry) => addRequest(entry, indexes)));
     const verdicts = new Map(possible.map((entry, i) => [entry, answers[i]]));
     return entries.map((entry): AddedEntry => {
       if (isMissing(entry)) return { kind: "refused", message: `there is no interface ${interfaceOf(entry)}` };
@@ -63,8 +60,8 @@ export class KernelRouting implements RoutingTable {
       this.#list((kind) => kinds.has(kind)),
     );
     const indexes = this.#indexesOf(steps.map(({ entry }) => entry));
-    const verdicts = this.#each(steps, ({ act, entry }) =>
-      act === "add" ? addRequest(entry, indexes) : removeRequest(entry, indexes),
+    const verdicts = this.#socket.verdictsOn(
+      steps.map(({ act, entry }) => (act === "add" ? addRequest(entry, indexes) : removeRequest(entry, indexes))),
     );
     return steps.flatMap(({ act, entry }, i) => {
       const [verdict, asked] = [verdicts[i], unwanted.get(routingKey(entry))];
@@ -120,14 +117,6 @@ export class KernelRouting implements RoutingTable {
         return link === undefined ? [] : [[name, link.index] as const];
       }),
     );
-  }
-
-  /** Makes a request of each, many in one datagram; the kernel's verdicts are in their order. */
-  #each<T>(all: readonly T[], encode: (each: T) => Request): readonly NetlinkVerdict[] {
-    const verdicts: NetlinkVerdict[] = [];
-    for (let at = 0; at < all.length; at += BATCH)
-      verdicts.push(...this.#socket.verdictsOn(all.slice(at, at + BATCH).map(encode)));
-    return verdicts;
   }
 }
 

@@ -158,7 +158,8 @@ function rivalOf(state: State, owner: string, ip: string, now: Instant): Rival {
   return { guards: found.guards, writes: broken };
 }
 
-function isCandidate(mirror: Mirror, election: string, node: string, now: Instant): boolean {
+/** Whether a node is alive and has this candidacy since its present start. */
+export function isCandidate(mirror: Mirror, election: string, node: string, now: Instant): boolean {
   const record = mirror.candidates.get(election)?.get(node)?.value;
   return (
     record != null && isAlive(mirror, node, now) && mirror.sessions.get(node)?.value?.incarnation === record.incarnation
@@ -171,7 +172,8 @@ function mayTakeIt(mirror: Mirror, election: string, node: string, now: Instant)
   return record != null && (record.eligible || record.lastResort) && isCandidate(mirror, election, node, now);
 }
 
-function silentAt(mirror: Mirror, node: string, now: Instant): Instant {
+/** Until when a node counts as alive, unless another heartbeat is seen. */
+export function silentAt(mirror: Mirror, node: string, now: Instant): Instant {
   const session = mirror.sessions.get(node);
   return session?.value == null ? now : breakableAt(session, session.value.ttlMs);
 }

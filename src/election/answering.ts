@@ -3,8 +3,8 @@
 // When it has died its host may still answer; nobody can tell then.
 
 import type { Instant } from "../base/time.ts";
+import { isCandidate, silentAt } from "./address-claims.ts";
 import type { Mirror } from "./mirror.ts";
-import { breakableAt, isAlive } from "./ownership.ts";
 
 /** A node that answers whoever holds the election, and until when it is alive at least, unless it is heard of again. */
 export interface Answering {
@@ -14,11 +14,8 @@ export interface Answering {
 
 /** The first such node of an election. */
 export function answeringNode(mirror: Mirror, election: string, now: Instant): Answering | undefined {
-  for (const [node, { value }] of mirror.candidates.get(election) ?? []) {
-    if (value?.answers !== true || !isAlive(mirror, node, now)) continue;
-    const session = mirror.sessions.get(node);
-    if (session?.value?.incarnation !== value.incarnation) continue;
-    return { node, until: breakableAt(session, session.value.ttlMs) };
-  }
+  for (const [node, { value }] of mirror.candidates.get(election) ?? [])
+    if (value?.answers === true && isCandidate(mirror, election, node, now))
+      return { node, until: silentAt(mirror, node, now) };
   return undefined;
 }

@@ -6,6 +6,7 @@ import { later } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { AddressPlace, AddressTable, VirtualDevice } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
+import { placeOf } from "../vip/places.ts";
 
 /**
  * Behind a release, until devices without an address are taken down, in milliseconds: it takes the kernel as many as ten, in
@@ -66,13 +67,9 @@ export function withoutSharedMacs(
   addresses: readonly AddressPlace[],
   held: Iterable<AddressPlace>,
 ): readonly AddressPlace[] {
-  const closed = new Set(addresses.map(keyOf));
-  const kept = new Set([...held].flatMap((each) => (closed.has(keyOf(each)) ? [] : (each.virtualMac?.mac ?? []))));
+  const closed = new Set(addresses.map(placeOf));
+  const kept = new Set([...held].flatMap((each) => (closed.has(placeOf(each)) ? [] : (each.virtualMac?.mac ?? []))));
   return addresses.map(({ virtualMac, ...address }) =>
     virtualMac === undefined || kept.has(virtualMac.mac) ? address : { ...address, virtualMac },
   );
-}
-
-function keyOf({ ip, interface: link }: AddressPlace): string {
-  return `${ip} ${link}`;
 }

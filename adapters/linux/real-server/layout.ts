@@ -8,6 +8,7 @@
 // at once. A flush of the whole ruleset takes them away; then the interfaces' ARP settings still hold for IPv4, and the kernel
 // answers no solicitation for an IPv6 address of lo.
 
+import { ICMPV6, NEIGHBOR_ADVERTISEMENT, NEIGHBOR_SOLICITATION } from "../../../src/wire/ndp.ts";
 import type { Expression } from "../../../src/wire/nft-expressions.ts";
 import {
   drop,
@@ -48,9 +49,6 @@ const VERSION = "vipd/1";
 // ARP (RFC 826): operation @6, sender's protocol address @14. ICMPv6 (RFC 4861): type @40 of the IPv6 packet, target @48.
 
 const IP_OVER_ETHERNET = Uint8Array.of(0, 1, 8, 0, 6, 4);
-const ICMPV6 = 58;
-const SOLICITATION = 135;
-const ADVERTISEMENT = 136;
 
 const arp: SilenceTable = {
   name: { family: NFPROTO_ARP, table: TABLE },
@@ -76,8 +74,8 @@ const neighbours: SilenceTable = {
     name: "out",
     hook: { number: NF_INET_LOCAL_OUT, priority: PRIORITY },
     rules: [
-      { comment: `${VERSION} advertised`, expressions: [...neighbourMessage(ADVERTISEMENT, 48), drop()] },
-      { comment: `${VERSION} soliciting`, expressions: [...neighbourMessage(SOLICITATION, 8), drop()] },
+      { comment: `${VERSION} advertised`, expressions: [...neighbourMessage(NEIGHBOR_ADVERTISEMENT, 48), drop()] },
+      { comment: `${VERSION} soliciting`, expressions: [...neighbourMessage(NEIGHBOR_SOLICITATION, 8), drop()] },
     ],
   },
 };
