@@ -10,6 +10,7 @@ import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
 import { storms } from "./storms.ts";
 import { adverts, routers } from "./vrrp.ts";
+import { busy } from "./vrrp-busy.ts";
 import { print, type Row } from "./table.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   checks: manyChecks,
   routers,
   adverts,
+  busy,
   steady,
   growth,
 };

@@ -17,6 +17,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? high) + high) / 2;
 }
 
+/** The value below which that share (0 to 1) of all lies. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
 /** `median 10 ms, worst 14 ms, n = 20`. */
 export function spread(values: readonly number[]): string {
   return `median ${median(values).toFixed(1)} ms, worst ${Math.max(...values).toFixed(1)} ms, n = ${values.length}`;
