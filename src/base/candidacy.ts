@@ -1,6 +1,6 @@
 // What a node brings to an election.
 
-import type { Reason } from "./reasons.ts";
+import { type Reason, sameReason } from "./reasons.ts";
 
 /** A node's wish to hold an election, and how much it is worth. */
 export interface Candidacy {
@@ -27,8 +27,7 @@ export interface Candidacy {
 export function sameCandidacy(a: Candidacy, b: Candidacy): boolean {
   return (
     a.priority === b.priority &&
-    a.ineligible?.code === b.ineligible?.code &&
-    a.ineligible?.text === b.ineligible?.text &&
+    sameReason(a.ineligible, b.ineligible) &&
     a.lastResort === b.lastResort &&
     a.preempt === b.preempt &&
     a.preemptDelayMs === b.preemptDelayMs &&

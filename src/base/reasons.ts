@@ -27,6 +27,8 @@ const TEXTS = {
     `its checks had lowered its priority when it lost it, ${detail}: it does not pre-empt others for a while`,
   "check-pending": (detail) => `its checks have not looked yet: ${detail}`,
   starting: () => "vipd has just started, and waits for its startupDelay",
+  "host-released": () => "this host could not hold it: its log says why",
+  reconfigured: () => "its virtual router was configured anew",
   "hold-failed": (detail) => `the kernel refused: ${detail}`,
   "address-claimed": (detail) => detail,
   "own-address": (detail) => detail,
@@ -45,12 +47,12 @@ const TEXTS = {
   "too-slow": () => "this host was too slow to extend the fence within the lease",
   "work-stuck": () => "the leader's work did not settle in time",
   // VRRP.
-  "master-down": (detail) => `no advertisement of a master arrived in time${detail === "" ? "" : ` (${detail})`}`,
-  "master-left": (detail) => `the master ${detail} gave it up (priority 0)`,
+  "master-down": () => "no master was heard in time",
+  "master-left": (detail) => `the master ${detail} has given it up (priority 0)`,
   "lower-master": (detail) => `the master ${detail} has a lower priority`,
-  "higher-master": (detail) => `a master of higher priority advertises: ${detail}`,
-  "address-owner": () => "this node owns the address (priority 255)",
-  "adverts-late": () => "no advertisement could be sent in time",
+  "higher-master": (detail) => `the master ${detail} takes precedence`,
+  "address-owner": () => "it owns the addresses (priority 255)",
+  "adverts-late": () => "no advert could be sent in time, so that others may take over",
 } as const satisfies Readonly<Record<string, (detail: string) => string>>;
 
 /** A stable code; never renamed. */
@@ -70,6 +72,11 @@ export const MAX_REASON_LENGTH = 400;
 export function reason(code: ReasonCode, detail = ""): Reason {
   const text = TEXTS[code](detail);
   return { code, text: clip(text, MAX_REASON_LENGTH) };
+}
+
+/** Whether two reasons say the same; `null`: there is none. */
+export function sameReason(a: Reason | null, b: Reason | null): boolean {
+  return a?.code === b?.code && a?.text === b?.text;
 }
 
 /** Every code, for documents and tests. */

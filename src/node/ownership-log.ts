@@ -5,7 +5,14 @@ import type { Grant, Loss } from "../ports/elector.ts";
 import type { Logger } from "../ports/logger.ts";
 
 /** Losses of these kinds ask for somebody's attention: nobody wanted them. */
-const UNWANTED: readonly string[] = ["lease-expired", "session-lost", "too-slow", "hold-failed", "adverts-late"];
+const UNWANTED: readonly string[] = [
+  "lease-expired",
+  "session-lost",
+  "too-slow",
+  "hold-failed",
+  "host-released",
+  "adverts-late",
+];
 
 /** A line for each VIP that this node holds from now on. */
 export function logGains(log: Logger, grants: readonly Grant[]): void {

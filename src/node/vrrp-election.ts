@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Candidacy } from "../base/candidacy.ts";
 import { messageOf } from "../base/errors.ts";
-import { type Reason, reason } from "../base/reasons.ts";
+import { type Reason, reason, sameReason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
@@ -18,7 +18,6 @@ import type { AdvertListeners } from "./advert-listeners.ts";
 import type { VrrpHistory } from "./vrrp-history.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
 import { advertised, findSource, type HostPlace } from "./vrrp-place.ts";
-import { reasonOf } from "./vrrp-reasons.ts";
 
 /** Sockets that cannot be opened are tried again after this, in milliseconds. */
 const OPEN_RETRY_MS = 1_000;
@@ -136,11 +135,11 @@ export class VrrpElection {
   }
 
   /** Leaves the wire, and tells when it has. */
-  leave(): void {
+  leave(why: Reason): void {
     this.candidacy = null;
     this.cancelRetry();
     if (this.router === null) this.deps.gone();
-    else this.router.post({ type: "stop" });
+    else this.router.post({ type: "stop", reason: why });
   }
 
   /** Brings the virtual router in line with the configuration and with what the host brings. */
@@ -156,13 +155,13 @@ export class VrrpElection {
     // An address that has gone for a moment is the link's business; another one is another router.
     const source = "source" in found ? found.source : router.state.router.source;
     const options = optionsOf(vip, vip.vrrp, candidacy, source);
-    if (isAnother(router.options, options)) return router.post({ type: "stop" });
+    if (isAnother(router.options, options)) return router.post({ type: "stop", reason: reason("reconfigured") });
     this.equip(router, options);
     this.adapt(router, options.router, vip, vip.vrrp);
   }
 
-  stepDown(): void {
-    this.router?.post({ type: "step-down" });
+  stepDown(why: Reason): void {
+    this.router?.post({ type: "step-down", reason: why });
   }
 
   /** It may become the master from now on. */
@@ -192,7 +191,7 @@ export class VrrpElection {
     this.extension = null;
     if (!router.isSpeaking) return router.post({ type: "released" });
     this.held = null;
-    router.post({ type: "unable", reason: "the host has let go of it" });
+    router.post({ type: "unable" });
   }
 
   close(): void {
@@ -253,8 +252,8 @@ export class VrrpElection {
     if (JSON.stringify(plain(wanted)) !== JSON.stringify(plain(router.state.router)))
       router.post({ type: "configure", router: wanted });
     router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
-    const ineligible = candidacy.ineligible?.text ?? null;
-    if (ineligible !== router.state.ineligible) router.post({ type: "fitness", ineligible });
+    const { ineligible } = candidacy;
+    if (!sameReason(ineligible, router.state.ineligible)) router.post({ type: "fitness", ineligible });
     if (this.held !== null) this.deps.host.confirm(this.name, ipsOf(vip));
   }
 
@@ -266,7 +265,7 @@ export class VrrpElection {
       case "extend":
         return this.extend(effect.until);
       case "lose":
-        return this.lose(reasonOf(effect.change, this.candidacy?.ineligible ?? null));
+        return this.lose(effect.change);
       case "announce":
         return host.announce(this.name);
       case "conflict-begins":
@@ -294,7 +293,7 @@ export class VrrpElection {
     const previousToken = this.lastToken === 0n ? null : this.lastToken;
     this.lastToken = wallMs > this.lastToken ? wallMs : this.lastToken + 1n;
     this.held = this.lastToken;
-    const why = router === null ? reason("first-holder") : reasonOf(router.state.change, null);
+    const why = router === null ? reason("first-holder") : router.state.change;
     this.heldUntil = until;
     this.extension = null;
     const grant = { election: this.name, token: this.held, previousToken, vacantMs: null, reason: why };
@@ -337,7 +336,7 @@ export class VrrpElection {
     if (phase.kind === "fault" && ineligible !== null) this.closeRouter(router);
     this.lastMaster = this.master ?? this.lastMaster;
     if (this.followOwnFleet()) return;
-    this.sight(phase.kind, reasonOf(change, this.candidacy?.ineligible ?? null));
+    this.sight(phase.kind, change);
     const rival = phase.kind === "master" ? phase.holding.rival : null;
     const shown = `${phase.kind} ${this.master?.source ?? ""} ${this.master?.priority ?? ""} ${rival?.source ?? ""}`;
     if (shown === this.shown) return;
@@ -380,7 +379,7 @@ export class VrrpElection {
   /** Another configuration begins anew; an election that is left is over. */
   private stopped(router: VirtualRouter): void {
     this.closeRouter(router);
-    this.sight("stopped", reasonOf(router.state.change, null));
+    this.sight("stopped", router.state.change);
     if (this.candidacy === null) this.deps.gone();
     else this.refresh();
   }

@@ -5,6 +5,7 @@
 // What VRRP cannot promise: routers that do not hear each other are all masters.
 
 import type { Candidacy } from "../base/candidacy.ts";
+import { type Reason, reason } from "../base/reasons.ts";
 import { later } from "../base/time.ts";
 import { VRRP_CAVEAT } from "../base/vrrp.ts";
 import type { VipConfig } from "../config/types.ts";
@@ -93,7 +94,7 @@ export class VrrpElector implements Elector {
     for (const [name, candidacy] of changes) {
       const known = this.elections.get(name);
       if (candidacy === null) {
-        known?.leave();
+        known?.leave(reason("unconfigured"));
         continue;
       }
       const election = known ?? this.begin(name);
@@ -115,19 +116,19 @@ export class VrrpElector implements Elector {
     return false;
   }
 
-  stepDown(election: string, to: string | null): string | undefined {
+  stepDown(election: string, to: string | null, why: Reason): string | undefined {
     const known = this.elections.get(election);
     if (known === undefined || known.token === null) return `this node does not hold ${election}`;
     if (to !== null)
       return `${election} is elected by VRRP, which cannot name a successor: leave out --to, and the best of the others takes it`;
-    known.stepDown();
+    known.stepDown(why);
     return undefined;
   }
 
   stop(): void {
     this.stopping = true;
     if (this.elections.size === 0) return this.host.stopped();
-    for (const election of [...this.elections.values()]) election.leave();
+    for (const election of [...this.elections.values()]) election.leave(reason("shutdown"));
   }
 
   close(): void {

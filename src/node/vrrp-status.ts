@@ -13,7 +13,6 @@ import type { Eligibility } from "./eligibility.ts";
 import { conflicts, deviceViews, ineligibleReasonViews } from "./status.ts";
 import type { VrrpElection } from "./vrrp-election.ts";
 import type { VrrpElector } from "./vrrp-elector.ts";
-import { reasonOf } from "./vrrp-reasons.ts";
 
 /** What the views are made of. */
 export interface VrrpStatusParts {
@@ -114,7 +113,7 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
   const phase = state?.phase;
   const holds = phase?.kind === "master";
   const ineligibleReasons = ineligibleReasonViews(eligibility, name, now);
-  const why = state === null ? null : reasonOf(state.change, brings?.ineligible ?? null);
+  const why = state?.change;
   const spokenAt = holds ? election.lastSentAt : (master?.heardAt ?? null);
   const trouble = election.trouble ?? ineligibleReasons[0]?.reason ?? "it takes no part";
   return {

@@ -97,7 +97,7 @@ function isLiving({ priority }: Rival): boolean {
  * the advert is as old as that: the next one shows whether its sender lives.
  */
 function isFresh({ masterDownAt, takeover }: Listening, at: Instant): boolean {
-  return takeover === null ? at < masterDownAt : takeover.cause === "preemption";
+  return takeover === null ? at < masterDownAt : takeover.why === "lower-master";
 }
 
 /** Takes an advert as the master's, whatever its priority is. */
@@ -119,7 +119,7 @@ export function obey(
 }
 
 function preemption(at: Instant): Takeover {
-  return { askedAt: at, cause: "preemption" };
+  return { askedAt: at, why: "lower-master" };
 }
 
 /** Until when a master of priority `other` is obeyed by delay; `null`: for ever. */
@@ -155,8 +155,8 @@ export function watch(listening: Listening, at: Instant): Watch {
   if (listening.takeover !== null) return { kind: "take-over", takeover: { ...listening.takeover, askedAt: at } };
   const lateMs = at - listening.masterDownAt;
   if (lateMs > listening.masterIntervalMs / 2 && !listening.overslept) return { kind: "overslept", lateMs };
-  const cause = listening.master?.priority === VRRP_PRIORITY_STOP ? "farewell" : "silence";
-  return { kind: "take-over", takeover: { askedAt: at, cause } };
+  const why = listening.master?.priority === VRRP_PRIORITY_STOP ? "master-left" : "master-down";
+  return { kind: "take-over", takeover: { askedAt: at, why } };
 }
 
 /** When a listener wants a tick. */

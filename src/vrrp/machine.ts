@@ -29,10 +29,10 @@
 // - "stopped": what was said before is let out, then the sender and the sockets may be closed.
 
 import { unreachable } from "../base/assert.ts";
+import { reason } from "../base/reasons.ts";
 import { earliest, type Instant, NEVER } from "../base/time.ts";
 import { VRRP_PRIORITY_OWNER, VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import { describeVrrpFault } from "../wire/vrrp-fault.ts";
-import { changeOf } from "./causes.ts";
 import { describeMisfit, type HeardAdvert, type Misfit, misfitOf } from "./judge.ts";
 import { hear, isStale, listen, listenOnce, obey, wakeAt, watch } from "./listening.ts";
 import { chain, depart, departure, giveUp, note, toBackup, toClaiming, toFault, toMaster } from "./moves.ts";
@@ -74,13 +74,13 @@ export function stepVrrp(state: VrrpState, event: VrrpEvent, at: Instant): VrrpS
     case "released":
       return state.phase.kind === "releasing" ? depart(state, state.phase, at) : [state, []];
     case "unable":
-      return becomeUnable(state, event.reason, at);
+      return becomeUnable(state, at);
     case "given-way":
       return giveWay(state, at);
     case "step-down":
-      return stepDown(state, at);
+      return stepDown(state, event.reason, at);
     case "stop":
-      return stop(state, at);
+      return stop(state, event.reason, at);
     case "configure":
       return configured(state, event.router, at);
     default:
@@ -119,7 +119,7 @@ function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
   if (phase.kind === "initialize" && at >= phase.startAt) return begun(state, at);
   if (phase.kind === "backup") return listened(state, phase.listening, at);
   if (phase.kind === "fault" && ineligible === null && at >= phase.until)
-    return toBackup(state, listen(router, priority, at), changeOf("back-off-over"), at);
+    return toBackup(state, listen(router, priority, at), reason("fit-again"), at);
   if (phase.kind === "claiming" && phase.sentAt !== null && at >= settledAt(router, phase.firstSentAt))
     return claimed(state, phase.sentAt, at);
   if (phase.kind !== "master") return [state, []];
@@ -130,9 +130,9 @@ function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
 
 /** The owner of the addresses does not ask who else has them (RFC 9568, section 6.4.1). */
 function begun(state: VrrpState, at: Instant): VrrpStep {
-  if (state.ineligible !== null) return toFault(state, at, changeOf("ineligible", state.ineligible), at);
-  if (state.priority === VRRP_PRIORITY_OWNER) return toClaiming(state, changeOf("owner"), at);
-  return toBackup(state, listen(state.router, state.priority, at), changeOf("started"), at);
+  if (state.ineligible !== null) return toFault(state, at, state.ineligible, at);
+  if (state.priority === VRRP_PRIORITY_OWNER) return toClaiming(state, reason("address-owner"), at);
+  return toBackup(state, listen(state.router, state.priority, at), reason("started"), at);
 }
 
 function listened(state: VrrpState, listening: Listening, at: Instant): VrrpStep {
@@ -161,7 +161,7 @@ function drained(state: VrrpState, at: Instant): VrrpStep {
   if (takeover === null) return [state, []];
   if (isStale(takeover, listening, at))
     return askToDrain(state, { ...listening, takeover: { ...takeover, askedAt: at } });
-  return toClaiming(state, changeOf(takeover.cause, listening.master?.source), at);
+  return toClaiming(state, reason(takeover.why, listening.master?.source), at);
 }
 
 function heardAdvert(state: VrrpState, heard: HeardAdvert, at: Instant): VrrpStep {
@@ -209,7 +209,7 @@ function contested(
   const verdict = judgeRival(state, heard);
   if (verdict === "yield") {
     const listening = obey(listen(router, priority, at), router, priority, heard, at);
-    const change = changeOf("outranked", heard.source);
+    const change = reason("higher-master", heard.source);
     return giveUp(state, departure(state, at, { next: "backup", change, farewell: false, listening }), at);
   }
   const [speaking, answers] =
@@ -223,7 +223,7 @@ function sent(state: VrrpState, sentAt: Instant, at: Instant): VrrpStep {
   const { router, phase } = state;
   if ((phase.kind !== "claiming" && phase.kind !== "master") || sentAt < phase.speaking.spokeAt) return [state, []];
   if (phase.kind === "claiming") {
-    if (state.change.cause !== "preemption") return claimed(state, sentAt, at);
+    if (state.change.code !== "lower-master") return claimed(state, sentAt, at);
     return [{ ...state, phase: { ...phase, firstSentAt: phase.firstSentAt ?? sentAt, sentAt } }, []];
   }
   const holding = extend(router, phase.holding, sentAt);
@@ -251,6 +251,6 @@ function silenced(state: VrrpState, at: Instant): VrrpStep {
 }
 
 function lapsed(state: VrrpState, at: Instant): VrrpStep {
-  const change = changeOf("adverts-stopped");
+  const change = reason("adverts-late");
   return giveUp(state, departure(state, at, { next: "backup", change, farewell: false }), at);
 }

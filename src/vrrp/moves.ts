@@ -1,32 +1,32 @@
 // The changes of phase: one function each, with the effects that belong to it.
 
 import { assert } from "../base/assert.ts";
+import type { Reason } from "../base/reasons.ts";
 import type { Instant } from "../base/time.ts";
-import { type Change, changeOf } from "./causes.ts";
 import { listen } from "./listening.ts";
 import { type Note, noted } from "./notes.ts";
 import { beginHolding, beginSpeaking, endConflict, sayFarewell, speak } from "./speaking.ts";
 import type { Listening, Phase, VrrpEffect, VrrpState, VrrpStep } from "./state.ts";
 
 /** Goes to a phase. */
-function moveTo(state: VrrpState, phase: Phase, change: Change, at: Instant): VrrpStep {
+function moveTo(state: VrrpState, phase: Phase, change: Reason, at: Instant): VrrpStep {
   const moved: VrrpEffect = { type: "moved", from: state.phase.kind, to: phase.kind, change };
   return [{ ...state, phase, change, changedAt: at }, [moved]];
 }
 
 /** Becomes a backup that listens so; a fault, where the host may not hold the addresses. */
-export function toBackup(state: VrrpState, listening: Listening, change: Change, at: Instant): VrrpStep {
-  if (state.ineligible !== null) return toFault(state, at, changeOf("ineligible", state.ineligible), at);
+export function toBackup(state: VrrpState, listening: Listening, change: Reason, at: Instant): VrrpStep {
+  if (state.ineligible !== null) return toFault(state, at, state.ineligible, at);
   return moveTo(state, { kind: "backup", listening }, change, at);
 }
 
 /** Takes no part before `until`, and as long as something speaks against it. */
-export function toFault(state: VrrpState, until: Instant, change: Change, at: Instant): VrrpStep {
+export function toFault(state: VrrpState, until: Instant, change: Reason, at: Instant): VrrpStep {
   return moveTo(state, { kind: "fault", until }, change, at);
 }
 
 /** Speaks as the master from now on. */
-export function toClaiming(state: VrrpState, change: Change, at: Instant): VrrpStep {
+export function toClaiming(state: VrrpState, change: Reason, at: Instant): VrrpStep {
   const step = moveTo(
     state,
     { kind: "claiming", speaking: beginSpeaking(at), firstSentAt: null, sentAt: null },
@@ -45,14 +45,14 @@ export function toMaster(state: VrrpState, sentAt: Instant, at: Instant): VrrpSt
 }
 
 /** Has left the wire. */
-export function toStopped(state: VrrpState, change: Change, at: Instant): VrrpStep {
+export function toStopped(state: VrrpState, change: Reason, at: Instant): VrrpStep {
   return followedBy(moveTo(state, { kind: "stopped" }, change, at), [{ type: "stopped" }]);
 }
 
 /** Where a router goes that speaks no more, and how. */
 export interface Departure {
   readonly next: "backup" | "fault" | "stopped";
-  readonly change: Change;
+  readonly change: Reason;
   readonly farewell: boolean;
   readonly listening: Listening;
   /** The end of the back-off, for "fault". */

@@ -1,9 +1,9 @@
 // What the host and people ask of a virtual router: fitness, priority, step-down, stop, another configuration.
 
 import { assert } from "../base/assert.ts";
+import { type Reason, reason } from "../base/reasons.ts";
 import { type Instant, later } from "../base/time.ts";
 import { VRRP_PRIORITY_OWNER } from "../base/vrrp.ts";
-import { changeOf } from "./causes.ts";
 import { listen, listenAnew, listenModestly, reprioritize } from "./listening.ts";
 import { chain, type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
 import type { VrrpRouter } from "./router.ts";
@@ -38,39 +38,37 @@ export function speakAnew(state: VrrpState, at: Instant): VrrpStep {
 }
 
 /** Whether the host may hold the addresses. */
-export function fitted(state: VrrpState, ineligible: string | null, at: Instant): VrrpStep {
+export function fitted(state: VrrpState, ineligible: Reason | null, at: Instant): VrrpStep {
   const next = { ...state, ineligible };
   const { phase } = state;
   if (ineligible === null) {
     const free = phase.kind === "fault" && at >= phase.until && state.ineligible !== null;
-    return free ? toBackup(next, listen(state.router, state.priority, at), changeOf("fit-again"), at) : [next, []];
+    return free ? toBackup(next, listen(state.router, state.priority, at), reason("fit-again"), at) : [next, []];
   }
-  const change = changeOf("ineligible", ineligible);
-  if (phase.kind === "backup") return toFault(next, at, change, at);
-  return leave(next, { next: "fault", change, farewell: true }, at);
+  if (phase.kind === "backup") return toFault(next, at, ineligible, at);
+  return leave(next, { next: "fault", change: ineligible, farewell: true }, at);
 }
 
 /** The host could not hold the addresses: others shall, and this one tries again later. */
-export function becomeUnable(state: VrrpState, reason: string, at: Instant): VrrpStep {
+export function becomeUnable(state: VrrpState, at: Instant): VrrpStep {
   const failures = state.failures + 1;
   const least = Math.max(LEAST_BACK_OFF_MS, 3 * state.router.intervalMs);
   const until = later(at, Math.min(MOST_BACK_OFF_MS, least * 2 ** Math.min(failures - 1, 10)));
-  const going = { next: "fault", change: changeOf("unable", reason), farewell: true, until } as const;
+  const going = { next: "fault", change: reason("host-released"), farewell: true, until } as const;
   return leave({ ...state, failures }, going, at);
 }
 
 /** Gives the addresses to another router, and does not take them back from it. Who holds nothing has nothing to give. */
-export function stepDown(state: VrrpState, at: Instant): VrrpStep {
+export function stepDown(state: VrrpState, why: Reason, at: Instant): VrrpStep {
   const { phase, router, priority } = state;
   if (phase.kind !== "claiming" && phase.kind !== "master") return [state, []];
   const listening = listenModestly(router, priority, at);
-  const going = { next: "backup", change: changeOf("step-down"), farewell: true, listening } as const;
+  const going = { next: "backup", change: why, farewell: true, listening } as const;
   return giveUp(state, departure(state, at, going), at);
 }
 
 /** Leaves the wire. */
-export function stop(state: VrrpState, at: Instant): VrrpStep {
-  const change = changeOf("stop");
+export function stop(state: VrrpState, change: Reason, at: Instant): VrrpStep {
   const { phase } = state;
   if (phase.kind === "initialize" || phase.kind === "backup" || phase.kind === "fault")
     return toStopped(state, change, at);
@@ -94,7 +92,7 @@ function leave(
 export function giveWay(state: VrrpState, at: Instant): VrrpStep {
   const { phase } = state;
   if (phase.kind !== "backup") return [state, []];
-  const takeover: Takeover = { askedAt: at, cause: "given-way" };
+  const takeover: Takeover = { askedAt: at, why: "master-left" };
   const listening: Listening = { ...phase.listening, takeover };
   return [{ ...state, phase: { ...phase, listening } }, [{ type: "drain" }]];
 }
@@ -115,7 +113,7 @@ export function configured(state: VrrpState, router: VrrpRouter, at: Instant): V
   }
   if (phase.kind !== "backup" && phase.kind !== "releasing") return [next, []];
   if (phase.kind === "backup" && router.priority === VRRP_PRIORITY_OWNER)
-    return toClaiming(next, changeOf("owner"), at);
+    return toClaiming(next, reason("address-owner"), at);
   const listening =
     router.intervalMs === before.intervalMs
       ? reprioritize(phase.listening, router, state.priority, router.priority)

@@ -1,9 +1,9 @@
 // The state of one virtual router, the events that move it, and the effects it asks for.
 
+import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { type Instant, later } from "../base/time.ts";
 import type { VrrpAdvert } from "../base/vrrp.ts";
 import type { VrrpFault } from "../wire/vrrp-fault.ts";
-import { type Cause, type Change, changeOf } from "./causes.ts";
 import type { HeardAdvert } from "./judge.ts";
 import { NO_NOTES, type Note, type Notes } from "./notes.ts";
 import type { VrrpRouter } from "./router.ts";
@@ -39,7 +39,7 @@ export interface Listening {
 /** A takeover that waits for the sockets to be drained. */
 export interface Takeover {
   readonly askedAt: Instant;
-  readonly cause: Extract<Cause, "silence" | "farewell" | "preemption" | "given-way">;
+  readonly why: Extract<ReasonCode, "master-down" | "master-left" | "lower-master">;
 }
 
 /** A master's holding. */
@@ -83,7 +83,7 @@ export type Phase =
       readonly kind: "releasing";
       readonly next: "backup" | "fault" | "stopped";
       /** Why it goes to `next`. */
-      readonly change: Change;
+      readonly change: Reason;
       /** Whether an advert of priority 0 follows. */
       readonly farewell: boolean;
       readonly listening: Listening;
@@ -100,10 +100,10 @@ export interface VrrpState {
   /** The effective priority. */
   readonly priority: number;
   /** Why the host may not hold the addresses; `null`: it may. */
-  readonly ineligible: string | null;
+  readonly ineligible: Reason | null;
   readonly phase: Phase;
   /** The last change of phase. */
-  readonly change: Change;
+  readonly change: Reason;
   readonly changedAt: Instant;
   /** How often in a row the host could not hold the addresses. */
   readonly failures: number;
@@ -127,15 +127,15 @@ export type VrrpEvent =
   /** The effective priority, 1 to 254; without effect for an owner. */
   | { readonly type: "priority"; readonly priority: number }
   /** Whether the host may hold the addresses: a reason speaks against it, `null` says that nothing does. */
-  | { readonly type: "fitness"; readonly ineligible: string | null }
+  | { readonly type: "fitness"; readonly ineligible: Reason | null }
   /** The host confirms: the fence is closed and the addresses are gone. It answers "lose". */
   | { readonly type: "released" }
   /** The host could not hold the addresses, or no longer. */
-  | { readonly type: "unable"; readonly reason: string }
+  | { readonly type: "unable" }
   /** The former master has given way to this router, as the integrator knows by another channel. */
   | { readonly type: "given-way" }
-  | { readonly type: "step-down" }
-  | { readonly type: "stop" }
+  | { readonly type: "step-down"; readonly reason: Reason }
+  | { readonly type: "stop"; readonly reason: Reason }
   /** Another configuration; id, version and family stay. The priority becomes the configured one again. */
   | { readonly type: "configure"; readonly router: VrrpRouter };
 
@@ -152,7 +152,7 @@ export type VrrpEffect =
   /** They may be held until `until`: that is sooner than before when the interval became shorter. */
   | { readonly type: "extend"; readonly until: Instant }
   /** Stop holding them now; confirm with "released". */
-  | { readonly type: "lose"; readonly change: Change }
+  | { readonly type: "lose"; readonly change: Reason }
   /** Announce the addresses anew: a neighbour or a switch may have learned otherwise. */
   | { readonly type: "announce" }
   /** Hand in what the sockets have, then "drained". */
@@ -161,7 +161,7 @@ export type VrrpEffect =
   | { readonly type: "conflict-begins"; readonly rival: Rival }
   | { readonly type: "conflict-ends"; readonly rival: Rival }
   /** For logs, status and hooks. */
-  | { readonly type: "moved"; readonly from: Phase["kind"]; readonly to: Phase["kind"]; readonly change: Change }
+  | { readonly type: "moved"; readonly from: Phase["kind"]; readonly to: Phase["kind"]; readonly change: Reason }
   | Note
   /** It has left the wire. */
   | { readonly type: "stopped" };
@@ -176,7 +176,7 @@ export function initialVrrp(router: VrrpRouter, now: Instant): VrrpState {
     priority: router.priority,
     ineligible: null,
     phase: { kind: "initialize", startAt: later(now, router.startupDelayMs) },
-    change: changeOf("started"),
+    change: reason("started"),
     changedAt: now,
     failures: 0,
     notes: NO_NOTES,

@@ -3,6 +3,7 @@
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { reason } from "../../src/base/reasons.ts";
 import { eventually, useWire } from "../linux/namespaces.ts";
 import { openListener } from "../linux/vrrp-helpers.ts";
 import { type Dialect, has, Keepalived, Router, V4 } from "./parties.ts";
@@ -31,7 +32,7 @@ describe("beside keepalived", () => {
     const waiting = new Router(wire(), QUICK, 200, { preempt: false });
     await pause(2_000);
     expect(waiting.phase).toBe("backup");
-    waiting.post({ type: "stop" });
+    waiting.post({ type: "stop", reason: reason("shutdown") });
     await waiting.ended();
     const router = new Router(wire(), QUICK, 90);
     await router.until("backup");
@@ -48,7 +49,7 @@ describe("beside keepalived", () => {
     await router.until("master");
     const keepalived = new Keepalived(wire(), QUICK).start(100);
     await pause(1_500);
-    router.post({ type: "step-down" });
+    router.post({ type: "step-down", reason: reason("step-down") });
     await keepalived.untilMaster();
     await pause(2_000);
     expect([router.phase, keepalived.holds]).toEqual(["backup", true]);
@@ -121,7 +122,7 @@ describe("beside keepalived", () => {
     const router = new Router(wire(), QUICK, 200);
     await router.until("master");
     await pause(2_000);
-    router.post({ type: "stop" });
+    router.post({ type: "stop", reason: reason("shutdown") });
     await router.ended();
     source.drain();
     expect(source.heard.map(({ fault }) => fault)).toEqual(source.heard.map(() => undefined));

@@ -4,6 +4,7 @@
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { reason } from "../../src/base/reasons.ts";
 import { eventually, useWire } from "../linux/namespaces.ts";
 import { addLinkLocals, type Dialect, has, Keepalived, Router } from "./parties.ts";
 
@@ -37,14 +38,14 @@ export function speaksWithKeepalived(name: string, dialect: Dialect): void {
       await router.until("backup");
       expect(has(wire().host, dialect.vip)).toBe(false);
       const [lost] = router.after(killedAt, "lose");
-      expect(lost?.change.cause).toBe("outranked");
+      expect(lost?.change.code).toBe("higher-master");
 
       const stoppedAt = bootTimeMs();
       await keepalived.stop();
       const followed = (await router.until("master")) - stoppedAt;
       // Its skew, and no master-down time.
       expect(followed).toBeLessThan(skewMs(dialect, 100) + 2 * dialect.intervalMs);
-      expect(router.after(stoppedAt, "moved")[0]?.change.cause).toBe("farewell");
+      expect(router.after(stoppedAt, "moved")[0]?.change.code).toBe("master-left");
     });
 
     it("as master: keepalived obeys, and follows a farewell after its skew and a death after its time", async () => {
@@ -57,7 +58,7 @@ export function speaksWithKeepalived(name: string, dialect: Dialect): void {
       expect(router.after(0, "conflict-begins")).toEqual([]);
 
       const stoppedAt = bootTimeMs();
-      router.post({ type: "stop" });
+      router.post({ type: "stop", reason: reason("shutdown") });
       await router.ended();
       expect((await keepalived.untilMaster()) - stoppedAt).toBeLessThan(skewMs(dialect, 100) + 2 * dialect.intervalMs);
 

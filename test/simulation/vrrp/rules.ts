@@ -12,7 +12,6 @@
 // Where two routers do not hear each other RFC 9568 allows two masters, and so do these rules.
 
 import { DRIFT } from "../../../src/election/lease.ts";
-import type { Cause } from "../../../src/vrrp/causes.ts";
 import type { VrrpEffect, VrrpState } from "../../../src/vrrp/state.ts";
 import type { SimDaemon } from "../daemon.ts";
 import type { SimHost } from "../host.ts";
@@ -39,7 +38,7 @@ const LOOK_BACK_MS = 1_000;
 /** What a router knew when it claimed. */
 interface Claim {
   readonly at: TrueTime;
-  readonly cause: Cause;
+  readonly why: string;
   /** When its sockets were empty. */
   readonly drainedAt: TrueTime;
   readonly listeningSince: TrueTime;
@@ -124,7 +123,7 @@ export class VrrpRules {
       this.claimed += 1;
       this.claims.set(key, {
         at: world.now,
-        cause: effect.change.cause,
+        why: effect.change.code,
         drainedAt: host.wire?.drainedAt ?? world.now,
         listeningSince: this.listeningSince.get(key) ?? world.now,
         intervalMs: after.router.intervalMs,
@@ -142,7 +141,7 @@ export class VrrpRules {
     if (instance === undefined || station.process === null) return;
     this.claims.set(`${station.name} ${vip}`, {
       at: world.now,
-      cause: station.saidFarewell(vip) ? "farewell" : "silence",
+      why: station.saidFarewell(vip) ? "master-left" : "master-down",
       drainedAt: world.now - KEEPALIVED_LATENCY_MS,
       listeningSince: Math.max(station.startedAt, station.process.thawedAt),
       intervalMs: instance.intervalMs,
@@ -202,7 +201,7 @@ export class VrrpRules {
     const [successor, predecessor] =
       (claimOf(one)?.at ?? -1) > (claimOf(another)?.at ?? -1) ? [one, another] : [another, one];
     const claim = claimOf(successor);
-    if (claim === undefined || predecessor.kind !== "vipd" || claim.cause !== "silence") return;
+    if (claim === undefined || predecessor.kind !== "vipd" || claim.why !== "master-down") return;
     const last = segment.sentBy(predecessor.name, vrid).findLast(({ at, priority }) => at <= claim.at && priority > 0);
     const heardAt = last?.arrivals.get(successor.name);
     if (last === undefined || heardAt === undefined || heardAt > claim.drainedAt) return;

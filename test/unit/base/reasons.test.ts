@@ -19,6 +19,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "holder-left",
     "holder-restarted",
     "holder-silent",
+    "host-released",
     "ineligible",
     "lease-expired",
     "link-down",
@@ -31,6 +32,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "own-address",
     "preempted",
     "real-server",
+    "reconfigured",
     "repaired",
     "session-lost",
     "shutdown",
@@ -64,8 +66,7 @@ describe("a text", () => {
     [["preempted", "n2"], "n2 has a higher priority"],
     [["lease-expired"], "the lease expired before a heartbeat was confirmed"],
     [["lease-expired", "no answer"], "the lease expired before a heartbeat was confirmed: no answer"],
-    [["master-down"], "no advertisement of a master arrived in time"],
-    [["master-down", "3.6 s"], "no advertisement of a master arrived in time (3.6 s)"],
+    [["master-down"], "no master was heard in time"],
   ])("of %j is %j", (args, text) => {
     expect(reason(...args).text).toBe(text);
   });

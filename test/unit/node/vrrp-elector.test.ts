@@ -71,7 +71,7 @@ test("a crowd extends together, at a sign of life, and never what is lost by the
   node.news();
   speakAll();
   expect(node.news(), "not one by one").toEqual([]);
-  node.elector.stepDown("v3", null);
+  node.elector.stepDown("v3", null, reason("step-down"));
   await node.timers.advance(250);
   const [lost, extended, ...others] = node.news();
   expect(lost).toBe("lose v3 (step-down)");
@@ -138,16 +138,38 @@ test("says farewell only when the host has let go", async () => {
   await node.hold();
   node.obeys = false;
   node.wire.news();
-  expect(node.elector.stepDown("web", null)).toBeUndefined();
+  expect(node.elector.stepDown("web", null, reason("step-down"))).toBeUndefined();
   expect(node.wire.news()).toEqual(["hush"]);
   node.elector.released(["web"]);
   expect(node.wire.news()).toEqual(["say 51 0"]);
 });
 
+test("a loss tells why: the configuration, the end of vipd, a step-down, or a router that begins anew", async () => {
+  const why = async (end: () => void): Promise<readonly string[]> => {
+    node = new Node();
+    await node.hold();
+    node.news();
+    end();
+    return node.news().slice(0, 1);
+  };
+  expect(await why(() => node.elector.updateCandidacies(new Map([["web", null]])))).toEqual([
+    "lose web (unconfigured)",
+  ]);
+  expect(await why(() => node.elector.stop())).toEqual(["lose web (shutdown)"]);
+  expect(await why(() => node.elector.stepDown("web", null, reason("maintenance")))).toEqual([
+    "lose web (maintenance)",
+  ]);
+  const anew = (): void => {
+    node.vips = [{ ...WEB, vrrp: { ...VRRP, vrid: 99 } }];
+    node.elector.refresh();
+  };
+  expect(await why(anew)).toEqual(["lose web (reconfigured)"]);
+});
+
 test("a step-down to a node is refused, and one of who holds nothing", async () => {
-  expect(node.wish().start().elector.stepDown("web", null)).toBe("this node does not hold web");
+  expect(node.wish().start().elector.stepDown("web", null, reason("step-down"))).toBe("this node does not hold web");
   await node.hold();
-  expect(node.elector.stepDown("web", "n2")).toContain("VRRP, which cannot name a successor");
+  expect(node.elector.stepDown("web", "n2", reason("step-down"))).toContain("VRRP, which cannot name a successor");
 });
 
 describe("eligibility", () => {

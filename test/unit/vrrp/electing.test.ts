@@ -3,13 +3,13 @@
 import { describe, expect, test } from "vitest";
 import { vrrpTimers } from "../../../src/vrrp/machine.ts";
 import { RFC_3768, RFC_9568 } from "../../../src/vrrp/router.ts";
-import { HIGHER, Lab, LOWER, OWN } from "./lab.ts";
+import { HIGHER, Lab, LOWER, NO_LINK, OWN, STOPPED } from "./lab.ts";
 
 describe("the start", () => {
   test("alone: a backup first, and the master when nobody was heard for three intervals and the skew", () => {
     const lab = new Lab().advance(10_000);
     expect(lab.transcript).toEqual([
-      "0.000 initialize -> backup: it has started",
+      "0.000 initialize -> backup: vipd was started",
       "3.609 backup -> claiming: no master was heard in time",
       "3.609 speak 100 every 1000 ms",
       "3.609 claiming -> master: no master was heard in time",
@@ -62,7 +62,7 @@ describe("a backup", () => {
     expect(lab.waitFor(() => lab.holds)).toBe(610);
     expect(lab.transcript.at(-1)).toBe("5.609 gain, for 2992 ms");
     expect(lab.state.change).toEqual({
-      cause: "farewell",
+      code: "master-left",
       text: `the master ${HIGHER} has given it up (priority 0)`,
     });
   });
@@ -105,7 +105,7 @@ describe("pre-emption", () => {
     const lab = new Lab();
     lab.hearFor(4_000, 90).advance(50);
     expect(lab.transcript).toEqual([
-      "0.000 initialize -> backup: it has started",
+      "0.000 initialize -> backup: vipd was started",
       `4.000 backup -> claiming: the master ${LOWER} has a lower priority`,
       "4.000 speak 100 every 1000 ms",
       `4.050 claiming -> master: the master ${LOWER} has a lower priority`,
@@ -138,7 +138,7 @@ describe("pre-emption", () => {
   test("a master of lower priority that falls silent is waited for as any other: its host may still answer", () => {
     const lab = new Lab().hearFor(3_000, 90);
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);
-    expect(lab.state.change.cause).toBe("silence");
+    expect(lab.state.change.code).toBe("master-down");
   });
 
   test("none (nopreempt): a living master is obeyed, whatever its priority", () => {
@@ -271,9 +271,9 @@ describe("the timers", () => {
     expect(running(new Lab())).toEqual(["master-down"]);
     expect(running(new Lab().becomeMaster())).toEqual(["lease"]);
     expect(running(new Lab().becomeMaster().advance(1_000).hear(90))).toEqual(["lease", "conflict"]);
-    expect(running(new Lab().becomeMaster().post({ type: "unable", reason: "no" }).advance(0))).toEqual(["back-off"]);
-    expect(running(new Lab().post({ type: "fitness", ineligible: "no link" }))).toEqual([]);
-    expect(running(new Lab().post({ type: "stop" }))).toEqual([]);
+    expect(running(new Lab().becomeMaster().post({ type: "unable" }).advance(0))).toEqual(["back-off"]);
+    expect(running(new Lab().post({ type: "fitness", ineligible: NO_LINK }))).toEqual([]);
+    expect(running(new Lab().post({ type: "stop", reason: STOPPED }))).toEqual([]);
   });
 
   test("that fire too early do no harm", () => {

@@ -11,7 +11,7 @@ describe("a farewell", () => {
   test("of another than the master is not followed: it may have been overtaken by the adverts of its successor", () => {
     const lab = new Lab().hearFor(5_000, 150, LOWER).hear(120, HIGHER).hear(0, LOWER);
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);
-    expect(lab.state.change.cause).toBe("silence");
+    expect(lab.state.change.code).toBe("master-down");
   });
 
   test("of one that was never heard is followed where no master is known", () => {
@@ -32,7 +32,7 @@ describe("an advert of a lower master that may be old", () => {
     expect(lab.advance(3_610).phase).toBe("backup");
     lab.onDrain = () => {};
     expect(lab.hearFor(1_000, 90).advance(100).phase).toBe("master");
-    expect(lab.state.change.cause).toBe("preemption");
+    expect(lab.state.change.code).toBe("lower-master");
   });
 
   test("handed in after the time had run out, before any tick: this host did not run meanwhile", () => {
@@ -47,7 +47,7 @@ describe("an advert of a lower master that may be old", () => {
     lab.advance(3_610);
     lab.onDrain = () => {};
     expect(lab.waitFor(() => lab.holds)).toBe(3_609);
-    expect(lab.state.change.cause).toBe("silence");
+    expect(lab.state.change.code).toBe("master-down");
   });
 });
 

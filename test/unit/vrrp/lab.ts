@@ -1,6 +1,7 @@
 // One virtual router with a sender and a host that do what they are told, in virtual time, and a transcript of all that it asks
 // for: a line an effect, with the seconds since the start.
 
+import { reason } from "../../../src/base/reasons.ts";
 import { type Instant, instant, later, NEVER } from "../../../src/base/time.ts";
 import type { VrrpAdvert, VrrpReach } from "../../../src/base/vrrp.ts";
 import { nextVrrpWakeup, stepVrrp } from "../../../src/vrrp/machine.ts";
@@ -11,6 +12,8 @@ export const OWN = "10.77.0.5";
 export const LOWER = "10.77.0.2";
 export const HIGHER = "10.77.0.9";
 export const VIP = "10.77.0.50";
+export const NO_LINK = reason("link-down", "no link");
+export const STOPPED = reason("shutdown");
 
 const START = instant(1_000_000);
 

@@ -1,16 +1,25 @@
 // What the host and people ask: fitness, priority, step-down, stop, another configuration.
 
 import { describe, expect, test } from "vitest";
-import { HIGHER, Lab, LOWER, router } from "./lab.ts";
+import { reason } from "../../../src/base/reasons.ts";
+import { HIGHER, Lab, LOWER, NO_LINK, router, STOPPED } from "./lab.ts";
 
 describe("stop", () => {
   test("of a master: the host lets go, and only then the farewell is said", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "stop" }).advance(250);
-    expect(lab.transcript).toEqual(["3.610 master -> releasing: it stops", "3.610 hush", "3.610 lose: it stops"]);
+    lab.post({ type: "stop", reason: STOPPED }).advance(250);
+    expect(lab.transcript).toEqual([
+      "3.610 master -> releasing: vipd was stopped",
+      "3.610 hush",
+      "3.610 lose: vipd was stopped",
+    ]);
     lab.post({ type: "released" });
-    expect(lab.transcript.slice(3)).toEqual(["3.860 say 0", "3.860 releasing -> stopped: it stops", "3.860 stopped"]);
+    expect(lab.transcript.slice(3)).toEqual([
+      "3.860 say 0",
+      "3.860 releasing -> stopped: vipd was stopped",
+      "3.860 stopped",
+    ]);
   });
 
   test("of a claim: adverts may have left, so that the farewell is said", () => {
@@ -18,11 +27,11 @@ describe("stop", () => {
     lab.sends = false;
     lab.waitFor(() => lab.phase === "claiming");
     lab.transcript.length = 0;
-    lab.post({ type: "stop" });
+    lab.post({ type: "stop", reason: STOPPED });
     expect(lab.transcript).toEqual([
       "3.610 hush",
       "3.610 say 0",
-      "3.610 claiming -> stopped: it stops",
+      "3.610 claiming -> stopped: vipd was stopped",
       "3.610 stopped",
     ]);
   });
@@ -30,12 +39,12 @@ describe("stop", () => {
   test.each<[string, Lab]>([
     ["a backup", new Lab()],
     ["one that waits to start", new Lab({ startupDelayMs: 9_000 })],
-    ["one that may not hold", new Lab().post({ type: "fitness", ineligible: "no link" })],
+    ["one that may not hold", new Lab().post({ type: "fitness", ineligible: NO_LINK })],
   ])("of %s is silent and immediate", (_, lab) => {
     lab.transcript.length = 0;
-    lab.post({ type: "stop" });
+    lab.post({ type: "stop", reason: STOPPED });
     expect(lab.transcript.map((line) => line.slice(6).replace(/^\w+ -> /u, ""))).toEqual([
-      "stopped: it stops",
+      "stopped: vipd was stopped",
       "stopped",
     ]);
   });
@@ -43,19 +52,19 @@ describe("stop", () => {
   test("while the host lets go for another reason ends there; where no farewell was due, none is said", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.hear(150, HIGHER).post({ type: "stop" }).post({ type: "released" });
-    expect(lab.transcript.slice(-2)).toEqual(["3.610 releasing -> stopped: it stops", "3.610 stopped"]);
+    lab.hear(150, HIGHER).post({ type: "stop", reason: STOPPED }).post({ type: "released" });
+    expect(lab.transcript.slice(-2)).toEqual(["3.610 releasing -> stopped: vipd was stopped", "3.610 stopped"]);
     expect(lab.transcript.join("\n")).not.toContain("say");
   });
 
   test("is the last word", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "stop" }).post({ type: "fitness", ineligible: "no link" }).post({ type: "unable", reason: "no" });
+    lab.post({ type: "stop", reason: STOPPED }).post({ type: "fitness", ineligible: NO_LINK }).post({ type: "unable" });
     lab.post({ type: "released" });
     expect(lab.phase).toBe("stopped");
     const { state } = lab;
-    lab.post({ type: "tick" }).hear(90).post({ type: "stop" }).advance(60_000);
+    lab.post({ type: "tick" }).hear(90).post({ type: "stop", reason: STOPPED }).advance(60_000);
     expect(lab.state).toBe(state);
   });
 });
@@ -64,21 +73,21 @@ describe("the farewell", () => {
   test("is not said when another master speaks while the host lets go", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "stop" }).hear(90).post({ type: "released" });
+    lab.post({ type: "stop", reason: STOPPED }).hear(90).post({ type: "released" });
     expect(lab.transcript.join("\n")).not.toContain("say");
   });
 
   test("is said when only another farewell was heard", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "stop" }).hear(0).post({ type: "released" });
+    lab.post({ type: "stop", reason: STOPPED }).hear(0).post({ type: "released" });
     expect(lab.transcript).toContain("3.610 say 0");
   });
 
   test("is not said by a host that has not confirmed: the addresses may still answer there", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
-    lab.post({ type: "stop" }).advance(60_000);
+    lab.post({ type: "stop", reason: STOPPED }).advance(60_000);
     expect([lab.phase, lab.speaks]).toEqual(["releasing", undefined]);
     expect(lab.transcript.join("\n")).not.toContain("say");
   });
@@ -86,7 +95,10 @@ describe("the farewell", () => {
 
 describe("fitness", () => {
   test("lost by a master: it lets go, says farewell, and takes no part until it is fit again", () => {
-    const lab = new Lab().becomeMaster().post({ type: "fitness", ineligible: "the check http fails" }).advance(60_000);
+    const lab = new Lab()
+      .becomeMaster()
+      .post({ type: "fitness", ineligible: reason("ineligible", "the check http fails") })
+      .advance(60_000);
     lab.post({ type: "fitness", ineligible: null });
     expect(lab.transcript).toEqual([
       "3.610 master -> releasing: the check http fails",
@@ -94,13 +106,13 @@ describe("fitness", () => {
       "3.610 lose: the check http fails",
       "3.610 say 0",
       "3.610 releasing -> fault: the check http fails",
-      "63.610 fault -> backup: it may hold the addresses again",
+      "63.610 fault -> backup: nothing speaks against it any more",
     ]);
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);
   });
 
   test("lost by a backup, a claim, and one that starts", () => {
-    const ineligible = { type: "fitness", ineligible: "no link" } as const;
+    const ineligible = { type: "fitness", ineligible: NO_LINK } as const;
     expect(new Lab().post(ineligible).phase).toBe("fault");
     const claim = new Lab();
     claim.sends = false;
@@ -117,20 +129,23 @@ describe("fitness", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
     lab
-      .post({ type: "fitness", ineligible: "no link" })
+      .post({ type: "fitness", ineligible: NO_LINK })
       .post({ type: "fitness", ineligible: null })
       .post({ type: "released" });
     expect(lab.advance(1).phase).toBe("backup");
     const other = new Lab().becomeMaster();
     other.releases = false;
-    other.post({ type: "step-down" }).post({ type: "fitness", ineligible: "no link" }).post({ type: "released" });
+    other
+      .post({ type: "step-down", reason: reason("step-down") })
+      .post({ type: "fitness", ineligible: NO_LINK })
+      .post({ type: "released" });
     expect([other.phase, other.state.change.text]).toEqual(["fault", "no link"]);
   });
 
   test("adverts mean nothing to one that may not hold; what it learned of the interval is forgotten", () => {
     const lab = new Lab({ version: 3 })
       .hear(150, HIGHER, { intervalMs: 5_000 })
-      .post({ type: "fitness", ineligible: "x" });
+      .post({ type: "fitness", ineligible: reason("ineligible", "x") });
     lab.hear(90).hear(0).post({ type: "fitness", ineligible: null });
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);
   });
@@ -176,31 +191,39 @@ describe("the effective priority", () => {
 
 describe("a step-down", () => {
   test("gives the addresses away, and leaves the successor alone although its priority is lower", () => {
-    const lab = new Lab().becomeMaster().post({ type: "step-down" }).advance(610);
+    const lab = new Lab()
+      .becomeMaster()
+      .post({ type: "step-down", reason: reason("step-down") })
+      .advance(610);
     lab.hearFor(600_000, 90);
     expect(lab.transcript).toEqual([
-      "3.610 master -> releasing: it was asked to step down",
+      "3.610 master -> releasing: step-down was requested",
       "3.610 hush",
-      "3.610 lose: it was asked to step down",
+      "3.610 lose: step-down was requested",
       "3.610 say 0",
-      "3.610 releasing -> backup: it was asked to step down",
+      "3.610 releasing -> backup: step-down was requested",
     ]);
   });
 
   test("is over when the successor has gone: then it takes over, and pre-empts again later", () => {
-    const lab = new Lab().becomeMaster().post({ type: "step-down" }).hearFor(30_000, 90);
+    const lab = new Lab()
+      .becomeMaster()
+      .post({ type: "step-down", reason: reason("step-down") })
+      .hearFor(30_000, 90);
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);
     lab.hear(150, HIGHER).hearFor(4_000, 150, HIGHER);
     expect(lab.hearFor(4_000, 90).advance(50).phase).toBe("master");
   });
 
   test("is over after twice the time of silence when nobody takes over", () => {
-    const lab = new Lab().becomeMaster().post({ type: "step-down" });
+    const lab = new Lab().becomeMaster().post({ type: "step-down", reason: reason("step-down") });
     expect(lab.waitFor(() => lab.holds)).toBe(2 * 3_609.375 + 0.25);
   });
 
   test("may be kept from pre-empting for a bounded time only", () => {
-    const lab = new Lab({ preemptPauseMs: 10_000 }).becomeMaster().post({ type: "step-down" });
+    const lab = new Lab({ preemptPauseMs: 10_000 })
+      .becomeMaster()
+      .post({ type: "step-down", reason: reason("step-down") });
     expect(lab.hearFor(9_000, 90).phase).toBe("backup");
     expect(lab.hearFor(5_000, 90).phase).toBe("master");
   });
@@ -208,22 +231,22 @@ describe("a step-down", () => {
   test("of one that holds nothing changes nothing", () => {
     const lab = new Lab();
     const { state } = lab;
-    expect(lab.post({ type: "step-down" }).state).toBe(state);
+    expect(lab.post({ type: "step-down", reason: reason("step-down") }).state).toBe(state);
   });
 });
 
 describe("a host that cannot hold the addresses", () => {
-  const unable = { type: "unable", reason: "bind failed: no buffer space" } as const;
+  const unable = { type: "unable" } as const;
 
   test("gives them up with a farewell, and tries again after a pause", () => {
     const lab = new Lab().becomeMaster().post(unable).advance(3_000);
     expect(lab.transcript).toEqual([
-      "3.610 master -> releasing: bind failed: no buffer space",
+      "3.610 master -> releasing: this host could not hold it: its log says why",
       "3.610 hush",
-      "3.610 lose: bind failed: no buffer space",
+      "3.610 lose: this host could not hold it: its log says why",
       "3.610 say 0",
-      "3.610 releasing -> fault: bind failed: no buffer space",
-      "6.610 fault -> backup: it tries again to hold the addresses",
+      "3.610 releasing -> fault: this host could not hold it: its log says why",
+      "6.610 fault -> backup: nothing speaks against it any more",
     ]);
   });
 
@@ -249,7 +272,7 @@ describe("a host that cannot hold the addresses", () => {
   });
 
   test("stays away for its pause even when its fitness comes back in between", () => {
-    const lab = new Lab().becomeMaster().post(unable).post({ type: "fitness", ineligible: "no link" }).advance(1_000);
+    const lab = new Lab().becomeMaster().post(unable).post({ type: "fitness", ineligible: NO_LINK }).advance(1_000);
     expect(lab.post({ type: "fitness", ineligible: null }).phase).toBe("fault");
     expect(lab.advance(2_000).phase).toBe("backup");
   });
@@ -258,21 +281,21 @@ describe("a host that cannot hold the addresses", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
     lab.hear(150, HIGHER).post(unable).post({ type: "released" });
-    expect(lab.transcript.slice(-1)).toEqual(["3.610 releasing -> fault: bind failed: no buffer space"]);
+    expect(lab.transcript.slice(-1)).toEqual(["3.610 releasing -> fault: this host could not hold it: its log says why"]);
   });
 });
 
 describe("a master that has given way, as another channel tells", () => {
   test("is followed at once, when the sockets hold nothing against it", () => {
     const lab = new Lab().hearFor(5_000, 150, HIGHER).post({ type: "given-way" }).advance(0);
-    expect([lab.phase, lab.ms, lab.state.change.cause]).toEqual(["master", 5_000, "given-way"]);
+    expect([lab.phase, lab.ms, lab.state.change.code]).toEqual(["master", 5_000, "master-left"]);
     const other = new Lab().hearFor(5_000, 150, HIGHER);
     other.onDrain = () => other.hear(150, LOWER);
     expect(other.post({ type: "given-way" }).advance(0).phase).toBe("backup");
   });
 
   test("means nothing to one that is no backup", () => {
-    const lab = new Lab().post({ type: "fitness", ineligible: "no link" });
+    const lab = new Lab().post({ type: "fitness", ineligible: NO_LINK });
     expect(lab.post({ type: "given-way" }).advance(0).phase).toBe("fault");
   });
 });

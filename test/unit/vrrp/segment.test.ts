@@ -2,8 +2,9 @@
 // other, and never nobody for longer than it takes to notice.
 
 import { describe, expect, test } from "vitest";
+import { reason } from "../../../src/base/reasons.ts";
 import { type Random, seededRandom } from "../../../src/base/random.ts";
-import { router } from "./lab.ts";
+import { NO_LINK, router } from "./lab.ts";
 import { MOST_DELAY_MS, Segment, type Station } from "./segment.ts";
 
 function segmentOf(random: Random): Segment {
@@ -32,13 +33,13 @@ function disturb(random: Random, segment: Segment, station: Station): void {
     case 0:
       return station.freeze(random.next() * 8 * intervalMs);
     case 1:
-      return station.post({ type: "step-down" });
+      return station.post({ type: "step-down", reason: reason("step-down") });
     case 2:
       return station.post({ type: "priority", priority: random.int(1, 254) });
     case 3:
-      return station.post({ type: "unable", reason: "no" });
+      return station.post({ type: "unable" });
     case 4: {
-      station.post({ type: "fitness", ineligible: "no link" });
+      station.post({ type: "fitness", ineligible: NO_LINK });
       return segment.at(segment.now, () => station.post({ type: "fitness", ineligible: null }));
     }
     default:
