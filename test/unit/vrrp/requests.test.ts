@@ -281,7 +281,9 @@ describe("a host that cannot hold the addresses", () => {
     const lab = new Lab().becomeMaster();
     lab.releases = false;
     lab.hear(150, HIGHER).post(unable).post({ type: "released" });
-    expect(lab.transcript.slice(-1)).toEqual(["3.610 releasing -> fault: this host could not hold it: its log says why"]);
+    expect(lab.transcript.slice(-1)).toEqual([
+      "3.610 releasing -> fault: this host could not hold it: its log says why",
+    ]);
   });
 });
 
