@@ -19,6 +19,7 @@ import { followRouting } from "./routing-news.ts";
 import { bootTimers } from "./timers.ts";
 import { notifySystemd } from "./sd-notify.ts";
 
+export { bootId, networkNamespace } from "./boot.ts";
 export { machineSleptMs } from "./clock.ts";
 export { lockFile } from "./lockfile.ts";
 export { peerCredentials } from "./native.ts";

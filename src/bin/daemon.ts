@@ -2,10 +2,12 @@
 
 import { hostname } from "node:os";
 import {
+  bootId,
   createLinuxHost,
   type LinuxHost,
   lockFile,
   machineSleptMs,
+  networkNamespace,
   peerCredentials,
 } from "../../adapters/linux/index.ts";
 import { adminActions } from "../node/admin-actions.ts";
@@ -36,7 +38,6 @@ import { RealServerService } from "../node/real-servers.ts";
 import { refusalOf } from "../process/run.ts";
 import { type HostChecks, hostChecks } from "./host-checks.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
-import { bootId, networkNamespace } from "./place.ts";
 import { realServersOf } from "./real-servers.ts";
 import { Receivers } from "./receivers.ts";
 import { hostLook, readConfigFile, readSecretFile } from "./host-look.ts";

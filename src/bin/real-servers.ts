@@ -3,17 +3,15 @@
 import type { Timers } from "../ports/clock.ts";
 import type { RealServers } from "../ports/real-server.ts";
 import { openRealServers } from "../realserver/open.ts";
-import { bootId, networkNamespace } from "./place.ts";
 
 /** Opens them for one change, by what is kept in this state directory. */
 export async function realServersOf(stateDir: string, timers: Timers, signal: AbortSignal): Promise<RealServers> {
-  const [{ openRealServerKernel }, { lockDirectory }, { networkCookie }] = await Promise.all([
+  const [{ openRealServerKernel }, { lockDirectory }, { bootId, networkNamespace }] = await Promise.all([
     import("../../adapters/linux/real-server/kernel.ts"),
     import("../../adapters/linux/lockfile.ts"),
-    import("../../adapters/linux/native.ts"),
+    import("../../adapters/linux/boot.ts"),
   ]);
-  const [inode, cookie] = [networkNamespace(), networkCookie()];
-  const here = { bootId: bootId(), network: cookie === undefined ? inode : `${inode}:${cookie}`, inode };
+  const here = { bootId: bootId(), networkNamespace: networkNamespace() };
   const uid = process.getuid?.() ?? 0;
   return openRealServers(stateDir, { timers, here, uid, lockDirectory, openKernel: openRealServerKernel }, signal);
 }

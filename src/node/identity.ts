@@ -1,16 +1,14 @@
-// The claim on disk. A daemon that starts finds the one of the previous process, and takes up its lease, but only when
-// that process is surely dead (the kernel has freed its lock), and only where it can have left its addresses: on the same
-// boot, in the same network namespace, with this very state directory and not a copy of it. Nor does it when the machine
-// has slept since: what the kernel counts down stood still meanwhile, so the fence is open for longer than the lease.
+// The claim on disk. A daemon that starts finds the one of the previous process, and looks at it only when that process is
+// surely dead: the kernel has freed its lock. Whether it is taken up is decided in claim.ts.
 
 import { lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import * as z from "zod";
 import { parseJson } from "../base/json.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { Entropy } from "../ports/clock.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import { readStateFile, writeStateFile } from "../runtime/state-file.ts";
+import { type Claim, claimSchema, takeUpClaim } from "./claim.ts";
 
 /** A lock that is held. */
 export interface HeldLock {
@@ -37,28 +35,13 @@ export interface IdentityDeps {
   readonly bootId: string;
   /** How long the machine has slept since it booted, in milliseconds. */
   readonly sleptMs: () => number;
-  /** Names the network namespace of this process. */
+  /** Names the network namespace of this process as no later one. */
   readonly networkNamespace: string;
   /** The user that this process runs as. */
   readonly uid: number;
   /** The claim could not be written: a restart will wait for the lease to end. */
   readonly onTrouble: (message: string) => void;
 }
-
-const schema = z.object({
-  incarnation: z.string().min(1).max(64),
-  bootId: z.string(),
-  sleptMs: z.number(),
-  networkNamespace: z.string(),
-  lockFile: z.string(),
-  node: z.string(),
-  fleet: z.string(),
-  knownTtlMs: z.number().nonnegative(),
-});
-type Claim = z.infer<typeof schema>;
-
-/** Two clocks cannot be read at one instant; no sleep is as short as this. */
-const READING_MS = 20;
 
 /** A claim is a few hundred bytes. */
 const MAX_CLAIM_BYTES = 16 * 1024;
@@ -76,56 +59,19 @@ export function openIdentity(options: IdentityOptions, deps: IdentityDeps): Iden
       { stateDir },
     );
   const path = join(stateDir, "incarnation.json");
-  const { bootId, networkNamespace } = deps;
-  const place = { bootId, sleptMs: deps.sleptMs(), networkNamespace, lockFile: lock.fileId, node, fleet };
-  const found = readClaim(path);
-  const adopt = found !== undefined && isSamePlace(found, place);
-  let claim: Claim = {
-    ...place,
-    incarnation: adopt ? found.incarnation : deps.entropy.uniqueId(),
-    knownTtlMs: found?.fleet === fleet ? found.knownTtlMs : 0,
-  };
-  const keep = (next: Claim): void => {
-    claim = next;
+  const { bootId, networkNamespace, entropy, sleptMs } = deps;
+  const keep = (claim: Claim): void => {
     try {
-      writeStateFile(path, `${JSON.stringify(next)}\n`);
+      writeStateFile(path, `${JSON.stringify(claim)}\n`);
     } catch (error) {
       deps.onTrouble(
         `${path} cannot be written (${messageOf(error)}): a restart will not take up the lease, but wait for its end`,
       );
     }
   };
-  if (!adopt) keep(claim);
-  return {
-    incarnation: claim.incarnation,
-    adopt,
-    knownTtlMs: claim.knownTtlMs,
-    rememberTtl: (knownTtlMs) => keep({ ...claim, knownTtlMs }),
-    fenceWasSet: () => {
-      const sleptMs = deps.sleptMs();
-      if (!isSameSleep(claim.sleptMs, sleptMs)) keep({ ...claim, sleptMs });
-    },
-    renew: () => {
-      keep({ ...claim, sleptMs: deps.sleptMs(), incarnation: deps.entropy.uniqueId() });
-      return claim.incarnation;
-    },
-    release: () => lock.release(),
-  };
-}
-
-function isSamePlace(claim: Claim, place: Omit<Claim, "incarnation" | "knownTtlMs">): boolean {
-  return (
-    claim.bootId === place.bootId &&
-    isSameSleep(claim.sleptMs, place.sleptMs) &&
-    claim.networkNamespace === place.networkNamespace &&
-    claim.lockFile === place.lockFile &&
-    claim.node === place.node &&
-    claim.fleet === place.fleet
-  );
-}
-
-function isSameSleep(one: number, other: number): boolean {
-  return Math.abs(one - other) < READING_MS;
+  const origin = { bootId, networkNamespace, lockFile: lock.fileId, node, fleet };
+  const uniqueId = (): string => entropy.uniqueId();
+  return { ...takeUpClaim(readClaim(path), origin, { uniqueId, sleptMs, keep }), release: () => lock.release() };
 }
 
 function makeDirectory(path: string): void {
@@ -153,7 +99,7 @@ function checkDirectory(path: string, uid: number): void {
 /** A claim that is missing or does not parse is no claim: the node begins anew and waits for its old lease to end. */
 function readClaim(path: string): Claim | undefined {
   try {
-    const result = schema.safeParse(parseJson(readStateFile(path, MAX_CLAIM_BYTES)));
+    const result = claimSchema.safeParse(parseJson(readStateFile(path, MAX_CLAIM_BYTES)));
     return result.success ? result.data : undefined;
   } catch {
     return undefined;

@@ -22,22 +22,23 @@ import type {
 } from "../ports/real-server.ts";
 import { MAX_REAL_SERVERS } from "../base/bounds.ts";
 import { linksInNeed, raise, type ReadSettings, restore, type SettingPlan, sysctlName } from "./settings.ts";
-import type { KeptServer, KeptSetting, Place } from "./record.ts";
+import type { KeptNamespace, KeptServer, KeptSetting } from "./record.ts";
 import { addressesOf, sameServer, troublesOf, without } from "./servers.ts";
 
 /** What is kept, wherever that is. */
-export interface PlaceKeeper {
-  readonly place: Place;
+export interface RecordKeeper {
+  /** Of this boot and network namespace. */
+  readonly current: KeptNamespace;
   /** Names that are down by hand. */
   readonly down: readonly string[];
   /** Keeps both, or throws "state-dir" and keeps what was. */
-  keep(place: Place, down: readonly string[]): void;
+  keep(current: KeptNamespace, down: readonly string[]): void;
 }
 
 /** What the real servers of a host work with. */
 export interface RealServersDeps {
   readonly kernel: RealServerKernel;
-  readonly keeper: PlaceKeeper;
+  readonly keeper: RecordKeeper;
   /** Frees kernel and lock. */
   readonly close: () => void;
 }
@@ -66,10 +67,10 @@ class Keeper implements RealServers {
 
   up(server: RealServer, by: KeptServer["by"]): RealServerOutcome {
     const { kernel, keeper } = this.#deps;
-    const others = othersThan(server, by, keeper.place.servers);
+    const others = othersThan(server, by, keeper.current.servers);
     const reason = this.#refusal(server, kernel.addresses(), kernel.guarded(), others) ?? this.#missingLink(server);
     if (reason !== undefined) return { kind: "refused", reason };
-    const before = keeper.place.servers;
+    const before = keeper.current.servers;
     const wanted = [...others, keptOf(server, by)];
     if (by === "hand" && wanted.length > MAX_REAL_SERVERS)
       return { kind: "refused", reason: `this host is a real server of ${MAX_REAL_SERVERS} VIPs already` };
@@ -86,7 +87,7 @@ class Keeper implements RealServers {
 
   down({ name, addresses }: Pick<RealServer, "name" | "addresses">, by: KeptServer["by"]): RealServerOutcome {
     const { keeper } = this.#deps;
-    const { servers, leaving } = keeper.place;
+    const { servers, leaving } = keeper.current;
     const server = servers.find((other) => other.name === name);
     const own = new Set([...addresses, ...(server?.addresses ?? [])].map(({ ip }) => ip));
     const isOwn = ({ ip }: HostAddress): boolean => own.has(ip);
@@ -103,14 +104,14 @@ class Keeper implements RealServers {
       servers.filter((other) => other !== server),
       down,
     );
-    const left = keeper.place.leaving.filter(isOwn);
+    const left = keeper.current.leaving.filter(isOwn);
     if (left.length > 0) return { kind: "refused", reason: leftReason(left) };
     return { kind: "changed", remarks };
   }
 
   follow(servers: readonly RealServer[]): readonly string[] {
     const { kernel, keeper } = this.#deps;
-    const kept = keeper.place.servers;
+    const kept = keeper.current.servers;
     const [placed, guarded] = [kernel.addresses(), kernel.guarded()];
     const wanted = servers.filter(({ name }) => !keeper.down.includes(name));
     const byHand = wanted.reduce<readonly KeptServer[]>(
@@ -128,7 +129,7 @@ class Keeper implements RealServers {
 
   look(servers: readonly RealServer[]): readonly RealServerState[] {
     const { kernel, keeper } = this.#deps;
-    const { servers: kept, leaving } = keeper.place;
+    const { servers: kept, leaving } = keeper.current;
     const troubles = this.#troubles(kept);
     const up = kept.map((server): RealServerState => ({
       ...server,
@@ -155,7 +156,7 @@ class Keeper implements RealServers {
     { name, addresses }: RealServer,
     placed: readonly PlacedAddress[],
     guarded: readonly string[],
-    others: readonly KeptServer[] = this.#deps.keeper.place.servers,
+    others: readonly KeptServer[] = this.#deps.keeper.current.servers,
   ): string | undefined {
     const taken = addresses.filter(({ ip }) => guarded.includes(ip));
     if (taken.length > 0) return guardedReason(taken);
@@ -190,7 +191,7 @@ class Keeper implements RealServers {
   /** A change that fails leaves what was before; what cannot be taken back is kept as such. */
   #changeOrUndo(wanted: readonly KeptServer[], down: readonly string[]): Change {
     const { kernel, keeper } = this.#deps;
-    const [before, downBefore] = [keeper.place, keeper.down];
+    const [before, downBefore] = [keeper.current, keeper.down];
     try {
       return this.#change(wanted, down);
     } catch (error) {
@@ -199,7 +200,7 @@ class Keeper implements RealServers {
       } catch {
         const isOnLo = ({ ip }: HostAddress): boolean =>
           kernel.addresses().some((other) => other.ip === ip && other.interface === "lo");
-        const { leaving, settings } = keeper.place;
+        const { leaving, settings } = keeper.current;
         const isSet = (each: KeptSetting): boolean =>
           before.settings.includes(each) || kernel.arpSettings(each.index)?.values[each.setting] === each.set;
         const left = { leaving: leaving.filter(isOnLo), settings: settings.filter(isSet) };
@@ -211,7 +212,7 @@ class Keeper implements RealServers {
 
   #change(wanted: readonly KeptServer[], down: readonly string[]): Change {
     const { kernel, keeper } = this.#deps;
-    const { servers: before, leaving: stale, settings: settingsBefore } = keeper.place;
+    const { servers: before, leaving: stale, settings: settingsBefore } = keeper.current;
     const read: ReadSettings = (link) => kernel.arpSettings(link);
     const coming = addressesOf(wanted);
     const leaving = without([...stale, ...addressesOf(before)], coming);
@@ -250,10 +251,10 @@ class Keeper implements RealServers {
   /** Puts back settings that stayed for the addresses of another state directory; `undefined`: there are none to put back. */
   #restoreHeld(): readonly string[] | undefined {
     const { keeper } = this.#deps;
-    const before = keeper.place.settings.length;
+    const before = keeper.current.settings.length;
     if (before === 0) return undefined;
-    const { remarks } = this.#change(keeper.place.servers, keeper.down);
-    return keeper.place.settings.length < before ? remarks : undefined;
+    const { remarks } = this.#change(keeper.current.servers, keeper.down);
+    return keeper.current.settings.length < before ? remarks : undefined;
   }
 
   /** What another state directory has put on lo stays silent, too. */

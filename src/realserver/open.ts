@@ -7,8 +7,8 @@ import { later } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { RealServerKernel, RealServers } from "../ports/real-server.ts";
 import { type FileOwner, readStateFile, removeStateFile, writeStateFile } from "../runtime/state-file.ts";
-import { type PlaceKeeper, realServers } from "./keeper.ts";
-import { type Here, isNothing, type Kept, MAX_RECORD_BYTES, placeOf, readKept, withPlace } from "./record.ts";
+import { type RecordKeeper, realServers } from "./keeper.ts";
+import { type Here, isNothing, type Kept, MAX_RECORD_BYTES, keptIn, readKept, withKept } from "./record.ts";
 
 /** A change takes milliseconds: who waits longer for another one's is told so. In milliseconds. */
 const LOCK_MS = 3_000;
@@ -87,7 +87,7 @@ async function takeLock(
   throw new VipdError("already-running", message, { stateDir });
 }
 
-class FileKeeper implements PlaceKeeper {
+class FileKeeper implements RecordKeeper {
   private readonly path: string;
   private readonly here: Here;
   private readonly owner: FileOwner | undefined;
@@ -102,16 +102,16 @@ class FileKeeper implements PlaceKeeper {
     this.kept = this.text === "" ? undefined : understood(path, this.text);
   }
 
-  get place(): PlaceKeeper["place"] {
-    return placeOf(this.kept, this.here);
+  get current(): RecordKeeper["current"] {
+    return keptIn(this.kept, this.here);
   }
 
   get down(): readonly string[] {
     return this.kept?.down ?? [];
   }
 
-  keep(place: PlaceKeeper["place"], down: readonly string[]): void {
-    const next = withPlace(this.kept, this.here, place, down);
+  keep(current: RecordKeeper["current"], down: readonly string[]): void {
+    const next = withKept(this.kept, this.here, current, down);
     const text = isNothing(next) ? "" : `${JSON.stringify(next)}\n`;
     if (text !== this.text) this.write(text);
     this.kept = next;

@@ -10,7 +10,7 @@ import { parseJson } from "../base/json.ts";
 import { parseIp } from "../wire/ip.ts";
 
 /** Most network namespaces of a boot that are remembered; containers make a new one at each start. */
-const MAX_PLACES = 64;
+const MAX_NAMESPACES = 64;
 
 /** Most addresses that are to go: twice as many as there can be at once, since what stays on lo outlasts a change. */
 const MAX_LEAVING = 4 * MAX_REAL_SERVERS * MAX_ADDRESSES_PER_VIP;
@@ -18,9 +18,9 @@ const MAX_LEAVING = 4 * MAX_REAL_SERVERS * MAX_ADDRESSES_PER_VIP;
 /** Most settings that are kept: two for each interface. */
 const MAX_SETTINGS = 4 * MAX_REAL_SERVERS * MAX_REAL_SERVER_INTERFACES;
 
-/** Largest file, in bytes, and how much of it places take: one with all that it may have is well below that. */
+/** Largest file, in bytes, and how much of it namespaces take: one with all that it may have is well below that. */
 export const MAX_RECORD_BYTES = 4 * 1024 * 1024;
-const MAX_PLACES_BYTES = 3 * 1024 * 1024;
+const MAX_NAMESPACES_BYTES = 3 * 1024 * 1024;
 
 const address = z
   .object({ family: z.union([z.literal(4), z.literal(6)]), ip: z.string().max(64) })
@@ -52,7 +52,7 @@ const setting = z.object({
   set: z.int().min(1).max(2),
 });
 
-const place = z.object({
+const namespace = z.object({
   /** Those of the configuration, and as many by hand. */
   servers: z.array(server).max(2 * MAX_REAL_SERVERS),
   /** Addresses that are to go, and may be on lo still. */
@@ -64,7 +64,7 @@ const schema = z.object({
   version: z.literal(1),
   bootId: z.string().max(128),
   /** By network namespace, the one that was written last at the end. */
-  places: z.array(z.object({ network: z.string().max(128), place })).max(MAX_PLACES),
+  places: z.array(z.object({ network: z.string().max(128), place: namespace })).max(MAX_NAMESPACES),
   down: z.array(z.string().max(64)).max(MAX_REAL_SERVERS),
 });
 
@@ -75,22 +75,19 @@ export type KeptServer = z.infer<typeof server>;
 export type KeptSetting = z.infer<typeof setting>;
 
 /** What is kept for one network namespace. */
-export type Place = z.infer<typeof place>;
+export type KeptNamespace = z.infer<typeof namespace>;
 
 /** All that is kept in a state directory. */
 export type Kept = z.infer<typeof schema>;
 
-/** Where a process is. */
+/** The boot and the network namespace of a process, each by a name that no later one has. */
 export interface Here {
   readonly bootId: string;
-  /** Of this namespace alone, also when it is gone. */
-  readonly network: string;
-  /** What earlier versions took for it: a later namespace may have the same. */
-  readonly inode?: string;
+  readonly networkNamespace: string;
 }
 
 /** Nothing is kept. */
-export const NOTHING: Place = { servers: [], leaving: [], settings: [] };
+export const NOTHING: KeptNamespace = { servers: [], leaving: [], settings: [] };
 
 /** Reads what is kept; `undefined`: it cannot be understood. */
 export function readKept(text: string): Kept | undefined {
@@ -99,27 +96,23 @@ export function readKept(text: string): Kept | undefined {
 }
 
 /** What is kept for this boot and network namespace. */
-export function placeOf(kept: Kept | undefined, here: Here): Place {
+export function keptIn(kept: Kept | undefined, here: Here): KeptNamespace {
   if (kept?.bootId !== here.bootId) return NOTHING;
-  const named = (name: string | undefined): Place | undefined =>
-    kept.places.find(({ network }) => network === name)?.place;
-  return named(here.network) ?? named(here.inode) ?? NOTHING;
+  return kept.places.find(({ network }) => network === here.networkNamespace)?.place ?? NOTHING;
 }
 
-/** The same with another place, and other names that are down. */
-export function withPlace(kept: Kept | undefined, here: Here, place: Place, down: readonly string[]): Kept {
+/** All that is kept, with this of one namespace, and these names that are down. */
+export function withKept(all: Kept | undefined, here: Here, kept: KeptNamespace, down: readonly string[]): Kept {
   const others =
-    kept?.bootId === here.bootId
-      ? kept.places.filter(({ network }) => network !== here.network && network !== here.inode)
-      : [];
+    all?.bootId === here.bootId ? all.places.filter(({ network }) => network !== here.networkNamespace) : [];
   const bounded = {
-    ...place,
-    leaving: place.leaving.slice(-MAX_LEAVING),
-    settings: place.settings.slice(-MAX_SETTINGS),
+    ...kept,
+    leaving: kept.leaving.slice(-MAX_LEAVING),
+    settings: kept.settings.slice(-MAX_SETTINGS),
   };
-  const all = isEmpty(place) ? others : [...others, { network: here.network, place: bounded }];
-  const places = all.slice(-MAX_PLACES);
-  while (places.length > 1 && JSON.stringify(places).length > MAX_PLACES_BYTES) places.shift();
+  const own = isEmpty(kept) ? [] : [{ network: here.networkNamespace, place: bounded }];
+  const places = [...others, ...own].slice(-MAX_NAMESPACES);
+  while (places.length > 1 && JSON.stringify(places).length > MAX_NAMESPACES_BYTES) places.shift();
   return { version: 1, bootId: here.bootId, places, down: down.slice(-MAX_REAL_SERVERS) };
 }
 
@@ -128,6 +121,6 @@ export function isNothing(kept: Kept): boolean {
   return kept.places.length === 0 && kept.down.length === 0;
 }
 
-function isEmpty({ servers, leaving, settings }: Place): boolean {
+function isEmpty({ servers, leaving, settings }: KeptNamespace): boolean {
   return servers.length === 0 && leaving.length === 0 && settings.length === 0;
 }

@@ -14,7 +14,6 @@ import {
   bootTimeMs,
   closeFd,
   getOption,
-  networkCookie,
   openSocket,
   peerCredentials,
   receive,
@@ -25,11 +24,12 @@ import {
   SOL_SOCKET,
   watchReadable,
 } from "../../adapters/linux/native.ts";
+import { networkNamespace } from "../../adapters/linux/boot.ts";
 import { encodeLinkAddress, ETHERTYPE_ARP } from "../../src/wire/ethernet.ts";
 import { encodeArp, gratuitousRequest } from "../../src/wire/arp.ts";
 import { ipBytes } from "../../src/wire/ip.ts";
 import { BROADCAST_MAC } from "../../src/wire/ethernet.ts";
-import { eventually, useWire } from "./namespaces.ts";
+import { eventually, Namespace, useWire } from "./namespaces.ts";
 import { udpSocket } from "./traffic.ts";
 
 const SO_RCVBUF = 8;
@@ -198,13 +198,25 @@ describe("sockets in a host", () => {
   });
 });
 
-describe("the number of a network namespace", () => {
+describe("the name of a network namespace", () => {
   const wire = useWire();
 
   it("is the same each time, and another one in another namespace", () => {
-    const there = wire().host.inside(() => networkCookie());
-    expect(wire().host.inside(() => networkCookie())).toBe(there);
-    expect(there).not.toBe(networkCookie());
+    const there = wire().host.inside(() => networkNamespace());
+    expect(wire().host.inside(() => networkNamespace())).toBe(there);
+    expect(there).not.toBe(networkNamespace());
+  });
+
+  it("is no later one's, whatever inode that gets", () => {
+    const names = Array.from({ length: 8 }, (_, i) => {
+      const namespace = new Namespace(`n${i}`);
+      try {
+        return namespace.inside(() => networkNamespace());
+      } finally {
+        namespace.delete();
+      }
+    });
+    expect(new Set(names).size).toBe(8);
   });
 });
 

@@ -39,7 +39,7 @@ class Bench {
       this.directory,
       {
         timers,
-        here: { bootId: "boot", network: "here" },
+        here: { bootId: "boot", networkNamespace: "here" },
         uid: 0,
         lockDirectory,
         openKernel: () => change(this.wire.host.inside(() => openRealServerKernel())),

@@ -57,6 +57,9 @@ export interface SimDaemonDeps {
   readonly onExit: () => void;
 }
 
+/** The one fleet of a world. */
+export const FLEET = "sim";
+
 /** The check that VIPs may have, by name. */
 export const SERVICE = "service";
 
@@ -190,7 +193,7 @@ export class SimDaemon {
     const { node, host: hostName, processId, ttlMs, canary } = this.options;
     const { identity, world, link, process } = this.deps;
     const { incarnation, adopt, knownTtlMs } = identity;
-    const self = { node, fleet: "sim", host: hostName, processId, ttlMs, knownTtlMs };
+    const self = { node, fleet: FLEET, host: hostName, processId, ttlMs, knownTtlMs };
     return new LeaseElector(
       { self, incarnation, adopt },
       {
@@ -285,7 +288,7 @@ export class SimDaemon {
 function configOf({ node, ttlMs, startupDelayMs = 0 }: DaemonOptions, vips: readonly VipConfig[]): Config {
   return {
     node,
-    fleet: "sim",
+    fleet: FLEET,
     store: "sim:",
     ttlMs,
     stateDir: "/sim",

@@ -3,8 +3,9 @@
 import type { State } from "../../src/election/state.ts";
 import type { Canary } from "./canaries.ts";
 import type { VipConfig } from "../../src/config/types.ts";
+import { type Claim, takeUpClaim } from "../../src/node/claim.ts";
 import type { IdentityKeeper } from "../../src/ports/identity.ts";
-import { SimDaemon } from "./daemon.ts";
+import { FLEET, SimDaemon } from "./daemon.ts";
 import { HostClock } from "./host-clock.ts";
 import { Kernel } from "./kernel.ts";
 import { type Network, StoreLink } from "./network.ts";
@@ -28,17 +29,6 @@ export interface HostDeps {
 /** After a failed start, as RestartSec in vipd.service. */
 const RESTART_MS = 200;
 
-/** A claim on disk, as src/node/identity.ts keeps it. */
-interface Claim {
-  readonly incarnation: string;
-  readonly boot: number;
-  /** How long the machine had slept by then. */
-  readonly sleptMs: number;
-  /** The host whose state directory it was made in: a copy is told from it by its place. */
-  readonly place: string;
-  readonly knownTtlMs: number;
-}
-
 /** A host over all its boots, and over all processes of its daemon. */
 export class SimHost {
   readonly setup: HostSetup;
@@ -51,8 +41,8 @@ export class SimHost {
   ttlMs: number;
   /** A daemon will be started. */
   private awaited = false;
-  private claim: Claim | null = null;
-  private forgotten = false;
+  /** In the state directory. */
+  private claim: Claim | undefined;
   private retired = false;
   private boots = 0;
   private serial = 0;
@@ -63,6 +53,7 @@ export class SimHost {
     this.deps = deps;
     this.config = setup.config;
     this.ttlMs = setup.ttlMs;
+    this.claim = formerClaim(setup);
     this.kernel = this.boot();
     this.startIn(setup.startAt, null);
   }
@@ -108,8 +99,7 @@ export class SimHost {
 
   /** The next daemon knows nothing of earlier days: it must have the fleet's longest lease. */
   loseState(longestTtlMs: number): void {
-    this.claim = null;
-    this.forgotten = true;
+    this.claim = undefined;
     this.ttlMs = longestTtlMs;
   }
 
@@ -195,39 +185,19 @@ export class SimHost {
     });
   }
 
-  /** A claim is taken up only where it was made: as src/node/identity.ts has it. */
+  /** The real claim, kept in this world's state directory. */
   private openIdentity(): IdentityKeeper {
-    const found = this.claim;
-    const here = found?.place === this.name || this.deps.canary?.adoptsCopies === true;
-    const { sleptMs } = this.kernel;
-    const adopt = found !== null && found.boot === this.boots && found.sleptMs === sleptMs && here;
-    const knownTtlMs = found?.knownTtlMs ?? (this.forgotten ? 0 : this.setup.knownTtlMs);
-    const { kernel } = this;
-    const renew = (): string => {
-      const incarnation = `${this.name}-claim-${++this.serial}`;
-      this.claim = {
-        incarnation,
-        boot: this.boots,
-        sleptMs: kernel.sleptMs,
-        place: this.name,
-        knownTtlMs: this.claim?.knownTtlMs ?? knownTtlMs,
-      };
-      return incarnation;
-    };
-    return {
-      incarnation: adopt ? found.incarnation : renew(),
-      adopt,
-      knownTtlMs,
-      rememberTtl: (ttlMs) => {
-        if (this.claim !== null) this.claim = { ...this.claim, knownTtlMs: ttlMs };
-      },
-      fenceWasSet: () => {
-        if (this.claim !== null && this.claim.sleptMs !== kernel.sleptMs)
-          this.claim = { ...this.claim, sleptMs: kernel.sleptMs };
-      },
-      renew,
-      release: () => {},
-    };
+    const { kernel, claim } = this;
+    const lockFile = this.name;
+    const origin = { bootId: String(this.boots), networkNamespace: "", lockFile, node: this.setup.node, fleet: FLEET };
+    const takesCopies = this.deps.canary?.adoptsCopies === true;
+    const found = takesCopies && claim !== undefined ? { ...claim, lockFile } : claim;
+    const keeper = takeUpClaim(found, origin, {
+      uniqueId: () => `${this.name}-claim-${++this.serial}`,
+      sleptMs: () => kernel.sleptMs,
+      keep: (kept) => (this.claim = kept),
+    });
+    return { ...keeper, release: () => {} };
   }
 
   /** It left, or could not start: then systemd tries again. */
@@ -246,4 +216,10 @@ export class SimHost {
     this.whenGone();
     this.whenGone = () => {};
   }
+}
+
+/** What a host has in its state directory that has known a fleet before the world began. */
+function formerClaim({ name, node, knownTtlMs }: HostSetup): Claim {
+  const origin = { bootId: "before", networkNamespace: "", lockFile: name, node, fleet: FLEET };
+  return { ...origin, incarnation: `${name}-before`, sleptMs: 0, knownTtlMs };
 }

@@ -10,8 +10,8 @@ import type {
   RealServers,
   ServeFailure,
 } from "../../../src/ports/real-server.ts";
-import { type PlaceKeeper, realServers } from "../../../src/realserver/keeper.ts";
-import { NOTHING, type Place } from "../../../src/realserver/record.ts";
+import { type RecordKeeper, realServers } from "../../../src/realserver/keeper.ts";
+import { NOTHING, type KeptNamespace } from "../../../src/realserver/record.ts";
 
 export class FakeKernel implements RealServerKernel {
   /** What was done, in order. */
@@ -25,19 +25,19 @@ export class FakeKernel implements RealServerKernel {
   /** Addresses that lo refuses. */
   readonly refused = new Set<string>();
   closed = 0;
-  private place: Place = NOTHING;
+  private kept: KeptNamespace = NOTHING;
   private downByHand: readonly string[] = [];
 
   /** The real servers of this kernel, for one change. */
   open(): RealServers {
-    const keeper: PlaceKeeper = {
-      place: this.place,
+    const keeper: RecordKeeper = {
+      current: this.kept,
       down: this.downByHand,
-      keep: (place, down) => {
-        Object.assign(keeper, { place, down });
-        this.place = place;
+      keep: (current, down) => {
+        Object.assign(keeper, { current, down });
+        this.kept = current;
         this.downByHand = down;
-        this.calls.push(`keep ${place.servers.map(({ name }) => name).join(" ")}`.trim());
+        this.calls.push(`keep ${current.servers.map(({ name }) => name).join(" ")}`.trim());
       },
     };
     return realServers({ kernel: this, keeper, close: () => this.close() });

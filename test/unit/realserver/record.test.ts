@@ -1,45 +1,38 @@
 // What is kept of real servers counts for one boot and one network namespace; what is down by hand counts for all.
 
 import { expect, test } from "vitest";
-import { isNothing, NOTHING, type Place, placeOf, readKept, withPlace } from "../../../src/realserver/record.ts";
+import { isNothing, type KeptNamespace, keptIn, NOTHING, readKept, withKept } from "../../../src/realserver/record.ts";
 
-const HERE = { bootId: "b1", network: "4:1" };
-const PLACE: Place = {
+const HERE = { bootId: "b1", networkNamespace: "4:1" };
+const OURS: KeptNamespace = {
   servers: [{ name: "web", by: "file", addresses: [{ family: 4, ip: "10.0.0.50" }], interfaces: ["eth0"] }],
   leaving: [{ family: 6, ip: "2001:db8::50" }],
   settings: [{ interface: "eth0", index: 2, setting: "arpIgnore", before: 0, set: 1 }],
 };
 
-const kept = withPlace(undefined, HERE, PLACE, ["db"]);
+const kept = withKept(undefined, HERE, OURS, ["db"]);
 
-test("what is written is read, in its place and in no other", () => {
+test("what is written is read, in its namespace and in no other", () => {
   const read = readKept(JSON.stringify(kept));
-  expect(placeOf(read, HERE)).toEqual(PLACE);
-  expect(placeOf(read, { ...HERE, network: "4:2" })).toEqual(NOTHING);
-  expect(placeOf(read, { ...HERE, bootId: "b2" })).toEqual(NOTHING);
+  expect(keptIn(read, HERE)).toEqual(OURS);
+  expect(keptIn(read, { ...HERE, networkNamespace: "4:2" })).toEqual(NOTHING);
+  expect(keptIn(read, { ...HERE, bootId: "b2" })).toEqual(NOTHING);
   expect(read?.down).toEqual(["db"]);
 });
 
 test("another namespace of the boot is kept beside it; those of another boot go", () => {
-  const both = withPlace(kept, { ...HERE, network: "4:2" }, PLACE, []);
+  const both = withKept(kept, { ...HERE, networkNamespace: "4:2" }, OURS, []);
   expect(both.places.map(({ network }) => network)).toEqual(["4:1", "4:2"]);
-  expect(withPlace(both, { bootId: "b2", network: "4:3" }, PLACE, []).places.map(({ network }) => network)).toEqual([
-    "4:3",
-  ]);
+  expect(
+    withKept(both, { bootId: "b2", networkNamespace: "4:3" }, OURS, []).places.map(({ network }) => network),
+  ).toEqual(["4:3"]);
 });
 
-test("a namespace that has the inode of one that is gone is another one; a record by inode alone is taken up once", () => {
-  const here = { bootId: "b1", network: "4:1:100", inode: "4:1" };
-  expect(placeOf(withPlace(undefined, { ...here, network: "4:1:99" }, PLACE, []), here)).toEqual(NOTHING);
-  expect(placeOf(kept, here)).toEqual(PLACE);
-  expect(withPlace(kept, here, PLACE, []).places.map(({ network }) => network)).toEqual(["4:1:100"]);
-});
-
-test("a place without anything is not kept, and of very many the oldest go", () => {
-  expect(isNothing(withPlace(kept, HERE, NOTHING, []))).toBe(true);
-  expect(isNothing(withPlace(kept, HERE, NOTHING, ["db"]))).toBe(false);
+test("a namespace without anything is not kept, and of very many the oldest go", () => {
+  expect(isNothing(withKept(kept, HERE, NOTHING, []))).toBe(true);
+  expect(isNothing(withKept(kept, HERE, NOTHING, ["db"]))).toBe(false);
   let many = kept;
-  for (let i = 0; i < 100; i++) many = withPlace(many, { ...HERE, network: `5:${i}` }, PLACE, []);
+  for (let i = 0; i < 100; i++) many = withKept(many, { ...HERE, networkNamespace: `5:${i}` }, OURS, []);
   expect(many.places.length).toBe(64);
   expect(many.places.at(-1)?.network).toBe("5:99");
 });
@@ -65,13 +58,13 @@ test.each([
 
 test("a list that is longer than ever written is not understood, and is never written", () => {
   const many = <T>(one: T, count: number): T[] => Array.from({ length: count }, () => one);
-  const of = (change: Partial<Place>): string =>
-    JSON.stringify({ ...kept, places: [{ network: "4:1", place: { ...PLACE, ...change } }] });
+  const of = (change: Partial<KeptNamespace>): string =>
+    JSON.stringify({ ...kept, places: [{ network: "4:1", place: { ...OURS, ...change } }] });
   const leaving = many({ family: 6 as const, ip: "2001:db8::50" }, 32_769);
-  const settings = PLACE.settings.flatMap((one) => many(one, 16_385));
+  const settings = OURS.settings.flatMap((one) => many(one, 16_385));
   expect(readKept(of({ leaving }))).toBeUndefined();
   expect(readKept(of({ settings }))).toBeUndefined();
-  expect(readKept(JSON.stringify({ ...kept, places: many({ network: "4:1", place: PLACE }, 65) }))).toBeUndefined();
-  const written = withPlace(undefined, HERE, { ...PLACE, leaving, settings }, []);
+  expect(readKept(JSON.stringify({ ...kept, places: many({ network: "4:1", place: OURS }, 65) }))).toBeUndefined();
+  const written = withKept(undefined, HERE, { ...OURS, leaving, settings }, []);
   expect(readKept(JSON.stringify(written))).toEqual(written);
 });
