@@ -156,7 +156,10 @@ function onCandidacies(state: State, { changes }: Extract<Event, { type: "candid
   for (const [election, candidacy] of changes) {
     if (candidacy === null) state.candidacies.delete(election);
     else state.candidacies.set(election, candidacy);
-    if (candidacy?.spread != null) state.spreads = true;
+    if (candidacy?.spread != null && !state.spreads) {
+      state.spreads = true;
+      state.mirror.touched.contenders = true;
+    }
     state.dirty.add(election);
   }
   return [];

@@ -5,7 +5,7 @@ import { type Instant, NEVER } from "../base/time.ts";
 import { answeringNode } from "./answering.ts";
 import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
-import { ineligibleReason, isInDoubt, isInPlace, ownToken, preemptDue, takeDueAt } from "./questions.ts";
+import { ineligibleReason, isInDoubt, isAssignedTo, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
 import type { Effect, Grant, Loss, Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
@@ -88,7 +88,7 @@ function judgePreemption(state: State, election: string, now: Instant): void {
   const better = preemptDue(state, election, now);
   const due = better !== undefined && better.at <= now;
   if (due) {
-    const isSpread = isInPlace(state, election, better.to);
+    const isSpread = isAssignedTo(state, election, better.to);
     if (isSpread) state.spreadMovedAt = now;
     state.stepDowns.set(election, { to: better.to, reason: reason(isSpread ? "spread" : "preempted", better.to) });
   }

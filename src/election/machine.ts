@@ -22,7 +22,7 @@ import { giveUpAt } from "./lease.ts";
 import type { ReadScope } from "./mirror.ts";
 import { breakableAt } from "./ownership.ts";
 import { observeOwner } from "./observing.ts";
-import { placeElections } from "./places.ts";
+import { assignElections } from "./assignments.ts";
 import { isTrusted, leaseCovers, trustedAt } from "./questions.ts";
 import { joinableAt, ownSession } from "./session.ts";
 import type { Effect, Event, Moment, State } from "./state.ts";
@@ -75,7 +75,10 @@ function followNodes(state: State, effects: Effect[]): void {
   for (const node of mirror.touched.heartbeats) {
     const session = mirror.sessions.get(node);
     if (session?.value == null) continue;
-    if (silent.delete(node)) mirror.touched.nodes.add(node);
+    if (silent.delete(node)) {
+      mirror.touched.nodes.add(node);
+      mirror.touched.contenders = true;
+    }
     // The deadline moves with every heartbeat: it is set anew only when it is reached.
     if (wakeups.at(`session ${node}`) === NEVER)
       wakeups.set(`session ${node}`, breakableAt(session, state.longestTtlMs));
@@ -133,8 +136,8 @@ function collectDirty(state: State, now: Instant): void {
   for (const node of mirror.touched.nodes) markNode(state, node);
   for (const ip of mirror.claims.contested) markContested(state, ip);
   if (all) dirtyAll(state);
-  if (state.spreads && dirty.size > 0)
-    for (const election of placeElections(mirror, state.self.node, now)) dirty.add(election);
+  if (state.spreads && (all || mirror.touched.contenders))
+    for (const election of assignElections(mirror, state.self.node, now)) dirty.add(election);
 }
 
 function dirtyAll(state: State): void {
@@ -159,6 +162,7 @@ function judgeSession(state: State, node: string, now: Instant): void {
   const at = breakableAt(session, state.longestTtlMs);
   if (at > now) return state.wakeups.set(`session ${node}`, at);
   state.silent.add(node);
+  state.mirror.touched.contenders = true;
   markNode(state, node);
 }
 

@@ -65,7 +65,7 @@ export class Mirror {
   readonly claims = new Claims();
   readonly touched = new Touched();
   /** By election of a spread group: the node that it belongs on. */
-  places: ReadonlyMap<string, string> = new Map();
+  assigned: ReadonlyMap<string, string> = new Map();
   private readonly tombstones = new Tombstones();
   private readonly keys: Keys;
   private readonly self: string | null;
@@ -231,6 +231,7 @@ export class Mirror {
       observed.value?.incarnation === before.value.incarnation &&
       before.fresh === observed.fresh;
     if (!heartbeat) this.touched.nodes.add(node);
+    if (!heartbeat) this.touched.contenders = true;
     if (!heartbeat || before.value?.ttlMs !== observed.value?.ttlMs) this.touched.roster = true;
     this.touched.heartbeats.add(node);
   }
@@ -251,6 +252,7 @@ export class Mirror {
     const before = nodes.get(node)?.value?.addresses ?? [];
     const addresses = observed.value?.addresses ?? [];
     nodes.set(node, observed);
+    this.touched.contenders = true;
     if (observed.value == null) removeFrom(this.wantedBy, node, election);
     else addTo(this.wantedBy, node, election);
     this.noteClaims(election, node, before, addresses);
@@ -305,6 +307,7 @@ export class Mirror {
     this.tombstones.drop(this.keys.session(node));
     if (this.sessions.get(node)?.value !== null) this.touched.nodes.add(node);
     this.sessions.delete(node);
+    this.touched.contenders = true;
     this.touched.roster = true;
   }
 
@@ -321,6 +324,7 @@ export class Mirror {
     const nodes = this.candidates.get(election);
     const before = nodes?.get(node)?.value?.addresses ?? [];
     nodes?.delete(node);
+    this.touched.contenders = true;
     if (nodes?.size === 0) this.candidates.delete(election);
     removeFrom(this.wantedBy, node, election);
     this.noteClaims(election, node, before, []);

@@ -92,7 +92,7 @@ export function preemptDue(
   if (tenure?.phase !== "on" || candidacy === undefined || state.stepDowns.has(election)) return undefined;
   const better = preemption(state.mirror, election, state.self.node, candidacy.priority, tenure.since, now);
   if (better === undefined) return undefined;
-  const rested = isInPlace(state, election, better.to) ? spreadDueAt(state) : LONG_AGO;
+  const rested = isAssignedTo(state, election, better.to) ? spreadDueAt(state) : LONG_AGO;
   return { to: better.to, at: latest(latest(better.at, rested), later(tenure.since, candidacy.minHoldMs)) };
 }
 
@@ -101,9 +101,9 @@ function spreadDueAt({ syncedAt, spreadMovedAt, longestTtlMs }: State): Instant 
   return latest(later(spreadMovedAt, SPREAD_PAUSE_MS), later(syncedAt, observerWaitMs(longestTtlMs)));
 }
 
-/** Whether a spread group puts the election on that node. */
-export function isInPlace(state: State, election: string, node: string): boolean {
-  return state.mirror.places.get(election) === node;
+/** Whether its spread group assigns the election to that node. */
+export function isAssignedTo(state: State, election: string, node: string): boolean {
+  return state.mirror.assigned.get(election) === node;
 }
 
 /** When this node shall try to take an election that it does not hold; `NEVER` while it shall not. */

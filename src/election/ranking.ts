@@ -36,8 +36,8 @@ export function contenders(
     const value = contending(mirror, node, observed, now, among);
     if (value !== undefined) found.push({ ...value, node, since: observed.seenAt });
   }
-  const place = mirror.places.get(election);
-  const isElsewhere = ({ node }: Contender): number => (node === place ? 0 : 1);
+  const assigned = mirror.assigned.get(election);
+  const isElsewhere = ({ node }: Contender): number => (node === assigned ? 0 : 1);
   return found.sort((a, b) => isElsewhere(a) - isElsewhere(b) || b.priority - a.priority || (a.node < b.node ? -1 : 1));
 }
 
@@ -50,11 +50,11 @@ export function betterThan(
   now: Instant,
   among: Among = "eligible",
 ): readonly Contender[] {
-  const place = mirror.places.get(election);
+  const assigned = mirror.assigned.get(election);
   const isBetter = (other: Contender): boolean =>
     other.priority > priority || (other.priority === priority && other.node < node);
   return contenders(mirror, election, now, among).filter(
-    (other) => other.node !== node && (other.node === place || (node !== place && isBetter(other))),
+    (other) => other.node !== node && (other.node === assigned || (node !== assigned && isBetter(other))),
   );
 }
 
@@ -84,13 +84,13 @@ export function preemption(
   heldSince: Instant,
   now: Instant,
 ): { readonly to: string; readonly at: Instant } | undefined {
-  const place = mirror.places.get(election);
-  if (place === node) return undefined;
+  const assigned = mirror.assigned.get(election);
+  if (assigned === node) return undefined;
   const better = contenders(mirror, election, now).find(
     (other) =>
       other.node !== node &&
       other.preempt &&
-      (place === undefined ? other.priority > priority : other.node === place) &&
+      (assigned === undefined ? other.priority > priority : other.node === assigned) &&
       mayBeGiven(mirror, election, other),
   );
   if (better === undefined) return undefined;

@@ -10,6 +10,8 @@ export class Touched {
   readonly heartbeats = new Set<string>();
   /** Nodes that were seen to take, or to be handed, an election. */
   readonly takers = new Set<string>();
+  /** Who contends for anything: a candidate, or whether one is alive. */
+  contenders = true;
   /** Everything: another epoch, or the fleet has settled on one. */
   everything = true;
   /** The list of nodes, their leases, or the list of unreadable records. */
@@ -20,6 +22,7 @@ export class Touched {
     this.nodes.clear();
     this.heartbeats.clear();
     this.takers.clear();
+    this.contenders = false;
     this.everything = false;
     this.roster = false;
   }

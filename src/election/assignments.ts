@@ -1,4 +1,4 @@
-// Where the elections of spread groups belong: every node computes it from the same candidate records, so nobody has to be
+// Which node each election of a spread group is assigned to: every node computes it from the same candidate records, so nobody has to be
 // asked. While two nodes have read different records they may differ, and an election is handed over once too often; who
 // may hold it is not decided here.
 
@@ -16,19 +16,19 @@ interface Group {
 }
 
 /**
- * Computes the places anew, for `self`; the result: the elections that belong somewhere else than before. Of other nodes only
+ * Assigns anew, as `self` sees it; the result: the elections that are another node's than before. Of other nodes only
  * those count that have sent a heartbeat since this one began to look: what a first read shows may be of the dead.
  */
-export function placeElections(mirror: Mirror, self: string, now: Instant): readonly string[] {
-  const places = new Map<string, string>();
+export function assignElections(mirror: Mirror, self: string, now: Instant): readonly string[] {
+  const assigned = new Map<string, string>();
   for (const { elections, weights, able } of groupsOf(mirror, self, now).values()) {
     const nodes = [...able].map((node) => ({ node, weight: weights.get(node) ?? 1 }));
-    for (const [election, node] of spreadVips(elections, nodes)) places.set(election, node);
+    for (const [election, node] of spreadVips(elections, nodes)) assigned.set(election, node);
   }
-  const moved = [...new Set([...mirror.places.keys(), ...places.keys()])].filter(
-    (election) => mirror.places.get(election) !== places.get(election),
+  const moved = [...new Set([...mirror.assigned.keys(), ...assigned.keys()])].filter(
+    (election) => mirror.assigned.get(election) !== assigned.get(election),
   );
-  mirror.places = places;
+  mirror.assigned = assigned;
   return moved;
 }
 

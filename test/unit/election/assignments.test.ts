@@ -67,3 +67,18 @@ test("a node that could not hold an election is passed over, in the order of pri
   fleet.advance(20 * TTL_MS);
   expect(changes(fleet)).toBe(before);
 });
+
+test("elections are assigned anew when candidates change or die, and not whenever an election is judged", () => {
+  const fleet = new Fleet();
+  const [a, b] = [join(fleet, "a"), join(fleet, "b")];
+  fleet.advance(20 * TTL_MS);
+  const { mirror } = a.state;
+  const before = mirror.assigned;
+  expect(before.size).toBe(6);
+  a.wish(MEMBER, "w1");
+  fleet.advance(5 * TTL_MS);
+  expect(mirror.assigned).toBe(before);
+  fleet.kill(b);
+  fleet.advance(3 * TTL_MS);
+  expect(new Set(mirror.assigned.values())).toEqual(new Set(["a"]));
+});
