@@ -26,7 +26,7 @@ export class Connection {
   private readonly waiting = new Set<() => void>();
   private serverRun: ServerRun | undefined;
   /** Counts the connections that have ended, one after the other. */
-  private lives = 0;
+  private ended = 0;
   private stood = false;
   private lastFacts: ServerFacts | undefined;
 
@@ -44,7 +44,7 @@ export class Connection {
     });
     this.redis.on("close", () => {
       this.forget();
-      this.lives += 1;
+      this.ended += 1;
       // One that stood has ended: the next attempt begins now.
       if (this.stood) this.stood = false;
       else this.failed();
@@ -63,7 +63,7 @@ export class Connection {
 
   /** Names the connection that stands: WAIT waits for what was written on the same one, and for nothing on another. */
   get connectionNumber(): number {
-    return this.lives;
+    return this.ended;
   }
 
   /** Settles when the connection stands, when the next attempt to make it is refused, or after the time; calls fail until it does. */

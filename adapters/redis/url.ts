@@ -74,7 +74,7 @@ export function parseRedisUrl(url: string, secrets: SecretSources): RedisOptions
   const params = new URLSearchParams(queries.join("?"));
   checkOptions(params, KNOWN);
   const minReplicas = readNumber(params, "minReplicas", { from: 0, to: 100, otherwise: 0 });
-  const { where, user, secure } = placeOf(address, params, secrets);
+  const { where, user, secure } = targetOf(address, params, secrets);
   if (where.kind !== "sentinel")
     checkUnused(params, ["sentinelPasswordFile"], "without Sentinels", "begin the URL with redis+sentinel://");
   if (!secure) checkUnused(params, CERTIFICATES, "without TLS", "begin the URL with rediss");
@@ -97,7 +97,7 @@ interface RedisTarget {
   readonly secure: boolean;
 }
 
-function placeOf(address: string, params: URLSearchParams, secrets: SecretSources): RedisTarget {
+function targetOf(address: string, params: URLSearchParams, secrets: SecretSources): RedisTarget {
   if (address.startsWith("redis+unix:")) {
     const unix = /^redis\+unix:(?:\/\/(?:([^@/]*)@)?)?(\/[^/].*)$/u.exec(address);
     if (unix === null)

@@ -14,11 +14,12 @@ import type {
 } from "../../src/ports/store.ts";
 import { checkWithinBounds } from "../../src/ports/txn-bounds.ts";
 import { newEpochBegan } from "../common/failures.ts";
+import { type FoundChanges, watchByLooks } from "../common/watch.ts";
+import { ChangeNotice } from "./change-notice.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "./database.ts";
 import { failureOf, isBusy } from "./failures.ts";
-import { Feed } from "./feed.ts";
 import { MIN_TTL_MS } from "./limits.ts";
-import { applyTxn, checkLanded, type FoundChanges, readChanges, readSnapshot } from "./transactions.ts";
+import { applyTxn, checkLanded, readChanges, readSnapshot } from "./transactions.ts";
 
 /** Between two tries for a lock that another process has, in milliseconds. */
 const LOCK_PAUSE_MS = 2;
@@ -46,7 +47,7 @@ export class SqliteStore implements Store {
   readonly guarantees = GUARANTEES;
   private readonly options: DatabaseOptions;
   private readonly ending = new AbortController();
-  private readonly feed = new Feed(() => this.database);
+  private readonly notice = new ChangeNotice(() => this.database);
   private database: Database | undefined;
   /** The epoch that callers were last told: a commit is for this one. */
   private epoch: string | undefined;
@@ -71,7 +72,7 @@ export class SqliteStore implements Store {
       const applied = applyTxn(database, txn, epoch);
       if (applied.kind !== "committed") return applied;
       checkLanded(database);
-      this.feed.tell();
+      this.notice.tell();
       return applied;
     });
     if (result.kind === "new-epoch") {
@@ -84,24 +85,13 @@ export class SqliteStore implements Store {
 
   async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const either = AbortSignal.any([signal, this.ending.signal]);
-    let from = since;
-    while (!either.aborted) {
-      // Asked for before the look, so that no change falls between the two.
-      const news = this.feed.next(either);
-      const seen = this.changesAfter(prefix, from);
-      if (seen.kind === "gap") {
-        yield seen;
-        return;
-      }
-      from = seen.revision;
-      if (seen.changes.length > 0) yield { kind: "changes", changes: seen.changes };
-      await news;
-    }
+    const changesAfter = (from: Revision): FoundChanges => this.changesAfter(prefix, from);
+    yield* watchByLooks(since, { next: (until) => this.notice.next(until), changesAfter }, either);
   }
 
   async close(): Promise<void> {
     this.ending.abort();
-    this.feed.close();
+    this.notice.close();
     this.database?.close();
     this.database = undefined;
     return Promise.resolve();
@@ -154,7 +144,7 @@ export class SqliteStore implements Store {
   private broken(error: unknown): VipdError {
     this.database?.close();
     this.database = undefined;
-    this.feed.renew();
+    this.notice.renew();
     return failureOf(error, this.options.path);
   }
 

@@ -5,16 +5,12 @@ import { MAX_PENDING_CHANGES, MAX_VALUE_BYTES } from "../../src/base/bounds.ts";
 import { messageOf, VipdError } from "../../src/base/errors.ts";
 import type { Change, CommitResult, Revision, Snapshot, StoredRecord, Txn, Write } from "../../src/ports/store.ts";
 import { ReadBudget, TOO_MUCH_AT_ONCE, tooMuchToRead } from "../common/bounds.ts";
+import type { FoundChanges } from "../common/watch.ts";
 import type { Database } from "./database.ts";
 
 /** Watches can begin so many commits back, and up to LOG_SURPLUS more: the log is cut only now and then. */
 const LOG_LENGTH = 1_000;
 const LOG_SURPLUS = 100n;
-
-/** What a watch finds: changes up to `revision`, or why they cannot be told. */
-export type FoundChanges =
-  | { readonly kind: "changes"; readonly revision: Revision; readonly changes: readonly Change[] }
-  | { readonly kind: "gap"; readonly reason: string };
 
 /** What became of a commit; `new-epoch`: it was meant for another one, and was not applied. */
 export type Applied = CommitResult | { readonly kind: "new-epoch"; readonly epoch: string };

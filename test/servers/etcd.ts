@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Certificates, makeCertificates } from "./certificates.ts";
-import { freePorts, HERE, killed, type Place, spawnAt, stopped, waitFor } from "./place.ts";
+import { freePorts, HERE, killed, type Machine, spawnAt, stopped, waitFor } from "./machine.ts";
 
 /** What etcdctl tells of a member. */
 interface Status {
@@ -20,7 +20,7 @@ interface Status {
 /** One server. */
 export interface Member {
   readonly name: string;
-  readonly place: Place;
+  readonly place: Machine;
   readonly client: number;
   readonly peer: number;
   /** Its data; a file system may be mounted there before it starts. */
@@ -31,7 +31,7 @@ export interface Member {
 /** How a cluster is made. */
 export interface EtcdSetup {
   /** One member at each. */
-  readonly places?: readonly Place[];
+  readonly places?: readonly Machine[];
   /** Clients must show a certificate; only on the loopback interface. */
   readonly tls?: boolean;
   /** Further options of etcd. */

@@ -1,7 +1,7 @@
 // A TCP proxy before a server of a test: what clients send can be kept on its way, as a slow network does.
 
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { HERE, waitFor } from "./place.ts";
+import { HERE, waitFor } from "./machine.ts";
 
 /** A proxy on the loopback interface, for a server on the loopback interface. */
 export class Proxy {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { freePorts, HERE, killed, type Place, spawnAt, waitFor } from "./place.ts";
+import { freePorts, HERE, killed, type Machine, spawnAt, waitFor } from "./machine.ts";
 import { DURABLE, RedisServer } from "./redis.ts";
 
 /** A group of servers on the loopback interface. */
@@ -28,9 +28,9 @@ export interface SentinelSetup {
   readonly downAfterMs: number;
   readonly minReplicas?: number;
   /** A server and a Sentinel at each. */
-  readonly places?: readonly Place[];
+  readonly places?: readonly Machine[];
   /** A Sentinel alone at each. */
-  readonly witnesses?: readonly Place[];
+  readonly witnesses?: readonly Machine[];
 }
 
 /** A master with replicas, watched by as many Sentinels, and by the witnesses. */
@@ -75,7 +75,7 @@ export async function startSentinelGroup(setup: SentinelSetup): Promise<RedisGro
 }
 
 interface SentinelConfig {
-  readonly place: Place;
+  readonly place: Machine;
   readonly port: number;
   readonly master: RedisServer;
   readonly downAfterMs: number;
@@ -97,7 +97,7 @@ function writeSentinelConfig(directory: string, { place, port, master, downAfter
 }
 
 /** The address of the master that most Sentinels name; empty when none answers. One may be cut off, and not know better. */
-async function masterAddress(places: readonly Place[], ports: readonly number[]): Promise<string> {
+async function masterAddress(places: readonly Machine[], ports: readonly number[]): Promise<string> {
   const votes = new Map<string, number>();
   for (const [i, place] of places.entries()) {
     const named = await askSentinel(place, ports[i] ?? 0).catch(() => "");
@@ -106,7 +106,7 @@ async function masterAddress(places: readonly Place[], ports: readonly number[])
   return [...votes].toSorted(([, x], [, y]) => y - x)[0]?.[0] ?? "";
 }
 
-async function askSentinel({ ip, namespace }: Place, port: number): Promise<string> {
+async function askSentinel({ ip, namespace }: Machine, port: number): Promise<string> {
   const words = ["SENTINEL", "get-master-addr-by-name", NAME] as const;
   if (namespace !== undefined) {
     const cli = ["timeout", "2", "redis-cli", "-h", ip, "-p", String(port), ...words] as const;
@@ -132,7 +132,7 @@ const MASTERS = 3;
 
 /** A cluster of three masters, between which the slots are shared out; further places are replicas of who has vipd's. */
 export async function startRedisCluster(
-  places: readonly Place[] = [HERE, HERE, HERE],
+  places: readonly Machine[] = [HERE, HERE, HERE],
   options = "",
 ): Promise<RedisGroup> {
   const isRemote = places[0]?.namespace !== undefined;

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { freePorts, HERE, killed, type Place, spawnAt, stopped, waitFor } from "./place.ts";
+import { freePorts, HERE, killed, type Machine, spawnAt, stopped, waitFor } from "./machine.ts";
 
 /** Options under which a confirmed commit outlives every crash. */
 export const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -14,26 +14,26 @@ export const DURABLE = ["--appendonly", "yes", "--appendfsync", "always"];
 /** A server and its life. */
 export class RedisServer {
   readonly port: number;
-  readonly place: Place;
+  readonly place: Machine;
   readonly directory = mkdtempSync(join(tmpdir(), "vdr-"));
   private readonly args: readonly string[];
   private child: ChildProcess | undefined;
 
-  private constructor(port: number, place: Place, args: readonly string[]) {
+  private constructor(port: number, place: Machine, args: readonly string[]) {
     this.port = port;
     this.place = place;
     this.args = args;
   }
 
   /** Starts one; `args`: options of redis-server. Hosts use Redis's own port. */
-  static async start(args: readonly string[], place: Place = HERE): Promise<RedisServer> {
+  static async start(args: readonly string[], place: Machine = HERE): Promise<RedisServer> {
     const server = await RedisServer.make(args, place);
     await server.startAgain();
     return server;
   }
 
   /** Prepares one that does not run yet. */
-  static async make(args: readonly string[], place: Place = HERE): Promise<RedisServer> {
+  static async make(args: readonly string[], place: Machine = HERE): Promise<RedisServer> {
     const [port = 0] = place.namespace === undefined ? await freePorts(1) : [6_379];
     return new RedisServer(port, place, args);
   }

@@ -29,7 +29,7 @@ interface InstalledChain {
 export interface TableBuild {
   /**
    * To be committed first, by itself: takes a table over whose owner is gone. The kernel adds no hooked chain to a table
-   * that changes hands in the same transaction (__NFT_TABLE_F_UPDATE).
+   * whose owner changes in the same transaction (__NFT_TABLE_F_UPDATE).
    */
   readonly adoption: readonly Request[];
   readonly requests: readonly Request[];

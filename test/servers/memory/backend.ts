@@ -2,6 +2,7 @@
 // epoch. Everything is synchronous, so that a test says exactly when a commit is applied.
 
 import { boundedValue, ReadBudget, TOO_MUCH_AT_ONCE, tooMuchToRead } from "../../../adapters/common/bounds.ts";
+import { type FoundChanges, Waiters } from "../../../adapters/common/watch.ts";
 import { MAX_PENDING_CHANGES } from "../../../src/base/bounds.ts";
 import type { Change, CommitResult, Revision, Snapshot, StoredRecord, Txn, Write } from "../../../src/ports/store.ts";
 import { checkWithinBounds } from "../../../src/ports/txn-bounds.ts";
@@ -16,16 +17,11 @@ export interface MemoryOptions {
   readonly logLength?: number;
 }
 
-/** What a watch finds: changes up to `revision`, or the reason why they cannot be told. */
-export type Found =
-  | { readonly kind: "changes"; readonly changes: readonly Change[]; readonly revision: Revision }
-  | { readonly kind: "gap"; readonly reason: string };
-
 /** The data of one memory store. */
 export class MemoryBackend {
   private readonly logLength: number;
   private readonly records = new Map<string, StoredRecord>();
-  private readonly waiters = new Set<() => void>();
+  private readonly waiters = new Waiters();
   private readonly firstEpoch: string;
   private epochs = 1;
   private log: Change[] = [];
@@ -72,13 +68,13 @@ export class MemoryBackend {
     this.lastRevision += 1n;
     const version = this.lastRevision;
     this.remember(writes.flatMap(({ key, value }) => this.write({ key, value, version })));
-    this.tell();
+    this.waiters.tell();
     return version;
   }
 
   /** The changes under `prefix` after `since` on the epoch `epoch`, oldest first. */
-  changesAfter(prefix: string, since: Revision, epoch: string): Found {
-    const gap = (reason: string): Found => ({ kind: "gap", reason });
+  changesAfter(prefix: string, since: Revision, epoch: string): FoundChanges {
+    const gap = (reason: string): FoundChanges => ({ kind: "gap", reason });
     if (epoch !== this.epoch) return gap("the store began a new epoch");
     if (since < this.forgotten) return gap("the store no longer knows all changes since then");
     if (since > this.lastRevision) return gap("the store is behind what has been seen of it");
@@ -95,16 +91,7 @@ export class MemoryBackend {
 
   /** Settles at the next change of anything, or when the signal aborts. */
   next(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.waiters.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      this.waiters.add(done);
-      signal.addEventListener("abort", done, { once: true });
-      if (signal.aborted) done();
-    });
+    return this.waiters.next(signal);
   }
 
   /** The data are put back to `records` as they once were (to nothing, say), and a new epoch begins at a higher revision. */
@@ -115,7 +102,7 @@ export class MemoryBackend {
     this.log = [];
     this.records.clear();
     for (const record of records) this.records.set(record.key, record);
-    this.tell();
+    this.waiters.tell();
   }
 
   private write(change: Change): readonly Change[] {
@@ -131,10 +118,6 @@ export class MemoryBackend {
     if (this.log.length <= this.logLength * 2) return;
     const surplus = this.log.splice(0, this.log.length - this.logLength);
     this.forgotten = surplus.at(-1)?.version ?? this.forgotten;
-  }
-
-  private tell(): void {
-    for (const waiter of [...this.waiters]) waiter();
   }
 }
 

@@ -1,5 +1,6 @@
 // The Store over a MemoryBackend: calls are applied at once, in the caller's own turn.
 
+import { type FoundChanges, watchByLooks } from "../../../adapters/common/watch.ts";
 import { VipdError } from "../../../src/base/errors.ts";
 import type {
   CallLimits,
@@ -43,20 +44,10 @@ export class MemoryStore implements Store {
 
   async *watch(prefix: string, since: Revision, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const either = AbortSignal.any([signal, this.ending.signal]);
-    const { epoch } = this.backend;
-    let from = since;
-    while (!either.aborted) {
-      // Asked for before the look, so that no change falls between the two.
-      const news = this.backend.next(either);
-      const found = this.backend.changesAfter(prefix, from, epoch);
-      if (found.kind === "gap") {
-        yield found;
-        return;
-      }
-      from = found.revision;
-      if (found.changes.length > 0) yield { kind: "changes", changes: found.changes };
-      await news;
-    }
+    const { backend } = this;
+    const { epoch } = backend;
+    const changesAfter = (from: Revision): FoundChanges => backend.changesAfter(prefix, from, epoch);
+    yield* watchByLooks(since, { next: (until) => backend.next(until), changesAfter }, either);
   }
 
   async close(): Promise<void> {

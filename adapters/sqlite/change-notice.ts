@@ -2,14 +2,15 @@
 // inotify misses some, from a poll of SQLite's counter of other connections' commits.
 
 import { type FSWatcher, watch } from "node:fs";
+import { Waiters } from "../common/watch.ts";
 import type { Database } from "./database.ts";
 
 /** Between two looks at the counter, in milliseconds: a look costs a microsecond, waking up for it far more. */
 const POLL_MS = 50;
 
 /** Tells its waiters that there may be something new. It runs only while somebody waits. */
-export class Feed {
-  private readonly waiters = new Set<() => void>();
+export class ChangeNotice {
+  private readonly waiters = new Waiters();
   private readonly currentDatabase: () => Database | undefined;
   private watcher: FSWatcher | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -21,22 +22,13 @@ export class Feed {
 
   /** Settles at the next word, or when the signal aborts. */
   next(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.waiters.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      this.waiters.add(done);
-      signal.addEventListener("abort", done, { once: true });
-      if (signal.aborted) done();
-      else this.listen();
-    });
+    if (!signal.aborted) this.listen();
+    return this.waiters.next(signal);
   }
 
   /** There may be something new. */
   tell(): void {
-    for (const waiter of [...this.waiters]) waiter();
+    this.waiters.tell();
   }
 
   close(): void {

@@ -5,18 +5,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Namespace } from "../linux/namespaces.ts";
 
-/** A place for servers. */
-export interface Place {
+/** Where servers run. */
+export interface Machine {
   readonly ip: string;
-  /** Where it is; `undefined`: here. */
+  /** Of a host of its own; `undefined`: this one. */
   readonly namespace?: Namespace;
 }
 
 /** This host. */
-export const HERE: Place = { ip: "127.0.0.1" };
+export const HERE: Machine = { ip: "127.0.0.1" };
 
-/** Starts a program at a place; what it prints is of no interest. */
-export function spawnAt({ namespace }: Place, command: string, args: readonly string[]): ChildProcess {
+/** Starts a program there; what it prints is of no interest. */
+export function spawnAt({ namespace }: Machine, command: string, args: readonly string[]): ChildProcess {
   if (namespace === undefined) return spawn(command, args, { stdio: "ignore" });
   return spawn("ip", ["netns", "exec", namespace.name, command, ...args], { stdio: "ignore" });
 }
