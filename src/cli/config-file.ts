@@ -2,7 +2,7 @@
 
 import { isVipdError, messageOf, VipdError } from "../base/errors.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
-import type { PlacedCommand } from "../config/commands.ts";
+import type { LocatedCommand } from "../config/commands.ts";
 import { type ConfigIssue, formatIssue, type Mistake } from "../config/issue.ts";
 import { type HostFacts, parseConfig } from "../config/parse.ts";
 import type { Config } from "../config/types.ts";
@@ -15,7 +15,7 @@ export interface ConfigFileDeps {
   /** The stores of this build. */
   readonly stores: readonly KnownStore[];
   /** Why a command would not be run on this host; absent where nobody is to run any. */
-  readonly refusalOf?: (command: Pick<PlacedCommand, "argv" | "user">) => Promise<string | undefined>;
+  readonly refusalOf?: (command: Pick<LocatedCommand, "argv" | "user">) => Promise<string | undefined>;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function loadWithIdleKeys(
 const RUNNABLE = "make it, executable and writable by root only, or name another program";
 
 /** Commands that would not be run: not there, not executable, or open to others. */
-async function refusals(commands: readonly PlacedCommand[], deps: ConfigFileDeps): Promise<readonly Mistake[]> {
+async function refusals(commands: readonly LocatedCommand[], deps: ConfigFileDeps): Promise<readonly Mistake[]> {
   const mistakes: Mistake[] = [];
   for (const { path, argv, user } of commands) {
     const why = await deps.refusalOf?.({ argv, user });

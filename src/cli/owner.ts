@@ -26,7 +26,7 @@ export interface Owner {
   readonly via: "daemon" | "store";
   /** Whether a new heartbeat of the holder was seen; `null`: not asked for. */
   readonly confirmed: boolean | null;
-  /** Who held it when the heartbeat was waited for, where another one (or nobody) does now; `null`: it has not changed hands. */
+  /** Who held it when the heartbeat was waited for, where another one (or nobody) does now; `null`: it has not moved. */
   readonly formerHolder: string | null;
   /** What the wire says; `null`: not asked for. */
   readonly wire: WireVerdict | null;

@@ -43,7 +43,8 @@ function judge(ip: string, { holder, elector }: ElectionView, report: WireReport
   return { ip, agrees, text, answeredBy, boundHere };
 }
 
-interface Seen {
+/** Who answers for an address, and who is said to hold it. */
+interface AnswersSeen {
   readonly holder: string | null;
   readonly here: boolean;
   readonly others: readonly string[];
@@ -54,7 +55,7 @@ interface Seen {
 function opinion(
   ip: string,
   says: string,
-  { holder, here, others, heldHere }: Seen,
+  { holder, here, others, heldHere }: AnswersSeen,
 ): { agrees: boolean; text: string } {
   const who = [...others, ...(here ? ["this host"] : [])].join(" and ");
   const count = others.length + (here ? 1 : 0);

@@ -6,13 +6,13 @@ import type { Path } from "./issue.ts";
 import type { FileData } from "./schema.ts";
 
 /** A command, and where it stands in the file. */
-export interface PlacedCommand extends Pick<CommandOptions, "argv" | "user"> {
+export interface LocatedCommand extends Pick<CommandOptions, "argv" | "user"> {
   readonly path: Path;
 }
 
 /** All commands of a file, each once. */
-export function commandsOf(data: FileData): readonly PlacedCommand[] {
-  const ofChecks = Object.entries(data.checks ?? {}).flatMap(([name, check]): readonly PlacedCommand[] => {
+export function commandsOf(data: FileData): readonly LocatedCommand[] {
+  const ofChecks = Object.entries(data.checks ?? {}).flatMap(([name, check]): readonly LocatedCommand[] => {
     const plan = buildCheck(name, check);
     const { options, recover } = plan ?? {};
     return [
@@ -26,10 +26,10 @@ export function commandsOf(data: FileData): readonly PlacedCommand[] {
   return [...ofChecks, ...ofHooks(data.hooks, ["hooks"]), ...ofVips];
 }
 
-function ofHooks(hooks: FileData["hooks"], path: Path): readonly PlacedCommand[] {
+function ofHooks(hooks: FileData["hooks"], path: Path): readonly LocatedCommand[] {
   return buildHooks(hooks).map((hook) => placed(hook, [...path, hook.on]));
 }
 
-function placed({ argv, user }: Pick<CommandOptions, "argv" | "user">, path: Path): PlacedCommand {
+function placed({ argv, user }: Pick<CommandOptions, "argv" | "user">, path: Path): LocatedCommand {
   return { argv, user, path };
 }

@@ -7,7 +7,7 @@ import type { BoundAddress } from "../ports/host.ts";
 import type { WrittenAddress } from "./address.ts";
 import { buildCheck, buildHooks, buildMail, buildVipCheck, buildWebhook } from "./build-checks.ts";
 import { checkMistakes } from "./check-mistakes.ts";
-import { commandsOf, type PlacedCommand } from "./commands.ts";
+import { commandsOf, type LocatedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { idleKeys } from "./idle-keys.ts";
 import { type ConfigIssue, describeKind, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
@@ -16,7 +16,7 @@ import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./sc
 import type { Wrong } from "./leaf.ts";
 import { buildRouting } from "./routing-schema.ts";
 import { buildRealServers } from "./real-servers-schema.ts";
-import { readSource, type Source } from "./source.ts";
+import { readSource, type LocatedData } from "./source.ts";
 import { storeDirectoryMistakes } from "./store-directory.ts";
 import { nearest } from "./suggest.ts";
 import { redactUrl } from "../base/store-url.ts";
@@ -52,7 +52,7 @@ export type ParsedConfig =
       readonly kind: "config";
       readonly config: Config;
       /** For whoever may look at files: which of them would not run. */
-      readonly commands: readonly PlacedCommand[];
+      readonly commands: readonly LocatedCommand[];
       /** Keys that have no effect. */
       readonly idle: readonly ConfigIssue[];
       /** Finds the places of mistakes that are found later. */
@@ -117,7 +117,7 @@ function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble
   return [{ path, problem: `${directory as string} ${trouble.problem}`, fix: trouble.fix }];
 }
 
-function located(mistakes: readonly Mistake[], file: string, source: Source): readonly ConfigIssue[] {
+function located(mistakes: readonly Mistake[], file: string, source: LocatedData): readonly ConfigIssue[] {
   const issues = mistakes.map((mistake): ConfigIssue => {
     const value = valueAt(source.data, mistake.path);
     const { path, fix } = mistake;

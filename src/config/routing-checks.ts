@@ -8,7 +8,7 @@ import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { valueAt } from "./mistakes.ts";
 import { buildRouting, familyOf, route, rule, type WrittenRoute, type WrittenRule } from "./routing-schema.ts";
 
-interface Placed<T> {
+interface Located<T> {
   readonly path: Path;
   readonly written: T;
 }
@@ -35,7 +35,7 @@ function readList<T>(
   name: string,
   key: string,
   read: (entry: unknown) => T | undefined,
-): readonly Placed<T>[] {
+): readonly Located<T>[] {
   const list = valueAt(vips, [name, key]);
   if (!Array.isArray(list)) return [];
   return list.flatMap((entry: unknown, i) => {
@@ -67,7 +67,7 @@ function ipsOf(list: unknown): ReadonlySet<string> {
 }
 
 function ofRoute(
-  { path, written }: Placed<WrittenRoute>,
+  { path, written }: Located<WrittenRoute>,
   ips: ReadonlySet<string>,
   link: string | undefined,
 ): readonly Mistake[] {
@@ -97,7 +97,7 @@ function ofRoute(
   return mistakes;
 }
 
-function ofRule({ path, written }: Placed<WrittenRule>): readonly Mistake[] {
+function ofRule({ path, written }: Located<WrittenRule>): readonly Mistake[] {
   const { from, to, family, fwmark, iif } = written;
   if (from !== undefined && to !== undefined && from.family !== to.family)
     return [
@@ -110,8 +110,8 @@ function ofRule({ path, written }: Placed<WrittenRule>): readonly Mistake[] {
 }
 
 function duplicates(
-  routes: readonly Placed<WrittenRoute>[],
-  rules: readonly Placed<WrittenRule>[],
+  routes: readonly Located<WrittenRoute>[],
+  rules: readonly Located<WrittenRule>[],
   link: string,
   first: Map<string, Path>,
 ): readonly Mistake[] {

@@ -6,7 +6,7 @@ import { looksLike } from "./look.ts";
 import { readTree, type SyntaxMistake, type Tree } from "./tree.ts";
 
 /** A file that is YAML. */
-export type Source = Pick<Tree, "data" | "locate">;
+export type LocatedData = Pick<Tree, "data" | "locate">;
 
 /** What is wrong with a file that cannot be read. */
 export interface Unreadable {
@@ -14,7 +14,7 @@ export interface Unreadable {
 }
 
 /** Reads YAML 1.2. */
-export function readSource(text: string): Source | Unreadable {
+export function readSource(text: string): LocatedData | Unreadable {
   // A character is a byte at least.
   if (text.length > MAX_CONFIG_BYTES)
     return atStart(`is larger than ${MAX_CONFIG_BYTES} bytes`, "is this the right file?");

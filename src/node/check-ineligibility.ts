@@ -1,4 +1,4 @@
-// What the checks of this node, and its start, object to: a check that fails or has not looked yet, a sickness that has come
+// Why the checks of this node, and its start, speak against a VIP: a check that fails or has not looked yet, a sickness that has come
 // again and again while this node held the VIP, and the first moments of a host that has just booted. Where checks only
 // lower the priority, a node that lost a VIP for that does not take it back as soon as they are well: what fails only
 // where the VIP is would make it go to and fro.
@@ -21,7 +21,7 @@ interface Weight {
   readonly best: number;
 }
 
-/** What objecting needs. */
+/** What it works with. */
 export interface CheckIneligibilityDeps {
   readonly clock: Clock;
   readonly ttlMs: number;

@@ -1,10 +1,10 @@
 // Whether this host may hold a VIP: one place where every source has its say (link, back-off after a failed hold, checks,
-// maintenance). A VIP is eligible when nobody objects. One source objects only to its being taken from others.
+// maintenance). A VIP is eligible when no source gives a reason against it. One source speaks only against its being taken from others.
 
 import type { Reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 
-/** Who may object. */
+/** Who may speak against it. */
 export type EligibilitySource =
   | "link"
   | "hold-backoff"

@@ -7,6 +7,7 @@ import type { VipAddress } from "../base/vip.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { PacketLink } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
+import { placeOf } from "../vip/places.ts";
 
 /** Changes of what is held are gathered for so long, in milliseconds. */
 const SETTLE_MS = 50;
@@ -92,8 +93,4 @@ export class ForeignClaims {
       for (const [heardVip, found] of all) this.deps.heard(heardVip, [...found].sort());
     });
   }
-}
-
-function placeOf({ ip, interface: link }: VipAddress): string {
-  return `${ip} ${link}`;
 }

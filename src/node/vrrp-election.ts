@@ -17,7 +17,7 @@ import { type RouterEffect, type StepVrrp, VirtualRouter, type VirtualRouterOpti
 import type { AdvertListeners } from "./advert-listeners.ts";
 import type { VrrpHistory } from "./vrrp-history.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
-import { advertised, findSource, type HostPlace } from "./vrrp-place.ts";
+import { advertised, findSource, type HostInterfaces } from "./vrrp-place.ts";
 
 /** Sockets that cannot be opened are tried again after this, in milliseconds. */
 const OPEN_RETRY_MS = 1_000;
@@ -49,7 +49,7 @@ export interface ElectionDeps {
   readonly listeners: AdvertListeners;
   readonly histories: HistoryKeeper;
   readonly host: ElectorHost;
-  readonly place: () => HostPlace;
+  readonly place: () => HostInterfaces;
   readonly vips: () => readonly VipConfig[];
   /** Whether it may become the master now. */
   readonly mayClaim: () => boolean;

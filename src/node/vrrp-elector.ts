@@ -16,7 +16,7 @@ import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
 import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
 import type { StepVrrp } from "./virtual-router.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
-import type { HostPlace } from "./vrrp-place.ts";
+import type { HostInterfaces } from "./vrrp-place.ts";
 
 /** Between two signs of life, in milliseconds; and so many come in each interval of the fastest router that speaks. */
 const PULSE_MS = { least: 5, most: 250 };
@@ -33,7 +33,7 @@ export interface VrrpElectorDeps {
   readonly openReceiver: OpenReceiver;
   /** What was seen of masters, also before this process. */
   readonly histories: HistoryKeeper;
-  readonly place: () => HostPlace;
+  readonly place: () => HostInterfaces;
   /** The VIPs that are configured now. */
   readonly vips: () => readonly VipConfig[];
   /** Whether this node may become the master of it now. */

@@ -5,7 +5,7 @@ import type { BoundAddress, Link } from "../ports/host.ts";
 import { contains, ipBytes, isLinkLocal } from "../wire/ip.ts";
 
 /** What of the host bears on a virtual router. */
-export interface HostPlace {
+export interface HostInterfaces {
   readonly links: readonly Link[];
   readonly addresses: readonly BoundAddress[];
 }
@@ -29,7 +29,7 @@ export function findSource(
   vip: VipConfig,
   vrrp: VrrpConfig,
   vips: readonly VipConfig[],
-  host: HostPlace,
+  host: HostInterfaces,
 ): SourceAddress {
   const link = host.links.find(({ name }) => name === vrrp.interface);
   if (link === undefined) return { trouble: `this host has no interface ${vrrp.interface}` };

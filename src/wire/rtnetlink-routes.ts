@@ -64,7 +64,7 @@ export function encodeNewRoute({ route, protocol, index }: RouteRecord): Uint8Ar
   const { source, mtu } = route;
   return concatBytes(
     rtmsg(route, protocol, SCOPE_NUMBERS[route.scope]),
-    ...placeOf(route, index),
+    ...targetOf(route, index),
     ...(source === undefined ? [] : [encodeAttribute(RTA_PREFSRC, ipBytes(source))]),
     ...(mtu === undefined ? [] : [encodeNested(RTA_METRICS, encodeAttribute(RTAX_MTU, host32(mtu)))]),
   );
@@ -72,10 +72,10 @@ export function encodeNewRoute({ route, protocol, index }: RouteRecord): Uint8Ar
 
 /** Payload of RTM_DELROUTE: of this route, when `protocol` has set it. Its source and MTU do not matter. */
 export function encodeDeleteRoute({ route, protocol, index }: RouteRecord): Uint8Array {
-  return concatBytes(rtmsg(route, protocol, RT_SCOPE_NOWHERE), ...placeOf(route, index));
+  return concatBytes(rtmsg(route, protocol, RT_SCOPE_NOWHERE), ...targetOf(route, index));
 }
 
-function placeOf(route: RouteRecord["route"], index: number | undefined): readonly Uint8Array[] {
+function targetOf(route: RouteRecord["route"], index: number | undefined): readonly Uint8Array[] {
   const { ip, via, table, metric } = route;
   return [
     encodeAttribute(RTA_DST, ipBytes(ip)),

@@ -8,7 +8,7 @@ import type { DaemonProcess } from "../hosts/harness/fleet.ts";
 import { pause, Stage } from "./stage.ts";
 import type { Row } from "./table.ts";
 
-const BEATS_PER_SECOND = 20;
+const HEARTBEATS_PER_SECOND = 20;
 const GROWTH_MS = 10 * 60_000;
 const RETENTION_MS = 30_000;
 const SAMPLES = 20;
@@ -24,7 +24,7 @@ export async function growth(): Promise<readonly Row[]> {
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(2);
   return [
     {
-      what: `etcd's database, ${BEATS_PER_SECOND} heartbeats a second for ${GROWTH_MS / 60_000} min`,
+      what: `etcd's database, ${HEARTBEATS_PER_SECOND} heartbeats a second for ${GROWTH_MS / 60_000} min`,
       value: `${mb(half)} MB at half time, ${mb(whole)} MB at the end`,
       against: `bar: levels off; without compaction ${mb(Math.max(...peer))} MB`,
       met: whole <= half * 1.1,
@@ -41,7 +41,7 @@ async function sizes(options: string): Promise<readonly number[]> {
       store
         .commit({ guards: [], writes: [{ key: "/bench/heartbeat", value: VALUE }] }, { timeoutMs: 1_000 })
         .catch(() => {});
-    }, 1_000 / BEATS_PER_SECOND);
+    }, 1_000 / HEARTBEATS_PER_SECOND);
     const found: number[] = [];
     for (let i = 0; i < SAMPLES; i += 1) {
       await pause(GROWTH_MS / SAMPLES);

@@ -9,7 +9,7 @@ import { VipdError } from "../../src/base/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { openStore } from "../../src/stores/index.ts";
 import { EtcdCluster } from "../servers/etcd.ts";
-import { freePorts, HERE } from "../servers/place.ts";
+import { freePorts, HERE } from "../servers/machine.ts";
 import { PATIENT, put, thrownBy } from "./harness.ts";
 
 const NODE = join(createRequire(import.meta.url).resolve("node/package.json"), "../bin/node");

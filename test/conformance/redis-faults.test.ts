@@ -7,7 +7,7 @@ import { openStore } from "../../src/stores/index.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
 import { makeCertificates } from "../servers/certificates.ts";
 import { PATIENT, put } from "./harness.ts";
-import { waitFor } from "../servers/place.ts";
+import { waitFor } from "../servers/machine.ts";
 import { startRedisCluster } from "../servers/redis-groups.ts";
 import { DURABLE, RedisServer } from "../servers/redis.ts";
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type FleetMember, joinFleet, openStore } from "../../src/index.ts";
 import type { CallLimits, Store } from "../../src/ports/store.ts";
 import { DURABLE, RedisServer } from "../servers/redis.ts";
-import { waitFor } from "../servers/place.ts";
+import { waitFor } from "../servers/machine.ts";
 import { PATIENT, put, thrownBy } from "./harness.ts";
 
 /** As a fleet with a lease of 3 s asks: a sixth of it. */

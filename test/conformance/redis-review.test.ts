@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { afterEach, expect, test } from "vitest";
 import { type Ask, masterConnector } from "../../adapters/redis/masters.ts";
 import type { Address } from "../../adapters/redis/url.ts";
-import { HERE } from "../servers/place.ts";
+import { HERE } from "../servers/machine.ts";
 import { RedisServer } from "../servers/redis.ts";
 
 const WITNESSES: readonly Address[] = [1, 2, 3].map((port) => ({ host: "witness", port }));

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { VipdError } from "../../src/base/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { openStore } from "../../src/stores/index.ts";
-import { freePorts, HERE } from "../servers/place.ts";
+import { freePorts, HERE } from "../servers/machine.ts";
 import { RedisServer } from "../servers/redis.ts";
 import { PATIENT, put, thrownBy } from "./harness.ts";
 

@@ -178,7 +178,7 @@ test("somebody else who answers for the VIP is told to onConflict within seconds
   await expect.poll(told, { timeout: 5_000 }).toBe("CONFLICT conflict INSTANCE web CONFLICT 200");
 });
 
-test("an election without address has one holder, whose hook is told; it moves with the holder's life", async () => {
+test("an election without address has one holder, whose hook is told; it moves when the holder dies", async () => {
   const { fleet } = bench();
   const [a, b] = bench().lan.hosts.map((host, i) => {
     const { script } = notebook(host.name);

@@ -117,7 +117,7 @@ describe("beside keepalived", () => {
     },
   );
 
-  it("its adverts keep their rhythm, and the farewell is the last", async () => {
+  it("its adverts keep their interval, and the farewell is the last", async () => {
     const source = openListener(wire(), wire().peer);
     const router = new Router(wire(), QUICK, 200);
     await router.until("master");

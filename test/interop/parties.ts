@@ -95,16 +95,16 @@ export class Router {
 }
 
 /** Where a keepalived runs, and who ends it. */
-export type KeepalivedPlace = Pick<Wire, "peer" | "onClose">;
+export type KeepalivedHost = Pick<Wire, "peer" | "onClose">;
 
 /** A keepalived in the peer's namespace. */
 export class Keepalived {
-  private readonly wire: KeepalivedPlace;
+  private readonly wire: KeepalivedHost;
   private readonly dialect: Dialect;
   private readonly directory = mkdtempSync(join(tmpdir(), "vdki-"));
   private child: ChildProcess | null = null;
 
-  constructor(wire: KeepalivedPlace, dialect: Dialect) {
+  constructor(wire: KeepalivedHost, dialect: Dialect) {
     this.wire = wire;
     this.dialect = dialect;
     wire.onClose(() => {

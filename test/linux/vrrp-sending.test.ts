@@ -1,4 +1,4 @@
-// The rhythm of adverts: kept by a thread of its own while the program is busy, and given up when the program is gone.
+// Adverts at their intervals: sent by a thread of its own while the program is busy, and given up when the program is gone.
 
 import { spawn } from "node:child_process";
 import process from "node:process";
@@ -15,7 +15,7 @@ describe("a voice of the thread", () => {
   });
   afterEach(async () => studio.close());
 
-  it("keeps its rhythm while the program is busy for 300 ms", async () => {
+  it("keeps its interval while the program is busy for 300 ms", async () => {
     const speaker = studio.speaker();
     speaker.speak(advert({ intervalMs: 50 }), 1_000);
     await eventually("the first adverts", () => speaker.sent.length >= 3);
@@ -76,7 +76,7 @@ describe("a voice of the thread", () => {
     expect(heardIds(since)).toEqual(new Set(Array.from({ length: 40 }, (_, i) => i + 1).filter((id) => id !== 7)));
   });
 
-  it("keeps its rhythm at 100 ms beside four busy processes", { timeout: 60_000 }, async () => {
+  it("keeps its interval at 100 ms beside four busy processes", { timeout: 60_000 }, async () => {
     const busy = Array.from({ length: 4 }, () => spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
     try {
       const source = openListener(wire(), wire().peer);

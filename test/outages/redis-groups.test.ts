@@ -1,7 +1,7 @@
 // A fleet on Redis servers that belong together, each on a machine of its own: Sentinel with two replicas, and a Cluster.
 
 import { afterEach, describe, expect, test } from "vitest";
-import { waitFor } from "../servers/place.ts";
+import { waitFor } from "../servers/machine.ts";
 import { type RedisGroup, startRedisCluster, startSentinelGroup } from "../servers/redis-groups.ts";
 import type { RedisServer } from "../servers/redis.ts";
 import { cut } from "../hosts/harness/cut.ts";

@@ -117,7 +117,7 @@ export class Checker {
     const author = authorOf(txn, before);
     if (author === undefined) return;
     for (const { key, value } of txn.writes) {
-      const [folder, name] = placeOf(key);
+      const [folder, name] = pathOf(key);
       if (folder === "sessions" && name === author.node) {
         if (value === null) this.left(author);
         else this.heartbeat(JSON.parse(value) as SessionValue);
@@ -238,15 +238,15 @@ interface Author {
 
 /** Every commit writes the session of its author; it may end those of others beside it. */
 function authorOf(txn: Txn, before: Applied["before"]): Author | undefined {
-  const sessions = txn.writes.filter(({ key }) => placeOf(key)[0] === "sessions");
+  const sessions = txn.writes.filter(({ key }) => pathOf(key)[0] === "sessions");
   const own = sessions.find(({ value }) => value !== null) ?? sessions[0];
   const value = own?.value ?? (own === undefined ? undefined : before.get(own.key)?.value);
   if (own === undefined || value === undefined) return undefined;
-  return { node: placeOf(own.key)[1] ?? "", processId: (JSON.parse(value) as SessionValue).processId };
+  return { node: pathOf(own.key)[1] ?? "", processId: (JSON.parse(value) as SessionValue).processId };
 }
 
 /** Folder and name of a record. */
-function placeOf(key: string): readonly string[] {
+function pathOf(key: string): readonly string[] {
   return (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
 }
 

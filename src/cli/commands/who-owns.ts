@@ -56,7 +56,7 @@ async function inquire(owner: Owner, source: FleetSource, options: WhoOwnsOption
   return { ...confirmed, wire: await verifyOnWire(confirmed, deps) };
 }
 
-/** Follows the fleet until the holder sends another heartbeat, the VIP changes hands, or the lease has passed. */
+/** Follows the fleet until the holder sends another heartbeat, the VIP moves, or the lease has passed. */
 async function confirm(owner: Owner, source: FleetSource, deps: VipctlDeps): Promise<Owner> {
   const { election, view } = owner;
   if (election.holder === null) return { ...owner, confirmed: false };

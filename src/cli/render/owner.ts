@@ -78,7 +78,7 @@ function caveats({ elector }: ElectionView, style: Style): readonly string[] {
 function ownershipChange(formerHolder: string | null, style: Style): readonly string[] {
   return formerHolder === null
     ? []
-    : [style.warn(`it has just changed hands: ${escapeControl(formerHolder)} held it before, so nothing is confirmed`)];
+    : [style.warn(`it has just moved: ${escapeControl(formerHolder)} held it before, so nothing is confirmed`)];
 }
 
 function confirmation(confirmed: boolean | null, { holder }: ElectionView, style: Style): string {

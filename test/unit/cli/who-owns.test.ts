@@ -106,7 +106,7 @@ test("--confirm: without a heartbeat it waits for the lease and half a second, n
   expect(desk.out.json).toMatchObject({ holder: "web1", lastHeartbeatAgeMs: 2_000, confirmed: false });
 });
 
-test("--confirm: who changes hands meanwhile is not confirmed, and the new holder is told", async () => {
+test("--confirm: a VIP that moves meanwhile is not confirmed, and the new holder is told", async () => {
   const { desk, fleet, ask } = atStore(withWeb({}));
   const run = ask("--confirm", "--json");
   await fleet.feed.opened;
@@ -122,7 +122,7 @@ test("--confirm: in words, too, it says who held it before", async () => {
   fleet.feed.push(withWeb({ holder: "web2", token: "42" }, "58"));
   expect(await run).toBe(1);
   expect(desk.out.text).toContain("web is held by web2");
-  expect(desk.out.text).toContain("it has just changed hands: web1 held it before");
+  expect(desk.out.text).toContain("it has just moved: web1 held it before");
   expect(desk.out.text).not.toContain("no heartbeat of");
 });
 
@@ -133,7 +133,7 @@ test("--confirm: where nobody holds it any more, it says who did", async () => {
   fleet.feed.push(withWeb(FREE, "58"));
   expect(await run).toBe(1);
   expect(desk.out.text).toContain("web is free");
-  expect(desk.out.text).toContain("it has just changed hands: web1 held it before");
+  expect(desk.out.text).toContain("it has just moved: web1 held it before");
 });
 
 test("--confirm: what is free needs no waiting", async () => {

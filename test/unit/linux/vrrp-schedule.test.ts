@@ -100,7 +100,7 @@ describe("the schedule", () => {
     expect(new Set(later).size).toBe(16);
   });
 
-  it("makes up for nothing: after a pause one advert goes, and the rhythm is the old one", () => {
+  it("makes up for nothing: after a pause one advert goes, and the next ones come when they would have", () => {
     const rehearsal = new Rehearsal().open(16).obey(speak(16, 100)).run(1_000);
     rehearsal.now = later(rehearsal.now, 3_450);
     const count = rehearsal.sends.length;

@@ -8,7 +8,7 @@ import { Eligibility } from "../../../src/node/eligibility.ts";
 const DOWN = { reason: reason("link-down", "eth0 is down"), until: NEVER };
 const FAILED = { reason: reason("hold-failed", "EPERM"), until: instant(500) };
 
-test("a VIP is eligible while nobody objects", () => {
+test("a VIP is eligible while no source gives a reason against it", () => {
   const eligibility = new Eligibility();
   expect(eligibility.reasonFor("web")).toBeNull();
   expect(eligibility.of("web")).toEqual([]);

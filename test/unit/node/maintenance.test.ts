@@ -91,7 +91,7 @@ describe("what is kept", () => {
 describe("a daemon in maintenance", () => {
   const why = (text: string) => reason("maintenance", text);
 
-  test("objects to its VIPs by a source of its own, from the start, until it is resumed", () => {
+  test("makes its VIPs ineligible by a source of its own, from the start, until it is resumed", () => {
     open().begin("web", "disks");
     const begun = new BegunDaemon([WEB, DB], { maintenance: open() }).start();
     expect(begun.daemon.eligibility.of("web")).toMatchObject([{ source: "maintenance", reason: why("disks") }]);
@@ -101,7 +101,7 @@ describe("a daemon in maintenance", () => {
     expect(begun.elector.news()).toEqual(["candidacies: web eligible"]);
   });
 
-  test("objects to VIPs that a reload adds, when all of the node is in maintenance", () => {
+  test("makes VIPs ineligible that a reload adds, when all of the node is in maintenance", () => {
     const begun = new BegunDaemon([WEB], { maintenance: open() }).start();
     expect(begun.daemon.maintain(null, "")).toBeUndefined();
     expect(begun.elector.news()).toEqual(["candidacies: web maintenance"]);
