@@ -27,7 +27,13 @@ import { openIdentity } from "../node/identity.ts";
 import { type MaintenanceKeeper, openMaintenance } from "../node/maintenance.ts";
 import { logStoreFindings } from "../node/store-findings.ts";
 import { electionWithHistory, type StatusParts, statusView } from "../node/status.ts";
-import { statusWithoutStore, vrrpElectionView, type VrrpStatusParts, withVrrp } from "../node/vrrp-status.ts";
+import {
+  routersOf,
+  statusWithoutStore,
+  vrrpElectionView,
+  type VrrpStatusParts,
+  withVrrp,
+} from "../node/vrrp-status.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Store } from "../ports/store.ts";
 import { isJournal, priorityPrefix } from "../runtime/journal.ts";
@@ -231,6 +237,7 @@ function openAdmin(
           vips: daemon.running.vips,
           checks: daemon.health.states(),
           realServers: realServers.states,
+          routers: routersOf(electors.vrrp),
         };
   const vrrpParts = (): VrrpStatusParts => ({
     version,
@@ -246,6 +253,7 @@ function openAdmin(
     holdings: daemon.holdings,
     eligibility: daemon.eligibility,
     now: host.clock.now(),
+    debug: log.isDebug(),
   });
   const status = (): StatusView => {
     const leased = parts();

@@ -15,7 +15,6 @@ import { clip } from "../base/text.ts";
 import { elapsedMs, type Instant, NEVER } from "../base/time.ts";
 import { warnings } from "../election/conditions.ts";
 import { giveUpAt } from "../election/lease.ts";
-import { deadlines } from "../election/machine.ts";
 import { effectiveCandidacy, leaseCovers } from "../election/questions.ts";
 import { ownSession } from "../election/session.ts";
 import type { State } from "../election/state.ts";
@@ -27,6 +26,7 @@ import type { Store } from "../ports/store.ts";
 import type { VipState } from "../vip/state.ts";
 import { checkViews } from "./check-views.ts";
 import type { Eligibility } from "./eligibility.ts";
+import { type Machines, wakeupViews } from "./wakeup-views.ts";
 
 /** What status is made of. */
 export interface StatusParts {
@@ -41,12 +41,11 @@ export interface StatusParts {
   readonly checks: ReadonlyMap<string, CheckState>;
   readonly now: Instant;
   readonly realServers: readonly RealServerState[];
+  /** Of VIPs that VRRP decides about, too. */
+  readonly routers: Machines["routers"];
   /** Whether wake-ups are shown. */
   readonly debug: boolean;
 }
-
-/** So many wake-ups are shown. */
-const MAX_WAKEUPS = 50;
 
 /** The whole status. */
 export function statusView(parts: StatusParts): StatusView {
@@ -67,9 +66,7 @@ export function statusView(parts: StatusParts): StatusView {
     warnings: warningsOf(parts, fleet.warnings),
     checks: checkViews(parts.checks, parts.vips, now),
     realServers: parts.realServers,
-    wakeups: parts.debug
-      ? deadlines(state, now, MAX_WAKEUPS).map(({ name, at }) => ({ name, inMs: elapsedMs(now, at) }))
-      : [],
+    wakeups: parts.debug ? wakeupViews({ election: state, holdings: parts.holdings, routers: parts.routers }, now) : [],
   };
 }
 

@@ -13,6 +13,7 @@ import type { Eligibility } from "./eligibility.ts";
 import { conflicts, deviceViews, ineligibleReasonViews } from "./status.ts";
 import type { VrrpElection } from "./vrrp-election.ts";
 import type { VrrpElector } from "./vrrp-elector.ts";
+import { type Machines, wakeupViews } from "./wakeup-views.ts";
 
 /** What the views are made of. */
 export interface VrrpStatusParts {
@@ -29,6 +30,13 @@ export interface VrrpStatusParts {
   readonly holdings: VipState;
   readonly eligibility: Eligibility;
   readonly now: Instant;
+  /** Whether wake-ups are shown. */
+  readonly debug: boolean;
+}
+
+/** The machines of VRRP, by VIP. */
+export function routersOf({ all }: VrrpElector): Machines["routers"] {
+  return [...all].map(([vip, { state }]) => [vip, state] as const);
 }
 
 /** The status of a daemon without a store. */
@@ -50,7 +58,7 @@ export function statusWithoutStore(parts: VrrpStatusParts): StatusView {
     warnings: conflicts(holdings),
     checks: checkViews(parts.checks, parts.vips, parts.now),
     realServers: parts.realServers,
-    wakeups: [],
+    wakeups: parts.debug ? wakeupViews({ election: null, holdings, routers: routersOf(parts.elector) }, parts.now) : [],
   };
   return withVrrp(bare, parts);
 }

@@ -14,7 +14,9 @@ import { openMemoryStore } from "../../servers/memory/index.ts";
 import { candidacy, ineligible, TTL_MS } from "../election/samples.ts";
 import { altered, hang } from "../runtime/stores.ts";
 import type { VirtualTimers } from "../runtime/virtual-timers.ts";
+import { initialVrrp } from "../../../src/vrrp/state.ts";
 import { grantsOf } from "../vip/host.ts";
+import { router } from "../vrrp/lab.ts";
 import { address } from "./fake-host.ts";
 import { begin, closeAll, type LeaseNode, startAll } from "./lease-node.ts";
 
@@ -45,6 +47,7 @@ function partsOf(node: LeaseNode, timers: VirtualTimers, store: Store, change: P
     eligibility: new Eligibility(),
     now: timers.now(),
     realServers: [],
+    routers: [],
     debug: false,
     ...change,
   };
@@ -176,6 +179,19 @@ describe("wake-ups", () => {
     for (let index = 0; index < 200; index += 1)
       a.elector.state.wakeups.set(`take vip-${index}`, later(timers.now(), 10_000 + index));
     expect(statusView(partsOf(a, timers, store, { debug: true })).wakeups).toHaveLength(50);
+  });
+
+  test("of the host and of virtual routers are among them; a router that takes no part has none", async () => {
+    const { a, timers, store } = await fleet();
+    const holdings = initialVips(0);
+    holdings.wakeups.set("announce web", later(timers.now(), 10));
+    const waiting = initialVrrp(router({ startupDelayMs: 20 }), timers.now());
+    const routers = [["dns", waiting] as const, ["ftp", null] as const];
+    const found = statusView(partsOf(a, timers, store, { debug: true, holdings, routers })).wakeups;
+    expect(found.slice(0, 2)).toEqual([
+      { name: "announce web", inMs: 10 },
+      { name: "startup dns", inMs: 20 },
+    ]);
   });
 });
 
