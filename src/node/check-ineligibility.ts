@@ -1,12 +1,13 @@
-// Why the checks of this node, and its start, speak against a VIP: a check that fails or has not looked yet, a sickness that has come
-// again and again while this node held the VIP, and the first moments of a host that has just booted. Where checks only
-// lower the priority, a node that lost a VIP for that does not take it back as soon as they are well: what fails only
+// Why the checks of this node, and its start, speak against a VIP: a check that fails or has not looked yet, a sickness that
+// has come again and again while this node held the VIP, and the first moments of a host that has just booted. Where checks
+// only lower the priority, a node that lost a VIP for that does not take it back as soon as they are well: what fails only
 // where the VIP is would make it go to and fro.
 
 import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { type Instant, later, NEVER } from "../base/time.ts";
 import type { VipConfig } from "../config/types.ts";
 import { afterFailure, type Flapping, type FlappingPolicy, flappingPolicy, STEADY } from "../health/flapping.ts";
+import type { PriorityStanding } from "../health/priority.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Eligibility } from "./eligibility.ts";
 import { checkIneligibility, type Health } from "./health.ts";
@@ -55,11 +56,11 @@ export class CheckIneligibility {
     for (const { name } of vips) this.deps.eligibility.set(name, "startup", ineligibleReason, now);
   }
 
-  /** Asks the checks of these VIPs again. */
-  update(vips: readonly VipConfig[]): void {
-    const { clock, eligibility, health, holds, mayBeHeld } = this.deps;
+  /** What the checks say of these VIPs now. */
+  update(standings: ReadonlyMap<string, PriorityStanding>): void {
+    const { clock, eligibility, holds, mayBeHeld } = this.deps;
     const now = clock.now();
-    for (const [vip, standing] of health.standings(vips)) {
+    for (const [vip, standing] of standings) {
       const isHeld = holds(vip);
       if (isHeld) this.weigh(vip, standing.priority);
       const sick = checkIneligibility(standing, isHeld || mayBeHeld(vip));

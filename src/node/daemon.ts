@@ -368,14 +368,15 @@ export class Daemon {
   private updateEligibility(vips: readonly VipConfig[]): void {
     const { maintenance, timers } = this.deps;
     const now = timers.now();
-    this.checkIneligibility.update(vips);
+    const standings = this.health.standings(vips);
+    this.checkIneligibility.update(standings);
     for (const vip of vips) {
       const { name } = vip;
       this.eligibility.set(name, "link", untilChanged("link-down", this.links.troubleOf(vip)), now);
       this.eligibility.set(name, "maintenance", untilChanged("maintenance", maintenance?.reasonFor(name)), now);
       this.eligibility.set(name, "address", lasting(this.own.troubleOf(name)), now);
     }
-    this.updateCandidacies(vips);
+    this.updateCandidacies(vips, standings);
     this.scheduleExpiry();
   }
 
@@ -394,9 +395,8 @@ export class Daemon {
   }
 
   /** Tells the elector what this host brings to its elections, where that is news. */
-  private updateCandidacies(vips: readonly VipConfig[]): void {
+  private updateCandidacies(vips: readonly VipConfig[], standings = this.health.standings(vips)): void {
     const changes = new Map<string, Candidacy>();
-    const standings = this.health.standings(vips);
     for (const vip of vips) {
       const fitness = fitnessOf(vip, standings.get(vip.name), this.eligibility);
       const candidacy = candidacyOf(vip, fitness, this.vips.addressesLeft(vip.name));
