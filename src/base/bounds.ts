@@ -1,4 +1,5 @@
-// Every bound of the program in one place, each with its unit in its name.
+// Bounds that several parts of the program must agree on, each with its unit in its name. A bound that one file alone keeps
+// stands in that file.
 
 /** Most guards, and most writes, in one commit; etcd takes 128 of each by default (--max-txn-ops). */
 export const MAX_TXN_GUARDS = 120;

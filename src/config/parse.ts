@@ -2,6 +2,7 @@
 
 import { MAX_CONFIG_MISTAKES } from "../base/bounds.ts";
 import { isName, NAME_RULE } from "../base/names.ts";
+import { DEFAULT_STATE_DIR } from "../base/paths.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import type { WrittenAddress } from "./address.ts";
@@ -12,7 +13,7 @@ import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { idleKeys } from "./idle-keys.ts";
 import { type ConfigIssue, describeKind, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
-import { DEFAULT_STATE_DIR, type FileData, fileSchema, type FileVip } from "./schema.ts";
+import { type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
 import { buildRouting } from "./routing-schema.ts";
 import { buildRealServers } from "./real-servers-schema.ts";

@@ -1,7 +1,7 @@
 // The configuration file, key by key: what may stand there, its default and its description. The JSON
 // Schema for editors comes from the same tables.
 
-import { DEFAULT_SOCKET } from "../base/paths.ts";
+import { DEFAULT_SOCKET, DEFAULT_STATE_DIR } from "../base/paths.ts";
 import * as z from "zod";
 import { MAX_TTL_MS, MIN_TTL_MS } from "../base/bounds.ts";
 import { address, interfaceName } from "./address.ts";
@@ -21,8 +21,6 @@ const MAX_SOCKET_PATH_BYTES = 107;
 
 /** What a store's URL is, for messages. */
 export const STORE_URL = "the URL of a store, such as sqlite:/var/lib/vipd/fleet.db";
-/** Where the daemon keeps its state when the file does not say. */
-export const DEFAULT_STATE_DIR = "/var/lib/vipd";
 
 const store = text(
   {

@@ -6,7 +6,7 @@ import { storeScheme } from "../base/store-url.ts";
 import type { KnownStore } from "./cross-checks.ts";
 import type { Mistake } from "./issue.ts";
 import { valueAt } from "./mistakes.ts";
-import { DEFAULT_STATE_DIR } from "./schema.ts";
+import { DEFAULT_STATE_DIR } from "../base/paths.ts";
 
 /** That the file's directory neither is there nor can be made; `exists` looks at the host. */
 export function storeDirectoryMistakes(

@@ -2,10 +2,9 @@
 // is kept lies in the state directory, where a daemon finds it, too.
 
 import { MAX_REAL_SERVER_INTERFACES } from "../../base/bounds.ts";
-import { DEFAULT_CONFIG_FILE } from "../../base/paths.ts";
+import { DEFAULT_CONFIG_FILE, DEFAULT_STATE_DIR } from "../../base/paths.ts";
 import { VipdError } from "../../base/errors.ts";
 import { whyNotServed } from "../../config/host-address.ts";
-import { DEFAULT_STATE_DIR } from "../../config/schema.ts";
 import type { Config } from "../../config/types.ts";
 import type { RealServer, RealServerOutcome, RealServers, RealServerState } from "../../ports/real-server.ts";
 import { parseIp } from "../../wire/ip.ts";

@@ -2,22 +2,11 @@
 // anything, and the first entry that fits goes.
 
 import { describe, expect, test } from "vitest";
+import { ROUTE } from "../node/fake-routing.ts";
 import { type RoutingStep, removalSteps } from "../../../adapters/linux/routing-removal.ts";
-import { type RoutingEntry, routingKey, routingText, type VipRoute, type VipRule } from "../../../src/base/routing.ts";
+import { type RoutingEntry, routingKey, routingText, type VipRule } from "../../../src/base/routing.ts";
 
 const RULE: VipRule = { kind: "rule", family: 4, priority: 1_000, table: 100, from: "10.0.0.0/24" };
-const ROUTE: VipRoute = {
-  kind: "route",
-  family: 4,
-  ip: "10.9.0.0",
-  prefix: 16,
-  type: "unicast",
-  via: "10.0.0.9",
-  interface: "eth0",
-  table: 254,
-  metric: 0,
-  scope: "global",
-};
 const MARKED: VipRule = { ...RULE, fwmark: 1 };
 const NARROW: VipRule = { ...MARKED, to: "10.1.0.0/16" };
 

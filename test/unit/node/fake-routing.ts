@@ -1,8 +1,23 @@
 // Routes and rules in memory, for tests: what vipd has set, what others have, and what is refused.
 
-import { type RoutingEntry, routingKey, routingText } from "../../../src/base/routing.ts";
+import { type RoutingEntry, routingKey, routingText, type VipRoute } from "../../../src/base/routing.ts";
 import type { AddedEntry, RoutingFailure, RoutingTable } from "../../../src/ports/routing.ts";
 
+/** A route of a VIP. */
+export const ROUTE: VipRoute = {
+  kind: "route",
+  family: 4,
+  ip: "10.9.0.0",
+  prefix: 16,
+  type: "unicast",
+  via: "10.0.0.9",
+  interface: "eth0",
+  table: 254,
+  metric: 0,
+  scope: "global",
+};
+
+/** The routes and rules of a host. */
 export class FakeRouting implements RoutingTable {
   /** What it was told, such as `add route ...`. */
   readonly calls: string[];

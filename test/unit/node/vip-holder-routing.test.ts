@@ -5,20 +5,9 @@ import { expect, test } from "vitest";
 import { routingKey, routingText, type VipRoute } from "../../../src/base/routing.ts";
 import type { VipPlan } from "../../../src/vip/state.ts";
 import { address } from "./fake-host.ts";
+import { ROUTE } from "./fake-routing.ts";
 import { begin, FIRST_DEADLINE, OPEN_MS, plan } from "./holder.ts";
 
-const ROUTE: VipRoute = {
-  kind: "route",
-  family: 4,
-  ip: "10.9.0.0",
-  prefix: 16,
-  type: "unicast",
-  via: "10.0.0.9",
-  interface: "eth0",
-  table: 254,
-  metric: 0,
-  scope: "global",
-};
 const SOURCED: VipRoute = { ...ROUTE, ip: "10.8.0.0", source: "10.0.0.1" };
 const TEXT = routingText(ROUTE);
 
