@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from "node:net";
 import { type CheckResult, checkResult } from "../health/result.ts";
-import { type HostAddress, lookupFrom, resolveHost } from "../net/resolve.ts";
+import { type ResolvedAddress, lookupFrom, resolveHost } from "../net/resolve.ts";
 import { connectionFailure } from "../net/words.ts";
 import type { TcpCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
@@ -21,7 +21,11 @@ export function tcpPerformer(options: TcpCheckOptions): Performer {
   };
 }
 
-function talk(options: TcpCheckOptions, addresses: readonly HostAddress[], signal: AbortSignal): Promise<CheckResult> {
+function talk(
+  options: TcpCheckOptions,
+  addresses: readonly ResolvedAddress[],
+  signal: AbortSignal,
+): Promise<CheckResult> {
   return new Promise((resolve) => {
     const socket = connect({ host: options.host, port: options.port, lookup: lookupFrom(addresses) });
     const settle = (result: CheckResult): void => {

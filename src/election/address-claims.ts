@@ -47,13 +47,13 @@ export function claimAddresses(
     const record = state.mirror.addresses.get(ip);
     const own: Guard = { key, version: versionOf(record) };
     const owner = record?.value?.election;
-    const rival = owner === election ? NOBODY : rivalFor(state, { election, owner, ip }, record, now);
-    if ("node" in rival) {
-      taken.push({ ip, election: owner ?? "", ...rival });
+    const claimant = owner === election ? NOBODY : claimantFor(state, { election, owner, ip }, record, now);
+    if ("node" in claimant) {
+      taken.push({ ip, election: owner ?? "", ...claimant });
       continue;
     }
-    guards.push(own, ...rival.guards);
-    writes.push(...rival.writes);
+    guards.push(own, ...claimant.guards);
+    writes.push(...claimant.writes);
     if (owner !== election) writes.push({ key, value: encodeValue<AddressRecord>({ election }) });
   }
   return { guards, writes, taken };
@@ -102,30 +102,30 @@ export function ipsOf(addresses: readonly string[]): readonly string[] {
   return [...new Set(addresses.map(ipOf))];
 }
 
-type Rival =
+type Claimant =
   | { readonly node: string; readonly until: Instant }
   | { readonly guards: readonly Guard[]; readonly writes: readonly Write[] };
 
-const NOBODY: Rival = { guards: [], writes: [] };
+const NOBODY: Claimant = { guards: [], writes: [] };
 
 /** The version by which a record is guarded: of what is there, also when it cannot be read. */
 export function versionOf(record: Observed<unknown> | undefined): Revision | null {
   return record === undefined || record.value === null ? null : record.version;
 }
 
-interface Claim {
+interface AddressClaim {
   readonly election: string;
   readonly owner: string | undefined;
   readonly ip: string;
 }
 
-function rivalFor(
+function claimantFor(
   state: State,
-  { election, owner, ip }: Claim,
+  { election, owner, ip }: AddressClaim,
   record: Observed<AddressRecord> | undefined,
   now: Instant,
-): Rival {
-  if (owner !== undefined) return rivalOf(state, owner, ip, now);
+): Claimant {
+  if (owner !== undefined) return claimantOf(state, owner, ip, now);
   // Nobody has it, or the record cannot be read: then it may be any other election's whose candidates have it.
   if (record === undefined || record.value === null) return NOBODY;
   for (const other of state.mirror.claims.electionsOf(ip))
@@ -135,7 +135,7 @@ function rivalFor(
 }
 
 /** Who keeps an address for the election that has it; else what must be committed to take it away. */
-function rivalOf(state: State, owner: string, ip: string, now: Instant): Rival {
+function claimantOf(state: State, owner: string, ip: string, now: Instant): Claimant {
   const { mirror, keys } = state;
   const found = ownershipOf(mirror, keys, owner, state.longestTtlMs);
   if (found.kind === "unreadable") return { node: owner, until: later(now, state.longestTtlMs) };

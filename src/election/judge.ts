@@ -2,12 +2,13 @@
 
 import { reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
+import type { Grant, Loss } from "../ports/elector.ts";
 import { answeringNode } from "./answering.ts";
 import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, isAssignedTo, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
-import type { Effect, Grant, Loss, Moment, State } from "./state.ts";
+import type { Effect, Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
 import { gainOf, hasTimeToGain, lossOf } from "./transitions.ts";
 

@@ -7,6 +7,7 @@ import type { Candidacy } from "../base/candidacy.ts";
 import type { Reason } from "../base/reasons.ts";
 import { type Instant, LONG_AGO, NEVER } from "../base/time.ts";
 import { Wakeups } from "../base/wakeups.ts";
+import type { Grant, Loss } from "../ports/elector.ts";
 import type { Change, Revision, Snapshot, Txn } from "../ports/store.ts";
 import { Keys } from "./keys.ts";
 import { type LeaseTimings, leaseTimings } from "./lease.ts";
@@ -220,27 +221,6 @@ export type Event =
   /** The claim is given up without a word to the store: the session runs out by itself. */
   | { readonly type: "abandon"; readonly reason: Reason }
   | { readonly type: "stop" };
-
-/** An election that this node may hold from now on. */
-export interface Grant {
-  readonly election: string;
-  readonly token: Revision;
-  /** The token before; `null`: there was none. */
-  readonly previousToken: Revision | null;
-  readonly reason: Reason;
-  /** How long nobody had held it, as far as that is known, in milliseconds. */
-  readonly vacantMs: number | null;
-  /** The addresses that it may be answered for, without prefixes; more may come by "confirm". */
-  readonly addresses: readonly string[];
-}
-
-/** An election that this node must not hold any more. */
-export interface Loss {
-  readonly election: string;
-  /** The token under which it was held; `null`: the previous process held it. */
-  readonly token: Revision | null;
-  readonly reason: Reason;
-}
 
 /** What the machine asks of its surroundings, to be done in order. */
 export type Effect =

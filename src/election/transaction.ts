@@ -48,8 +48,8 @@ export function buildAttempt(state: State, at: Moment, heartbeatOnly: boolean): 
   const number = state.attempts + 1;
   const builder = new TxnBuilder();
   builder.add(sessionMutation(state, number, at));
-  const rides = heartbeatOnly || ownSession(state) === undefined;
-  const [taken, complete] = rides ? [[], false] : addDue(state, builder, at);
+  const goesAlone = heartbeatOnly || ownSession(state) === undefined;
+  const [taken, complete] = goesAlone ? [[], false] : addDue(state, builder, at);
   const endsSession = state.stopping && complete && holdsNothingBut(state, taken);
   if (endsSession) builder.overwrite({ key: state.keys.session(state.self.node), value: null });
   // The marker tells everybody that there is something to be read besides sessions.

@@ -9,9 +9,9 @@ import { ineligibleReason, isInDoubt, isOutdated, ownToken } from "./questions.t
 import type { State } from "./state.ts";
 
 /** One reason to stop holding; the rows are asked in their order. */
-type Loss = (state: State, election: string, token: Revision) => Reason | undefined;
+type LossRule = (state: State, election: string, token: Revision) => Reason | undefined;
 
-const LOSSES: readonly Loss[] = [
+const LOSSES: readonly LossRule[] = [
   (state) => (state.owned ? undefined : reason("session-lost", "the store has no session of this node any more")),
   (state) => (state.covered ? undefined : reason("lease-expired", state.outage?.lastError ?? "")),
   (state, election, token) => (ownToken(state, election) === token ? undefined : reason("other-holder")),
@@ -28,9 +28,9 @@ export function lossOf(state: State, election: string, token: Revision): Reason 
 }
 
 /** One condition of starting to hold; all must be met. */
-type Condition = (state: State, election: string, token: Revision, now: Instant) => boolean;
+type GainCondition = (state: State, election: string, token: Revision, now: Instant) => boolean;
 
-const GAINS: readonly Condition[] = [
+const GAINS: readonly GainCondition[] = [
   /** The host is surely not holding it under an earlier token. */
   (state, election) => !state.tenures.has(election),
   /** The lease, counted from before the heartbeat was sent, still runs. */

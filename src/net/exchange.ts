@@ -6,7 +6,7 @@ import { type RequestOptions as TlsRequestOptions, request as httpsRequest } fro
 import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import { messageOf } from "../base/errors.ts";
-import { type HostAddress, lookupFrom, resolveHost } from "./resolve.ts";
+import { type ResolvedAddress, lookupFrom, resolveHost } from "./resolve.ts";
 import { connectionFailure } from "./words.ts";
 
 // As src/admin/http.ts has it: an import as a module would load Node's whole web client.
@@ -61,7 +61,7 @@ export async function exchange(request: ExchangeRequest, signal: AbortSignal): P
 function send(
   request: ExchangeRequest,
   host: string,
-  addresses: readonly HostAddress[],
+  addresses: readonly ResolvedAddress[],
   signal: AbortSignal,
 ): Promise<ExchangeResult> {
   return new Promise((resolve) => {
@@ -112,7 +112,7 @@ function readAnswer(
   });
 }
 
-function open(request: ExchangeRequest, host: string, addresses: readonly HostAddress[]): ClientRequest {
+function open(request: ExchangeRequest, host: string, addresses: readonly ResolvedAddress[]): ClientRequest {
   const { url, tls } = request;
   const isTls = url.protocol === "https:";
   const options: RequestOptions = {

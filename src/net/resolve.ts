@@ -17,7 +17,7 @@ const QUERY_TRIES = 3;
 const MAX_ADDRESSES = 4;
 
 /** An address to connect to. */
-export interface HostAddress {
+export interface ResolvedAddress {
   readonly address: string;
   readonly family: 4 | 6;
 }
@@ -30,7 +30,7 @@ export async function resolveHost(
   host: string,
   signal: AbortSignal,
   nameServers?: readonly string[],
-): Promise<readonly HostAddress[] | string> {
+): Promise<readonly ResolvedAddress[] | string> {
   const literal = toAddress(host);
   if (literal !== undefined) return [literal];
   const name = host.toLowerCase().replace(/\.$/u, "");
@@ -41,7 +41,7 @@ export async function resolveHost(
 }
 
 /** For sockets: answers from what was looked up before. */
-export function lookupFrom(addresses: readonly HostAddress[]): LookupFunction {
+export function lookupFrom(addresses: readonly ResolvedAddress[]): LookupFunction {
   const [first] = addresses;
   return (_, options, callback) => {
     if (options.all === true) callback(null, [...addresses]);
@@ -53,7 +53,7 @@ async function askDns(
   name: string,
   signal: AbortSignal,
   nameServers: readonly string[] | undefined,
-): Promise<readonly HostAddress[] | string> {
+): Promise<readonly ResolvedAddress[] | string> {
   if (signal.aborted) return `${name} was not looked up in time`;
   const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
   if (nameServers !== undefined) resolver.setServers(nameServers);
@@ -70,7 +70,7 @@ async function askDns(
   }
 }
 
-async function addressesInHosts(name: string): Promise<readonly HostAddress[]> {
+async function addressesInHosts(name: string): Promise<readonly ResolvedAddress[]> {
   let text: string;
   try {
     text = await readFile(HOSTS, "utf8");
@@ -85,14 +85,14 @@ async function addressesInHosts(name: string): Promise<readonly HostAddress[]> {
   return toAddresses(found);
 }
 
-function toAddresses(texts: readonly string[]): readonly HostAddress[] {
+function toAddresses(texts: readonly string[]): readonly ResolvedAddress[] {
   return texts
     .flatMap((text) => toAddress(text) ?? [])
     .toSorted((a, b) => a.family - b.family)
     .slice(0, MAX_ADDRESSES);
 }
 
-function toAddress(text: string): HostAddress | undefined {
+function toAddress(text: string): ResolvedAddress | undefined {
   const family = isIP(text);
   return family === 4 || family === 6 ? { address: text, family } : undefined;
 }

@@ -49,7 +49,7 @@ export function realServers(deps: RealServersDeps): RealServers {
 }
 
 /** What a change came to. */
-interface Change {
+interface ChangeOutcome {
   readonly remarks: readonly string[];
   /** Addresses that a vipd has begun to guard meanwhile, and that were not put on lo. */
   readonly guarded: readonly HostAddress[];
@@ -189,7 +189,7 @@ class Keeper implements RealServers {
   }
 
   /** A change that fails leaves what was before; what cannot be taken back is kept as such. */
-  #changeOrUndo(wanted: readonly KeptServer[], down: readonly string[]): Change {
+  #changeOrUndo(wanted: readonly KeptServer[], down: readonly string[]): ChangeOutcome {
     const { kernel, keeper } = this.#deps;
     const [before, downBefore] = [keeper.current, keeper.down];
     try {
@@ -210,7 +210,7 @@ class Keeper implements RealServers {
     }
   }
 
-  #change(wanted: readonly KeptServer[], down: readonly string[]): Change {
+  #change(wanted: readonly KeptServer[], down: readonly string[]): ChangeOutcome {
     const { kernel, keeper } = this.#deps;
     const { servers: before, leaving: stale, settings: settingsBefore } = keeper.current;
     const read: ReadSettings = (link) => kernel.arpSettings(link);

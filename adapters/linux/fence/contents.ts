@@ -27,7 +27,7 @@ interface OpenElement {
 type DeadlineTimer = (timeoutMs: number) => readonly Request[];
 
 /** A change of some sets: what to ask the kernel for, and what then stands. */
-export interface Change {
+export interface SetChange {
   readonly requests: readonly Request[];
   /** To be called when the kernel has taken it. */
   readonly done: () => void;
@@ -100,7 +100,7 @@ export class Contents {
    * Makes the guarded addresses exactly these. What comes in, or goes out, is not open afterwards; what stays, stays as
    * it is. Deadlines under which nothing is open go.
    */
-  guard(addresses: readonly AddressPlace[]): Change {
+  guard(addresses: readonly AddressPlace[]): SetChange {
     const requests: Request[] = [];
     const steps: (() => void)[] = [];
     const inUse = new Set<string>();
@@ -134,7 +134,7 @@ export class Contents {
   }
 
   /** Makes the deadline of this name, when it is not there. */
-  ensureDeadline(name: string): Change {
+  ensureDeadline(name: string): SetChange {
     if (this.deadlines.has(name)) return { requests: [], done: () => undefined };
     const { set, chain } = deadlinePlan(name);
     const requests = [newSet(this.table.name, set, 1), ...newChain(this.table.name, chain)];
@@ -156,7 +156,7 @@ export class Contents {
    * Opens addresses under a deadline, which is there; those that were open under another one move. What `like` has open
    * under it is opened here as well: a table that was made later catches up.
    */
-  openUnder(addresses: readonly AddressPlace[], chain: string, like: Contents): Change {
+  openUnder(addresses: readonly AddressPlace[], chain: string, like: Contents): SetChange {
     const behind = like !== this && !this.caughtUp.has(chain);
     const { requests, done } = this.change((family) => {
       const keys = [...keysOf(addresses, family), ...(behind ? like.keysUnder(family, chain) : [])];
@@ -171,7 +171,7 @@ export class Contents {
     };
   }
 
-  close(addresses: readonly AddressPlace[]): Change {
+  close(addresses: readonly AddressPlace[]): SetChange {
     return this.change((family) => keysOf(addresses, family), undefined);
   }
 
@@ -185,7 +185,7 @@ export class Contents {
   }
 
   /** Takes out what is open otherwise, and puts in what is to be open under `chain`. */
-  private change(keysToChange: (family: Guarded) => readonly Uint8Array[], chain: string | undefined): Change {
+  private change(keysToChange: (family: Guarded) => readonly Uint8Array[], chain: string | undefined): SetChange {
     const requests: Request[] = [];
     const steps: (() => void)[] = [];
     for (const family of this.table.families) {

@@ -31,7 +31,7 @@ import { EBUSY, EEXIST, ENOENT, EPERM, kernelError } from "../errors.ts";
 import { type NamespaceLock, lockNamespace } from "../namespace-lock.ts";
 import type { Request } from "../netlink.ts";
 import { buildTable, inspectTable, type InstalledTable, removal, type TableBuild } from "./build.ts";
-import { type Change, Contents } from "./contents.ts";
+import { type SetChange, Contents } from "./contents.ts";
 import {
   ARMED,
   DEADLINE_KEYS,
@@ -221,7 +221,7 @@ class KernelFence implements Fence {
     return this.#setDeadlines(deadlines, (name) => this.#openings([], name));
   }
 
-  #setDeadlines(deadlines: readonly FenceDeadline[], openings: (name: string) => readonly Change[]): OpenResult {
+  #setDeadlines(deadlines: readonly FenceDeadline[], openings: (name: string) => readonly SetChange[]): OpenResult {
     const named = deadlines.map(({ deadline, until }) => ({ name: deadlineName(deadline), until }));
     for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt++) {
       const result = this.#setOnce(named, openings);
@@ -296,14 +296,14 @@ class KernelFence implements Fence {
     return new Set(open.filter(({ chain = "" }) => running.has(chain)).map(({ key }) => formatIp(key)));
   }
 
-  #openings(addresses: readonly AddressPlace[], deadline: string): readonly Change[] {
+  #openings(addresses: readonly AddressPlace[], deadline: string): readonly SetChange[] {
     const [first] = this.#tables;
     return this.#tables.map((table) => this.#contentsOf(table).openUnder(addresses, deadline, this.#contentsOf(first)));
   }
 
   #setOnce(
     deadlines: readonly NamedDeadline[],
-    openings: (name: string) => readonly Change[],
+    openings: (name: string) => readonly SetChange[],
   ): OpenResult["kind"] | "again" {
     const [first] = this.#tables;
     // Between arming and the commit every millisecond counts.
@@ -320,8 +320,8 @@ class KernelFence implements Fence {
     }));
     if (timed.some(({ timeoutMs }) => timeoutMs < MIN_OPEN_MS)) return "too-late";
     this.#deps.pause?.("clock-read");
-    const proof: Change = { requests: deleteElements(first.name, ARMED.name, [key]), done: () => undefined };
-    const extended = this.#tables.map((table): Change => {
+    const proof: SetChange = { requests: deleteElements(first.name, ARMED.name, [key]), done: () => undefined };
+    const extended = this.#tables.map((table): SetChange => {
       const contents = this.#contentsOf(table);
       return {
         requests: timed.flatMap(({ name, timeoutMs }) => contents.timeoutOf(name, timeoutMs)),
@@ -373,7 +373,7 @@ class KernelFence implements Fence {
   }
 
   /** Commits changes together; what the kernel refused, if it did. */
-  #commit(changes: readonly Change[]): { readonly errno: number; readonly at: number } | undefined {
+  #commit(changes: readonly SetChange[]): { readonly errno: number; readonly at: number } | undefined {
     const outcome = this.#nft.commit(changes.flatMap(({ requests }) => requests));
     if (!outcome.done) return outcome;
     for (const { done } of changes) done();

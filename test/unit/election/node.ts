@@ -6,14 +6,8 @@ import { reason } from "../../../src/base/reasons.ts";
 import type { Instant } from "../../../src/base/time.ts";
 import { nextWakeup, step } from "../../../src/election/machine.ts";
 import type { ReadScope } from "../../../src/election/mirror.ts";
-import {
-  type Effect,
-  type Event,
-  type Grant,
-  initialState,
-  type Loss,
-  type State,
-} from "../../../src/election/state.ts";
+import type { Grant, Loss } from "../../../src/ports/elector.ts";
+import { type Effect, type Event, initialState, type State } from "../../../src/election/state.ts";
 import type { Revision, Txn } from "../../../src/ports/store.ts";
 import { ELECTION, FLEET, TTL_MS } from "./samples.ts";
 
