@@ -210,7 +210,10 @@ export class Daemon {
     this.transitions.silence();
     const { timers, log } = this.deps;
     const cancel = timers.at(later(timers.now(), STOP_MS), () => {
-      log.warn({}, "the store did not confirm our release in time: others wait for the lease to end");
+      log.warn(
+        {},
+        "others could not be told of our release in time: they wait for our lease, or for the time of our last advert, to end",
+      );
       this.onStopped?.();
     });
     this.onStopped = () => {
