@@ -7,7 +7,7 @@ import type { CheckPlan } from "../config/check-options.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { CheckState } from "../health/check.ts";
 import type { Fitness } from "./candidacy.ts";
-import type { Eligibility } from "./eligibility.ts";
+import type { Eligibility, IneligibleReason } from "./eligibility.ts";
 import { firstObstacle, type PriorityStanding, standingOf, type TrackedCheck } from "../health/priority.ts";
 
 /** What runs the checks (CheckRunner). */
@@ -69,18 +69,18 @@ export function checkIneligibility(standing: PriorityStanding, mayHold: boolean)
 
 /**
  * How fit this node is for a VIP. As a last resort it may hold one only when nothing but its checks speaks against it: what is
- * not known yet, or the kernel refuses, is no sickness to hold a VIP with. A node that is well again, and leaves it to
- * others for having been sick, does so only where there are others.
+ * not known yet, or the kernel refuses, is no sickness to hold a VIP with. A node that is well again, or was too slow a moment
+ * ago, and leaves it to others for that, does so only where there are others.
  */
 export function fitnessOf(vip: VipConfig, standing: PriorityStanding | undefined, eligibility: Eligibility): Fitness {
   const ineligibleReasons = eligibility.of(vip.name);
-  const isSick =
-    ineligibleReasons.length > 0 && ineligibleReasons.every(({ reason: why }) => why.code === "check-failed");
+  const mayDespite = ({ source, reason: { code } }: IneligibleReason): boolean =>
+    source === "flapping" || code === "too-slow" || (code === "check-failed" && vip.lastResort === "keep");
   return {
     priority: standing?.priority ?? vip.priority,
     ineligible: ineligibleReasons[0]?.reason ?? null,
     mayPreempt: eligibility.mayPreempt(vip.name),
-    lastResort: isSick && (vip.lastResort === "keep" || ineligibleReasons.every(({ source }) => source === "flapping")),
+    lastResort: ineligibleReasons.length > 0 && ineligibleReasons.every(mayDespite),
   };
 }
 

@@ -148,7 +148,7 @@ export class VrrpElection {
     const vip = this.deps.vips().find(({ name }) => name === this.name);
     if (candidacy === null || vip?.vrrp === undefined) return;
     if (router === null) {
-      if (candidacy.ineligible === null) this.open(vip, vip.vrrp);
+      if (obstacleOf(candidacy) === null) this.open(vip, vip.vrrp);
       return;
     }
     const found = findSource(vip, vip.vrrp, this.deps.vips(), this.deps.place());
@@ -191,7 +191,7 @@ export class VrrpElection {
     this.extension = null;
     if (!router.isSpeaking) return router.post({ type: "released" });
     this.held = null;
-    router.post({ type: "unable" });
+    router.post({ type: isSlow(this.candidacy) ? "too-slow" : "unable" });
   }
 
   close(): void {
@@ -252,7 +252,7 @@ export class VrrpElection {
     if (JSON.stringify(plain(wanted)) !== JSON.stringify(plain(router.state.router)))
       router.post({ type: "configure", router: wanted });
     router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
-    const { ineligible } = candidacy;
+    const ineligible = obstacleOf(candidacy);
     if (!sameReason(ineligible, router.state.ineligible)) router.post({ type: "fitness", ineligible });
     if (this.held !== null) this.deps.host.confirm(this.name, ipsOf(vip));
   }
@@ -394,6 +394,15 @@ function ipsOf({ addresses }: VipConfig): readonly string[] {
   return addresses.map(({ ip }) => ip);
 }
 
+/** A host that was too slow leaves the VIP to others where there are any. Whether there are, the virtual router finds out by listening. */
+function isSlow(candidacy: Candidacy | null): boolean {
+  return candidacy?.ineligible?.code === "too-slow";
+}
+
+function obstacleOf(candidacy: Candidacy): Reason | null {
+  return isSlow(candidacy) ? null : candidacy.ineligible;
+}
+
 /** What is configured, moved by what tracking has moved the VIP's own priority by. */
 function priorityOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy): number {
   const priority = (vrrp.priority ?? vip.priority) + candidacy.priority - vip.priority;
@@ -411,7 +420,7 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     priority: vrrp.priority ?? vip.priority,
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
     farewellWaitMs,
-    preempt: candidacy.preempt,
+    preempt: candidacy.preempt && !isSlow(candidacy),
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),
   });

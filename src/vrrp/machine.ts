@@ -24,7 +24,7 @@
 //   scheduled shall not believe the silence that it slept through;
 // - "lose" is answered by "released" when the fence is closed and the addresses are gone, never before: only then the farewell
 //   (priority 0) is said, so that a successor cannot answer beside this host. It comes also when nothing was held;
-// - after "gain" the addresses are held until the last "until" that was given, or "unable" tells why not;
+// - after "gain" the addresses are held until the last "until" that was given, or "unable" or "too-slow" tells why not;
 // - adverts are handed in only if they are of this router id and authentic (src/wire/vrrp-auth.ts);
 // - "stopped": what was said before is let out, then the sender and the sockets may be closed.
 
@@ -37,7 +37,17 @@ import { describeMisfit, type HeardAdvert, type Misfit, misfitOf } from "./judge
 import { hear, isStale, listen, listenOnce, obey, wakeAt, watch } from "./listening.ts";
 import { chain, depart, departure, giveUp, note, toBackup, toClaiming, toFault, toMaster } from "./moves.ts";
 import { nextNoteAt, tellNotes } from "./notes.ts";
-import { becomeUnable, configured, fitted, giveWay, prioritized, speakAnew, stepDown, stop } from "./requests.ts";
+import {
+  becomeUnable,
+  configured,
+  fallBehind,
+  fitted,
+  giveWay,
+  prioritized,
+  speakAnew,
+  stepDown,
+  stop,
+} from "./requests.ts";
 import { answer, extend, forgetRival, judgeRival, lapseAt, seeRival, settledAt } from "./speaking.ts";
 import type { Listening, Phase, VrrpEvent, VrrpState, VrrpStep } from "./state.ts";
 import { giveUpAt, validUntil } from "./timing.ts";
@@ -75,6 +85,8 @@ export function stepVrrp(state: VrrpState, event: VrrpEvent, at: Instant): VrrpS
       return state.phase.kind === "releasing" ? depart(state, state.phase, at) : [state, []];
     case "unable":
       return becomeUnable(state, at);
+    case "too-slow":
+      return fallBehind(state, at);
     case "given-way":
       return giveWay(state, at);
     case "step-down":

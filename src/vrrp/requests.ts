@@ -2,7 +2,7 @@
 
 import { assert } from "../base/assert.ts";
 import { type Reason, reason } from "../base/reasons.ts";
-import { type Instant, later } from "../base/time.ts";
+import { type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_OWNER } from "../base/vrrp.ts";
 import { listen, listenAnew, listenModestly, reprioritize } from "./listening.ts";
 import { chain, type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
@@ -56,6 +56,18 @@ export function becomeUnable(state: VrrpState, at: Instant): VrrpStep {
   const until = later(at, Math.min(MOST_BACK_OFF_MS, least * 2 ** Math.min(failures - 1, 10)));
   const going = { next: "fault", change: reason("host-released"), farewell: true, until } as const;
   return leave({ ...state, failures }, going, at);
+}
+
+/**
+ * The host was not scheduled in time to hold the addresses. Others shall, if there are any: that shows by listening, twice as
+ * long as they do. A pause would leave the addresses to nobody where all hosts are busy.
+ */
+export function fallBehind(state: VrrpState, at: Instant): VrrpStep {
+  const { phase, router, priority } = state;
+  if (phase.kind !== "claiming" && phase.kind !== "master") return [state, []];
+  const listening = { ...listenModestly(router, priority, at), preemptSuppressedUntil: LONG_AGO };
+  const going = { next: "backup", change: reason("too-slow"), farewell: true, listening } as const;
+  return giveUp(state, departure(state, at, going), at);
 }
 
 /** Gives the addresses to another router, and does not take them back from it. Who holds nothing has nothing to give. */

@@ -132,6 +132,8 @@ export type VrrpEvent =
   | { readonly type: "released" }
   /** The host could not hold the addresses, or no longer. */
   | { readonly type: "unable" }
+  /** The host let go of the addresses since it was too slow to extend its hold on them. */
+  | { readonly type: "too-slow" }
   /** The former master has given way to this router, as the integrator knows by another channel. */
   | { readonly type: "given-way" }
   | { readonly type: "step-down"; readonly reason: Reason }

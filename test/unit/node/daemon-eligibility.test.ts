@@ -137,6 +137,7 @@ describe("a VIP that the kernel would not hold", () => {
     begun.elector.grant("web", "db");
     expect(begun.host.answering()).toEqual(["10.0.0.2/24"]);
     expect(begun.elector.candidacies.get("db")?.ineligible).toBeNull();
+    expect(begun.elector.candidacies.get("web")?.lastResort, "what the kernel refuses, nobody can hold").toBe(false);
   });
 
   test("stays ineligible by its link when the time is over", async () => {
@@ -154,6 +155,9 @@ describe("a VIP that the kernel would not hold", () => {
     begun.elector.extend();
     expect(begun.elector.news()).toEqual(["candidacies: web too-slow", "candidacies: db too-slow", "released web,db"]);
     expect(begun.host.answering()).toEqual([]);
+    // Where there is nobody else, a host that runs again is better than none.
+    const { candidacies } = begun.elector;
+    expect(["web", "db"].map((vip) => candidacies.get(vip)?.lastResort)).toEqual([true, true]);
   });
 });
 

@@ -144,6 +144,20 @@ test("says farewell only when the host has let go", async () => {
   expect(node.wire.news()).toEqual(["say 51 0"]);
 });
 
+test("a host that was too slow says farewell, listens without pre-empting, and takes the VIP where nobody else does", async () => {
+  await node.hold();
+  node.wish({ ineligible: reason("too-slow") });
+  node.wire.news();
+  node.elector.released(["web"]);
+  expect(node.wire.news().slice(-2)).toEqual(["hush", "say 51 0"]);
+  node.hear(50);
+  await node.timers.advance(2_000);
+  expect(node.elector.all.get("web")?.master).toMatchObject({ priority: 50 });
+  node.hear(0);
+  await node.timers.advance(610);
+  expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+});
+
 test("a loss tells why: the configuration, the end of vipd, a step-down, or a router that begins anew", async () => {
   const why = async (end: () => void): Promise<readonly string[]> => {
     node = new Node();

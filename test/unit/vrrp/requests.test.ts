@@ -287,6 +287,41 @@ describe("a host that cannot hold the addresses", () => {
   });
 });
 
+describe("a host that was too slow to hold the addresses", () => {
+  const slow = { type: "too-slow" } as const;
+
+  test("gives them up with a farewell, and takes them again where nobody else does", () => {
+    const lab = new Lab().becomeMaster().post(slow).advance(20_000);
+    expect(lab.transcript).toEqual([
+      "3.610 master -> releasing: this host was too slow to extend the fence within the lease",
+      "3.610 hush",
+      "3.610 lose: this host was too slow to extend the fence within the lease",
+      "3.610 say 0",
+      "3.610 releasing -> backup: this host was too slow to extend the fence within the lease",
+      "10.829 backup -> claiming: no master was heard in time",
+      "10.829 speak 100 every 1000 ms",
+      "10.829 claiming -> master: no master was heard in time",
+      "10.829 gain, for 2992 ms",
+    ]);
+  });
+
+  test("waits no longer when it happens again", () => {
+    const lab = new Lab();
+    const pauses = [1, 2, 3, 4].map(() => {
+      lab.waitFor(() => lab.holds);
+      lab.post(slow);
+      return Math.round(lab.waitFor(() => lab.holds) / 1000);
+    });
+    expect(new Set(pauses).size).toBe(1);
+  });
+
+  test("and holds nothing goes on as it is", () => {
+    const lab = new Lab();
+    const { state } = lab;
+    expect(lab.post(slow).state).toEqual(state);
+  });
+});
+
 describe("a master that has given way, as another channel tells", () => {
   test("is followed at once, when the sockets hold nothing against it", () => {
     const lab = new Lab().hearFor(5_000, 150, HIGHER).post({ type: "given-way" }).advance(0);
