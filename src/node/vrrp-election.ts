@@ -412,6 +412,8 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     priority: vrrp.priority ?? vip.priority,
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
     farewellWaitMs,
+    // Beside the one that speaks for a mixed fleet there are those that are silent.
+    isPair: vrrp.kind === "vrrp" && unicastPeers.length === 1,
     preempt: candidacy.preempt,
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),
