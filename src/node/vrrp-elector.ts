@@ -21,7 +21,7 @@ import type { HostPlace } from "./vrrp-place.ts";
 const PULSE_MS = { least: 5, most: 250 };
 const PULSES_PER_INTERVAL = 4;
 
-/** More virtual routers than these go easy on the kernel. */
+/** More virtual routers than these go easy on the kernel, unless told otherwise. */
 const CROWD = 64;
 
 /** What a VRRP elector works with, besides its host. */
@@ -39,6 +39,8 @@ export interface VrrpElectorDeps {
   readonly mayClaim: (election: string) => boolean;
   /** Its deadlines have this number and greater ones. */
   readonly firstDeadline: number;
+  /** More virtual routers than these go easy on the kernel; the simulation has few. */
+  readonly crowd?: number;
   /** The machines' step; the simulation wraps it to look on. */
   readonly step?: StepVrrp;
 }
@@ -148,7 +150,7 @@ export class VrrpElector implements Elector {
       histories: deps.histories,
       host,
       listeners,
-      isCrowded: () => this.elections.size > CROWD,
+      isCrowded: () => this.elections.size > (deps.crowd ?? CROWD),
       mayClaim: () => deps.mayClaim(name),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),
