@@ -9,7 +9,7 @@ import { later } from "../base/time.ts";
 import { VRRP_CAVEAT } from "../base/vrrp.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { Elector, ElectorHost, Token } from "../ports/elector.ts";
+import type { Elector, ElectorHost, Loss, Token } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
 import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
@@ -58,6 +58,8 @@ export class VrrpElector implements Elector {
   private nextDeadline: number;
   /** The deadlines of elections that are over may be used again: the host holds nothing under them. */
   private readonly freeDeadlines: number[] = [];
+  /** What goes to the host together; `null`: each loss goes by itself. */
+  private losses: Loss[] | null = null;
   private pulseMs = Number.POSITIVE_INFINITY;
   private cancelPulse: () => void = () => {};
 
@@ -92,16 +94,9 @@ export class VrrpElector implements Elector {
   }
 
   updateCandidacies(changes: ReadonlyMap<string, Candidacy | null>): void {
-    for (const [name, candidacy] of changes) {
-      const known = this.elections.get(name);
-      if (candidacy === null) {
-        known?.leave();
-        continue;
-      }
-      const election = known ?? this.begin(name);
-      election.wish(candidacy);
-      if (this.started && !this.stopping) election.refresh();
-    }
+    this.together(() => {
+      for (const [name, candidacy] of changes) this.updateCandidacy(name, candidacy);
+    });
   }
 
   released(elections: readonly string[]): void {
@@ -129,13 +124,40 @@ export class VrrpElector implements Elector {
   stop(): void {
     this.stopping = true;
     if (this.elections.size === 0) return this.host.stopped();
-    for (const election of [...this.elections.values()]) election.leave();
+    this.together(() => {
+      for (const election of [...this.elections.values()]) election.leave();
+    });
   }
 
   close(): void {
     this.cancelPulse();
     for (const election of this.elections.values()) election.close();
     this.elections.clear();
+  }
+
+  private updateCandidacy(name: string, candidacy: Candidacy | null): void {
+    const known = this.elections.get(name);
+    if (candidacy === null) return known?.leave();
+    const election = known ?? this.begin(name);
+    election.wish(candidacy);
+    if (this.started && !this.stopping) election.refresh();
+  }
+
+  /** Hundreds of routers that are lost at once, by a stop or a cable that is pulled, cost the kernel little more than one. */
+  private together(run: () => void): void {
+    const losses: Loss[] = [];
+    this.losses = losses;
+    try {
+      run();
+    } finally {
+      this.losses = null;
+      if (losses.length > 0) this.host.lose(losses);
+    }
+  }
+
+  private lose(loss: Loss): void {
+    if (this.losses === null) this.host.lose([loss]);
+    else this.losses.push(loss);
   }
 
   private begin(name: string): VrrpElection {
@@ -152,6 +174,7 @@ export class VrrpElector implements Elector {
       listeners,
       isCrowded: () => this.elections.size > (deps.crowd ?? CROWD),
       mayClaim: () => deps.mayClaim(name),
+      lose: (loss) => this.lose(loss),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),
       step: deps.step,
