@@ -148,6 +148,7 @@ export class VrrpRules {
       if (effect.to !== "claiming") continue;
       const known = this.knowledge.get(key);
       this.claimed += 1;
+      this.speakingSince.delete(`${host.name} ${after.router.vrid}`);
       this.claims.set(key, {
         at: world.now,
         cause: effect.change.cause,
@@ -188,6 +189,7 @@ export class VrrpRules {
     const ip = ipOf(scenario.vips[vrid - 51] ?? "");
     const answers = answersUntil(party, ip) > world.now;
     if (priority === 0) {
+      this.speakingSince.delete(`${from} ${vrid}`);
       const isMigrated = party.host.daemon?.daemon.running.vips.every(({ vrrp }) => vrrp?.vrid !== vrid) === true;
       if (answers && !isMigrated) this.deps.say("farewell", `${from} says farewell while it answers for ${ip}`);
       return;
