@@ -50,7 +50,7 @@ export function crossMistakes(
     ...found.flatMap(scopeMistakes),
     ...duplicates(found),
     ...routingMistakes(vips),
-    ...vrrpMistakes(data),
+    ...vrrpMistakes(data, hostAddresses),
     ...virtualMacMistakes(data),
     ...ownAddresses(found, hostAddresses),
     ...realServerMistakes(data, hostAddresses),

@@ -1,6 +1,7 @@
 // What no single value of a virtual router shows: ids that are taken, what its version cannot carry, addresses of another
 // family. Works on the raw file, as cross-checks.ts does.
 
+import type { BoundAddress } from "../ports/host.ts";
 import { parseCidr, parseIp } from "../wire/ip.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
@@ -16,6 +17,8 @@ interface Found {
   readonly path: Path;
   readonly group: unknown;
   readonly interface: string | undefined;
+  /** Where that stands. */
+  readonly interfacePath: Path;
   /** Without prefixes; what does not parse is left out. */
   readonly addresses: readonly string[];
   /** That of the first address, which the adverts have. */
@@ -32,17 +35,19 @@ export function needsStore(data: unknown): boolean {
   return names.some((name) => valueAt(vips, [name, "election"]) !== "vrrp");
 }
 
-/** All mistakes about virtual routers. */
-export function vrrpMistakes(data: unknown): readonly Mistake[] {
+/** All mistakes about virtual routers. `hostAddresses`: as far as they are known. */
+export function vrrpMistakes(data: unknown, hostAddresses: readonly BoundAddress[]): readonly Mistake[] {
   const vips = valueAt(data, ["vips"]);
   if (typeof vips !== "object" || vips === null) return [];
   const found = Object.keys(vips).flatMap((name) => find(vips, name));
+  const own = new Set(hostAddresses.flatMap(({ ip, ours }) => (ours ? [] : [ip])));
   return [
     ...Object.keys(vips).flatMap((name) => blockMistakes(vips, name)),
     ...found.flatMap((router) => [
       ...versionMistakes(router),
       ...intervalMistakes(router),
-      ...reachMistakes(router),
+      ...linkMistakes(router),
+      ...reachMistakes(router, own),
       ...sourceMistakes(router),
       ...hmacMistakes(router.group, router.path),
     ]),
@@ -59,12 +64,14 @@ function find(vips: object, name: string): readonly Found[] {
     const text = typeof entry === "string" ? entry : valueAt(entry, ["address"]);
     return typeof text === "string" ? (parseCidr(text.trim()) ?? []) : [];
   });
-  const link = valueAt(vips, [name, "interface"]) ?? valueAt(first, ["interface"]);
+  const shared = valueAt(vips, [name, "interface"]);
+  const link = shared ?? valueAt(first, ["interface"]);
   return [
     {
       path: ["vips", name, "vrrp"],
       group,
       interface: typeof link === "string" ? link : undefined,
+      interfacePath: ["vips", name, ...(shared === undefined ? ["addresses", 0] : []), "interface"],
       addresses: addresses.map(({ ip }) => ip),
       family: addresses[0]?.family,
       version: valueAt(group, ["version"]) ?? 2,
@@ -123,7 +130,14 @@ function intervalMistakes({ path, group, version }: Found): readonly Mistake[] {
     : [{ path: at, problem: "version 3 carries hundredths of a second only", fix: `use ${rounded}` }];
 }
 
-function reachMistakes({ path, group, addresses, family }: Found): readonly Mistake[] {
+function linkMistakes({ interface: link, interfacePath: path }: Found): readonly Mistake[] {
+  if (link !== "lo") return [];
+  return [
+    { path, problem: "lo is no Ethernet interface, which VRRP needs", fix: "name the one that the VIP is to be on" },
+  ];
+}
+
+function reachMistakes({ path, group, addresses, family }: Found, own: ReadonlySet<string>): readonly Mistake[] {
   const peers = valueAt(group, ["unicastPeers"]);
   if (!Array.isArray(peers)) return [];
   const at = [...path, "unicastPeers"];
@@ -142,9 +156,9 @@ function reachMistakes({ path, group, addresses, family }: Found): readonly Mist
         `is not IPv${family}, as the first address of the VIP is`,
         `give the IPv${family} address of that host`,
       );
-    if (parsed.ip === source) return wrong("is this host itself", "name the other routers only");
     if (addresses.includes(parsed.ip))
       return wrong("is an address of the VIP, which moves", "give the address that the host has for itself");
+    if (parsed.ip === source || own.has(parsed.ip)) return wrong("is this host itself", "name the other routers only");
     return [];
   });
 }

@@ -48,9 +48,9 @@ export function vrrpHost(host: ElectorHost, mixed: MixedElector, kindOf: KindOf)
       if (own.length > 0) host.extend(own);
     },
     lose: (losses) => {
-      for (const loss of losses)
-        if (isMixed(loss.election)) mixed.vrrpHost.lose(loss.election, loss.reason);
-        else host.lose([loss]);
+      const own = losses.filter(({ election }) => !isMixed(election));
+      if (own.length > 0) host.lose(own);
+      for (const { election, reason } of losses) if (isMixed(election)) mixed.vrrpHost.lose(election, reason);
     },
     // Which addresses may be answered for is the lease's word.
     confirm: (election, addresses) => (isMixed(election) ? undefined : host.confirm(election, addresses)),

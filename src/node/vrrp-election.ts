@@ -9,7 +9,7 @@ import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { ElectorHost, Token, Validity } from "../ports/elector.ts";
+import type { ElectorHost, Loss, Token, Validity } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
@@ -55,6 +55,8 @@ export interface ElectionDeps {
   readonly mayClaim: () => boolean;
   /** Whether there are so many routers that each kernel call counts: then extensions wait for `takeExtension`. */
   readonly isCrowded: () => boolean;
+  /** Has the host let go, at the end of what goes on now at the latest. */
+  readonly lose: (loss: Loss) => void;
   /** Its router begins to speak. */
   readonly speaks: () => void;
   /** It has left the wire, for good. */
@@ -324,7 +326,7 @@ export class VrrpElection {
     const token = this.held;
     this.held = null;
     this.extension = null;
-    this.deps.host.lose([{ election: this.name, token, reason: why }]);
+    this.deps.lose({ election: this.name, token, reason: why });
   }
 
   /** All is done that the machine asked for. */
@@ -420,6 +422,8 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     priority: vrrp.priority ?? vip.priority,
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
     farewellWaitMs,
+    // Beside the one that speaks for a mixed fleet there are those that are silent.
+    isPair: vrrp.kind === "vrrp" && unicastPeers.length === 1,
     preempt: candidacy.preempt && !isSlow(candidacy),
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),

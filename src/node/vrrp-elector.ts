@@ -10,7 +10,7 @@ import { later } from "../base/time.ts";
 import { VRRP_CAVEAT } from "../base/vrrp.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
-import type { Elector, ElectorHost, Token } from "../ports/elector.ts";
+import type { Elector, ElectorHost, Loss, Token } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
 import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
@@ -22,7 +22,7 @@ import type { HostInterfaces } from "./vrrp-place.ts";
 const PULSE_MS = { least: 5, most: 250 };
 const PULSES_PER_INTERVAL = 4;
 
-/** More virtual routers than these go easy on the kernel. */
+/** More virtual routers than these go easy on the kernel, unless told otherwise. */
 const CROWD = 64;
 
 /** What a VRRP elector works with, besides its host. */
@@ -40,6 +40,8 @@ export interface VrrpElectorDeps {
   readonly mayClaim: (election: string) => boolean;
   /** Its deadlines have this number and greater ones. */
   readonly firstDeadline: number;
+  /** More virtual routers than these go easy on the kernel; the simulation has few. */
+  readonly crowd?: number;
   /** The machines' step; the simulation wraps it to look on. */
   readonly step?: StepVrrp;
 }
@@ -57,6 +59,8 @@ export class VrrpElector implements Elector {
   private nextDeadline: number;
   /** The deadlines of elections that are over may be used again: the host holds nothing under them. */
   private readonly freeDeadlines: number[] = [];
+  /** What goes to the host together; `null`: each loss goes by itself. */
+  private losses: Loss[] | null = null;
   private pulseMs = Number.POSITIVE_INFINITY;
   private cancelPulse: () => void = () => {};
 
@@ -91,16 +95,9 @@ export class VrrpElector implements Elector {
   }
 
   updateCandidacies(changes: ReadonlyMap<string, Candidacy | null>): void {
-    for (const [name, candidacy] of changes) {
-      const known = this.elections.get(name);
-      if (candidacy === null) {
-        known?.leave(reason("unconfigured"));
-        continue;
-      }
-      const election = known ?? this.begin(name);
-      election.wish(candidacy);
-      if (this.started && !this.stopping) election.refresh();
-    }
+    this.together(() => {
+      for (const [name, candidacy] of changes) this.updateCandidacy(name, candidacy);
+    });
   }
 
   released(elections: readonly string[]): void {
@@ -128,13 +125,40 @@ export class VrrpElector implements Elector {
   stop(): void {
     this.stopping = true;
     if (this.elections.size === 0) return this.host.stopped();
-    for (const election of [...this.elections.values()]) election.leave(reason("shutdown"));
+    this.together(() => {
+      for (const election of [...this.elections.values()]) election.leave(reason("shutdown"));
+    });
   }
 
   close(): void {
     this.cancelPulse();
     for (const election of this.elections.values()) election.close();
     this.elections.clear();
+  }
+
+  private updateCandidacy(name: string, candidacy: Candidacy | null): void {
+    const known = this.elections.get(name);
+    if (candidacy === null) return known?.leave(reason("unconfigured"));
+    const election = known ?? this.begin(name);
+    election.wish(candidacy);
+    if (this.started && !this.stopping) election.refresh();
+  }
+
+  /** Hundreds of routers that are lost at once, by a stop or a cable that is pulled, cost the kernel little more than one. */
+  private together(run: () => void): void {
+    const losses: Loss[] = [];
+    this.losses = losses;
+    try {
+      run();
+    } finally {
+      this.losses = null;
+      if (losses.length > 0) this.host.lose(losses);
+    }
+  }
+
+  private lose(loss: Loss): void {
+    if (this.losses === null) this.host.lose([loss]);
+    else this.losses.push(loss);
   }
 
   private begin(name: string): VrrpElection {
@@ -149,8 +173,9 @@ export class VrrpElector implements Elector {
       histories: deps.histories,
       host,
       listeners,
-      isCrowded: () => this.elections.size > CROWD,
+      isCrowded: () => this.elections.size > (deps.crowd ?? CROWD),
       mayClaim: () => deps.mayClaim(name),
+      lose: (loss) => this.lose(loss),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),
       step: deps.step,

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { failing, manyChecks } from "./checks.ts";
 import { answers, commits, idle } from "./idle.ts";
+import { migration } from "./migration.ts";
 import { planned, restarts, violent } from "./moves.ts";
 import { held, vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   routers,
   adverts,
   busy,
+  migration,
   steady,
   growth,
 };

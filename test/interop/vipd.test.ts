@@ -1,5 +1,7 @@
 // vipd in VRRP mode, without a store, beside a real keepalived: who answers for the VIP on the wire, and never two.
 
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import type { DaemonProcess, NodeSettings } from "../hosts/harness/fleet.ts";
 import { VIP } from "../hosts/harness/fleet.ts";
@@ -190,8 +192,10 @@ test("vipctl vrrp listen shows a real keepalived, to other hosts", async () => {
   expect(own.code, "its own host does not hear its adverts").toBe(1);
 });
 
-test("two masters that see each other are told of", async () => {
-  const daemon = vipd(QUICK, "    priority: 200\n");
+test("two masters that see each other are told of, to onConflict too", async () => {
+  const [script, notes] = ["conflict.sh", "conflicts"].map((name) => join(bench().fleet.directory, name));
+  writeFileSync(script ?? "", `#!/bin/sh\necho "$VIPD_STATE $VIPD_VIP" >> ${notes}\n`, { mode: 0o755 });
+  const daemon = vipd(QUICK, `    priority: 200\n    hooks: { onConflict: [${script}] }\n`);
   await daemon.holds("web", 15_000);
   // keepalived hears nothing, and is heard.
   const nft = (...rule: readonly string[]): string =>
@@ -206,6 +210,7 @@ test("two masters that see each other are told of", async () => {
   const status = await daemon.until("sees the conflict", ({ elections }) => elections[0]?.conflict !== null);
   expect(status.elections[0]?.conflict).toContain("the VRRP master 10.77.0.12, priority 100");
   expect(status.warnings.join()).toContain("somebody else answers for web");
+  await expect.poll(() => readFileSync(notes ?? "", "utf8"), { timeout: 10_000 }).toBe("CONFLICT web\n");
   nft("delete", "table", "netdev", "cut");
   await peer.untilBackup();
   await daemon.until("the conflict is over", ({ elections }) => elections[0]?.conflict === null, 30_000);

@@ -174,6 +174,7 @@ export class SimDaemon {
           timers,
           sender: wire.sender,
           openReceiver: wire.openReceiver,
+          crowd: wire.crowd,
           histories: { of: () => new VrrpHistory(), changed: () => {}, close: () => Promise.resolve() },
           place: () => ({ links: ports.links(), addresses: ports.addresses() }),
           vips: () => wire.seenVips(this.daemon.running.vips),

@@ -276,7 +276,8 @@ export class Kernel {
 }
 
 function record({ ip, prefix, interface: name }: Omit<AddressPlace, "family">, ours: boolean): BoundAddress {
-  return { family: 4, ip, prefix, interface: name, ours, keepalived: false, permanent: !ours, secondary: true };
+  const family = ip.includes(":") ? 6 : 4;
+  return { family, ip, prefix, interface: name, ours, keepalived: false, permanent: !ours, secondary: true };
 }
 
 /** How a canary builds its fence wrongly. `keeps-quiet`: it does not tell that it had to be put up again. */

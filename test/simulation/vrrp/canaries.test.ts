@@ -5,7 +5,7 @@ import { VRRP_CANARIES, type VrrpCanary } from "./canaries.ts";
 import { runVrrp } from "./run.ts";
 
 /** Within so many seeds each canary must be caught. */
-const MOST_SEEDS = 600;
+const MOST_SEEDS = 1_000;
 
 describe("the simulation with VRRP notices", () => {
   it.each(VRRP_CANARIES)("$name", { timeout: 300_000 }, (canary) => {

@@ -2,7 +2,8 @@
 
 import type { Instant } from "../../../src/base/time.ts";
 import { later } from "../../../src/base/time.ts";
-import type { VipConfig } from "../../../src/config/types.ts";
+import { NO_AUTHENTICATION } from "../../../src/base/vrrp.ts";
+import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
 import type { ElectorHost, Validity } from "../../../src/ports/elector.ts";
 import type { VrrpEvent, VrrpState } from "../../../src/vrrp/state.ts";
 import type { SimDaemon } from "../daemon.ts";
@@ -95,11 +96,33 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
         : event,
   },
   {
+    name: "extensions that wait until the fence has closed",
+    breaks: ["lapse", "mute", "recovery", "steady", "storm"],
+    mode: "vrrp",
+    brokenHost: (host, { world, process }) => ({
+      ...host,
+      extend: (validities) => void world.at(world.now + 2_980, () => host.extend(validities), process),
+    }),
+  },
+  {
+    name: "a pair that follows keepalived's farewell before its address is gone",
+    breaks: ["farewells"],
+    trouble: "stop",
+    mode: "vrrp",
+    seenVips: (vips) => vips.map((vip) => withWire(vip, { farewellWaitMs: 1 })),
+  },
+  {
+    name: "adverts that are believed without their trailer",
+    breaks: ["farewells"],
+    trouble: "forged",
+    mode: "vrrp",
+    seenVips: (vips) => vips.map((vip) => withWire(vip, { authentication: NO_AUTHENTICATION })),
+  },
+  {
     name: "a mixed fleet that claims without the lease",
     breaks: ["leaseless", "invariant 1"],
     mode: "mixed",
-    seenVips: (vips) =>
-      vips.map((vip) => (vip.vrrp === undefined ? vip : { ...vip, vrrp: { ...vip.vrrp, kind: "vrrp" as const } })),
+    seenVips: (vips) => vips.map((vip) => withWire(vip, { kind: "vrrp" })),
   },
   {
     name: "a mixed fleet that holds by VRRP's deadline alone",
@@ -123,6 +146,10 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     fenceFlaw: "unarmed",
   },
 ];
+
+function withWire(vip: VipConfig, given: Partial<VrrpConfig>): VipConfig {
+  return vip.vrrp === undefined ? vip : { ...vip, vrrp: { ...vip.vrrp, ...given } };
+}
 
 function withoutVrrp(vip: VipConfig): VipConfig {
   const { vrrp: _, ...others } = vip;

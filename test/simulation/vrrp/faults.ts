@@ -1,10 +1,17 @@
 // What the faults of a scenario do.
 
+import { createHmac } from "node:crypto";
+import type { VrrpReceived } from "../../../src/base/vrrp.ts";
+import { ipBytes, IPV4_BYTES } from "../../../src/wire/ip.ts";
+import { encodeVrrp, encodeVrrpIpv4 } from "../../../src/wire/vrrp.ts";
+import { authenticationOptions } from "../../../src/wire/vrrp-auth.ts";
 import type { SimHost } from "../host.ts";
 import type { Keepalived } from "./keepalived.ts";
 import type { Party } from "./parties.ts";
 import type { VrrpFleet } from "./run.ts";
-import { calmWire, type VrrpFault } from "./scenario.ts";
+import { calmWire, ipOf, type VrrpFault } from "./scenario.ts";
+import { groupOf } from "./segment.ts";
+import { wallMsOf } from "./wire-ports.ts";
 
 /** The daemon asks a kernel that would not close so often, in milliseconds (src/vip/machine.ts). */
 const CLOSE_RETRY_MS = 100;
@@ -20,6 +27,7 @@ export function strike(fleet: VrrpFleet, fault: VrrpFault): void {
     });
   }
   if (fault.kind === "cut") return cut(fleet, fault);
+  if (fault.kind === "forged") return forge(fleet, fault);
   const party = fleet.parties.get(fault.host);
   if (party?.kind === "keepalived") return strikeKeepalived(fleet, party.station, fault);
   if (party?.kind === "vipd") strikeHost(fleet, party, fault);
@@ -39,6 +47,29 @@ function cut(fleet: VrrpFleet, { host, direction, others, forMs }: Extract<VrrpF
   after(fleet, forMs, () => {
     for (const way of ways) fleet.segment.cut.delete(way);
   });
+}
+
+/** It reaches all hosts, whose switch does not look at senders. */
+function forge({ segment, scenario, world }: VrrpFleet, fault: Extract<VrrpFault, { kind: "forged" }>): void {
+  const { version, vips, hosts } = scenario;
+  const vrid = 51 + vips.indexOf(fault.vip);
+  const { priority, intervalMs } = fault;
+  const advert = { version, vrid, priority, intervalMs, addresses: [ipOf(fault.vip)] };
+  const source = ipBytes(fault.source);
+  const options = authenticationOptions(fault.authentication, hmac, wallMsOf(world), 0n);
+  for (const host of hosts) {
+    const unicast = host.config.some(({ vrrp }) => vrrp !== undefined && vrrp.unicastPeers.length > 0);
+    const ends = { source, destination: unicast ? ipBytes(host.source ?? "") : groupOf(source) };
+    const received: VrrpReceived =
+      source.length === IPV4_BYTES
+        ? { family: 4, packet: encodeVrrpIpv4(advert, ends, options) }
+        : { family: 6, ...ends, message: encodeVrrp(advert, ends, options) };
+    segment.inject(host.name, received, unicast);
+  }
+}
+
+function hmac(key: Uint8Array, text: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac("sha256", key).update(text).digest());
 }
 
 function strikeKeepalived(fleet: VrrpFleet, station: Keepalived, fault: VrrpFault): void {

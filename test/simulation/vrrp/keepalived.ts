@@ -2,11 +2,11 @@
 // killed it leaves its addresses bound; it says farewell before they are gone; a backup replaces a lower master whenever its
 // timer runs out.
 
-import { formatIp, ipBytes } from "../../../src/wire/ip.ts";
-import { decodeReceived, encodeVrrpIpv4, VRRP_GROUP_IPV4 } from "../../../src/wire/vrrp.ts";
-import type { VrrpAdvert } from "../../../src/base/vrrp.ts";
+import { formatIp, ipBytes, IPV4_BYTES } from "../../../src/wire/ip.ts";
+import { decodeReceived, encodeVrrp, encodeVrrpIpv4 } from "../../../src/wire/vrrp.ts";
+import type { VrrpAdvert, VrrpReceived } from "../../../src/base/vrrp.ts";
 import { Process, type TrueTime, type World } from "../world.ts";
-import type { Segment, Station } from "./segment.ts";
+import { groupOf, type Segment, type Station } from "./segment.ts";
 
 /** One instance of its configuration. */
 export interface KeepalivedInstance {
@@ -54,7 +54,7 @@ export class Keepalived implements Station {
   private readonly segment: Segment;
   private readonly bound = new Set<string>();
   private running: Running[] = [];
-  private queue: Uint8Array[] = [];
+  private queue: VrrpReceived[] = [];
 
   constructor(setup: KeepalivedSetup, world: World, segment: Segment) {
     this.setup = setup;
@@ -142,7 +142,7 @@ export class Keepalived implements Station {
     );
   }
 
-  receive(packet: Uint8Array): void {
+  receive(packet: VrrpReceived): void {
     const { process, world } = this;
     if (process === null || process.dead) return;
     this.queue.push(packet);
@@ -151,7 +151,7 @@ export class Keepalived implements Station {
 
   private read(): void {
     for (let packet = this.queue.shift(); packet !== undefined; packet = this.queue.shift()) {
-      const decoded = decodeReceived({ family: 4, packet });
+      const decoded = decodeReceived(packet);
       if (decoded.kind !== "message" || decoded.from === undefined) continue;
       const { message, from } = decoded;
       const running = this.running.find(({ config }) => config.vrid === message.vrid);
@@ -223,13 +223,11 @@ export class Keepalived implements Station {
     const { vrid, version, intervalMs, addresses } = config;
     const advert = { version, vrid, priority, intervalMs, addresses };
     const { peers } = this.setup;
-    const targets = peers.length === 0 ? [VRRP_GROUP_IPV4] : peers.map((peer) => ipBytes(peer));
+    const source = ipBytes(this.source);
+    const encode = source.length === IPV4_BYTES ? encodeVrrpIpv4 : encodeVrrp;
+    const targets = peers.length === 0 ? [groupOf(source)] : peers.map((peer) => ipBytes(peer));
     for (const destination of targets)
-      this.segment.send(
-        this,
-        encodeVrrpIpv4(advert, { source: ipBytes(this.source), destination }, { checksum: "pseudo-header" }),
-        destination,
-      );
+      this.segment.send(this, encode(advert, { source, destination }, { checksum: "pseudo-header" }), destination);
   }
 
   private unbind({ config }: Running): void {

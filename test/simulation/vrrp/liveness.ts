@@ -7,9 +7,8 @@ import { recoveryMs as leaseRecoveryMs } from "../liveness.ts";
 import type { Scenario } from "../scenario.ts";
 import type { TrueTime } from "../world.ts";
 import { answersUntil, type Party } from "./parties.ts";
-import { ipOf } from "./rules.ts";
 import type { VrrpFleet } from "./run.ts";
-import type { VrrpScenario } from "./scenario.ts";
+import { ipOf, type VrrpScenario } from "./scenario.ts";
 
 /** Something is on its way from one to another at this moment: it is looked at once more. */
 const HANDOVER_MS = 200;
@@ -43,6 +42,7 @@ export function watchCalm(fleet: VrrpFleet): void {
   checkHeld(fleet, "recovery");
   const from = world.now;
   const claimsBefore = fleet.rules.claimed;
+  fleet.rules.steadyAt = from;
   for (const host of fleet.hosts.values()) if (host.daemon !== null) host.daemon.steps = 0;
   const steadyMs = 12 * scenario.intervalMs + 1_000;
   world.runUntil(from + steadyMs);

@@ -2,9 +2,12 @@
 //
 //   succession  who takes over because a master fell silent, having heard its last advert, finds it silent in truth: frozen,
 //               killed or starved, its fence has closed before (0 ms, whatever happened to either)
+//   farewells   who takes over since a master said farewell finds that it said so, and that its address is gone: keepalived has
+//               removed it a few milliseconds later, unless it was stopped in between, or the skew is shorter than that
 //   rivals      two that answer hear each other at once: the claim's way and an event loop's latency (`tight`), and where an
 //               advert was lost or late, somebody was stopped, or a file was read anew, one interval more
 //   lease       no fence is open for longer than three intervals from the moment when the last advert left, by the fastest clock
+//   lapse       once all is calm, whoever goes on as master extends its fence before it closes
 //   farewell    nobody says priority 0 while it answers
 //   mute        nobody goes on advertising for long without answering: its backups would wait for nothing
 //   leaseless   in a mixed fleet only the holder of the lease claims
@@ -12,13 +15,14 @@
 // Where two routers do not hear each other RFC 9568 allows two masters, and so do these rules.
 
 import { DRIFT } from "../../../src/election/lease.ts";
-import type { VrrpEffect, VrrpState } from "../../../src/vrrp/state.ts";
+import type { Listening, VrrpEffect, VrrpState } from "../../../src/vrrp/state.ts";
+import { routerSkewMs } from "../../../src/vrrp/timing.ts";
 import type { SimDaemon } from "../daemon.ts";
 import type { SimHost } from "../host.ts";
 import type { TrueTime, World } from "../world.ts";
 import type { Keepalived } from "./keepalived.ts";
 import { answersUntil, disturbedAt, type Party } from "./parties.ts";
-import type { VrrpScenario } from "./scenario.ts";
+import { ipOf, type VrrpScenario } from "./scenario.ts";
 import type { Segment, SentAdvert } from "./segment.ts";
 
 /** The event loop, the kernel's answer and a timer's lateness, in milliseconds; and what keepalived takes to remove an address. */
@@ -39,6 +43,9 @@ const LOOK_BACK_MS = 1_000;
 interface Claim {
   readonly at: TrueTime;
   readonly why: string;
+  /** The last one that it heard as master, and whether its skew is longer than keepalived takes to remove an address. */
+  readonly master: string | null;
+  readonly hasSkew: boolean;
   /** When its sockets were empty. */
   readonly drainedAt: TrueTime;
   readonly listeningSince: TrueTime;
@@ -68,12 +75,18 @@ export class VrrpRules {
   private readonly deps: RulesDeps;
   private readonly claims = new Map<string, Claim>();
   private readonly listeningSince = new Map<string, TrueTime>();
+  /** By host and VIP: what it knew of masters as a backup. */
+  private readonly knowledge = new Map<string, Listening>();
   private readonly overlaps = new Map<string, Overlap>();
   /** By host and router id: when its present row of adverts began; by host and address: until when it answered. */
   private readonly speakingSince = new Map<string, { readonly since: TrueTime; readonly last: TrueTime }>();
   private readonly answered = new Map<string, TrueTime>();
+  /** By host and address: until when its fence was opened. */
+  private readonly openUntil = new Map<string, TrueTime>();
   /** How often somebody became master. */
   claimed = 0;
+  /** From here on nobody moves any more. */
+  steadyAt: TrueTime = Number.POSITIVE_INFINITY;
 
   constructor(deps: RulesDeps) {
     this.deps = deps;
@@ -100,6 +113,7 @@ export class VrrpRules {
       // After a migration the lease alone holds it.
       const byVrrp = host.daemon?.daemon.running.vips.some(({ name, vrrp }) => name === vip && vrrp !== undefined);
       if (!ips.includes(ipOf(vip)) || byVrrp !== true) continue;
+      this.checkLapse(host, vip, until);
       const last = segment.sentBy(host.name, 51 + i).findLast(({ priority }) => priority > 0);
       const limit = last === undefined ? -1 : last.at + (3 * last.intervalMs) / (1 + DRIFT);
       if (until > limit + EPSILON)
@@ -110,20 +124,35 @@ export class VrrpRules {
     }
   }
 
+  private checkLapse({ name }: SimHost, vip: string, until: TrueTime): void {
+    const { now } = this.deps.world;
+    const key = `${name} ${vip}`;
+    const before = this.openUntil.get(key);
+    this.openUntil.set(key, until);
+    const goesOn = (this.claims.get(key)?.at ?? 0) < this.steadyAt && now > this.steadyAt;
+    if (goesOn && before !== undefined && before < now)
+      this.deps.say("lapse", `${name} extends ${vip}, whose fence has been closed for ${(now - before).toFixed(2)} ms`);
+  }
+
   /** A machine has moved. */
   stepped(host: SimHost, daemon: SimDaemon, after: VrrpState, effects: readonly VrrpEffect[]): void {
     const { world, scenario } = this.deps;
     const vip = scenario.vips[after.router.vrid - 51] ?? "";
     const key = `${host.name} ${vip}`;
+    if (after.phase.kind === "backup") this.knowledge.set(key, after.phase.listening);
     for (const effect of effects) {
       if (effect.type !== "moved") continue;
       world.say(host.name, () => `${vip}: ${effect.from} -> ${effect.to}, ${effect.change.text}`);
       if (effect.to === "backup") this.listeningSince.set(key, world.now);
       if (effect.to !== "claiming") continue;
+      const known = this.knowledge.get(key);
       this.claimed += 1;
+      this.speakingSince.delete(`${host.name} ${after.router.vrid}`);
       this.claims.set(key, {
         at: world.now,
-        why: effect.change.code,
+          why: effect.change.code,
+          master: known?.master?.source ?? null,
+          hasSkew: routerSkewMs(after.router, after.priority, known?.masterIntervalMs ?? 0) > REMOVAL_MS,
         drainedAt: host.wire?.drainedAt ?? world.now,
         listeningSince: this.listeningSince.get(key) ?? world.now,
         intervalMs: after.router.intervalMs,
@@ -142,6 +171,8 @@ export class VrrpRules {
     this.claims.set(`${station.name} ${vip}`, {
       at: world.now,
       why: station.saidFarewell(vip) ? "master-left" : "master-down",
+      master: null,
+      hasSkew: true,
       drainedAt: world.now - KEEPALIVED_LATENCY_MS,
       listeningSince: Math.max(station.startedAt, station.process.thawedAt),
       intervalMs: instance.intervalMs,
@@ -157,6 +188,7 @@ export class VrrpRules {
     const ip = ipOf(scenario.vips[vrid - 51] ?? "");
     const answers = answersUntil(party, ip) > world.now;
     if (priority === 0) {
+      this.speakingSince.delete(`${from} ${vrid}`);
       const isMigrated = party.host.daemon?.daemon.running.vips.every(({ vrrp }) => vrrp?.vrid !== vrid) === true;
       if (answers && !isMigrated) this.deps.say("farewell", `${from} says farewell while it answers for ${ip}`);
       return;
@@ -167,7 +199,7 @@ export class VrrpRules {
     const since = goesOn ? row.since : world.now;
     this.speakingSince.set(key, { since, last: world.now });
     const muteMs = answers ? 0 : world.now - Math.max(since, this.answered.get(`${from} ${ip}`) ?? 0);
-    if (muteMs > 3 * scenario.intervalMs + 2_000)
+    if (muteMs > 2.5 * scenario.intervalMs + 1_000)
       this.deps.say("mute", `${from} advertises, and has not answered for ${ip} for ${muteMs.toFixed(0)} ms`);
   }
 
@@ -201,7 +233,10 @@ export class VrrpRules {
     const [successor, predecessor] =
       (claimOf(one)?.at ?? -1) > (claimOf(another)?.at ?? -1) ? [one, another] : [another, one];
     const claim = claimOf(successor);
-    if (claim === undefined || predecessor.kind !== "vipd" || claim.why !== "master-down") return;
+    if (claim === undefined) return;
+    if (claim.why === "master-left" && claim.master === sourceOf(predecessor))
+      this.checkFarewell(successor, predecessor, vrid, claim, claimOf(predecessor)?.at ?? 0);
+    if (predecessor.kind !== "vipd" || claim.why !== "master-down") return;
     const last = segment.sentBy(predecessor.name, vrid).findLast(({ at, priority }) => at <= claim.at && priority > 0);
     const heardAt = last?.arrivals.get(successor.name);
     if (last === undefined || heardAt === undefined || heardAt > claim.drainedAt) return;
@@ -223,6 +258,21 @@ export class VrrpRules {
     this.deps.say(
       "succession",
       `${successor.name} has claimed ${vip} at ${claim.at.toFixed(2)}, since no master was heard, and ${predecessor.name} answers until ${answersUntil(predecessor, ip).toFixed(2)}: its advert of ${last.at.toFixed(2)} had come (now ${world.now.toFixed(2)})`,
+    );
+  }
+
+  /** The predecessor has begun at `begunAt`, and answers still. */
+  private checkFarewell(successor: Party, predecessor: Party, vrid: number, claim: Claim, begunAt: TrueTime): void {
+    const { segment, world } = this.deps;
+    const said = segment
+      .sentBy(predecessor.name, vrid)
+      .findLast(({ at, priority }) => at >= begunAt && at <= claim.at && priority === 0);
+    if (segment.failedAt(predecessor.name, successor.name) > claim.at - this.lookBackMs) return;
+    if (said !== undefined && (!claim.hasSkew || disturbedAt(predecessor, world.now) >= said.at)) return;
+    const what = said === undefined ? "which never came" : `of ${said.at.toFixed(2)}`;
+    this.deps.say(
+      "farewells",
+      `${successor.name} has claimed router ${vrid} at ${claim.at.toFixed(2)} by the farewell of ${predecessor.name}, ${what}, and that one answers still`,
     );
   }
 
@@ -260,9 +310,8 @@ export class VrrpRules {
   }
 }
 
-/** The address of a VIP, by its name. */
-export function ipOf(vip: string): string {
-  return `10.0.${vip.slice(4)}.1`;
+function sourceOf(party: Party): string {
+  return party.kind === "keepalived" ? party.station.source : (party.host.setup.source ?? "");
 }
 
 function lastArrival({ arrivals, repeats }: SentAdvert, name: string): TrueTime {

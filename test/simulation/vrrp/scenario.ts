@@ -1,6 +1,6 @@
 // What happens in one run with VRRP, drawn from its seed: plain data, as in ../scenario.ts.
 
-import { NO_AUTHENTICATION } from "../../../src/base/vrrp.ts";
+import { NO_AUTHENTICATION, type VrrpAuthentication } from "../../../src/base/vrrp.ts";
 import type { Random } from "../../../src/base/random.ts";
 import type { VipConfig } from "../../../src/config/types.ts";
 import { DRIFT } from "../../../src/election/lease.ts";
@@ -41,6 +41,15 @@ export type VrrpTrouble =
   | { readonly kind: "reload"; readonly config: readonly VipConfig[] }
   | { readonly kind: "refusal"; readonly what: Refusal; readonly forMs: number }
   | { readonly kind: "address-removed"; readonly ip: string }
+  /** An advert that somebody else made up, without the password or the key: a farewell, or of a priority that all obey. */
+  | {
+      readonly kind: "forged";
+      readonly vip: string;
+      readonly source: string;
+      readonly priority: number;
+      readonly intervalMs: number;
+      readonly authentication: VrrpAuthentication;
+    }
   /** The way to the store; mixed fleets only. */
   | { readonly kind: "store-cut"; readonly direction: "requests" | "answers" | "both"; readonly forMs: number }
   | { readonly kind: "store-outage"; readonly how: "refuses" | "silent"; readonly forMs: number };
@@ -61,6 +70,8 @@ export interface VrrpScenario {
   readonly hosts: readonly HostSetup[];
   readonly keepaliveds: readonly KeepalivedSetup[];
   readonly vips: readonly string[];
+  /** More virtual routers than these go easy on the kernel (src/node/vrrp-elector.ts). */
+  readonly crowd: number;
   readonly weather: WireWeather;
   /** On a good wire no advert takes longer. */
   readonly mostDelayMs: number;
@@ -75,10 +86,18 @@ const FAVOURED = 6;
 
 const PRIORITIES = [1, 90, 100, 100, 100, 101, 150, 200, 254] as const;
 
+/** As many virtual routers as make a crowd anywhere; they cost as many times as much, and are rare. */
+const MANY = 66;
+const MANY_CHANCE = 0.001;
+
 /** What the parts of a scenario are drawn from. */
 interface Facts {
   readonly mode: "vrrp" | "mixed";
   readonly version: 2 | 3;
+  /** What adverts are authenticated by; keepalived 2.2 and the password are looked at on the real one. */
+  readonly secret: VrrpAuthentication["kind"];
+  /** `null`: the default. Only where all routers are vipd. */
+  readonly farewellWaitMs: number | null;
   readonly intervals: readonly number[];
   readonly ttlMs: number;
   readonly vips: readonly string[];
@@ -105,25 +124,31 @@ export function drawVrrpScenario(
   const others = version === 3 && random.chance(0.25) ? [100, 250, 1_000] : [];
   const intervals = [interval, ...others.filter(() => random.chance(0.5))];
   const ttlMs = random.pick([600, 1_000, 3_000].filter((ms) => ms >= interval / 2));
-  const vips = random.chance(0.7) ? ["vip-1"] : ["vip-1", "vip-2"];
-  const nodes = random.int(2, 4);
-  const keepalivedCount = random.chance(mode === "mixed" ? 0.8 : 0.4) ? random.int(1, 2) : 0;
+  const isMany = mode === "vrrp" && interval >= 1_000 && random.chance(MANY_CHANCE / 0.3);
+  const vips = drawVips(random, version, isMany);
+  // Two routers alone, one of them vipd or both.
+  const isPair = isMany || (mode === "vrrp" && random.chance(0.15));
+  const hasKeepalived = !isMany && random.chance(mode === "mixed" ? 0.8 : 0.4);
+  const nodes = isPair ? (hasKeepalived ? 1 : 2) : random.int(2, 4);
+  const keepalivedCount = hasKeepalived ? (isPair ? 1 : random.int(1, 2)) : 0;
   const stations = [
     ...Array.from({ length: nodes }, (_, i) => `n${i + 1}`),
     ...Array.from({ length: keepalivedCount }, (_, i) => `k${i + 1}`),
   ];
-  const unicast = random.chance(0.25);
+  const unicast = random.chance(isPair ? 0.7 : 0.25);
   const mostDelayMs = Math.min(Math.min(...intervals) / 8, random.pick([1, 5, 20]));
   const facts: Facts = {
     mode,
     version,
+    secret: hasKeepalived ? "none" : drawSecret(random, version),
+    farewellWaitMs: hasKeepalived || random.chance(0.7) ? null : random.pick([10, 40, 200, 1_000]),
     intervals,
     ttlMs,
     vips,
     stations,
-    sources: unicast ? stations.map((_, i) => sourceOf(i)) : [],
+    sources: unicast ? stations.map((_, i) => sourceOf(i, vips, true)) : [],
     mostDelayMs,
-    hasKeepalived: keepalivedCount > 0,
+    hasKeepalived,
     common: random.pick(PRIORITIES),
   };
   const calmAt = Math.max(...intervals) * random.int(8, 22) + random.int(0, 4_000);
@@ -143,6 +168,7 @@ export function drawVrrpScenario(
     hosts,
     keepaliveds,
     vips,
+    crowd: random.pick([0, 1, 64, 64]),
     weather: random.chance(0.6) ? calmWire(mostDelayMs) : drawWire(random, facts, 0.3),
     mostDelayMs,
     storeWeather: FAIR,
@@ -167,16 +193,62 @@ function drawWire(random: Random, { mostDelayMs, intervals }: Facts, badness: nu
   };
 }
 
-function sourceOf(index: number): string {
-  return `10.9.0.${index + 1}`;
+/** Adverts to the group leave from a link-local address on IPv6. */
+function sourceOf(index: number, [vip = ""]: readonly string[], unicast: boolean): string {
+  if (!isIpv6(vip)) return `10.9.0.${index + 1}`;
+  return unicast ? `fd00:9::${index + 1}` : `fe80::${index + 1}`;
 }
 
-function ipOf(vip: string): string {
-  return `10.0.${vip.slice(4)}.1`;
+/** The VIPs of a run: of one family. */
+function drawVips(random: Random, version: 2 | 3, isMany: boolean): readonly string[] {
+  const prefix = version === 3 && random.chance(0.35) ? "six" : "vip";
+  const count = isMany ? MANY : random.chance(0.7) ? 1 : 2;
+  return Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`);
+}
+
+function isIpv6(vip: string): boolean {
+  return vip.startsWith("six");
+}
+
+/** The address of a VIP, by its name. */
+export function ipOf(vip: string): string {
+  const number = Number(vip.slice(4));
+  return isIpv6(vip) ? `fd00:0:${number.toString(16)}::1` : `10.0.${number}.1`;
+}
+
+function drawSecret(random: Random, version: 2 | 3): VrrpAuthentication["kind"] {
+  return random.pick(version === 2 ? (["none", "password", "hmac"] as const) : (["none", "none", "hmac"] as const));
+}
+
+/** All nodes have both keys, and each signs with one of them. */
+function drawAuthentication(random: Random, { secret }: Facts): VrrpAuthentication {
+  if (secret === "none") return NO_AUTHENTICATION;
+  if (secret === "password") return { kind: "password", password: "secret" };
+  return { kind: "hmac", keys: KEYS, sendKeyId: random.pick([1, 2]), windowS: 5 };
+}
+
+const KEYS = [1, 2].map((id) => ({ id, secret: new Uint8Array(32).fill(id) }));
+const FALSE_KEYS = KEYS.map(({ id }) => ({ id, secret: new Uint8Array(32).fill(9) }));
+
+function drawForgery(random: Random, facts: Facts): Omit<Extract<VrrpTrouble, { kind: "forged" }>, "kind"> {
+  const { stations, vips, sources, intervals, secret } = facts;
+  const lies: readonly VrrpAuthentication[] = [
+    NO_AUTHENTICATION,
+    secret === "password"
+      ? { kind: "password", password: "guessed" }
+      : { kind: "hmac", keys: FALSE_KEYS, sendKeyId: 1, windowS: 5 },
+  ];
+  return {
+    vip: random.pick(vips),
+    source: sourceOf(random.int(0, stations.length - 1), vips, sources.length > 0),
+    priority: random.pick([0, 0, 254]),
+    intervalMs: intervals[0] ?? 0,
+    authentication: random.pick(lies),
+  };
 }
 
 function drawHost(random: Random, name: string, index: number, facts: Facts): HostSetup {
-  const { ttlMs, intervals } = facts;
+  const { ttlMs, intervals, vips, sources } = facts;
   return {
     name,
     node: name,
@@ -185,7 +257,7 @@ function drawHost(random: Random, name: string, index: number, facts: Facts): Ho
     rate: 1 + DRIFT * random.pick([-1, -1, 0, 1, 1, random.next() * 2 - 1]),
     bootMs: random.int(1_000, 1_000_000_000),
     startAt: random.chance(0.6) ? random.next() * 50 : random.next() * 6 * (intervals[0] ?? 0),
-    source: sourceOf(index),
+    source: sourceOf(index, vips, sources.length > 0),
     startupDelayMs: random.chance(0.8) ? 0 : random.next() * 3_000,
     config: drawConfig(random, index, facts, facts.intervals[0] ?? 0, false),
   };
@@ -198,12 +270,12 @@ function drawConfig(
   intervalMs: number,
   changed: boolean,
 ): readonly VipConfig[] {
-  const { mode, version, sources, vips, common, hasKeepalived } = facts;
+  const { mode, version, sources, vips, common, hasKeepalived, farewellWaitMs } = facts;
   // The last step of a migration: no keepalived is left, and a node goes on by the lease alone.
   const isMigrated = mode === "mixed" && changed && !hasKeepalived && random.chance(0.3);
   return vips.map((name, i) => ({
     name,
-    addresses: [{ family: 4, ip: ipOf(name), prefix: 24, interface: WIRE_INTERFACE }],
+    addresses: [{ family: isIpv6(name) ? 6 : 4, ip: ipOf(name), prefix: 24, interface: WIRE_INTERFACE }],
     priority: random.pick(PRIORITIES),
     announce: { burst: 1, repeatAfterMs: 0, refreshMs: 30_000 },
     preempt: random.chance(0.7),
@@ -226,10 +298,10 @@ function drawConfig(
             version,
             intervalMs,
             priority: mode === "mixed" ? common : null,
-            authentication: NO_AUTHENTICATION,
+            authentication: drawAuthentication(random, facts),
             keyFiles: [],
-            farewellWaitMs: null,
-            unicastPeers: sources.filter((source) => source !== sourceOf(index)),
+            farewellWaitMs,
+            unicastPeers: sources.filter((_, other) => other !== index),
             source: null,
           },
         }),
@@ -241,10 +313,10 @@ function drawKeepalived(random: Random, name: string, index: number, facts: Fact
   const preempt = random.chance(0.7);
   return {
     name,
-    source: sourceOf(index),
+    source: sourceOf(index, vips, sources.length > 0),
     rate: 1 + DRIFT * (random.next() * 2 - 1),
     startAt: random.next() * 200,
-    peers: sources.filter((source) => source !== sourceOf(index)),
+    peers: sources.filter((_, other) => other !== index),
     instances: vips.map((vip, i) => ({
       vip,
       vrid: 51 + i,
@@ -311,6 +383,7 @@ const TROUBLES: { readonly [K in VrrpTrouble["kind"]]: readonly [weight: number,
   ],
   refusal: [1, (random) => ({ what: random.pick(["bind", "open", "close", "unbind"]), forMs: random.next() * 400 })],
   "address-removed": [1, (random, { vips }) => ({ ip: ipOf(random.pick(vips)) })],
+  forged: [3, drawForgery],
   "store-cut": [
     3,
     (random, { ttlMs }) => ({
@@ -332,7 +405,11 @@ const OF_KEEPALIVED: readonly VrrpTrouble["kind"][] = ["freeze", "kill", "stop",
 
 function drawTrouble(random: Random, favourite: VrrpTrouble["kind"] | null, host: string, facts: Facts): VrrpTrouble {
   const isPossible = (kind: VrrpTrouble["kind"]): boolean =>
-    host.startsWith("k") ? OF_KEEPALIVED.includes(kind) : facts.mode === "mixed" || !kind.startsWith("store-");
+    host.startsWith("k")
+      ? OF_KEEPALIVED.includes(kind)
+      : kind === "forged"
+        ? facts.secret !== "none"
+        : facts.mode === "mixed" || !kind.startsWith("store-");
   const kinds = VRRP_TROUBLE_KINDS.filter(isPossible);
   const weightOf = (kind: VrrpTrouble["kind"]): number => TROUBLES[kind][0] * (kind === favourite ? FAVOURED : 1);
   let ticket = random.next() * kinds.reduce((sum, kind) => sum + weightOf(kind), 0);

@@ -1,9 +1,9 @@
 // The wire between VRRP routers: a switch that carries adverts late, twice or not at all, in each direction for itself. It
 // keeps who sent what when, and whom it reached, for those who judge a run. A frame is what a raw socket would hand over.
 
-import type { VrrpAdvert } from "../../../src/base/vrrp.ts";
-import { formatIp } from "../../../src/wire/ip.ts";
-import { decodeReceived, VRRP_GROUP_IPV4 } from "../../../src/wire/vrrp.ts";
+import type { VrrpAdvert, VrrpReceived } from "../../../src/base/vrrp.ts";
+import { formatIp, ipBytes, IPV4_BYTES } from "../../../src/wire/ip.ts";
+import { decodeReceived, VRRP_GROUP_IPV4, VRRP_GROUP_IPV6 } from "../../../src/wire/vrrp.ts";
 import type { TrueTime, World } from "../world.ts";
 
 /** How bad the wire is; chances per frame and receiver. */
@@ -25,7 +25,7 @@ export interface Station {
   /** Whether its cable has a carrier. */
   isUp(): boolean;
   /** A frame arrives; `unicast`: to this host alone. */
-  receive(packet: Uint8Array, unicast: boolean): void;
+  receive(packet: VrrpReceived, unicast: boolean): void;
 }
 
 /** An advert that was sent. */
@@ -40,14 +40,19 @@ export interface SentAdvert extends Pick<VrrpAdvert, "vrid" | "priority" | "inte
 
 /** A frame on its way, and when it arrives where. */
 interface Frame {
-  readonly packet: Uint8Array;
+  readonly packet: VrrpReceived;
   readonly unicast: boolean;
   readonly arrivals: Map<string, TrueTime>;
   readonly repeats: Map<string, TrueTime>;
 }
 
-/** So many adverts of a station are remembered. */
+/** So many adverts of a station for a router id are remembered. */
 const REMEMBERED = 64;
+
+/** The group of a source's family. */
+export function groupOf(source: Uint8Array): Uint8Array {
+  return source.length === IPV4_BYTES ? VRRP_GROUP_IPV4 : VRRP_GROUP_IPV6;
+}
 
 /** The one segment of a world. */
 export class Segment {
@@ -71,7 +76,7 @@ export class Segment {
 
   /** What a station has sent for a router id, the latest last. */
   sentBy(station: string, vrid: number): readonly SentAdvert[] {
-    return (this.sent.get(station) ?? []).filter((each) => each.vrid === vrid);
+    return this.sent.get(`${station} ${vrid}`) ?? [];
   }
 
   /** The last time at which something that a sent to b was lost, or came late. */
@@ -79,30 +84,43 @@ export class Segment {
     return this.failures.get(`${a}>${b}`) ?? Number.NEGATIVE_INFINITY;
   }
 
+  /** Sends a packet as a raw socket takes it: with its header on IPv4, the message alone on IPv6. */
   send(from: Station, packet: Uint8Array, destination: Uint8Array): void {
     const { now } = this.world;
     const arrivals = new Map<string, TrueTime>();
     const repeats = new Map<string, TrueTime>();
-    const isMulticast = sameBytes(destination, VRRP_GROUP_IPV4);
+    const source = ipBytes(from.source);
+    const received: VrrpReceived =
+      source.length === IPV4_BYTES ? { family: 4, packet } : { family: 6, source, destination, message: packet };
+    const isMulticast = sameBytes(destination, groupOf(source));
     const target = formatIp(destination);
     for (const to of this.stations.values())
       if (to !== from && (isMulticast || to.source === target))
-        this.carry(from, to, { packet, unicast: !isMulticast, arrivals, repeats });
-    const decoded = decodeReceived({ family: 4, packet });
+        this.carry(from, to, { packet: received, unicast: !isMulticast, arrivals, repeats });
+    const decoded = decodeReceived(received);
     if (decoded.kind !== "message") throw new Error(`${from.name} sent what is no advert`);
     const { vrid, priority, intervalMs } = decoded.message;
-    const known = this.sent.get(from.name) ?? [];
+    const key = `${from.name} ${vrid}`;
+    const known = this.sent.get(key) ?? [];
     // Unicast: one frame a peer makes one advert.
     const last = known.at(-1);
-    if (!isMulticast && last !== undefined && last.vrid === vrid && last.at === now && last.priority === priority) {
+    if (!isMulticast && last !== undefined && last.at === now && last.priority === priority) {
       for (const [name, at] of arrivals) (last.arrivals as Map<string, TrueTime>).set(name, at);
       for (const [name, at] of repeats) (last.repeats as Map<string, TrueTime>).set(name, at);
       return;
     }
     const sent = { from: from.name, at: now, vrid, priority, intervalMs, arrivals, repeats };
-    this.sent.set(from.name, [...known.slice(-REMEMBERED), sent]);
+    this.sent.set(key, [...known.slice(-REMEMBERED), sent]);
     this.world.say(from.name, () => `sends router ${vrid} priority ${priority} every ${intervalMs}`);
     this.onSent(sent);
+  }
+
+  /** A packet that no station sent reaches this one. */
+  inject(name: string, received: VrrpReceived, unicast: boolean): void {
+    const to = this.stations.get(name);
+    this.world.at(this.world.now + this.world.random.next() * this.mostDelayMs, () => {
+      if (to?.isUp() === true) to.receive(received, unicast);
+    });
   }
 
   private carry(from: Station, to: Station, { packet, unicast, arrivals, repeats }: Frame): void {
@@ -123,7 +141,7 @@ export class Segment {
     world.at(again, () => this.arrive(to, way, packet, unicast));
   }
 
-  private arrive(to: Station, way: string, packet: Uint8Array, unicast: boolean): void {
+  private arrive(to: Station, way: string, packet: VrrpReceived, unicast: boolean): void {
     if (to.isUp()) to.receive(packet, unicast);
     else this.fail(way, this.world.now);
   }

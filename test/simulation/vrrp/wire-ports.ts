@@ -13,13 +13,13 @@ import type { Clock } from "../../../src/ports/clock.ts";
 import type { ElectorHost } from "../../../src/ports/elector.ts";
 import type { AdvertReceiver, AdvertSender, AdvertSource, OnReceived, VrrpRoute } from "../../../src/ports/vrrp.ts";
 import type { VrrpEffect, VrrpEvent, VrrpState } from "../../../src/vrrp/state.ts";
+import type { VrrpReceived } from "../../../src/base/vrrp.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
-import { VRRP_GROUP_IPV4 } from "../../../src/wire/vrrp.ts";
 import type { SimDaemon } from "../daemon.ts";
 import type { SimHost } from "../host.ts";
 import { Process, type TrueTime, type World } from "../world.ts";
 import type { VrrpCanary } from "./canaries.ts";
-import type { Segment, Station } from "./segment.ts";
+import { groupOf, type Segment, type Station } from "./segment.ts";
 
 /** The interface that speaks VRRP. */
 export const WIRE_INTERFACE = "eth0";
@@ -30,6 +30,7 @@ const LONGEST_SLEEP_MS = 1_000;
 /** What a daemon speaks VRRP by. */
 export interface WirePorts {
   readonly hasStore: boolean;
+  readonly crowd: number;
   readonly sender: AdvertSender;
   readonly openReceiver: OpenReceiver;
   /** The sending thread; `null`: none was needed yet. */
@@ -42,7 +43,7 @@ export interface WirePorts {
   brokenHost(host: ElectorHost): ElectorHost;
   onStep(daemon: SimDaemon, after: VrrpState, effects: readonly VrrpEffect[]): void;
   /** A frame arrives at this host. */
-  receive(packet: Uint8Array, unicast: boolean): void;
+  receive(packet: VrrpReceived, unicast: boolean): void;
   /** Lets out what was said, and calls back. */
   end(done: () => void): void;
   /** The program has died, and its thread with it. */
@@ -57,6 +58,7 @@ export interface WirePortsDeps {
   readonly host: SimHost;
   readonly process: Process;
   readonly hasStore: boolean;
+  readonly crowd: number;
   readonly canary: VrrpCanary | null;
   readonly onStep: WirePorts["onStep"];
 }
@@ -64,6 +66,7 @@ export interface WirePortsDeps {
 /** The ports of one daemon. */
 export class SimWirePorts implements WirePorts {
   readonly hasStore: boolean;
+  readonly crowd: number;
   readonly sender: AdvertSender;
   readonly onStep: WirePorts["onStep"];
   private readonly deps: WirePortsDeps;
@@ -73,6 +76,7 @@ export class SimWirePorts implements WirePorts {
   constructor(deps: WirePortsDeps) {
     this.deps = deps;
     this.hasStore = deps.hasStore;
+    this.crowd = deps.crowd;
     this.onStep = deps.onStep;
     this.sender = new ThreadedSender({
       clock: clockOf(deps.world, deps.host, deps.process),
@@ -111,7 +115,7 @@ export class SimWirePorts implements WirePorts {
     return canary?.brokenHost?.(host, { world, process, daemon: () => sim.daemon }) ?? host;
   }
 
-  receive(packet: Uint8Array, unicast: boolean): void {
+  receive(packet: VrrpReceived, unicast: boolean): void {
     if (this.deps.process.dead) return;
     for (const socket of this.sockets) socket.arrive(packet, unicast);
   }
@@ -135,15 +139,21 @@ function clockOf(world: World, { kernel }: SimHost, process: Process): Clock {
       process.point();
       return kernel.clock.read(world.now);
     },
-    wallMs: () => 1_700_000_000_000 + Math.floor(world.now),
+    wallMs: () => wallMsOf(world),
   };
 }
 
-function wayOf({ source, reach }: VrrpRoute): AdvertWay {
-  const addresses = reach.kind === "unicast" ? reach.peers.map((peer) => ipBytes(peer)) : [VRRP_GROUP_IPV4];
+/** The wall clock of all. */
+export function wallMsOf({ now }: World): number {
+  return 1_700_000_000_000 + Math.floor(now);
+}
+
+function wayOf({ source: text, reach }: VrrpRoute): AdvertWay {
+  const source = ipBytes(text);
+  const addresses = reach.kind === "unicast" ? reach.peers.map((peer) => ipBytes(peer)) : [groupOf(source)];
   return {
-    key: "ipv4",
-    source: ipBytes(source),
+    key: text,
+    source,
     destinations: addresses.map((address) => ({ address, target: address })),
     openSocket: () => 3,
   };
@@ -222,7 +232,7 @@ class Socket implements AdvertReceiver {
   private readonly onReceived: OnReceived;
   private readonly deps: WirePortsDeps;
   private readonly onClose: () => void;
-  private readonly queue: Uint8Array[] = [];
+  private readonly queue: VrrpReceived[] = [];
   private open = true;
 
   constructor(source: AdvertSource, onReceived: OnReceived, deps: WirePortsDeps, onClose: () => void) {
@@ -233,7 +243,7 @@ class Socket implements AdvertReceiver {
   }
 
   /** The event loop looks at its timers first, and at its sockets afterwards: always when it has stood still, else now and then. */
-  arrive(packet: Uint8Array, unicast: boolean): void {
+  arrive(packet: VrrpReceived, unicast: boolean): void {
     if (!this.open || unicast !== (this.source.unicast !== null)) return;
     this.queue.push(packet);
     const { world, process } = this.deps;
@@ -264,7 +274,7 @@ class Socket implements AdvertReceiver {
       this.drainedAt = world.now;
       const packet = this.queue.shift();
       if (packet === undefined) return;
-      this.onReceived({ family: 4, packet });
+      this.onReceived(packet);
     }
   }
 }

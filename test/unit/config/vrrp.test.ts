@@ -1,7 +1,9 @@
 // VIPs that are elected by VRRP, as the file has them.
 
 import { expect, test } from "vitest";
-import { mistakes, parse } from "./files.ts";
+import type { BoundAddress } from "../../../src/ports/host.ts";
+import { OWN } from "../node/vrrp-node.ts";
+import { CONTEXT, mistakes, parse } from "./files.ts";
 
 const file = (lines: string, more = ""): string =>
   `vips:\n  web:\n    interface: eth0\n    addresses: [10.0.0.50/24]\n    election: vrrp\n${lines.replaceAll(/^/gmu, "    ")}\n${more}`;
@@ -184,6 +186,18 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
     "6:36: vips.web.vrrp.unicastPeers[0]: is this host itself; name the other routers only",
   ],
   [
+    "an interface that is none of Ethernet",
+    file("vrrp: { id: 51 }").replace("eth0", "lo"),
+    "3:16: vips.web.interface: lo is no Ethernet interface, which VRRP needs; name the one that the VIP is to be on",
+  ],
+  [
+    "an address's interface that is none of Ethernet",
+    file("vrrp: { id: 51 }")
+      .replace("    interface: eth0\n", "")
+      .replace("[10.0.0.50/24]", "[{ address: 10.0.0.50/24, interface: lo }]"),
+    "3:53: vips.web.addresses[0].interface: lo is no Ethernet interface, which VRRP needs; name the one that the VIP is to be on",
+  ],
+  [
     "a peer that is the VIP",
     file("vrrp: { id: 51, unicastPeers: [10.0.0.50] }"),
     "6:36: vips.web.vrrp.unicastPeers[0]: is an address of the VIP, which moves; give the address that the host has for itself",
@@ -217,6 +231,15 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
 
 test.each(CASES)("%s", (_, text, told) => {
   expect(mistakes(text)).toEqual([`vipd.yaml:${told}`]);
+});
+
+test("a peer that is this host by its addresses is told; what vipd has bound there is none", () => {
+  const text = file("vrrp: { id: 51, unicastPeers: [10.0.0.2, 10.0.0.3] }");
+  const bound = (ip: string, ours: boolean): BoundAddress => ({ ...OWN, ip, ours });
+  const host = { addresses: [bound("10.0.0.2", false), bound("10.0.0.3", true)] };
+  expect(mistakes(text, { ...CONTEXT, host })).toEqual([
+    "vipd.yaml:6:36: vips.web.vrrp.unicastPeers[0]: is this host itself; name the other routers only",
+  ]);
 });
 
 test("a password is never shown", () => {

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { assert } from "../../../src/base/assert.ts";
 import { reason } from "../../../src/base/reasons.ts";
 import type { VrrpAuthentication } from "../../../src/base/vrrp.ts";
-import type { VipConfig } from "../../../src/config/types.ts";
+import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
 import type { Sighting } from "../../../src/node/vrrp-history.ts";
 import { Node, VRRP, WEB } from "./vrrp-node.ts";
 
@@ -182,4 +182,35 @@ test("a wait of its own behind a farewell, for a fleet of vipd alone", async () 
   expect(node.wire.news()).toEqual([]);
   await node.timers.advance(1);
   expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+});
+
+describe("behind the farewell of a unicast peer", () => {
+  const wait = async (given: Partial<VrrpConfig>): Promise<number> => {
+    node.vips = [{ ...WEB, vrrp: { ...VRRP, ...given } }];
+    node.wish().start();
+    for (let i = 0; i < 5; i += 1) {
+      node.hear(150);
+      await node.timers.advance(1_000);
+    }
+    node.hear(0);
+    let ms = 0;
+    for (; node.wire.news().length === 0; ms += 1) await node.timers.advance(1);
+    return ms;
+  };
+
+  test("nothing is to be sorted where it is the only other router", async () => {
+    expect(await wait({ unicastPeers: ["10.0.0.9"] })).toBe(25);
+  });
+
+  test.each<readonly [string, Partial<VrrpConfig>]>([
+    ["with a second one the skew sorts those that may follow", { unicastPeers: ["10.0.0.9", "10.0.0.8"] }],
+    [
+      "in a mixed fleet the others are silent, and it may be keepalived",
+      { kind: "lease+vrrp", unicastPeers: ["10.0.0.9"] },
+    ],
+    ["on multicast nobody knows who listens", {}],
+    ["a wait that is configured is kept", { unicastPeers: ["10.0.0.9"], farewellWaitMs: 1_000 }],
+  ])("%s", async (_, given) => {
+    expect(await wait(given)).toBe(610);
+  });
 });

@@ -297,6 +297,26 @@ describe("a stop", () => {
     expect(node.news()).toEqual(["lose web (shutdown)", "stopped"]);
   });
 
+  test.each<[string, () => void, string]>([
+    ["of many", () => node.elector.stop(), "shutdown"],
+    [
+      "like a cable that is pulled",
+      () => void node.wish({ ineligible: reason("link-down", "eth0 is down") }, "a", "b"),
+      "link-down",
+    ],
+  ])("%s has the host let go of them together", async (_, end, code) => {
+    node.vips = ["a", "b"].map((name, i) =>
+      vipConfig(name, [address(`10.0.1.${i}`)], { vrrp: { ...VRRP, vrid: i + 1 } }),
+    );
+    node.wish({}, "a", "b").start();
+    await node.timers.advance(DOWN_MS);
+    for (const voice of node.wire.voices) voice.send();
+    node.losses.length = 0;
+    end();
+    expect(node.losses).toEqual([[`a (${code})`, `b (${code})`]]);
+    expect(node.wire.news().filter((call) => call.startsWith("say"))).toEqual(["say 1 0", "say 2 0"]);
+  });
+
   test("of nothing is over at once", () => {
     node.elector.stop();
     expect(node.news()).toEqual(["stopped"]);

@@ -46,6 +46,8 @@ export class Node {
   readonly timers = new VirtualTimers();
   readonly wire = new FakeWire(this.timers);
   readonly told: string[] = [];
+  /** What it was to let go of, by call. */
+  readonly losses: (readonly string[])[] = [];
   readonly histories: HistoryKeeper & { changes: number };
   vips: readonly VipConfig[] = [WEB];
   links: readonly Link[] = [link("eth0")];
@@ -68,6 +70,7 @@ export class Node {
           `extend ${validities.map(({ deadline, until }) => `${deadline} for ${this.forMs(until)}`).join()}`,
         ),
       lose: (losses) => {
+        this.losses.push(losses.map(({ election, reason: why }) => `${election} (${why.code})`));
         for (const loss of losses) this.told.push(`lose ${loss.election} (${loss.reason.code})`);
         if (this.obeys) this.elector.released(losses.map(({ election }) => election));
       },
@@ -96,13 +99,17 @@ export class Node {
     );
   }
 
-  wish(change: Partial<Candidacy> = {}, name = "web"): this {
+  wish(change: Partial<Candidacy> = {}, ...names: readonly string[]): this {
+    const wished = names.length === 0 ? ["web"] : names;
+    this.elector.updateCandidacies(new Map(wished.map((name) => [name, { ...this.candidacyOf(name), ...change }])));
+    return this;
+  }
+
+  private candidacyOf(name: string): Candidacy {
     const vip = this.vips.find((other) => other.name === name);
     const addresses = vip?.addresses.map(({ ip, prefix }) => `${ip}/${prefix}`) ?? [];
     const common = { priority: 100, ineligible: null, preempt: true, preemptDelayMs: 0, interface: "eth0" } as const;
-    const wish: Candidacy = { ...common, addresses, lastResort: false, spread: null, minHoldMs: 0 };
-    this.elector.updateCandidacies(new Map([[name, { ...wish, ...change }]]));
-    return this;
+    return { ...common, addresses, lastResort: false, spread: null, minHoldMs: 0 };
   }
 
   start(): this {
