@@ -1,6 +1,8 @@
 // Addresses of the host by rtnetlink.
 
+import { readFileSync } from "node:fs";
 import { MAX_TTL_MS } from "../../src/base/bounds.ts";
+import type { ArpSettings } from "../../src/base/virtual-mac.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type {
   AddressFailure,
@@ -88,6 +90,10 @@ export class KernelAddresses implements AddressTable {
     return keepDevices(this.#socket, devices, new Set(this.records().map(({ index }) => index)));
   }
 
+  arpOfAll(): ArpSettings {
+    return { filter: settingOfAll("arp_filter"), ignore: settingOfAll("arp_ignore") };
+  }
+
   addresses(): readonly BoundAddress[] {
     const links = dumpLinks(this.#socket);
     const names = new Map(links.map((link) => [link.index, link.name]));
@@ -142,6 +148,15 @@ export class KernelAddresses implements AddressTable {
       flags: 0,
       payload: encodeIpv4Settings(index, { promoteSecondaries: 1 }),
     });
+  }
+}
+
+/** 0, which is the kernel's default, where it cannot be read. */
+function settingOfAll(key: string): number {
+  try {
+    return Number(readFileSync(`/proc/sys/net/ipv4/conf/all/${key}`, "latin1"));
+  } catch {
+    return 0;
   }
 }
 
