@@ -29,7 +29,8 @@ import {
 } from "../../src/wire/rtnetlink.ts";
 import { EACCES, EADDRNOTAVAIL, kernelError } from "./errors.ts";
 import { dumpLinks, findLink, toLink } from "./links.ts";
-import { bringUpDevice, keepDevices, virtualMacs } from "./virtual-devices.ts";
+import { keepDevices } from "./keep-devices.ts";
+import { bringUpDevice, virtualMacs } from "./virtual-devices.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import type { Request } from "./netlink.ts";
 

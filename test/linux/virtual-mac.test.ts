@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VirtualDevice } from "../../src/ports/host.ts";
+import { virtualDeviceName, virtualRouterMac } from "../../src/base/virtual-mac.ts";
 import { later } from "../../src/base/time.ts";
 import { clock, openFence } from "./fence-helpers.ts";
 import { eventually, useWire } from "./namespaces.ts";
@@ -20,6 +21,15 @@ const DEVICES: readonly VirtualDevice[] = [
   { name: "vipd6-51", virtualMac: MAC6 },
 ];
 
+const DONE = { troubles: [], others: false, more: false };
+
+/** Two hundred of them on one interface, for both families. */
+const MANY: readonly VirtualDevice[] = Array.from({ length: 200 }, (_, i): VirtualDevice => {
+  const [family, id] = [i < 100 ? 4 : 6, (i % 100) + 1] as const;
+  const virtualMac = { mac: virtualRouterMac(family, id), parent: "eth0" };
+  return { name: virtualDeviceName(family, id, 1), virtualMac };
+});
+
 function table(): KernelAddresses {
   const addresses = wire().host.inside(() => new KernelAddresses());
   wire().onClose(() => addresses.close());
@@ -33,7 +43,7 @@ const setting = (name: string, key: string): string => host("cat", `/proc/sys/ne
 describe("devices with virtual MACs", () => {
   it("are made down, silent about all but their own, and removed when nobody wants them", () => {
     const addresses = table();
-    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices(DEVICES)).toEqual(DONE);
     expect(link("vipd4-51")).toMatch(
       /vipd4-51@eth0: .*link\/ether 00:00:5e:00:01:33 .*macvlan mode bridge .*addrgenmode none/u,
     );
@@ -42,7 +52,7 @@ describe("devices with virtual MACs", () => {
     expect(setting("vipd4-51", "rp_filter")).toBe("2");
     expect(setting("eth0", "arp_ignore")).toBe("1");
     expect(setting("eth0", "arp_announce")).toBe("2");
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices([])).toEqual(DONE);
     expect(host("ip", "-o", "link")).not.toContain("vipd");
   });
 
@@ -59,11 +69,11 @@ describe("devices with virtual MACs", () => {
       { ip: VIP4.ip, interface: "vipd4-51", virtualMac: MAC },
       { ip: VIP6.ip, interface: "vipd6-51", virtualMac: MAC6 },
     ]);
-    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices(DEVICES)).toEqual(DONE);
     expect(link("vipd4-51")).toMatch(/[<,]UP[,>]/u);
     expect(host("ip", "route", "get", "10.77.0.2", "from", VIP4.ip)).toContain("dev eth0");
     addresses.unbind([VIP4, VIP6]);
-    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices(DEVICES)).toEqual(DONE);
     expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
   });
 
@@ -72,10 +82,10 @@ describe("devices with virtual MACs", () => {
     addresses.bind([VIP4], 60_000);
     host("ip", "address", "add", "10.77.0.201/32", "dev", "vipd4-51");
     addresses.unbind([VIP4]);
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: true });
+    expect(addresses.keepDevices([])).toEqual({ ...DONE, others: true });
     expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
     host("ip", "address", "flush", "dev", "vipd4-51");
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices([])).toEqual(DONE);
     expect(host("ip", "-o", "link")).not.toContain("vipd");
   });
 
@@ -88,6 +98,33 @@ describe("devices with virtual MACs", () => {
     const set = ["rp_filter", "arp_filter", "proxy_arp"].map((key) => setting("vipd4-51", key));
     expect(set).toEqual(["2", "0", "0"]);
     expect(link("vipd6-51")).toContain("addrgenmode none");
+  });
+
+  it("are made, taken down and removed in portions, and nothing else with them", () => {
+    const addresses = table();
+    const count = (): number => host("ip", "-o", "link", "show", "type", "macvlan").trim().split("\n").length;
+    const portions = (devices: readonly VirtualDevice[]): readonly number[] => {
+      const counts: number[] = [];
+      for (let more = true; more; counts.push(count())) {
+        const kept = addresses.keepDevices(devices);
+        expect(kept.troubles).toEqual([]);
+        more = kept.more;
+      }
+      return counts;
+    };
+    host("sh", "-c", "ip link add other link eth0 type macvlan && ip link set other group 1986621540");
+    const made = portions(MANY);
+    expect(made.length).toBeGreaterThan(4);
+    expect(Math.max(...made.map((each, i) => each - (made[i - 1] ?? 1)))).toBeLessThan(60);
+    for (const { name } of MANY.slice(0, 5)) host("ip", "link", "set", name, "up");
+    const isUp = (): number => (host("ip", "-o", "link", "show", "up").match(/vipd/gu) ?? []).length;
+    expect(isUp()).toBe(5);
+    expect(addresses.keepDevices(MANY).more).toBe(true);
+    expect(isUp()).toBe(3);
+    expect(portions(MANY.slice(0, 1)).at(-1)).toBe(2);
+    expect(host("ip", "-o", "link", "show", "type", "macvlan")).toMatch(
+      / (vipd4-1|other)@eth0.*\n.* (vipd4-1|other)@eth0/u,
+    );
   });
 
   it("take over from the one of another name that a reload leaves on the interface", () => {

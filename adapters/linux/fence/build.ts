@@ -93,9 +93,8 @@ function changeChains(nft: Nftables, table: FenceTable, plans: readonly ChainPla
   // A common chain that differs cannot be taken out while others jump to it: then everything is made anew.
   const all = changed.some((plan) => table.common.includes(plan) && present.has(plan.name));
   const made = all ? plans : changed;
-  const gone = [...present.values()].filter(
-    ({ name }) => all || !wanted.has(name) || changed.some((p) => p.name === name),
-  );
+  const anew = new Set(changed.map(({ name }) => name));
+  const gone = [...present.values()].filter(({ name }) => all || !wanted.has(name) || anew.has(name));
   // Chains that jump go before those that they jump to.
   const hooked = gone.filter(({ hookNumber }) => hookNumber !== undefined);
   const others = gone.filter(({ hookNumber }) => hookNumber === undefined);
