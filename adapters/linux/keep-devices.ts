@@ -12,7 +12,7 @@ import type { NetlinkSocket } from "./netlink.ts";
 import { haveDevice, isDevice, removeDevice, takeDown, told } from "./virtual-devices.ts";
 
 /** What of each is done in one call at most. */
-const PORTION = { remove: 128, takeDown: 2, make: 32 } as const;
+const PORTION = { remove: 128, takeDown: 2, make: 50 } as const;
 
 /** Groups of links are numbered by whoever makes some; this, or the first one behind it that no link is in. */
 const FIRST_GROUP = 0x76697064;

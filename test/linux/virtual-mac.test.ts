@@ -114,7 +114,7 @@ describe("devices with virtual MACs", () => {
     };
     host("sh", "-c", "ip link add other link eth0 type macvlan && ip link set other group 1986621540");
     const made = portions(MANY);
-    expect(made.length).toBeGreaterThan(4);
+    expect(made.length).toBeGreaterThan(2);
     expect(Math.max(...made.map((each, i) => each - (made[i - 1] ?? 1)))).toBeLessThan(60);
     for (const { name } of MANY.slice(0, 5)) host("ip", "link", "set", name, "up");
     const isUp = (): number => (host("ip", "-o", "link", "show", "up").match(/vipd/gu) ?? []).length;
