@@ -1,14 +1,18 @@
 // Devices with virtual MACs on a real kernel: how they are made and taken down, and what the fence lets through.
 
 import { describe, expect, it } from "vitest";
+import { AF_PACKET, bindSocket, closeFd, openSocket, receive, SOCK_RAW } from "../../adapters/linux/native.ts";
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VirtualDevice } from "../../src/ports/host.ts";
 import { virtualDeviceName, virtualRouterMac } from "../../src/base/virtual-mac.ts";
 import { later } from "../../src/base/time.ts";
+import { encodeLinkAddress, formatMac } from "../../src/wire/ethernet.ts";
+import { VRRP_PROTOCOL } from "../../src/wire/vrrp.ts";
 import { clock, openFence } from "./fence-helpers.ts";
-import { eventually, useWire } from "./namespaces.ts";
+import { eventually, type Namespace, useWire } from "./namespaces.ts";
 import { askArp, askNeighbour, untilAnswered, whoAnswers } from "./traffic.ts";
+import { advert, openListener, Studio } from "./vrrp-helpers.ts";
 
 const wire = useWire();
 
@@ -34,6 +38,23 @@ function table(): KernelAddresses {
   const addresses = wire().host.inside(() => new KernelAddresses());
   wire().onClose(() => addresses.close());
   return addresses;
+}
+
+/** The source MACs of the adverts that arrive there, in order. */
+function sourcesOfAdverts(at: Namespace): () => readonly string[] {
+  const ETH_P_ALL = 0x0003;
+  const fd = at.inside(() => openSocket(AF_PACKET, SOCK_RAW, 0));
+  bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
+  wire().onClose(() => closeFd(fd));
+  const found: string[] = [];
+  const buffer = new Uint8Array(2_048);
+  return () => {
+    for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) {
+      const isIpv6 = got.data[12] === 0x86;
+      if (got.data[isIpv6 ? 20 : 23] === VRRP_PROTOCOL) found.push(formatMac(got.data.subarray(6, 12)));
+    }
+    return found;
+  };
 }
 
 const host = (...command: readonly [string, ...string[]]): string => wire().host.exec(...command);
@@ -207,6 +228,41 @@ describe("the fence", () => {
     expect(peer.exec("ip", "neigh", "show", VIP4.ip)).toContain(MAC.mac);
     expect(peer.exec("ip", "neigh", "show", "10.77.0.78")).not.toContain("lladdr");
   });
+
+  it.each([
+    { family: 4, vip: VIP4, source: "10.77.0.1", mac: MAC.mac },
+    { family: 6, vip: VIP6, source: "fe80::77:1", mac: MAC6.mac },
+  ] as const)(
+    "lets adverts of IPv$family out with the MAC while it is open; what it keeps in leaves with that of the interface",
+    async ({ family, vip, source, mac }) => {
+      const { host: speaker, peer } = wire();
+      if (family === 6) speaker.exec("ip", "address", "add", `${source}/64`, "dev", "eth0", "nodad");
+      const own = wire().hostLink().mac;
+      table().keepDevices(DEVICES);
+      const fence = openFence(wire());
+      fence.protect([vip]);
+      const seen = sourcesOfAdverts(peer);
+      const heard = openListener(wire(), peer, { family });
+      const studio = new Studio(wire());
+      try {
+        const voice = studio.speaker({ source, sourceMac: mac });
+        voice.speak(advert({ addresses: [vip.ip], intervalMs: 50 }), 5_000);
+        await eventually("adverts while it is closed", () => seen().length >= 2);
+        expect(new Set(seen())).toEqual(new Set([own]));
+        expect(fence.open([vip], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+        await eventually("adverts while it is open", () => seen().at(-1) === mac);
+        fence.close([vip]);
+        const count = seen().length;
+        await eventually("adverts after it was closed", () => seen().length > count + 1);
+        expect(seen().at(-1)).toBe(own);
+        expect(voice.failures).toEqual([]);
+        expect(heard.heard.length).toBeGreaterThan(3);
+        expect(heard.heard.every(({ message }) => message?.addresses[0] === vip.ip)).toBe(true);
+      } finally {
+        await studio.close();
+      }
+    },
+  );
 
   it("refuses virtual MACs where it has no hooks of interfaces", () => {
     const fence = openFence(wire(), { mode: "inet" });
