@@ -2,7 +2,8 @@
 // heartbeats for seconds.
 //
 // To remove a device, or to take it down, the kernel waits until no processor looks at it any more, ten milliseconds or
-// longer. It waits once for all that are removed together: those of a group of links.
+// longer. It waits once for all that are removed together: those of a group of links. What nobody wants is dealt with at once: its
+// MAC is guarded no longer afterwards.
 
 import type { VirtualDevice } from "../../src/ports/host.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
@@ -12,7 +13,7 @@ import type { NetlinkSocket } from "./netlink.ts";
 import { haveDevice, isDevice, removeDevice, takeDown, told } from "./virtual-devices.ts";
 
 /** What of each is done in one call at most. */
-const PORTION = { remove: 128, takeDown: 2, make: 50 } as const;
+const PORTION = { takeDown: 2, make: 50 } as const;
 
 /** Groups of links are numbered by whoever makes some; this, or the first one behind it that no link is in. */
 const FIRST_GROUP = 0x76697064;
@@ -34,20 +35,19 @@ export function keepDevices(
   const byName = new Map(links.map((link) => [link.name, link]));
   const wanted = new Set(devices.map(({ name }) => name));
   const present = links.filter(isDevice);
-  const isUsed = ({ index, name }: LinkRecord): boolean => inUse.has(index) && wanted.has(name);
-  const idle = present.filter((link) => !isUsed(link));
-  const resting = idle.filter(
-    ({ index, name, enabled }) => enabled !== false && (inUse.has(index) || wanted.has(name)),
-  );
-  const unwanted = idle.filter(({ index, name }) => !inUse.has(index) && !wanted.has(name));
+  const isInUse = ({ index }: LinkRecord): boolean => inUse.has(index);
+  const unwanted = present.filter(({ name }) => !wanted.has(name));
+  const stuck = unwanted.filter(isInUse);
+  const free = unwanted.filter((link) => !isInUse(link));
+  const resting = present.filter((link) => wanted.has(link.name) && !isInUse(link) && link.enabled !== false);
+  const refused = [...stuck.flatMap((link) => takeDown(socket, link)), ...removeTogether(socket, free, links)];
   const parts = [
-    removeTogether(socket, unwanted.slice(0, PORTION.remove), links, unwanted.length > PORTION.remove),
+    { troubles: refused, more: false },
     inTurn(resting, PORTION.takeDown, (link) => ({ troubles: takeDown(socket, link), isCostly: true })),
     inTurn(devices, PORTION.make, (device) => make(socket, device, byName)),
   ];
   const troubles = parts.flatMap((part) => part.troubles);
-  const isStuck = present.some(({ index, name }) => inUse.has(index) && !wanted.has(name));
-  return { troubles, others: isStuck || troubles.length > 0, more: parts.some(({ more }) => more) };
+  return { troubles, others: refused.length > 0 || stuck.length > 0, more: parts.some(({ more }) => more) };
 }
 
 function make(
@@ -83,18 +83,16 @@ function removeTogether(
   socket: NetlinkSocket,
   links: readonly LinkRecord[],
   all: readonly LinkRecord[],
-  more: boolean,
-): { readonly troubles: readonly string[]; readonly more: boolean } {
+): readonly string[] {
   const [only] = links;
-  if (only === undefined) return { troubles: [], more: false };
-  if (links.length === 1) return { troubles: removeDevice(socket, only), more: false };
+  if (only === undefined) return [];
+  if (links.length === 1) return removeDevice(socket, only);
   const group = freeGroup(all);
   const grouping = links.map(({ index }) => ({ type: RTM_SETLINK, flags: 0, payload: encodeLinkGroup(index, group) }));
   const refused = socket.attemptAll(grouping).flatMap((errno, i) => told(`group ${links[i]?.name ?? ""}`, errno));
-  if (refused.length > 0) return { troubles: refused, more: false };
   const what = `remove ${links.length} devices of virtual MACs`;
-  const troubles = told(what, socket.attempt({ type: RTM_DELLINK, flags: 0, payload: encodeDeleteGroup(group) }));
-  return { troubles, more: more && troubles.length === 0 };
+  const removed = told(what, socket.attempt({ type: RTM_DELLINK, flags: 0, payload: encodeDeleteGroup(group) }));
+  return [...refused, ...removed];
 }
 
 function freeGroup(links: readonly LinkRecord[]): number {

@@ -57,7 +57,7 @@ export interface HistoryView {
 
 /** Why this node does not hold a VIP itself, by one source. */
 export interface IneligibleReasonView {
-  /** Who objects: `link`, `hold-backoff`, `flapping`, `preempt-backoff`, `check`, `maintenance`, `startup`, `address`. */
+  /** Who objects: `link`, `hold-backoff`, `flapping`, `preempt-backoff`, `check`, `maintenance`, `startup`, `address`, `arp-settings`. */
   readonly source: string;
   readonly reasonCode: string;
   readonly reason: string;

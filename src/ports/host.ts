@@ -72,8 +72,8 @@ export interface AddressTable {
   /**
    * Makes vipd's devices with virtual MACs these: makes those that are missing and whose parents are there, removes others,
    * and takes down each that has no address: nothing is sent from it, and nothing is taken in for it. One of these that
-   * has an address stays as it is; another one that has an address, whoever put it there, is taken down, and stays. A call
-   * does a portion, of some tens of milliseconds. The result: what the kernel refused, whether there are others still, and
+   * has an address stays as it is; another one that has an address, whoever put it there, is taken down, and stays. Of
+   * what is wanted a call does a portion, of some tens of milliseconds. The result: what the kernel refused, whether there are others still, and
    * whether there is more to do. Absent where there are no such devices.
    */
   keepDevices?(devices: readonly VirtualDevice[]): {
