@@ -1,13 +1,22 @@
 // Devices with virtual MACs on a real kernel: how they are made and taken down, and what the fence lets through.
 
 import { describe, expect, it } from "vitest";
-import { AF_PACKET, bindSocket, closeFd, openSocket, receive, SOCK_RAW } from "../../adapters/linux/native.ts";
+import { ENOBUFS, errnoOf } from "../../adapters/linux/errors.ts";
+import { AF_PACKET, bindSocket, closeFd, openSocket, receive, sendTo, SOCK_RAW } from "../../adapters/linux/native.ts";
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VirtualDevice } from "../../src/ports/host.ts";
 import { virtualDeviceName, virtualRouterMac } from "../../src/base/virtual-mac.ts";
 import { later } from "../../src/base/time.ts";
-import { encodeLinkAddress, formatMac } from "../../src/wire/ethernet.ts";
+import { concatBytes } from "../../src/wire/bytes.ts";
+import {
+  BROADCAST_MAC,
+  encodeEthernetHeader,
+  encodeLinkAddress,
+  ETHERTYPE_ARP,
+  formatMac,
+  parseMac,
+} from "../../src/wire/ethernet.ts";
 import { VRRP_PROTOCOL } from "../../src/wire/vrrp.ts";
 import { clock, openFence } from "./fence-helpers.ts";
 import { eventually, type Namespace, useWire } from "./namespaces.ts";
@@ -55,6 +64,22 @@ function sourcesOfAdverts(at: Namespace): () => readonly string[] {
     }
     return found;
   };
+}
+
+/** Whether a broadcast that claims nothing leaves on this link with this source. */
+function broadcastFrom(index: number, mac: string): boolean {
+  const fd = wire().host.inside(() => openSocket(AF_PACKET, SOCK_RAW, 0));
+  const source = parseMac(mac) ?? new Uint8Array(6);
+  const frame = concatBytes(encodeEthernetHeader(BROADCAST_MAC, source, ETHERTYPE_ARP), new Uint8Array(46));
+  try {
+    sendTo(fd, frame, encodeLinkAddress({ protocol: ETHERTYPE_ARP, index, mac: BROADCAST_MAC }));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== ENOBUFS) throw error;
+    return false;
+  } finally {
+    closeFd(fd);
+  }
 }
 
 const host = (...command: readonly [string, ...string[]]): string => wire().host.exec(...command);
@@ -263,6 +288,21 @@ describe("the fence", () => {
       }
     },
   );
+
+  it("keeps a closed MAC in also when the interface below gets another name while nobody looks", () => {
+    const addresses = table();
+    addresses.keepDevices(DEVICES);
+    const fence = openFence(wire());
+    fence.protect([VIP4, VIP6]);
+    addresses.bind([VIP4, VIP6], 60_000);
+    const index = Number(host("cat", "/sys/class/net/vipd4-51/ifindex").trim());
+    const send = (): boolean => broadcastFrom(index, MAC.mac);
+    expect(send()).toBe(false);
+    host("ip", "link", "set", "eth0", "name", "lan0");
+    expect(send()).toBe(false);
+    expect(fence.open([VIP4, VIP6], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+    expect(send()).toBe(true);
+  });
 
   it("refuses virtual MACs where it has no hooks of interfaces", () => {
     const fence = openFence(wire(), { mode: "inet" });
