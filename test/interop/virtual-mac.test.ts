@@ -116,12 +116,12 @@ test("three keepalived with use_vmac become three vipd with a store: the neighbo
   const frozen = await bench().mark("b", [vip]);
   daemons.get("b")?.signal("SIGSTOP");
   await recorder.answered(vip, (host) => host !== "b", frozen, 15_000);
-  const heir = recorder.hands(vip, frozen).at(-1) ?? "";
-  await macs.advert(heir, mac, frozen, 10_000);
+  const successor = recorder.hands(vip, frozen).at(-1) ?? "";
+  await macs.advert(successor, mac, frozen, 10_000);
   daemons.get("b")?.signal("SIGCONT");
   await daemons.get("b")?.backs("web", 15_000);
   await idle(600);
-  expect(macs.hands(mac, frozen)).toEqual(["b", heir]);
-  expect(recorder.overlapMs(vip, ["b", heir], frozen)).toBe(0);
+  expect(macs.hands(mac, frozen)).toEqual(["b", successor]);
+  expect(recorder.overlapMs(vip, ["b", successor], frozen)).toBe(0);
   expect(entries.ever()).toEqual([[mac]]);
 });
