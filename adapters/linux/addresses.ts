@@ -1,6 +1,8 @@
 // Addresses of the host by rtnetlink.
 
+import { readFileSync } from "node:fs";
 import { MAX_TTL_MS } from "../../src/base/bounds.ts";
+import type { ArpSettings } from "../../src/base/virtual-mac.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type {
   AddressFailure,
@@ -27,7 +29,8 @@ import {
 } from "../../src/wire/rtnetlink.ts";
 import { EACCES, EADDRNOTAVAIL, kernelError } from "./errors.ts";
 import { dumpLinks, findLink, toLink } from "./links.ts";
-import { bringUpDevice, keepDevices, virtualMacs } from "./virtual-devices.ts";
+import { keepDevices } from "./keep-devices.ts";
+import { bringUpDevice, virtualMacs } from "./virtual-devices.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import type { Request } from "./netlink.ts";
 
@@ -88,6 +91,10 @@ export class KernelAddresses implements AddressTable {
     return keepDevices(this.#socket, devices, new Set(this.records().map(({ index }) => index)));
   }
 
+  arpOfAll(): ArpSettings {
+    return { filter: settingOfAll("arp_filter"), ignore: settingOfAll("arp_ignore") };
+  }
+
   addresses(): readonly BoundAddress[] {
     const links = dumpLinks(this.#socket);
     const names = new Map(links.map((link) => [link.index, link.name]));
@@ -142,6 +149,15 @@ export class KernelAddresses implements AddressTable {
       flags: 0,
       payload: encodeIpv4Settings(index, { promoteSecondaries: 1 }),
     });
+  }
+}
+
+/** 0, which is the kernel's default, where it cannot be read. */
+function settingOfAll(key: string): number {
+  try {
+    return Number(readFileSync(`/proc/sys/net/ipv4/conf/all/${key}`, "latin1"));
+  } catch {
+    return 0;
   }
 }
 

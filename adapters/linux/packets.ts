@@ -14,8 +14,10 @@ import { wireInterface } from "../../src/base/virtual-mac.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { Answer, PacketLink } from "../../src/ports/host.ts";
 import { arpProbe, encodeArp, gratuitousReply, gratuitousRequest } from "../../src/wire/arp.ts";
+import { concatBytes } from "../../src/wire/bytes.ts";
 import {
   BROADCAST_MAC,
+  encodeEthernetHeader,
   encodeLinkAddress,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV6,
@@ -32,6 +34,7 @@ import { closeFd, sendTo } from "./native.ts";
 import type { Fd } from "./native.ts";
 import { isDevice } from "./virtual-devices.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
+import { openFrameSocket } from "./vrrp-sockets.ts";
 
 /** How many times a probe asks, and how far apart at most. */
 const PROBE_COUNT = 3;
@@ -50,7 +53,7 @@ export interface PacketDeps {
   readonly mayAnnounce?: (ip: string) => boolean;
 }
 
-/** One frame to send, without its Ethernet header. */
+/** One frame to send, without its Ethernet header, which the kernel puts before it, unless it is `framed`. */
 interface Frame {
   readonly protocol: number;
   readonly to: Uint8Array;
@@ -62,6 +65,8 @@ export class KernelPackets implements PacketLink {
   readonly #deps: PacketDeps;
   readonly #links = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
   readonly #sender: Fd;
+  /** For frames with a source of their own; opened for the first one. */
+  #frameSender: Fd | undefined;
   /** By interface and family: those that are in use. */
   readonly #claimSockets = new Map<string, ClaimSocket>();
   /** By address, interface and its index: what is heard for without asking. */
@@ -77,12 +82,17 @@ export class KernelPackets implements PacketLink {
 
   announce(address: VipAddress): boolean {
     const link = findLink(this.#links, address.interface);
-    if (link === undefined || !this.#carries(link, address)) return false;
+    const wire = link === undefined ? undefined : this.#wireOf(link, address);
+    if (link === undefined || wire === undefined) return false;
     const mac = link.ethernet ? parseMac(link.mac) : undefined;
     // No neighbours that would have to learn anything.
     if (mac === undefined) return true;
     if (this.#deps.mayAnnounce?.(address.ip) === false) return false;
-    return announcements(address, mac).every((frame) => this.#send(this.#sender, link, frame));
+    const frames = announcements(address, mac);
+    if (address.virtualMac === undefined) return frames.every((frame) => this.#send(this.#sender, wire, frame));
+    this.#frameSender ??= openFrameSocket();
+    const fd = this.#frameSender;
+    return frames.map((frame) => framed(frame, mac)).every((frame) => this.#send(fd, wire, frame));
   }
 
   async probe(address: VipAddress, waitMs: number, signal: AbortSignal): Promise<readonly Answer[]> {
@@ -91,11 +101,11 @@ export class KernelPackets implements PacketLink {
     const mac = link.ethernet ? parseMac(link.mac) : undefined;
     if (mac === undefined) return [];
     const question = probeFrame(address, mac);
-    this.#ownMacs();
+    const askedAt = this.#deps.clock.now();
     const probeSocket = this.#socketFor(link, address);
     const heard = new Map<string, Instant>();
     const stopHearing = probeSocket.listen(address, (claimant, at) => {
-      if (!this.#isOwn(claimant) && !heard.has(claimant) && heard.size < MAX_HEARD) heard.set(claimant, at);
+      if (!this.#own.has(claimant) && !heard.has(claimant) && heard.size < MAX_HEARD) heard.set(claimant, at);
     });
     try {
       probeSocket.refilter();
@@ -108,7 +118,11 @@ export class KernelPackets implements PacketLink {
       }
       await pause(Math.max(0, end - this.#deps.clock.now()), signal);
       probeSocket.drain();
-      return [...heard].map(([mac, at]) => ({ mac, at }));
+      // Whoever answered may be a new interface of this host.
+      if (heard.size > 0 && (this.#ownReadAt === undefined || this.#ownReadAt < askedAt)) this.#ownMacs();
+      return [...heard]
+        .filter(([claimant]) => !this.#own.has(claimant))
+        .map(([claimant, at]) => ({ mac: claimant, at }));
     } finally {
       stopHearing();
     }
@@ -141,13 +155,18 @@ export class KernelPackets implements PacketLink {
     this.#open = false;
     for (const stop of this.#hearing.values()) stop();
     closeFd(this.#sender);
+    if (this.#frameSender !== undefined) closeFd(this.#frameSender);
     this.#links.close();
   }
 
-  /** Whether what is sent now leaves. The device of a virtual MAC has no queue of its own that would have to be there first. */
-  #carries(link: LinkRecord, { virtualMac }: VipAddress): boolean {
-    if (virtualMac === undefined) return link.up;
-    return link.enabled === true && findLink(this.#links, virtualMac.parent)?.up === true;
+  /**
+   * The link on which an announcement leaves now, if one does. For a virtual MAC that is the one below its device: what the
+   * device sends to all the kernel copies for every other device on that link, and there may be hundreds of them.
+   */
+  #wireOf(link: LinkRecord, { virtualMac }: VipAddress): LinkRecord | undefined {
+    if (virtualMac === undefined) return link.up ? link : undefined;
+    const below = link.enabled === true ? findLink(this.#links, virtualMac.parent) : undefined;
+    return below?.up === true && below.index === link.lower ? below : undefined;
   }
 
   /**
@@ -198,6 +217,11 @@ function announcements(address: VipAddress, mac: Uint8Array): readonly Frame[] {
   }
   const data = encodeNdp(unsolicitedAdvertisement(ip, mac, forwardsIpv6(wireInterface(address))));
   return [{ protocol: ETHERTYPE_IPV6, to: ipv6MulticastMac(ALL_NODES), data }];
+}
+
+/** With its Ethernet header. */
+function framed({ protocol, to, data }: Frame, source: Uint8Array): Frame {
+  return { protocol, to, data: concatBytes(encodeEthernetHeader(to, source, protocol), data) };
 }
 
 function probeFrame(address: VipAddress, mac: Uint8Array): Frame {

@@ -82,30 +82,8 @@ function takeDownTwins(socket: NetlinkSocket, link: LinkRecord): boolean {
   return twins.length > 0 && twins.every((other) => takeDown(socket, other).length === 0);
 }
 
-/** As AddressTable.keepDevices says. `inUse`: indexes of the links that have an address. */
-export function keepDevices(
-  socket: NetlinkSocket,
-  devices: readonly VirtualDevice[],
-  inUse: ReadonlySet<number>,
-): { readonly troubles: readonly string[]; readonly others: boolean } {
-  const links = dumpLinks(socket);
-  const wanted = new Set(devices.map(({ name }) => name));
-  const byName = new Map(links.map((link) => [link.name, link]));
-  const present = links.filter(isDevice);
-  const refused = present.flatMap((link) => {
-    if (inUse.has(link.index)) return wanted.has(link.name) ? [] : takeDown(socket, link);
-    return wanted.has(link.name) ? takeDown(socket, link) : remove(socket, link);
-  });
-  const made = devices
-    .filter(({ virtualMac }) => byName.has(virtualMac.parent))
-    .map((device) => haveDevice(socket, device, (name) => byName.get(name)))
-    .filter((link) => typeof link === "string");
-  const others = refused.length > 0 || present.some(({ index, name }) => inUse.has(index) && !wanted.has(name));
-  return { troubles: [...refused, ...made], others };
-}
-
 /** The device as it is, or newly made, and down then; or why there is none. */
-function haveDevice(
+export function haveDevice(
   socket: NetlinkSocket,
   device: VirtualDevice,
   linkOf: (name: string) => LinkRecord | undefined,
@@ -122,7 +100,7 @@ function haveDevice(
     if (!isDevice(found)) return `there is an interface ${name} that vipd did not make: give it another name`;
     if (found.lower === parent.index && found.mac === virtualMac.mac)
       return prepared(socket, found, parent, isPrepared(found));
-    const [trouble] = remove(socket, found);
+    const [trouble] = removeDevice(socket, found);
     if (trouble !== undefined) return trouble;
   }
   return make(socket, device, parent);
@@ -175,7 +153,8 @@ function allowIpv6(name: string): void {
   }
 }
 
-function takeDown(socket: NetlinkSocket, { index, name, enabled }: LinkRecord): readonly string[] {
+/** Takes a device down; why the kernel does not. */
+export function takeDown(socket: NetlinkSocket, { index, name, enabled }: LinkRecord): readonly string[] {
   if (enabled === false) return [];
   return told(
     `take ${name} down`,
@@ -183,12 +162,13 @@ function takeDown(socket: NetlinkSocket, { index, name, enabled }: LinkRecord): 
   );
 }
 
-function remove(socket: NetlinkSocket, { index, name }: LinkRecord): readonly string[] {
+/** Removes a device; why the kernel does not. */
+export function removeDevice(socket: NetlinkSocket, { index, name }: LinkRecord): readonly string[] {
   return told(`remove ${name}`, socket.attempt({ type: RTM_DELLINK, flags: 0, payload: encodeDeleteLink(index) }));
 }
 
-/** One that has gone meanwhile is where it shall be. */
-function told(what: string, errno: number): readonly string[] {
+/** What the kernel refused of a device; one that has gone meanwhile is where it shall be. */
+export function told(what: string, errno: number): readonly string[] {
   return errno === 0 || errno === ENODEV ? [] : [refusal(what, errno)];
 }
 

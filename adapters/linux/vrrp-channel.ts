@@ -17,8 +17,8 @@ export interface VoiceSettings {
   readonly authentication: VrrpAuthentication;
   readonly checksum: VrrpChecksum;
   readonly destinations: readonly Destination[];
-  /** The Ethernet header of each packet, where the socket takes whole frames. */
-  readonly header?: Uint8Array;
+  /** Where the socket takes whole frames, their Ethernet headers: the next one is for what the fence keeps in with the one before. */
+  readonly headers?: readonly Uint8Array[];
 }
 
 /** One receiver. */

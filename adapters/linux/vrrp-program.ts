@@ -23,8 +23,8 @@ export interface AdvertWay {
   readonly key: string;
   readonly source: Uint8Array;
   readonly destinations: readonly Destination[];
-  /** The Ethernet header of each packet, where the socket takes whole frames. */
-  readonly header?: Uint8Array;
+  /** Where the socket takes whole frames, their Ethernet headers: the next one is for what the fence keeps in with the one before. */
+  readonly headers?: readonly Uint8Array[];
   /** Throws as src/ports/vrrp.ts says. */
   readonly openSocket: () => Fd;
 }

@@ -5,7 +5,14 @@ import { Worker } from "node:worker_threads";
 import type { VrrpReach } from "../../src/base/vrrp.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { AdvertSender, VrrpRoute } from "../../src/ports/vrrp.ts";
-import { encodeEthernetHeader, ETHERTYPE_IPV4, ipv4MulticastMac, parseMac } from "../../src/wire/ethernet.ts";
+import {
+  encodeEthernetHeader,
+  ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
+  ipv4MulticastMac,
+  ipv6MulticastMac,
+  parseMac,
+} from "../../src/wire/ethernet.ts";
 import { IPV4_BYTES, ipBytes } from "../../src/wire/ip.ts";
 import type { LinkRecord } from "../../src/wire/rtnetlink.ts";
 import { VRRP_GROUP_IPV4, VRRP_GROUP_IPV6 } from "../../src/wire/vrrp.ts";
@@ -55,11 +62,11 @@ function wayOf(route: VrrpRoute): AdvertWay {
   const link = linkOf(route.interface);
   const source = ipBytes(route.source);
   const addresses = destinationsOf(route.reach, source);
-  const frame = frameOf(route, source);
-  if (frame !== undefined) {
-    const target = frameTarget(link, frame.group);
+  const frames = framesOf(route, source, link);
+  if (frames !== undefined) {
+    const { target, headers } = frames;
     const destinations = addresses.map((address) => ({ address, target }));
-    return { key: "frames", source, destinations, header: frame.header, openSocket: openFrameSocket };
+    return { key: "frames", source, destinations, headers, openSocket: openFrameSocket };
   }
   return {
     key: `${link.index} ${source.length === IPV4_BYTES ? "ipv4" : source.join(".")}`,
@@ -74,15 +81,23 @@ function destinationsOf(reach: VrrpReach, source: Uint8Array): readonly Uint8Arr
   return [source.length === IPV4_BYTES ? VRRP_GROUP_IPV4 : VRRP_GROUP_IPV6];
 }
 
-/** How adverts are written that have a MAC of their own as source: the kernel would put the link's. */
-function frameOf(
+/**
+ * How adverts are written that have a MAC of their own as source: the kernel would put the link's. The link's is the second
+ * choice, for an advert that the fence keeps in with the virtual one.
+ */
+function framesOf(
   { sourceMac, reach }: VrrpRoute,
   source: Uint8Array,
-): { readonly header: Uint8Array; readonly group: Uint8Array } | undefined {
+  link: LinkRecord,
+): { readonly headers: readonly Uint8Array[]; readonly target: Uint8Array } | undefined {
   const mac = sourceMac === undefined ? undefined : parseMac(sourceMac);
-  if (mac === undefined || reach.kind === "unicast" || source.length !== IPV4_BYTES) return undefined;
-  const group = ipv4MulticastMac(VRRP_GROUP_IPV4);
-  return { header: encodeEthernetHeader(group, mac, ETHERTYPE_IPV4), group };
+  const own = parseMac(link.mac);
+  if (mac === undefined || own === undefined || reach.kind === "unicast") return undefined;
+  const isIpv4 = source.length === IPV4_BYTES;
+  const group = isIpv4 ? ipv4MulticastMac(VRRP_GROUP_IPV4) : ipv6MulticastMac(VRRP_GROUP_IPV6);
+  const etherType = isIpv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+  const headers = [mac, own].map((from) => encodeEthernetHeader(group, from, etherType));
+  return { headers, target: frameTarget(link, group, etherType) };
 }
 
 function linkOf(name: string): LinkRecord {

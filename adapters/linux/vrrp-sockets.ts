@@ -3,7 +3,7 @@
 
 import type { Family } from "../../src/base/vip.ts";
 import { concatBytes, cString } from "../../src/wire/bytes.ts";
-import { encodeLinkAddress, ETHERTYPE_IPV4 } from "../../src/wire/ethernet.ts";
+import { encodeLinkAddress } from "../../src/wire/ethernet.ts";
 import { encodeInetAddress } from "../../src/wire/inet-address.ts";
 import { TOS_CONTROL } from "../../src/wire/ip-header.ts";
 import { host32 } from "../../src/wire/netlink.ts";
@@ -90,8 +90,8 @@ export function openFrameSocket(): Fd {
 }
 
 /** Where one frame of a frame socket goes. */
-export function frameTarget({ index }: Pick<LinkRecord, "index">, mac: Uint8Array): Uint8Array {
-  return encodeLinkAddress({ protocol: ETHERTYPE_IPV4, index, mac });
+export function frameTarget({ index }: Pick<LinkRecord, "index">, mac: Uint8Array, protocol: number): Uint8Array {
+  return encodeLinkAddress({ protocol, index, mac });
 }
 
 /** Opens a socket that receives what is sent to the group on a link; on IPv6 only what no router has forwarded. */

@@ -10,9 +10,9 @@ import type { VrrpAdvert } from "../../src/base/vrrp.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { concatBytes } from "../../src/wire/bytes.ts";
 import { IPV4_BYTES } from "../../src/wire/ip.ts";
-import { encodeVrrp, encodeVrrpIpv4 } from "../../src/wire/vrrp.ts";
+import { encodeVrrp, encodeVrrpIpv4, encodeVrrpPacket } from "../../src/wire/vrrp.ts";
 import { authenticationOptions } from "../../src/wire/vrrp-auth.ts";
-import { EHOSTUNREACH, ENETUNREACH, errnoOf } from "./errors.ts";
+import { EHOSTUNREACH, ENETUNREACH, ENOBUFS, errnoOf } from "./errors.ts";
 import type { Fd } from "./native.ts";
 import type { Command, Destination, News, SharedTimes, VoiceId, VoiceSettings } from "./vrrp-channel.ts";
 
@@ -39,10 +39,13 @@ interface Voice {
 interface Speech {
   readonly advert: VrrpAdvert;
   readonly graceMs: number;
-  /** One packet a destination; `null` where each advert is signed anew. */
-  readonly packets: readonly Uint8Array[] | null;
+  /** What to send to each destination; `null` where each advert is signed anew. */
+  readonly packets: readonly Packet[] | null;
   dueAt: Instant;
 }
+
+/** One packet to one destination, or the frames that carry it, the first choice first. */
+type Packet = readonly Uint8Array[];
 
 /** All voices of a program. */
 export class Voices {
@@ -129,12 +132,12 @@ export class Voices {
   }
 
   /** Sends an advert to all. It has left when every packet has, those to peers that this host has no way to excepted. */
-  #sendAll({ settings }: Voice, packets: readonly Uint8Array[]): Failure | undefined {
+  #sendAll({ settings }: Voice, packets: readonly Packet[]): Failure | undefined {
     let sent = 0;
     let failure: Failure | undefined;
     for (const [i, { target }] of settings.destinations.entries()) {
       try {
-        this.#deps.send(settings.fd, packets[i] ?? new Uint8Array(), target);
+        this.#sendFirst(settings.fd, packets[i] ?? [], target);
         sent += 1;
       } catch (error) {
         const fatal = failure?.fatal === true || !isUnreachable(error);
@@ -142,6 +145,17 @@ export class Voices {
       }
     }
     return failure === undefined ? undefined : { ...failure, fatal: failure.fatal || sent === 0 };
+  }
+
+  /** Sends the first choice, or, where the fence keeps that in, the next one. */
+  #sendFirst(fd: Fd, choices: Packet, target: Uint8Array): void {
+    for (const [i, bytes] of choices.entries()) {
+      try {
+        return this.#deps.send(fd, bytes, target);
+      } catch (error) {
+        if (i === choices.length - 1 || errnoOf(error) !== ENOBUFS) throw error;
+      }
+    }
   }
 }
 
@@ -162,14 +176,15 @@ function nextDue(at: Instant, intervalMs: number, slot: number): Instant {
   return instant((Math.floor((at - phase) / intervalMs) + 1) * intervalMs + phase);
 }
 
-function packetsOf(voice: Voice, advert: VrrpAdvert, clock: Clock): readonly Uint8Array[] {
-  const { source, authentication, checksum, destinations, header } = voice.settings;
+function packetsOf(voice: Voice, advert: VrrpAdvert, clock: Clock): readonly Packet[] {
+  const { source, authentication, checksum, destinations, headers } = voice.settings;
   const { sequence, ...options } = authenticationOptions(authentication, hmac, clock.wallMs(), voice.sequence);
   voice.sequence = sequence;
-  const encode = source.length === IPV4_BYTES ? encodeVrrpIpv4 : encodeVrrp;
+  const encodePayload = source.length === IPV4_BYTES ? encodeVrrpIpv4 : encodeVrrp;
+  const encode = headers === undefined ? encodePayload : encodeVrrpPacket;
   return destinations.map(({ address }: Destination) => {
     const packet = encode(advert, { source, destination: address }, { ...options, checksum });
-    return header === undefined ? packet : concatBytes(header, packet);
+    return headers === undefined ? [packet] : headers.map((header) => concatBytes(header, packet));
   });
 }
 

@@ -57,7 +57,9 @@ export interface HistoryView {
 
 /** Why this node does not hold a VIP itself, by one source. */
 export interface IneligibleReasonView {
-  /** Who says so: `link`, `hold-backoff`, `flapping`, `preempt-backoff`, `check`, `maintenance`, `startup`, `address`. */
+  /**
+   * Who says so: `link`, `hold-backoff`, `flapping`, `preempt-backoff`, `check`, `maintenance`, `startup`, `address`, `arp-settings`.
+   */
   readonly source: string;
   readonly reasonCode: string;
   readonly reason: string;

@@ -34,6 +34,7 @@ const TEXTS = {
   "own-address": (detail) => detail,
   "foreign-address": (detail) => detail,
   "real-server": (detail) => detail,
+  "arp-settings": (settings) => `with ${settings} this kernel does not answer ARP with the virtual MAC`,
   ineligible: (detail) => detail,
   // What is told beside that.
   started: () => "vipd was started",

@@ -35,3 +35,20 @@ export function isVirtualDevice(name: string, mac: string): boolean {
 export function wireInterface({ interface: name, virtualMac }: Pick<VipAddress, "interface" | "virtualMac">): string {
   return virtualMac?.parent ?? name;
 }
+
+/** What every IPv4 interface of a host does with ARP, whatever its own settings are (net.ipv4.conf.all). */
+export interface ArpSettings {
+  readonly filter: number;
+  readonly ignore: number;
+}
+
+/**
+ * The settings with which a host does not answer ARP with a virtual MAC, as sysctl writes them. The device has no network: the
+ * kernel finds the way back to the asker through the interface below, and the asker in no network of the device.
+ */
+export function arpTroubles({ filter, ignore }: ArpSettings): readonly string[] {
+  return [
+    ...(filter === 0 ? [] : [`net.ipv4.conf.all.arp_filter=${filter}`]),
+    ...(ignore < 2 ? [] : [`net.ipv4.conf.all.arp_ignore=${ignore}`]),
+  ];
+}

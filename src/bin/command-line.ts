@@ -40,14 +40,13 @@ async function probeWire(addresses: readonly VipAddress[], signal: AbortSignal):
 
 /** A fence under a name of its own shows what the kernel takes, without touching the daemon's. */
 async function examineHost(fence: FenceChoice): Promise<HostReport> {
-  const [{ createLinuxHost }, { KernelAddresses }, { readArpOfAll }] = await Promise.all([
+  const [{ createLinuxHost }, { KernelAddresses }] = await Promise.all([
     import("../../adapters/linux/index.ts"),
     import("../../adapters/linux/addresses.ts"),
-    import("./doctor-host.ts"),
   ]);
   const table = new KernelAddresses();
   try {
-    const seen = { links: table.links(), addresses: table.addresses(), arpOfAll: await readArpOfAll() };
+    const seen = { links: table.links(), addresses: table.addresses(), arpOfAll: table.arpOfAll() };
     try {
       const host = createLinuxHost({ fence, table: `vipd-doctor-${process.pid}` });
       const { kind, flushProof } = host.fence.info;

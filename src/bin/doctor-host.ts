@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { createPerformer } from "../checks/create.ts";
 import { messageOf } from "../base/errors.ts";
-import type { HostReport, ServicesReport } from "../cli/deps.ts";
+import type { ServicesReport } from "../cli/deps.ts";
 import { parseListeners } from "../cli/doctor/listeners.ts";
 import type { CheckPlan } from "../config/check-options.ts";
 import { type CheckResult, checkResult } from "../health/result.ts";
@@ -92,14 +92,6 @@ async function runOnce(
   } finally {
     limit.clear();
   }
-}
-
-/** What every interface of this network namespace does with ARP, whatever its own settings are. */
-export async function readArpOfAll(): Promise<HostReport["arpOfAll"]> {
-  const read = async (key: string): Promise<number> =>
-    Number(await readFile(`/proc/sys/net/ipv4/conf/all/${key}`, "latin1").catch(() => "0"));
-  const [filter, ignore] = await Promise.all([read("arp_filter"), read("arp_ignore")]);
-  return { filter, ignore };
 }
 
 /** The sockets of this network namespace that wait for others, and whether one may wait on an address that is not bound. */

@@ -3,6 +3,7 @@
 import type { AdminClient } from "../admin/client.ts";
 import type { FleetView, HistoryView } from "../admin/views.ts";
 import type { VipAddress } from "../base/vip.ts";
+import type { ArpSettings } from "../base/virtual-mac.ts";
 import type { VrrpReceived } from "../base/vrrp.ts";
 import type { HostLook } from "./check.ts";
 import type { KnownStore } from "../config/cross-checks.ts";
@@ -95,8 +96,7 @@ export interface HostReport {
     readonly prefix: number;
     readonly interface: string;
   }[];
-  /** net.ipv4.conf.all.arp_filter and arp_ignore, which bear on every interface. */
-  readonly arpOfAll: { readonly filter: number; readonly ignore: number };
+  readonly arpOfAll: ArpSettings;
 }
 
 /** The services of this host, as far as the kernel shows them. */

@@ -28,7 +28,7 @@ export function virtualMacMistakes(data: unknown): readonly Mistake[] {
     ...(fence ? [{ path: ["fence"], problem, fix: "use netdev or auto, or take virtualMac out" }] : []),
     ...found.flatMap((each) => [...idMistakes(each), ...addressMistakes(vips, each)]),
     ...duplicateIds(found, vips),
-    ...deviceMistakes(vips, found),
+    ...deviceMistakes(data, vips, found),
   ];
 }
 
@@ -85,8 +85,11 @@ function interfacePaths(vips: object, name: string, lists: readonly string[]): r
   return [...new Map(paths.map((path) => [formatPath(path), path])).values()];
 }
 
-/** A device is down while its VIP is elsewhere, and what leaves through it has the virtual MAC. */
-function deviceMistakes(vips: object, found: readonly Found[]): readonly Mistake[] {
+/**
+ * A device is down while its VIP is elsewhere, and what leaves through it has the virtual MAC. A rule may name it as `iif`: what
+ * this host gets to forward for the virtual MAC comes in there.
+ */
+function deviceMistakes(data: unknown, vips: object, found: readonly Found[]): readonly Mistake[] {
   const owners = new Map<unknown, Path>();
   for (const { name, path, id, families } of found) {
     if (id === undefined) continue;
@@ -95,15 +98,35 @@ function deviceMistakes(vips: object, found: readonly Found[]): readonly Mistake
       for (let place = 1; place <= parents.size; place += 1)
         owners.set(virtualDeviceName(family, id, place), path.slice(0, 2));
   }
-  return Object.keys(vips).flatMap((name) =>
-    interfacePaths(vips, name, ["addresses", "routes"]).flatMap((at): readonly Mistake[] => {
-      const link = valueAt(vips, at);
-      const owner = owners.get(link);
-      if (owner === undefined) return [];
-      const problem = `is the device that vipd makes for the virtual MAC of ${formatPath(owner)}`;
-      return [{ path: ["vips", ...at], problem, fix: "use the interface below it" }];
-    }),
+  const inVips = Object.keys(vips).flatMap((name) =>
+    interfacePaths(vips, name, ["addresses", "routes"]).map((at): Path => ["vips", ...at]),
   );
+  return [...inVips, ...checkPaths(data), ...realServerPaths(data)].flatMap((path): readonly Mistake[] => {
+    const owner = owners.get(valueAt(data, path));
+    if (owner === undefined) return [];
+    const problem = `is the device that vipd makes for the virtual MAC of ${formatPath(owner)}`;
+    return [{ path, problem, fix: "use the interface below it" }];
+  });
+}
+
+/** Where checks name interfaces: one that waits for the device would wait for the VIP, which waits for it. */
+function checkPaths(data: unknown): readonly Path[] {
+  return keysAt(data, "checks").flatMap((name): readonly Path[] =>
+    ["interface", "via"].map((key) => ["checks", name, key]),
+  );
+}
+
+function realServerPaths(data: unknown): readonly Path[] {
+  return keysAt(data, "realServers").flatMap((name): readonly Path[] => {
+    const path = ["realServers", name, "interfaces"];
+    const list = valueAt(data, path);
+    return Array.isArray(list) ? list.map((_, i) => [...path, i]) : [];
+  });
+}
+
+function keysAt(data: unknown, group: string): readonly string[] {
+  const found = valueAt(data, [group]);
+  return typeof found === "object" && found !== null && !Array.isArray(found) ? Object.keys(found) : [];
 }
 
 /** The fence tells virtual routers by their MAC, whichever interface they are on. A router without virtualMac has its MAC all the same. */

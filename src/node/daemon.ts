@@ -3,7 +3,7 @@
 
 import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
-import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
+import { type Reason, reason } from "../base/reasons.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { Config, VipConfig } from "../config/types.ts";
@@ -14,8 +14,9 @@ import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RoutingRemoved, RoutingTable } from "../ports/routing.ts";
 import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
+import { ArpWatch } from "./arp-settings.ts";
 import { candidacyOf } from "./candidacy.ts";
-import { Eligibility, type IneligibleReason } from "./eligibility.ts";
+import { Eligibility, lasting, untilChanged } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
@@ -67,6 +68,7 @@ export class Daemon {
   private readonly transitions: Transitions;
   private readonly probing: Probing;
   private readonly own: OwnAddresses;
+  private readonly arp: ArpWatch;
   private readonly backoff: HoldBackoff;
   private readonly checkIneligibility: CheckIneligibility;
   private readonly candidacies = new Map<string, Candidacy>();
@@ -113,6 +115,14 @@ export class Daemon {
       probe: (vips) => this.vips.probe(vips),
     });
     this.own = new OwnAddresses({ addresses, fence, isHeld: (vip) => this.vips.state.holdings.has(vip) });
+    this.arp = new ArpWatch({
+      timers,
+      addresses,
+      changed: (vips) => {
+        this.updateEligibility(vips);
+        logStandingBack(log, vips, this.eligibility);
+      },
+    });
     this.elector = deps.makeElector(this.electorHost());
   }
 
@@ -145,6 +155,7 @@ export class Daemon {
     this.vips.beginListening();
     this.health.plan(this.config.checks);
     this.probing.plan(this.config.vips);
+    this.arp.plan(this.config.vips);
     // Who takes up its own lease has not booted.
     if (!identity.adopt) this.checkIneligibility.begin(this.config.vips, this.config.startupDelayMs);
     this.updateEligibility(this.config.vips);
@@ -196,6 +207,7 @@ export class Daemon {
     const gone = this.config.vips.filter(({ name }) => !kept.has(name));
     this.config = config;
     this.probing.plan(config.vips);
+    this.arp.plan(config.vips);
     this.eligibility.keepOnly(kept);
     this.checkIneligibility.keepOnly(kept);
     this.withdraw(gone);
@@ -233,6 +245,7 @@ export class Daemon {
     this.cancelAdoption();
     this.links.close();
     this.probing.close();
+    this.arp.close();
     this.elector.close();
     const left = this.vips.retire();
     this.transitions.stop(this.config.vips, reason("shutdown"));
@@ -378,6 +391,7 @@ export class Daemon {
       this.eligibility.set(name, "link", untilChanged("link-down", this.links.troubleOf(vip)), now);
       this.eligibility.set(name, "maintenance", untilChanged("maintenance", maintenance?.reasonFor(name)), now);
       this.eligibility.set(name, "address", lasting(this.own.troubleOf(name)), now);
+      this.eligibility.set(name, "arp-settings", lasting(this.arp.troubleOf(vip)), now);
     }
     this.updateCandidacies(vips, standings);
     this.scheduleExpiry();
@@ -486,16 +500,4 @@ function isUnheld(former: ReadonlyMap<string, readonly string[]>, vip: string, i
 
 function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
   return [...linksOf(vip)].some((link) => links.has(link));
-}
-
-/** What a source says of a VIP until the source itself says otherwise. */
-function untilChanged(
-  code: ReasonCode,
-  trouble: string | null | undefined,
-): Pick<IneligibleReason, "reason" | "until"> | null {
-  return trouble === null || trouble === undefined ? null : lasting(reason(code, trouble));
-}
-
-function lasting(why: Reason | undefined): Pick<IneligibleReason, "reason" | "until"> | null {
-  return why === undefined ? null : { reason: why, until: NEVER };
 }

@@ -61,9 +61,13 @@ export class Links {
     if (event.kind === "link-removed") this.links.delete(name);
     else this.links.set(name, event.link);
     const after = this.links.get(name);
-    // The fence guards a virtual MAC at the interface below, too; and vipd itself makes and removes hundreds of its devices.
-    if (!isOwnDevice(after ?? before)) this.protectAround([name], isOfAnotherKind(before, after));
-    else if (isOfAnotherKind(before, after)) this.protectSoon();
+    // No VIP needs these to be there, and the fence guards a virtual MAC at the interface below, too; and vipd itself makes and
+    // removes hundreds of them.
+    if (isOwnDevice(after ?? before)) {
+      if (isOfAnotherKind(before, after)) this.protectSoon();
+      return;
+    }
+    this.protectAround([name], isOfAnotherKind(before, after));
     this.deps.changed(new Set([name]));
     this.tellFollowers();
   }

@@ -50,7 +50,7 @@ export function logStandingBack(
   >();
   for (const { name } of vips)
     for (const { source, reason } of eligibility.of(name)) {
-      if (source !== "link" && source !== "address") continue;
+      if (source !== "link" && source !== "address" && source !== "arp-settings") continue;
       const group = byReason.get(reason.text) ?? { source, code: reason.code, names: [] };
       byReason.set(reason.text, group);
       group.names.push(name);

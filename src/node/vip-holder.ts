@@ -161,7 +161,7 @@ export class VipHolder {
     const left = this.removeAll(isOfVip, "was still bound: removed");
     const fenced = new Set(this.fenced.map(({ ip }) => ip));
     this.leftovers = [...left, ...this.deps.addresses.addresses().filter(({ ip }) => fenced.has(ip))];
-    this.devices.keep(this.leftovers);
+    this.devices.keepAll(this.leftovers);
     if (this.leftovers.length > 0) {
       this.protectGuarded();
       return this.leftovers;

@@ -14,6 +14,9 @@ import { placeOf } from "../vip/places.ts";
  */
 const REST_MS = 50;
 
+/** Between two portions, in milliseconds: whatever else is due has its turn. */
+const TURN_MS = 5;
+
 /** What keeping devices works with. */
 export interface VirtualDevicesDeps {
   readonly timers: Timers;
@@ -26,26 +29,48 @@ export class VirtualDevices {
   private readonly deps: VirtualDevicesDeps;
   /** Whether there may be some: at first a former process may have left them. */
   private mayBeThere = true;
+  /** What the kernel has refused and is not told again while it goes on. */
+  private told: ReadonlySet<string> = new Set();
   private cancelRest: () => void = () => {};
+  private cancelMore: () => void = () => {};
 
   constructor(deps: VirtualDevicesDeps) {
     this.deps = deps;
   }
 
-  /** Has the devices for these addresses; what the kernel refuses is told, and found out when one is needed. */
+  /**
+   * Has the devices for these addresses, soon; what the kernel refuses is told, and found out when one is needed. Of hundreds
+   * a portion is dealt with at once, and the others between what else is to be done.
+   */
   keep(addresses: readonly AddressPlace[]): void {
+    this.cancelMore();
+    const devices = devicesOf(addresses);
+    if (!this.keepSome(devices)) return;
+    const { timers } = this.deps;
+    this.cancelMore = timers.at(later(timers.now(), TURN_MS), () => this.keep(addresses));
+  }
+
+  /** The same, all at once: for a program that ends. */
+  keepAll(addresses: readonly AddressPlace[]): void {
+    this.cancelMore();
+    const devices = devicesOf(addresses);
+    while (this.keepSome(devices));
+  }
+
+  /** Whether there is more to do. */
+  private keepSome(devices: readonly VirtualDevice[]): boolean {
     const { addresses: table, log } = this.deps;
-    const devices = new Map<string, VirtualDevice>();
-    for (const { interface: name, virtualMac } of addresses)
-      if (virtualMac !== undefined) devices.set(name, { name, virtualMac });
-    if (table.keepDevices === undefined || (devices.size === 0 && !this.mayBeThere)) return;
+    if (table.keepDevices === undefined || (devices.length === 0 && !this.mayBeThere)) return false;
     try {
-      const { troubles, others } = table.keepDevices([...devices.values()]);
-      for (const trouble of troubles) log.warn({}, trouble);
-      this.mayBeThere = devices.size > 0 || others;
+      const { troubles, others, more } = table.keepDevices(devices);
+      for (const trouble of troubles) if (!this.told.has(trouble)) log.warn({}, trouble);
+      this.told = new Set(more ? [...this.told, ...troubles] : troubles);
+      this.mayBeThere = devices.length > 0 || others || more;
+      return more;
     } catch (error) {
       const text = `the devices of virtual MACs cannot be brought up to date: ${messageOf(error)}`;
       log.warn({ error: messageOf(error) }, text);
+      return false;
     }
   }
 
@@ -59,6 +84,7 @@ export class VirtualDevices {
 
   close(): void {
     this.cancelRest();
+    this.cancelMore();
   }
 }
 
@@ -72,4 +98,11 @@ export function withoutSharedMacs(
   return addresses.map(({ virtualMac, ...address }) =>
     virtualMac === undefined || kept.has(virtualMac.mac) ? address : { ...address, virtualMac },
   );
+}
+
+function devicesOf(addresses: readonly AddressPlace[]): readonly VirtualDevice[] {
+  const devices = new Map<string, VirtualDevice>();
+  for (const { interface: name, virtualMac } of addresses)
+    if (virtualMac !== undefined) devices.set(name, { name, virtualMac });
+  return [...devices.values()];
 }

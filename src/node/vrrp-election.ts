@@ -433,13 +433,9 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
   return sourceMac === undefined ? options : { ...options, sourceMac };
 }
 
-/**
- * In a mixed fleet the lease decides who is on the wire, and a farewell may leave when the next holder speaks already: with the
- * virtual MAC it would turn the switches back for a moment.
- */
-function sourceMacOf({ addresses: [first] }: VipConfig, { kind, unicastPeers }: VrrpConfig): string | undefined {
-  const isOnWire = kind === "vrrp" && unicastPeers.length === 0 && first?.family === 4;
-  return isOnWire ? first.virtualMac?.mac : undefined;
+/** Unicast is for networks that take from a host what has that host's own MAC: keepalived refuses the virtual one there. */
+function sourceMacOf({ addresses: [first] }: VipConfig, { unicastPeers }: VrrpConfig): string | undefined {
+  return unicastPeers.length === 0 ? first?.virtualMac?.mac : undefined;
 }
 
 /** Whether nothing but a new machine will do. */

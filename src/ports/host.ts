@@ -4,6 +4,7 @@
 
 import type { Family, VipAddress, VirtualMac } from "../base/vip.ts";
 import type { Instant } from "../base/time.ts";
+import type { ArpSettings } from "../base/virtual-mac.ts";
 
 /** A network interface as rtnetlink shows it. */
 export interface Link {
@@ -71,10 +72,17 @@ export interface AddressTable {
   /**
    * Makes vipd's devices with virtual MACs these: makes those that are missing and whose parents are there, removes others,
    * and takes down each that has no address: nothing is sent from it, and nothing is taken in for it. One of these that
-   * has an address stays as it is; another one that has an address, whoever put it there, is taken down, and stays. The
-   * result: what the kernel refused, and whether there are others still. Absent where there are no such devices.
+   * has an address stays as it is; another one that has an address, whoever put it there, is taken down, and stays. Of
+   * what is wanted a call does a portion, of some tens of milliseconds. The result: what the kernel refused, whether there are others still, and
+   * whether there is more to do. Absent where there are no such devices.
    */
-  keepDevices?(devices: readonly VirtualDevice[]): { readonly troubles: readonly string[]; readonly others: boolean };
+  keepDevices?(devices: readonly VirtualDevice[]): {
+    readonly troubles: readonly string[];
+    readonly others: boolean;
+    readonly more: boolean;
+  };
+  /** What bears on whether virtual MACs are answered with. Absent where there are no such settings. */
+  arpOfAll?(): ArpSettings;
   /** All addresses of the host. */
   addresses(): readonly BoundAddress[];
   links(): readonly Link[];
@@ -125,7 +133,7 @@ export type OpenResult =
  * without an extension it is closed, whoever is frozen or dead.
  *
  * A guarded address answers while it is open under a deadline, and that deadline has not passed. Its virtual MAC is guarded,
- * opened and closed with it: nothing but VRRP's own adverts is sent from a closed one, and nothing is taken in for it. All addresses of one
+ * opened and closed with it: nothing is sent from a closed one, and nothing is taken in for it. All addresses of one
  * lease share a deadline: extending it costs the same for one address and for thousands. Deadlines are numbered by
  * the process, which begins with a number that no former process had; what a former process left open ends by the
  * deadline of that process.

@@ -10,7 +10,10 @@ export interface VrrpRoute {
   /** An address of that interface, canonical text: IPv6's multicast leaves from a link-local one (RFC 9568, section 5.1.2.1). */
   readonly source: string;
   readonly reach: VrrpReach;
-  /** The virtual router's MAC, for multicast on IPv4 (RFC 9568, section 7.2); absent: that of the interface. */
+  /**
+   * The virtual router's MAC, for multicast (RFC 9568, section 7.2); absent: that of the interface. An advert that the fence
+   * keeps in with it leaves with that of the interface: the first one, before the VIP is held, and the farewell.
+   */
   readonly sourceMac?: string;
   readonly authentication: VrrpAuthentication;
   /** Version 3 on IPv4. */

@@ -81,6 +81,19 @@ export function decodeIpv4(bytes: Uint8Array): IpResult {
 
 const IPV6_HEADER_BYTES = 40;
 
+/** Builds an IPv6 packet without extension headers. */
+export function encodeIpv6(packet: IpPacket, trafficClass = TOS_CONTROL): Uint8Array {
+  const header = new Uint8Array(IPV6_HEADER_BYTES);
+  const view = viewOf(header);
+  view.setUint32(0, 0x6000_0000 + trafficClass * 0x10_0000);
+  view.setUint16(4, packet.payload.length);
+  header[6] = packet.protocol;
+  header[7] = packet.hopLimit;
+  header.set(packet.source, 8);
+  header.set(packet.destination, 24);
+  return concatBytes(header, packet.payload);
+}
+
 /** Reads an IPv6 packet without extension headers. */
 export function decodeIpv6(bytes: Uint8Array): IpResult {
   if (bytes.length < IPV6_HEADER_BYTES) return rejected({ reason: "ip-header-short", bytes: bytes.length });

@@ -220,9 +220,14 @@ function commentOf(userdata: Uint8Array | undefined): string {
 
 // Generation: ID 1 (be32): one more for each transaction of anybody in the network namespace.
 
-/** Payload of NFT_MSG_GETGEN, or of GETCHAIN for all families. */
+/** Payload of NFT_MSG_GETGEN. */
 export function encodeAnyFamily(): Uint8Array {
   return nfgenmsg(0);
+}
+
+/** Payload of NFT_MSG_GETCHAIN for all chains of one family. */
+export function encodeFamily(family: number): Uint8Array {
+  return nfgenmsg(family);
 }
 
 /** Reads NFT_MSG_NEWGEN. */

@@ -53,6 +53,7 @@ const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_MACVLAN_MODE = 1;
 const MACVLAN_MODE_BRIDGE = 4;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_INET_CONF = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
@@ -138,6 +139,8 @@ export interface LinkRecord {
   readonly kind?: string;
   /** Index of the link below it, if there is one. */
   readonly lower?: number;
+  /** The group that somebody has put it into; 0: none. */
+  readonly group?: number;
   /** Whether an IPv4 address outlives the removal of another of its subnet that came before it. */
   readonly promotesSecondaries: boolean;
   /** net.ipv4.conf.<interface>.arp_ignore and arp_announce. */
@@ -264,6 +267,7 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
   const [kind, slaveKind] = [infos?.get(IFLA_INFO_KIND), infos?.get(IFLA_INFO_SLAVE_KIND)];
   const lower = attributes.get(IFLA_LINK);
   const settings = ipv4Settings(attributes.get(IFLA_AF_SPEC));
+  const group = attributes.get(IFLA_GROUP);
   return {
     index: view.getInt32(4, LITTLE_ENDIAN),
     name: readCString(attributes.get(IFLA_IFNAME) ?? new Uint8Array()),
@@ -275,6 +279,7 @@ export function decodeLink(payload: Uint8Array): LinkRecord | undefined {
     ...(slaveKind === undefined ? {} : { slaveKind: readCString(slaveKind) }),
     ...(kind === undefined ? {} : { kind: readCString(kind) }),
     ...(lower === undefined ? {} : { lower: readHost32(lower, "IFLA_LINK") }),
+    ...(group === undefined ? {} : { group: readHost32(group, "IFLA_GROUP") }),
     promotesSecondaries: (settings("promoteSecondaries") ?? 0) !== 0,
     arp: { ignore: settings("arpIgnore") ?? 0, announce: settings("arpAnnounce") ?? 0 },
   };
@@ -344,6 +349,16 @@ export function encodeLinkState(index: number, up: boolean): Uint8Array {
 /** Payload of RTM_DELLINK. */
 export function encodeDeleteLink(index: number): Uint8Array {
   return ifinfomsg(index);
+}
+
+/** RTM_SETLINK: puts a link into a group. */
+export function encodeLinkGroup(index: number, group: number): Uint8Array {
+  return concatBytes(ifinfomsg(index), encodeAttribute(IFLA_GROUP, host32(group)));
+}
+
+/** RTM_DELLINK: removes all links of a group. */
+export function encodeDeleteGroup(group: number): Uint8Array {
+  return concatBytes(ifinfomsg(0), encodeAttribute(IFLA_GROUP, host32(group)));
 }
 
 /** A macvlan device to be made. */

@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import type { VrrpAdvert, VrrpChecksum, VrrpReceived, VrrpVersion } from "../base/vrrp.ts";
 import { be16, concatBytes, viewOf } from "./bytes.ts";
 import { internetChecksum, ipv6UpperChecksum } from "./checksum.ts";
-import { decodeIpv4, decodeIpv6, encodeIpv4 } from "./ip-header.ts";
+import { decodeIpv4, decodeIpv6, encodeIpv4, encodeIpv6 } from "./ip-header.ts";
 import type { IpPacket, IpResult } from "./ip-header.ts";
 import { formatIp, ipBytes, IPV4_BYTES, IPV6_BYTES, isMulticast } from "./ip.ts";
 import { decodeTrailer, encodeTrailer, TRAILER_BYTES } from "./vrrp-trailer.ts";
@@ -98,6 +98,13 @@ export function encodeVrrp(advert: VrrpAdvert, ends: Ends, options: EncodeOption
 export function encodeVrrpIpv4(advert: VrrpAdvert, ends: Ends, options: EncodeOptions = {}): Uint8Array {
   const payload = encodeVrrp(advert, ends, options);
   return encodeIpv4({ ...ends, protocol: VRRP_PROTOCOL, hopLimit: VRRP_HOP_LIMIT, payload });
+}
+
+/** Builds the whole packet, as a frame has it behind its Ethernet header. */
+export function encodeVrrpPacket(advert: VrrpAdvert, ends: Ends, options: EncodeOptions = {}): Uint8Array {
+  if (ends.source.length === IPV4_BYTES) return encodeVrrpIpv4(advert, ends, options);
+  const payload = encodeVrrp(advert, ends, options);
+  return encodeIpv6({ ...ends, protocol: VRRP_PROTOCOL, hopLimit: VRRP_HOP_LIMIT, payload });
 }
 
 function fixedFields(

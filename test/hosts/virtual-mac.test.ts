@@ -137,6 +137,61 @@ test("a device that somebody removes or takes down comes back; an interface belo
   expect(recorder.overlapMs(VIP, ["a", "b"], from)).toBe(0);
 });
 
+test("the interface below is taken out and comes back: the VIP moves with its MAC, and the host is as good as before", async () => {
+  const { lan, recorder } = bench();
+  using macs = new MacRecorder(lan, [MAC, MAC6]);
+  const [a, b] = await bench().startAll({}, `${WITH_MAC}    preempt: false\n`);
+  const host = bench().host("a");
+  const from = await bench().mark("a");
+  let putBack = host.takeOut();
+  await b?.holds();
+  await recorder.answered(VIP, (name) => name === "b", from);
+  const gone = await a?.until("stands back", ({ elections: [web] }) => web?.ineligibleReasons[0]?.source === "link");
+  expect(gone?.elections[0]?.ineligibleReasons[0]?.reason).toBe("eth0 is missing");
+  expect(host.namespace.exec("ip", "-o", "link")).not.toContain("vipd");
+  putBack();
+  await a?.backs();
+  // While it backs the VIP, too.
+  putBack = host.takeOut();
+  await a?.until("stands back", ({ elections: [web] }) => web?.ineligibleReasons[0]?.source === "link");
+  putBack();
+  await a?.backs();
+  await a?.until("is a candidate", ({ elections: [web] }) =>
+    (web?.candidates ?? []).every(({ alive, eligible }) => alive && eligible),
+  );
+  const returned = await bench().mark("b");
+  await b?.admin.stepDown({ election: "web", to: "a" }, { timeoutMs: 2_000 });
+  await a?.holds();
+  await recorder.answered(VIP6, (name) => name === "a", returned);
+  await recorder.answered(VIP, (name) => name === "a", returned);
+  expect(recorder.hands(VIP, from)).toEqual(["a", "b", "a"]);
+  for (const mac of [MAC, MAC6]) expect(macs.hands(mac, from).slice(-2)).toEqual(["b", "a"]);
+  expect(recorder.overlapMs(VIP, ["a", "b", "a"], from)).toBe(0);
+  a?.signal("SIGTERM");
+  await a?.ended;
+  expect(host.namespace.exec("nft", "list", "ruleset").trim()).toBe("");
+  expect(host.namespace.exec("ip", "-o", "link")).not.toContain("vipd");
+});
+
+test("settings with which a host is not asked any more move the VIP, and it is a candidate again without them", async () => {
+  const { recorder } = bench();
+  const [a, b] = await bench().startAll({}, WITH_MAC);
+  const host = bench().host("a");
+  const from = await bench().mark("a");
+  host.namespace.exec("sysctl", "-qw", "net.ipv4.conf.all.arp_filter=1");
+  await b?.holds();
+  await recorder.answered(VIP, (name) => name === "b", from);
+  const seen = await a?.until("stands back", ({ elections: [web] }) => web?.ineligibleReasons.length === 1);
+  expect(seen?.elections[0]?.ineligibleReasons[0]).toMatchObject({
+    source: "arp-settings",
+    reasonCode: "arp-settings",
+  });
+  host.namespace.exec("sysctl", "-qw", "net.ipv4.conf.all.arp_filter=0");
+  await a?.holds();
+  await recorder.answered(VIP, (name) => name === "a", from);
+  expect(recorder.overlapMs(VIP, ["a", "b", "a"], from)).toBe(0);
+});
+
 test("another station with the same MAC is told as somebody else who answers", async () => {
   const { fleet } = bench();
   const a = fleet.start(bench().host("a"), { vips: oneVip(200, `${WITH_MAC}    probeInterval: 1s\n`) });

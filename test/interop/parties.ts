@@ -39,9 +39,10 @@ export function addLinkLocals(wire: Wire): void {
     end.exec("ip", "address", "add", `${ip}/64`, "dev", "eth0", "nodad");
 }
 
-/** Whether an end of the cable has the address, and it is not tentative. */
-export function has(end: Namespace, ip: string): boolean {
-  return end.exec("ip", "-o", "address", "show", "dev", "eth0").includes(` ${ip}/`);
+/** Whether an end of the cable has the address on an interface. */
+export function has(end: Namespace, ip: string, link = "eth0"): boolean {
+  const lines = end.exec("ip", "-o", "address", "show").split("\n");
+  return lines.some((line) => line.includes(`: ${link} `) && line.includes(` ${ip}/`));
 }
 
 /** An effect with the moment at which it was asked for, CLOCK_BOOTTIME in milliseconds. */
@@ -154,13 +155,15 @@ export class Keepalived {
   }
 
   get holds(): boolean {
-    return has(this.wire.peer, this.dialect.vip);
+    return has(this.wire.peer, this.dialect.vip, "eth0") || has(this.wire.peer, this.dialect.vip, "vrrp.51");
   }
 
   /** Waits until it listens to adverts on its own macvlan device, with use_vmac. */
   async untilListening(limitMs = 8_000): Promise<void> {
-    const igmp = (): string => this.wire.peer.exec("cat", "/proc/net/igmp");
-    const listens = (): boolean => /vrrp\.51[^]*?120000E0/u.test(igmp());
+    const groups = (): string => this.wire.peer.exec("cat", "/proc/net/igmp", "/proc/net/igmp6");
+    const isIpv6 = this.dialect.vip.includes(":");
+    const group = isIpv6 ? /vrrp\.51 +ff020{26}12 /u : /vrrp\.51[^]*?120000E0/u;
+    const listens = (): boolean => group.test(groups());
     await eventually("keepalived listens with its virtual MAC", listens, limitMs);
   }
 

@@ -1,13 +1,27 @@
 // Devices with virtual MACs on a real kernel: how they are made and taken down, and what the fence lets through.
 
 import { describe, expect, it } from "vitest";
+import { ENOBUFS, errnoOf } from "../../adapters/linux/errors.ts";
+import { AF_PACKET, bindSocket, closeFd, openSocket, receive, sendTo, SOCK_RAW } from "../../adapters/linux/native.ts";
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VirtualDevice } from "../../src/ports/host.ts";
+import { virtualDeviceName, virtualRouterMac } from "../../src/base/virtual-mac.ts";
 import { later } from "../../src/base/time.ts";
+import { concatBytes } from "../../src/wire/bytes.ts";
+import {
+  BROADCAST_MAC,
+  encodeEthernetHeader,
+  encodeLinkAddress,
+  ETHERTYPE_ARP,
+  formatMac,
+  parseMac,
+} from "../../src/wire/ethernet.ts";
+import { VRRP_PROTOCOL } from "../../src/wire/vrrp.ts";
 import { clock, openFence } from "./fence-helpers.ts";
-import { eventually, useWire } from "./namespaces.ts";
+import { eventually, type Namespace, useWire } from "./namespaces.ts";
 import { askArp, askNeighbour, untilAnswered, whoAnswers } from "./traffic.ts";
+import { advert, openListener, Studio } from "./vrrp-helpers.ts";
 
 const wire = useWire();
 
@@ -20,10 +34,52 @@ const DEVICES: readonly VirtualDevice[] = [
   { name: "vipd6-51", virtualMac: MAC6 },
 ];
 
+const DONE = { troubles: [], others: false, more: false };
+
+/** Two hundred of them on one interface, for both families. */
+const MANY: readonly VirtualDevice[] = Array.from({ length: 200 }, (_, i): VirtualDevice => {
+  const [family, id] = [i < 100 ? 4 : 6, (i % 100) + 1] as const;
+  const virtualMac = { mac: virtualRouterMac(family, id), parent: "eth0" };
+  return { name: virtualDeviceName(family, id, 1), virtualMac };
+});
+
 function table(): KernelAddresses {
   const addresses = wire().host.inside(() => new KernelAddresses());
   wire().onClose(() => addresses.close());
   return addresses;
+}
+
+/** The source MACs of the adverts that arrive there, in order. */
+function sourcesOfAdverts(at: Namespace): () => readonly string[] {
+  const ETH_P_ALL = 0x0003;
+  const fd = at.inside(() => openSocket(AF_PACKET, SOCK_RAW, 0));
+  bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
+  wire().onClose(() => closeFd(fd));
+  const found: string[] = [];
+  const buffer = new Uint8Array(2_048);
+  return () => {
+    for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) {
+      const isIpv6 = got.data[12] === 0x86;
+      if (got.data[isIpv6 ? 20 : 23] === VRRP_PROTOCOL) found.push(formatMac(got.data.subarray(6, 12)));
+    }
+    return found;
+  };
+}
+
+/** Whether a broadcast that claims nothing leaves on this link with this source. */
+function broadcastFrom(index: number, mac: string): boolean {
+  const fd = wire().host.inside(() => openSocket(AF_PACKET, SOCK_RAW, 0));
+  const source = parseMac(mac) ?? new Uint8Array(6);
+  const frame = concatBytes(encodeEthernetHeader(BROADCAST_MAC, source, ETHERTYPE_ARP), new Uint8Array(46));
+  try {
+    sendTo(fd, frame, encodeLinkAddress({ protocol: ETHERTYPE_ARP, index, mac: BROADCAST_MAC }));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== ENOBUFS) throw error;
+    return false;
+  } finally {
+    closeFd(fd);
+  }
 }
 
 const host = (...command: readonly [string, ...string[]]): string => wire().host.exec(...command);
@@ -33,7 +89,7 @@ const setting = (name: string, key: string): string => host("cat", `/proc/sys/ne
 describe("devices with virtual MACs", () => {
   it("are made down, silent about all but their own, and removed when nobody wants them", () => {
     const addresses = table();
-    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices(DEVICES)).toEqual(DONE);
     expect(link("vipd4-51")).toMatch(
       /vipd4-51@eth0: .*link\/ether 00:00:5e:00:01:33 .*macvlan mode bridge .*addrgenmode none/u,
     );
@@ -42,7 +98,7 @@ describe("devices with virtual MACs", () => {
     expect(setting("vipd4-51", "rp_filter")).toBe("2");
     expect(setting("eth0", "arp_ignore")).toBe("1");
     expect(setting("eth0", "arp_announce")).toBe("2");
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices([])).toEqual(DONE);
     expect(host("ip", "-o", "link")).not.toContain("vipd");
   });
 
@@ -59,11 +115,11 @@ describe("devices with virtual MACs", () => {
       { ip: VIP4.ip, interface: "vipd4-51", virtualMac: MAC },
       { ip: VIP6.ip, interface: "vipd6-51", virtualMac: MAC6 },
     ]);
-    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices(DEVICES)).toEqual(DONE);
     expect(link("vipd4-51")).toMatch(/[<,]UP[,>]/u);
     expect(host("ip", "route", "get", "10.77.0.2", "from", VIP4.ip)).toContain("dev eth0");
     addresses.unbind([VIP4, VIP6]);
-    expect(addresses.keepDevices(DEVICES)).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices(DEVICES)).toEqual(DONE);
     expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
   });
 
@@ -72,10 +128,10 @@ describe("devices with virtual MACs", () => {
     addresses.bind([VIP4], 60_000);
     host("ip", "address", "add", "10.77.0.201/32", "dev", "vipd4-51");
     addresses.unbind([VIP4]);
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: true });
+    expect(addresses.keepDevices([])).toEqual({ ...DONE, others: true });
     expect(link("vipd4-51")).not.toMatch(/[<,]UP[,>]/u);
     host("ip", "address", "flush", "dev", "vipd4-51");
-    expect(addresses.keepDevices([])).toEqual({ troubles: [], others: false });
+    expect(addresses.keepDevices([])).toEqual(DONE);
     expect(host("ip", "-o", "link")).not.toContain("vipd");
   });
 
@@ -88,6 +144,33 @@ describe("devices with virtual MACs", () => {
     const set = ["rp_filter", "arp_filter", "proxy_arp"].map((key) => setting("vipd4-51", key));
     expect(set).toEqual(["2", "0", "0"]);
     expect(link("vipd6-51")).toContain("addrgenmode none");
+  });
+
+  it("are made, taken down and removed in portions, and nothing else with them", () => {
+    const addresses = table();
+    const count = (): number => host("ip", "-o", "link", "show", "type", "macvlan").trim().split("\n").length;
+    const portions = (devices: readonly VirtualDevice[]): readonly number[] => {
+      const counts: number[] = [];
+      for (let more = true; more; counts.push(count())) {
+        const kept = addresses.keepDevices(devices);
+        expect(kept.troubles).toEqual([]);
+        more = kept.more;
+      }
+      return counts;
+    };
+    host("sh", "-c", "ip link add other link eth0 type macvlan && ip link set other group 1986621540");
+    const made = portions(MANY);
+    expect(made.length).toBeGreaterThan(2);
+    expect(Math.max(...made.map((each, i) => each - (made[i - 1] ?? 1)))).toBeLessThan(60);
+    for (const { name } of MANY.slice(0, 5)) host("ip", "link", "set", name, "up");
+    const isUp = (): number => (host("ip", "-o", "link", "show", "up").match(/vipd/gu) ?? []).length;
+    expect(isUp()).toBe(5);
+    expect(addresses.keepDevices(MANY).more).toBe(true);
+    expect(isUp()).toBe(3);
+    expect(portions(MANY.slice(0, 1)).at(-1)).toBe(2);
+    expect(host("ip", "-o", "link", "show", "type", "macvlan")).toMatch(
+      / (vipd4-1|other)@eth0.*\n.* (vipd4-1|other)@eth0/u,
+    );
   });
 
   it("take over from the one of another name that a reload leaves on the interface", () => {
@@ -169,6 +252,56 @@ describe("the fence", () => {
     peer.exec("bash", "-c", ask);
     expect(peer.exec("ip", "neigh", "show", VIP4.ip)).toContain(MAC.mac);
     expect(peer.exec("ip", "neigh", "show", "10.77.0.78")).not.toContain("lladdr");
+  });
+
+  it.each([
+    { family: 4, vip: VIP4, source: "10.77.0.1", mac: MAC.mac },
+    { family: 6, vip: VIP6, source: "fe80::77:1", mac: MAC6.mac },
+  ] as const)(
+    "lets adverts of IPv$family out with the MAC while it is open; what it keeps in leaves with that of the interface",
+    async ({ family, vip, source, mac }) => {
+      const { host: speaker, peer } = wire();
+      if (family === 6) speaker.exec("ip", "address", "add", `${source}/64`, "dev", "eth0", "nodad");
+      const own = wire().hostLink().mac;
+      table().keepDevices(DEVICES);
+      const fence = openFence(wire());
+      fence.protect([vip]);
+      const seen = sourcesOfAdverts(peer);
+      const heard = openListener(wire(), peer, { family });
+      const studio = new Studio(wire());
+      try {
+        const voice = studio.speaker({ source, sourceMac: mac });
+        voice.speak(advert({ addresses: [vip.ip], intervalMs: 50 }), 5_000);
+        await eventually("adverts while it is closed", () => seen().length >= 2);
+        expect(new Set(seen())).toEqual(new Set([own]));
+        expect(fence.open([vip], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+        await eventually("adverts while it is open", () => seen().at(-1) === mac);
+        fence.close([vip]);
+        const count = seen().length;
+        await eventually("adverts after it was closed", () => seen().length > count + 1);
+        expect(seen().at(-1)).toBe(own);
+        expect(voice.failures).toEqual([]);
+        expect(heard.heard.length).toBeGreaterThan(3);
+        expect(heard.heard.every(({ message }) => message?.addresses[0] === vip.ip)).toBe(true);
+      } finally {
+        await studio.close();
+      }
+    },
+  );
+
+  it("keeps a closed MAC in also when the interface below gets another name while nobody looks", () => {
+    const addresses = table();
+    addresses.keepDevices(DEVICES);
+    const fence = openFence(wire());
+    fence.protect([VIP4, VIP6]);
+    addresses.bind([VIP4, VIP6], 60_000);
+    const index = Number(host("cat", "/sys/class/net/vipd4-51/ifindex").trim());
+    const send = (): boolean => broadcastFrom(index, MAC.mac);
+    expect(send()).toBe(false);
+    host("ip", "link", "set", "eth0", "name", "lan0");
+    expect(send()).toBe(false);
+    expect(fence.open([VIP4, VIP6], 1, later(clock.now(), 60_000))).toEqual({ kind: "open" });
+    expect(send()).toBe(true);
   });
 
   it("refuses virtual MACs where it has no hooks of interfaces", () => {

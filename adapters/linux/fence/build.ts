@@ -25,6 +25,15 @@ interface InstalledChain {
   readonly devices: string;
 }
 
+/** A chain that stands: two that say the same do the same. */
+interface StandingChain {
+  readonly isHooked: boolean;
+  readonly says: string;
+}
+
+/** The chains of a table by name, but those of deadlines. */
+export type StandingChains = ReadonlyMap<string, StandingChain>;
+
 /** What to commit for one table. */
 export interface TableBuild {
   /**
@@ -34,9 +43,11 @@ export interface TableBuild {
   readonly adoption: readonly Request[];
   readonly requests: readonly Request[];
   readonly done: () => void;
+  /** What stands afterwards. */
+  readonly chains: StandingChains;
 }
 
-/** Compares a table in the kernel with what is wanted. */
+/** Compares a table in the kernel with what is wanted. `known`: the chains that surely stand there; absent: the kernel is asked. */
 export function buildTable(
   nft: Nftables,
   table: FenceTable,
@@ -44,19 +55,22 @@ export function buildTable(
   links: readonly LinkRecord[],
   addresses: readonly AddressPlace[],
   contents: Contents,
+  known?: StandingChains,
 ): TableBuild {
   const plans = [...table.common, ...table.chains(links, addresses)];
+  const chains = new Map(plans.map((plan) => [plan.name, standing(plan)]));
   const found = nft.table(table.name);
   if (found === undefined || !isUsable(nft, table, found, flags)) {
     contents.clear();
     const guards = contents.guard(addresses);
     const old = found === undefined ? [] : removal(table, found, flags);
     const requests = [...old, ...create(table, flags, plans), ...guards.requests];
-    return { adoption: [], requests, done: guards.done };
+    return { adoption: [], requests, done: guards.done, chains };
   }
   const guards = contents.guard(addresses);
   const adoption = flags === OWNED && found.owner === undefined ? [newTable(table.name, flags)] : [];
-  return { adoption, requests: [...changeChains(nft, table, plans), ...guards.requests], done: guards.done };
+  const changes = changeChains(table, plans, chains, known ?? chainsStanding(nft, table));
+  return { adoption, requests: [...changes, ...guards.requests], done: guards.done, chains };
 }
 
 /** A table that cannot be adopted, because it was never persistent or has other sets, is replaced within the transaction. */
@@ -80,29 +94,44 @@ function create(table: FenceTable, flags: number, plans: readonly ChainPlan[]): 
   ];
 }
 
-function changeChains(nft: Nftables, table: FenceTable, plans: readonly ChainPlan[]): Request[] {
-  const present = new Map(chainsOf(nft, table).map((chain) => [chain.name, chain]));
-  const rules = commentsOf(nft, table);
-  const wanted = new Map(plans.map((plan) => [plan.name, plan]));
-  const differs = (chain: ChainRecord, plan: ChainPlan): boolean =>
-    !isAsPlanned(chain, rules.get(plan.name) ?? [], plan);
-  const changed = plans.filter((plan) => {
-    const chain = present.get(plan.name);
-    return chain === undefined || differs(chain, plan);
-  });
+function changeChains(
+  table: FenceTable,
+  plans: readonly ChainPlan[],
+  wanted: StandingChains,
+  present: StandingChains,
+): Request[] {
+  const changed = plans.filter(({ name }) => present.get(name)?.says !== wanted.get(name)?.says);
   // A common chain that differs cannot be taken out while others jump to it: then everything is made anew.
   const all = changed.some((plan) => table.common.includes(plan) && present.has(plan.name));
   const made = all ? plans : changed;
-  const gone = [...present.values()].filter(
-    ({ name }) => all || !wanted.has(name) || changed.some((p) => p.name === name),
-  );
+  const anew = new Set(changed.map(({ name }) => name));
+  const gone = [...present].filter(([name]) => all || !wanted.has(name) || anew.has(name));
   // Chains that jump go before those that they jump to.
-  const hooked = gone.filter(({ hookNumber }) => hookNumber !== undefined);
-  const others = gone.filter(({ hookNumber }) => hookNumber === undefined);
+  const hooked = gone.filter(([, { isHooked }]) => isHooked);
+  const others = gone.filter(([, { isHooked }]) => !isHooked);
   return [
-    ...[...hooked, ...others].map(({ name }) => deleteChain(table.name, name)),
+    ...[...hooked, ...others].map(([name]) => deleteChain(table.name, name)),
     ...made.flatMap((plan) => newChain(table.name, plan)),
   ];
+}
+
+function standing({ hook, rules }: ChainPlan): StandingChain {
+  const comments = rules.map(({ comment }) => comment);
+  return { isHooked: hook !== undefined, says: saying(hook?.number, hook?.device, comments) };
+}
+
+function chainsStanding(nft: Nftables, table: FenceTable): StandingChains {
+  const rules = commentsOf(nft, table);
+  return new Map(
+    chainsOf(nft, table).map(({ name, hookNumber, devices }): [string, StandingChain] => {
+      const says = saying(hookNumber, devices.join(), rules.get(name) ?? []);
+      return [name, { isHooked: hookNumber !== undefined, says }];
+    }),
+  );
+}
+
+function saying(hookNumber: number | undefined, device: string | undefined, comments: readonly string[]): string {
+  return [hookNumber ?? "", device ?? "", ...comments].join("\n");
 }
 
 /** The chains whose number and rules do not depend on what is open. */
@@ -120,16 +149,11 @@ function commentsOf(nft: Nftables, table: FenceTable): ReadonlyMap<string, reado
   return comments;
 }
 
-function isAsPlanned(chain: ChainRecord, comments: readonly string[], plan: ChainPlan): boolean {
-  if (chain.hookNumber !== plan.hook?.number) return false;
-  if (plan.hook?.device !== undefined && chain.devices.join() !== plan.hook.device) return false;
-  return comments.join("\n") === plan.rules.map(({ comment }) => comment).join("\n");
-}
-
-/** How a table stands in the kernel now; undefined when it does not. */
-export function inspectTable(nft: Nftables, table: FenceTable): InstalledTable | undefined {
+/** How a table stands in the kernel now; undefined when it does not. Nobody else changes the chains of an owned one. */
+export function inspectTable(nft: Nftables, table: FenceTable, flags: number): InstalledTable | undefined {
   const found = nft.table(table.name);
   if (found === undefined) return undefined;
+  if (flags === OWNED) return { handle: found.handle, chains: [] };
   const chains = chainsOf(nft, table).map(({ name, handle, use, devices }) => ({
     name,
     handle,

@@ -30,7 +30,14 @@ import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
 import { EBUSY, EEXIST, ENOENT, EPERM, kernelError } from "../errors.ts";
 import { type NamespaceLock, lockNamespace } from "../namespace-lock.ts";
 import type { Request } from "../netlink.ts";
-import { buildTable, inspectTable, type InstalledTable, removal, type TableBuild } from "./build.ts";
+import {
+  buildTable,
+  inspectTable,
+  type InstalledTable,
+  removal,
+  type StandingChains,
+  type TableBuild,
+} from "./build.ts";
 import { type SetChange, Contents } from "./contents.ts";
 import {
   ARMED,
@@ -144,6 +151,10 @@ class KernelFence implements Fence {
   readonly #lock: NamespaceLock;
   readonly #deps: FenceDeps;
   #installed: ReadonlyMap<FenceTable, InstalledTable> | undefined;
+  /** What protect() has left, and the interfaces, by index, that it was made for. */
+  #standing:
+    | { readonly chains: ReadonlyMap<FenceTable, StandingChains>; readonly links: ReadonlyMap<number, string> }
+    | undefined;
   /** The generation of the ruleset at which everything was as it should be. */
   #generation: number | undefined;
   /** Key of the next armed element. Begins at the clock, so that it differs from those of a former process. */
@@ -197,12 +208,15 @@ class KernelFence implements Fence {
     for (let attempt = 1; ; attempt++) {
       const links = linksToFence(this.#deps.links(), addresses);
       const { flags } = this.#kind;
+      const known = this.#knownChains(links);
       const builds = this.#tables.map((table) =>
-        buildTable(this.#nft, table, flags, links, addresses, this.#contentsOf(table)),
+        buildTable(this.#nft, table, flags, links, addresses, this.#contentsOf(table), known?.get(table)),
       );
+      this.#standing = undefined;
       const outcome = this.#commitBuilds(builds);
       if (outcome.done) {
         for (const { done } of builds) done();
+        this.#remember(builds, links);
         this.#inspect();
         const isClosed = guarding.some((table, i) => this.#contentsOf(table).hasClosed(wereOpen[i] ?? NONE));
         return isClosed ? "closed" : "kept";
@@ -280,6 +294,7 @@ class KernelFence implements Fence {
     const outcome = this.#nft.commit(present.map(({ name }) => deleteTable(name)));
     if (!outcome.done && outcome.errno !== ENOENT) this.#fail("remove", outcome.errno);
     this.#installed = undefined;
+    this.#standing = undefined;
     for (const [, contents] of this.#contents) contents.clear();
   }
 
@@ -334,6 +349,24 @@ class KernelFence implements Fence {
     if (!CHANGED_MEANWHILE.includes(refused.errno)) return this.#fail("open", refused.errno);
     this.#readContents();
     return "again";
+  }
+
+  /**
+   * The chains as they surely stand: nobody else changes those of an owned table, and the kernel takes out, or lets go of, only
+   * those of interfaces that went or got another name.
+   */
+  #knownChains(links: readonly LinkRecord[]): ReadonlyMap<FenceTable, StandingChains> | undefined {
+    if (this.#standing === undefined || !this.#isTrusted()) return undefined;
+    const names = new Map(links.map(({ index, name }) => [index, name]));
+    const isThere = ([index, name]: readonly [number, string]): boolean => names.get(index) === name;
+    return [...this.#standing.links].every(isThere) ? this.#standing.chains : undefined;
+  }
+
+  #remember(builds: readonly TableBuild[], links: readonly LinkRecord[]): void {
+    this.#standing = {
+      chains: new Map(this.#tables.flatMap((table, i) => (builds[i] === undefined ? [] : [[table, builds[i].chains]]))),
+      links: new Map(links.map(({ index, name }) => [index, name])),
+    };
   }
 
   #commitBuilds(builds: readonly TableBuild[]): Outcome {
@@ -396,7 +429,7 @@ class KernelFence implements Fence {
   #inspect(): void {
     const installed = new Map<FenceTable, InstalledTable>();
     for (const table of this.#tables) {
-      const found = inspectTable(this.#nft, table);
+      const found = inspectTable(this.#nft, table, this.#kind.flags);
       if (found !== undefined) installed.set(table, found);
     }
     this.#installed = installed;
@@ -420,7 +453,7 @@ class KernelFence implements Fence {
     const found = this.#nft.table(table.name);
     if (found?.handle !== installed.handle) return false;
     if (this.#kind.flags === OWNED) return found.owner === this.#nft.port;
-    const now = inspectTable(this.#nft, table);
+    const now = inspectTable(this.#nft, table, this.#kind.flags);
     const same = JSON.stringify(now?.chains.map(describe)) === JSON.stringify(installed.chains.map(describe));
     return same && this.#contentsOf(table).isAsKnown(this.#nft);
   }

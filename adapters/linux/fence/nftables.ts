@@ -19,6 +19,7 @@ import {
   decodeTable,
   encodeBatchMark,
   encodeAnyFamily,
+  encodeFamily,
   encodeSetName,
   encodeTable,
   NFNL_MSG_BATCH_BEGIN,
@@ -85,9 +86,9 @@ export class Nftables {
     return this.#chains(encodeTable(table)).filter((chain) => chain.table === table.table);
   }
 
-  /** All chains of all tables. */
-  allChains(): readonly ChainRecord[] {
-    return this.#chains(encodeAnyFamily());
+  /** All chains of all tables of a family. */
+  chainsOfFamily(family: number): readonly ChainRecord[] {
+    return this.#chains(encodeFamily(family));
   }
 
   /** The rules of a table, chain by chain, each in order. */

@@ -9,15 +9,13 @@
 //
 // A held VIP's MAC speaks for that VIP only: not by proxy_arp for the rest of the LAN.
 //
-// VRRP's adverts pass: by RFC 9568 (section 7.2) they carry the virtual MAC, the first one goes before the addresses are bound and
-// the last one when they are gone. Who may send them is the election's business.
+// VRRP's adverts are no exception: those that it keeps in, the first one and the farewell, leave with the MAC of the interface.
 
 import type { AddressPlace } from "../../../src/ports/host.ts";
 import { virtualRouterMac } from "../../../src/base/virtual-mac.ts";
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, MAC_BYTES } from "../../../src/wire/ethernet.ts";
 import type { Expression } from "../../../src/wire/nft-expressions.ts";
 import {
-  accept,
   drop,
   etherTypeIs,
   isNotIn,
@@ -29,7 +27,6 @@ import {
 } from "../../../src/wire/nft-expressions.ts";
 import { NF_NETDEV_EGRESS, NF_NETDEV_INGRESS, NFPROTO_NETDEV } from "../../../src/wire/nftables.ts";
 import type { LinkRecord } from "../../../src/wire/rtnetlink.ts";
-import { VRRP_PROTOCOL } from "../../../src/wire/vrrp.ts";
 import { isDevice } from "../virtual-devices.ts";
 import {
   type ChainPlan,
@@ -48,8 +45,7 @@ import {
 const DESTINATION_AT = 0;
 const SOURCE_AT = MAC_BYTES;
 
-// Where the IP headers name their payload (RFC 791, RFC 8200), and ICMPv6 its type (RFC 4443).
-const IPV4_PROTOCOL_AT = 9;
+// Where the IPv6 header names its payload (RFC 8200), and ICMPv6 its type (RFC 4443).
 const IPV6_NEXT_HEADER_AT = 6;
 const ICMPV6_TYPE_AT = 40;
 const ICMPV6 = 58;
@@ -102,7 +98,7 @@ function chainsOfLink(link: LinkRecord): readonly ChainPlan[] {
     {
       name: `out-${link.name}`,
       hook: { ...place, number: NF_NETDEV_EGRESS },
-      rules: [...unwanted, ...ADVERTS, jump([], "from")],
+      rules: [...unwanted, jump([], "from")],
     },
     ...(isDevice(link) ? [] : [claimsBelow(link)]),
   ];
@@ -135,21 +131,6 @@ function claims(name: string, kind: readonly Expression[], loadClaimed: Expressi
     ],
   };
 }
-
-const ADVERTS: readonly RulePlan[] = [
-  rule(
-    "VRRP",
-    ...etherTypeIs(ETHERTYPE_IPV4),
-    ...networkHeaderIs(IPV4_PROTOCOL_AT, Uint8Array.of(VRRP_PROTOCOL)),
-    accept(),
-  ),
-  rule(
-    "VRRP6",
-    ...etherTypeIs(ETHERTYPE_IPV6),
-    ...networkHeaderIs(IPV6_NEXT_HEADER_AT, Uint8Array.of(VRRP_PROTOCOL)),
-    accept(),
-  ),
-];
 
 /**
  * A device speaks the family of its MAC only. And it learns no addresses and routes from routers: those are the business of

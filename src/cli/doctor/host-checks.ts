@@ -1,7 +1,7 @@
 // The host: whether its kernel can fence, and whether its network fits the VIPs.
 
 import { contains, parseCidr, parseIp } from "../../wire/ip.ts";
-import { wireInterface } from "../../base/virtual-mac.ts";
+import { arpTroubles, wireInterface } from "../../base/virtual-mac.ts";
 import type { VipAddress } from "../../base/vip.ts";
 import type { Config, VipConfig } from "../../config/types.ts";
 import type { HostReport } from "../deps.ts";
@@ -30,18 +30,11 @@ export function judgeNetwork(config: Config, report: HostReport): readonly Findi
   ]);
 }
 
-/**
- * The device of a virtual MAC has no network: asked for its address, the kernel finds the way back through the interface
- * below, and the asker in no network of the device.
- */
 function judgeArp({ name, addresses }: VipConfig, { arpOfAll }: HostReport): readonly Finding[] {
   if (!addresses.some(({ family, virtualMac }) => family === 4 && virtualMac !== undefined)) return [];
-  const wrong = [
-    ...(arpOfAll.filter === 0 ? [] : [`net.ipv4.conf.all.arp_filter=${arpOfAll.filter}`]),
-    ...(arpOfAll.ignore < 2 ? [] : [`net.ipv4.conf.all.arp_ignore=${arpOfAll.ignore}`]),
-  ];
+  const wrong = arpTroubles(arpOfAll);
   if (wrong.length === 0) return [];
-  const text = `${name}: with ${wrong.join(" and ")} this kernel does not answer ARP with the virtual MAC`;
+  const text = `${name}: with ${wrong.join(" and ")} this kernel does not answer ARP with the virtual MAC: this node stands back`;
   return [
     warning("network", text, "set arp_filter of all to 0, and its arp_ignore to 0 or 1; interfaces have their own"),
   ];

@@ -16,6 +16,7 @@ export class Station {
   /** Its port on the switch. */
   readonly port: string;
   private readonly lan: Lan;
+  private readonly number: number;
 
   constructor(lan: Lan, name: string, number: number) {
     this.lan = lan;
@@ -24,8 +25,9 @@ export class Station {
     this.ip6 = `${V6}:${number}`;
     this.mac = `02:00:00:00:00:${number.toString(16).padStart(2, "0")}`;
     this.port = `p${number}`;
+    this.number = number;
     this.namespace = new Namespace(`n${number}`);
-    this.connect(number);
+    this.connect();
   }
 
   /** Pulls the network cable: the interface loses its carrier. */
@@ -37,10 +39,17 @@ export class Station {
     this.lan.bridge.exec("ip", "link", "set", this.port, "up");
   }
 
-  private connect(number: number): void {
-    const { namespace, lan, port } = this;
+  /** Takes the interface out; the result puts one back, with the same MAC and addresses, on the same port. */
+  takeOut(): () => void {
+    const index = this.lan.bridge.exec("cat", `/sys/class/net/${this.port}/ifindex`).trim();
+    this.namespace.exec("ip", "link", "delete", "eth0");
+    return () => this.connect("index", index);
+  }
+
+  private connect(...more: readonly string[]): void {
+    const { namespace, lan, port, number } = this;
     const temporary = `${namespace.name.slice(0, 10)}e${number}`;
-    lan.bridge.exec("ip", "link", "add", port, "type", "veth", "peer", "name", temporary);
+    lan.bridge.exec("ip", "link", "add", port, ...more, "type", "veth", "peer", "name", temporary);
     lan.bridge.exec("ip", "link", "set", temporary, "netns", namespace.name);
     namespace.exec("ip", "link", "set", temporary, "name", "eth0", "address", this.mac);
     namespace.exec("ip", "address", "add", `${this.ip}/24`, "dev", "eth0");

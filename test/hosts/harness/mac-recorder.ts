@@ -59,12 +59,11 @@ export class MacRecorder implements Disposable {
     return hosts.filter((host, i) => host !== hosts[i - 1]);
   }
 
-  /** The first of VRRP's adverts on IPv4 that a host sends with a virtual MAC after `from`. */
-  async advert(host: string, from: number, withinMs = 5_000): Promise<VirtualFrame> {
-    const isAdvert = (frame: VirtualFrame): boolean =>
-      frame.host === host && frame.at >= from && frame.bytes[12] === 0x08 && frame.bytes[23] === VRRP_PROTOCOL;
-    await eventually(`${host} sends an advert with the virtual MAC`, () => this.frames.some(isAdvert), withinMs);
-    return this.frames.find(isAdvert) as VirtualFrame;
+  /** Waits for one of VRRP's adverts that a host sends with the virtual MAC after `from`. */
+  async advert(host: string, mac: string, from: number, withinMs = 5_000): Promise<void> {
+    const isMeant = (frame: VirtualFrame): boolean =>
+      frame.host === host && frame.mac === mac && frame.at >= from && isAdvert(frame.bytes);
+    await eventually(`${host} sends an advert with the virtual MAC`, () => this.frames.some(isMeant), withinMs);
   }
 
   /** Follows a client's neighbour entries of these addresses. */
@@ -96,6 +95,12 @@ export class MacRecorder implements Disposable {
       closeFd(fd);
     });
   }
+}
+
+function isAdvert(frame: Uint8Array): boolean {
+  const [high, low] = frame.subarray(12, 14);
+  const protocol = high === 0x08 && low === 0x00 ? frame[23] : high === 0x86 && low === 0xdd ? frame[20] : undefined;
+  return protocol === VRRP_PROTOCOL;
 }
 
 /** Has a program of a host send broadcasts that claim nothing, with this source MAC, out of each of these interfaces; what the kernel said to each. */

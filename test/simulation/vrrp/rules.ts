@@ -150,9 +150,9 @@ export class VrrpRules {
       this.speakingSince.delete(`${host.name} ${after.router.vrid}`);
       this.claims.set(key, {
         at: world.now,
-          why: effect.change.code,
-          master: known?.master?.source ?? null,
-          hasSkew: routerSkewMs(after.router, after.priority, known?.masterIntervalMs ?? 0) > REMOVAL_MS,
+        why: effect.change.code,
+        master: known?.master?.source ?? null,
+        hasSkew: routerSkewMs(after.router, after.priority, known?.masterIntervalMs ?? 0) > REMOVAL_MS,
         drainedAt: host.wire?.drainedAt ?? world.now,
         listeningSince: this.listeningSince.get(key) ?? world.now,
         intervalMs: after.router.intervalMs,

@@ -8,6 +8,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "address-claimed",
     "address-owner",
     "adverts-late",
+    "arp-settings",
     "check-failed",
     "check-pending",
     "conflict",

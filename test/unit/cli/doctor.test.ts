@@ -258,6 +258,6 @@ test("settings of all interfaces with which nobody is answered with a virtual MA
   desk.host = host;
   desk.files.set(CONFIG, `${GOOD_CONFIG.replace("24] }", "24], virtualMac: { id: 51 } }")}node: web1\n`);
   const text =
-    "web: with net.ipv4.conf.all.arp_filter=1 and net.ipv4.conf.all.arp_ignore=2 this kernel does not answer ARP with the virtual MAC";
+    "web: with net.ipv4.conf.all.arp_filter=1 and net.ipv4.conf.all.arp_ignore=2 this kernel does not answer ARP with the virtual MAC: this node stands back";
   expect((await examine(desk)).grave).toMatchObject([{ about: "network", level: "warning", text }]);
 });

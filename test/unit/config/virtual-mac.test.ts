@@ -52,6 +52,11 @@ test("IPv4 and IPv6 have MACs of their own, so that they may share an id", () =>
   expect(parse(file(vip("four", "virtualMac: { id: 51 }"), six)).vips).toHaveLength(2);
 });
 
+test("a rule may be about what comes in on the device: what this host forwards for the virtual MAC does", () => {
+  const rules = "virtualMac: { id: 51 }\nrules: [{ iif: vipd4-51, table: 100, family: ipv4, priority: 1000 }]";
+  expect(mistakes(file(vip("web", rules)))).toEqual([]);
+});
+
 const CASES: readonly (readonly [what: string, file: string, told: string])[] = [
   [
     "no id",
@@ -115,6 +120,21 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
       vip("b", "routes: [{ destination: 192.0.2.0/24, interface: vipd4-51 }]", "[10.0.0.51/24]"),
     ),
     "10:54: vips.b.routes[0].interface: is the device that vipd makes for the virtual MAC of vips.web; use the interface below it",
+  ],
+  [
+    "a check that waits for its device",
+    `${file(vip("web", "virtualMac: { id: 51 }\nchecks: [link]"))}checks:\n  link: { interface: vipd4-51 }\n`,
+    "9:22: checks.link.interface: is the device that vipd makes for the virtual MAC of vips.web; use the interface below it",
+  ],
+  [
+    "a gateway that is asked on its device",
+    `${file(vip("web", "virtualMac: { id: 51 }\nchecks: [gw]"))}checks:\n  gw: { gateway: 10.0.0.1, via: vipd4-51 }\n`,
+    "9:33: checks.gw.via: is the device that vipd makes for the virtual MAC of vips.web; use the interface below it",
+  ],
+  [
+    "a real server on its device",
+    `${file(vip("web", "virtualMac: { id: 51 }"))}realServers:\n  lan: { addresses: [10.0.0.60], interfaces: [eth0, vipd4-51] }\n`,
+    "8:53: realServers.lan.interfaces[1]: is the device that vipd makes for the virtual MAC of vips.web; use the interface below it",
   ],
   [
     "a fence that cannot guard it",

@@ -17,13 +17,16 @@ function gaps(times: readonly number[]): readonly number[] {
   return times.slice(1).map((at, i) => at - (times[i] ?? at));
 }
 
+/** The first byte of the target of whole frames. */
+const FRAME = 0xff;
+
 /** What the schedule sends when, and to whom. */
 class Rehearsal {
   now: Instant = instant(50_000);
   readonly times = new SharedTimes();
   readonly sends: { readonly at: number; readonly priority: number; readonly to: string }[] = [];
   readonly news: News[] = [];
-  /** Why a send to a target fails, by its first byte. */
+  /** Why a send to a target fails, by its first byte; that of a frame by the first byte of its source. */
   readonly refusals = new Map<number, Error>();
   private readonly voices: Voices;
 
@@ -54,6 +57,15 @@ class Rehearsal {
     return this.obey({ kind: "open", settings: { ...settings, authentication: NO_AUTHENTICATION } });
   }
 
+  /** A voice that sends whole frames, with these first bytes of their sources to choose from. */
+  openFrames(id: number, sources: readonly number[]): this {
+    const [address, source] = [Uint8Array.of(224, 0, 0, 18), Uint8Array.of(10, 77, 0, 99)];
+    const headers = sources.map((first) => Uint8Array.of(1, 0, 0x5e, 0, 0, 18, first, 0, 0, 0, 0, 1, 8, 0));
+    const destinations = [{ address, target: Uint8Array.of(FRAME) }];
+    const settings = { id, slot: id, fd: 3, source, destinations, headers, checksum: "pseudo-header" } as const;
+    return this.obey({ kind: "open", settings: { ...settings, authentication: NO_AUTHENTICATION } });
+  }
+
   /** Wakes up when the schedule wants it, for so long; `alive`: the program gives signs of life. */
   run(ms: number, alive = true): this {
     const end = later(this.now, ms);
@@ -67,9 +79,11 @@ class Rehearsal {
     return this;
   }
 
-  private send(packet: Uint8Array, target: Uint8Array): void {
-    const refusal = this.refusals.get(target[0] ?? 0);
+  private send(bytes: Uint8Array, target: Uint8Array): void {
+    const isFrame = target[0] === FRAME;
+    const refusal = this.refusals.get(isFrame ? (bytes[6] ?? 0) : (target[0] ?? 0));
     if (refusal !== undefined) throw refusal;
+    const packet = isFrame ? bytes.subarray(14) : bytes;
     const result = decodeVrrpPacket(packet);
     const priority = result.kind === "message" ? result.message.priority : -1;
     this.sends.push({ at: this.now, priority, to: [...(result.from?.destination ?? [])].join(".") });
@@ -158,6 +172,19 @@ describe("the schedule", () => {
     rehearsal.refusals.set(0, kernelError("sendto", 100));
     rehearsal.obey({ kind: "say", id: 1, advert: advert({ priority: 0 }) }).run(0);
     expect(rehearsal.news.map(({ kind }) => kind)).toEqual(["failed"]);
+  });
+
+  it("sends a frame that the fence keeps in with the next source MAC, and one that fails otherwise not at all", () => {
+    const rehearsal = new Rehearsal().openFrames(1, [0x00, 0x02]);
+    rehearsal.refusals.set(0x00, kernelError("sendto", 105));
+    rehearsal.obey({ kind: "say", id: 1, advert: advert({ priority: 0 }) }, speak(1, 100)).run(0);
+    expect(rehearsal.sends.map(({ priority }) => priority)).toEqual([0, 100]);
+    expect(rehearsal.news.map(({ kind }) => kind)).toEqual(["sent"]);
+    rehearsal.refusals.set(0x02, kernelError("sendto", 105));
+    rehearsal.run(100);
+    rehearsal.refusals.set(0x00, kernelError("sendto", 100)).delete(0x02);
+    rehearsal.run(100);
+    expect(rehearsal.news.map(({ kind }) => kind)).toEqual(["sent", "failed", "failed"]);
   });
 
   it("takes the new advert at once, and forgets a voice that is closed", () => {

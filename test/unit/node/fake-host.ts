@@ -2,6 +2,7 @@
 // notes what it is told, in order, and refuses what a test wants refused.
 
 import type { Instant } from "../../../src/base/time.ts";
+import type { ArpSettings } from "../../../src/base/virtual-mac.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import type {
   AddressFailure,
@@ -42,6 +43,8 @@ export class FakeHost implements AddressTable {
   readonly stuck = new Set<string>();
   /** Addresses that it says to be gone, and has still. */
   readonly deaf = new Set<string>();
+  /** What its kernel does with ARP. */
+  arp: ArpSettings = { filter: 0, ignore: 0 };
   /** So many openings are too late. */
   tooLate = 0;
   intact = true;
@@ -83,6 +86,10 @@ export class FakeHost implements AddressTable {
     },
     release: () => void this.calls.push("release the fence"),
   };
+
+  arpOfAll(): ArpSettings {
+    return this.arp;
+  }
 
   readonly packets: PacketLink = {
     announce: ({ ip }) => {

@@ -152,6 +152,8 @@ describe("the fence", () => {
     host.setLink(followed.carrier, null);
     await host.timers.advance(1_000);
     expect(protectedAt).toEqual([GATHER_MS]);
+    // What hundreds of them make known is asked of no VIP.
+    expect(followed.changed).toEqual([]);
   });
 
   test("follows news that go on and on a few times a second, and the last of them too", async () => {
