@@ -256,7 +256,11 @@ export class Daemon {
         this.former = former;
         this.vips.sweep(false, (vip, ip) => isUnheld(former, vip, ip));
       },
-      confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
+      confirm: (confirmed) =>
+        this.vips.post({
+          type: "confirm",
+          grants: confirmed.map(({ election, addresses }) => ({ vip: election, addresses })),
+        }),
       announce: (vip) => this.vips.post({ type: "announce-anew", vip }),
       contested: (vip, by) => this.vips.post({ type: "probed", vip, others: by === null ? [] : [by] }),
       note: (level, election, text) =>
@@ -314,6 +318,7 @@ export class Daemon {
         const held = new Set(vips);
         this.transitions.look(this.config.vips.filter(({ name }) => held.has(name)));
       },
+      shrunk: (vips) => this.eligibilityChanged(vips),
       released: (losses) => this.released(losses),
       holdFailed: (vip, why) => this.holdFailed(vip, why),
       conflict: (vip, others) => this.conflict(vip, others),

@@ -5,6 +5,7 @@ import { messageOf } from "../base/errors.ts";
 import { type RoutingEntry, routingKey, routingText } from "../base/routing.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { AddedEntry, RoutingTable } from "../ports/routing.ts";
+import type { VipDrop } from "../vip/state.ts";
 
 /** What setting routes works with. */
 export interface VipRoutingDeps {
@@ -70,11 +71,13 @@ export class VipRouting {
     this.remove([...gone.values()]);
   }
 
-  /** Removes what has one of these addresses as its source: they are about to go. */
-  withdrawSources(vip: string, ips: ReadonlySet<string>): void {
-    const isUse = (entry: RoutingEntry): boolean =>
-      entry.kind === "route" && entry.source !== undefined && ips.has(entry.source);
-    this.remove(this.forget(vip, isUse));
+  /** Removes what has one of these addresses of its VIP as its source: they are about to go. */
+  withdrawSources(drops: readonly VipDrop[]): void {
+    const uses = drops.flatMap(({ vip, addresses }) => {
+      const ips = new Set(addresses.map(({ ip }) => ip));
+      return this.forget(vip, (entry) => entry.kind === "route" && ips.has(entry.source ?? ""));
+    });
+    this.remove(uses);
   }
 
   /** Removes what vipd has set and no VIP holds, unless it is to stay. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { failing, manyChecks } from "./checks.ts";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
+import { reloads } from "./reloads.ts";
 import { held, vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   many,
   vips: () => vips(),
   held,
+  reloads: () => reloads(),
   storms,
   failing,
   checks: manyChecks,

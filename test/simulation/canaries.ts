@@ -124,7 +124,7 @@ function takingAll(host: ElectorHost, elector: () => LeaseElector | undefined): 
         grants.map((grant) => ({ ...grant, addresses: all(grant.election) })),
         validity,
       ),
-    confirm: (election) => host.confirm(election, all(election)),
+    confirm: (confirmed) => host.confirm(confirmed.map(({ election }) => ({ election, addresses: all(election) }))),
   };
 }
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type RoutingEntry, routingKey, routingText, type VipRoute, type VipRule } from "../../../src/base/routing.ts";
 import { VipRouting } from "../../../src/node/vip-routing.ts";
+import { address } from "./fake-host.ts";
 import { FakeLog } from "./fake-log.ts";
 import { FakeRouting } from "./fake-routing.ts";
 
@@ -166,7 +167,7 @@ describe("what is held no more", () => {
     const { table, routing } = begin();
     const sourced = { ...B, source: "10.0.0.1" };
     routing.apply([web(A, sourced, RULE)]);
-    routing.withdrawSources("web", new Set(["10.0.0.1"]));
+    routing.withdrawSources([{ vip: "web", addresses: [address("10.0.0.1")] }]);
     expect(table.texts).toEqual(texts(A, RULE));
   });
 });
