@@ -143,7 +143,10 @@ describe("a thousand VIPs that are held, each with one address of two changed", 
     };
     const stays = (): number => begun.host.answering().filter((cidr) => cidr.startsWith("10.1.")).length;
     begun.reload(of(3));
-    expect(begun.host.addresses().some(({ ip }) => ip.startsWith("10.2.")), "not all at once").toBe(true);
+    expect(
+      begun.host.addresses().some(({ ip }) => ip.startsWith("10.2.")),
+      "not all at once",
+    ).toBe(true);
     for (let i = 0; i < 20; i += 1) {
       expect(publishesAll()).toBe(true);
       expect(stays()).toBe(COUNT);
