@@ -214,6 +214,7 @@ function openAdmin(
   }: { host: LinuxHost; store: Store | null; log: AdjustableLogger; realServers: RealServerService },
 ): Promise<AdminServer> {
   const { version } = deps;
+  const isInPlace: StatusParts["isInPlace"] = (vip, entry) => daemon.isInPlace(vip, entry);
   const parts = (): StatusParts | null =>
     store === null || config.store === null || electors.lease === undefined
       ? null
@@ -228,6 +229,7 @@ function openAdmin(
           now: host.clock.now(),
           debug: log.isDebug(),
           vips: daemon.running.vips,
+          isInPlace,
           checks: daemon.health.states(),
           realServers: realServers.states,
         };
@@ -240,6 +242,7 @@ function openAdmin(
     fence: host.fence.info,
     elector: electors.vrrp,
     vips: daemon.running.vips,
+    isInPlace,
     checks: daemon.health.states(),
     realServers: realServers.states,
     holdings: daemon.holdings,

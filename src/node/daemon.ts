@@ -4,6 +4,7 @@
 import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
+import type { RoutingEntry } from "../base/routing.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { Config, VipConfig } from "../config/types.ts";
@@ -151,6 +152,11 @@ export class Daemon {
     logStandingBack(log, this.config.vips, this.eligibility);
     this.elector.start();
     this.cancelAdoption = timers.at(later(timers.now(), this.config.ttlMs), () => this.finishAdoption());
+  }
+
+  /** Whether a route or a rule of a VIP is set, for status. */
+  isInPlace(vip: string, entry: RoutingEntry): boolean {
+    return this.vips.isInPlace(vip, entry);
   }
 
   /** Calls `listener` after each change of anything that status shows; the result ends it. */
@@ -361,7 +367,10 @@ export class Daemon {
   }
 
   private onHostEvent(event: HostEvent | RoutingRemoved): void {
-    if (event.kind === "routing-removed") return this.vips.onRoutingRemoved(event.key);
+    if (event.kind === "routing-removed") {
+      this.vips.onRoutingRemoved(event.key);
+      return this.noteChange();
+    }
     if (this.own.concerns(event)) this.lookAtOwn();
     // Whatever came of that: what the host has as its own is never removed.
     if (event.kind === "address-added" && this.own.has(event.address.ip)) return;

@@ -1,7 +1,7 @@
 // Performs the VIP machine's effects on the host's kernel, each at once, and tells how they went.
 
 import { messageOf } from "../base/errors.ts";
-import { routingText } from "../base/routing.ts";
+import { type RoutingEntry, routingText } from "../base/routing.ts";
 import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
@@ -207,9 +207,14 @@ export class VipHolder {
     this.routing.sweep((text) => texts.has(text));
   }
 
+  /** Whether a route or a rule of a VIP is set. */
+  isInPlace(vip: string, entry: RoutingEntry): boolean {
+    return this.routing.isInPlace(vip, entry);
+  }
+
   /** A route or a rule of vipd's is gone, whoever removed it. */
   onRoutingRemoved(key: string): void {
-    const vip = this.routing.ownerOf(key);
+    const vip = this.routing.gone(key);
     if (vip !== undefined) this.post({ type: "routing-removed", vip });
   }
 

@@ -192,3 +192,27 @@ describe("a sweep", () => {
     expect(log.messages("warn")).toEqual(["routes that a former vipd may have left cannot be listed: no luck"]);
   });
 });
+
+describe("whether an entry is in place", () => {
+  test("is so while it is set for that VIP, and not while the kernel has told that it is gone", () => {
+    const { table, routing } = begin();
+    const inPlace = (): readonly boolean[] => [A, RULE].map((entry) => routing.isInPlace("web", entry));
+    expect(inPlace()).toEqual([false, false]);
+    table.refused.set(routingText(RULE), "no");
+    routing.apply([web(A, RULE)]);
+    expect(inPlace(), "what was refused is not").toEqual([true, false]);
+    expect(routing.isInPlace("db", A), "of another VIP").toBe(false);
+    expect(routing.isInPlace("web", { ...A, via: "10.0.0.9" }), "as another configuration has it").toBe(false);
+    table.take(A);
+    expect(routing.gone(routingKey(A))).toBe("web");
+    expect(inPlace()).toEqual([false, false]);
+    routing.apply([web(A)]);
+    expect(inPlace(), "put back").toEqual([true, false]);
+    routing.gone(routingKey(A));
+    routing.apply([web(A)]);
+    expect(inPlace(), "there all the while: the news was old").toEqual([true, false]);
+    routing.withdraw([web(A)]);
+    expect(routing.gone(routingKey(A)), "by vipd itself").toBe(undefined);
+    expect(inPlace()).toEqual([false, false]);
+  });
+});
