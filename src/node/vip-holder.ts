@@ -410,8 +410,9 @@ export class VipHolder {
   private closeVips(vips: readonly string[]): void {
     const owners = new Map(vips.flatMap((vip) => addressesOf(this.state, vip).map(({ ip }) => [ip, vip])));
     const addresses = vips.flatMap((vip) => addressesOf(this.state, vip));
-    if (!this.closeFence(vips, addresses)) return this.unbindAnyway(addresses);
+    const isClosed = this.closeFence(vips, addresses);
     this.routing.withdraw(vips.map((vip) => ({ vip, entries: this.state.plans.get(vip)?.routing ?? [] })));
+    if (!isClosed) return this.unbindAnyway(addresses);
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
