@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { failing, manyChecks } from "./checks.ts";
+import { checkCost, failing, manyChecks } from "./checks.ts";
 import { answers, commits, idle } from "./idle.ts";
 import { planned, restarts, violent } from "./moves.ts";
 import { reloads } from "./reloads.ts";
@@ -30,6 +30,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   reloads: () => reloads(),
   storms,
   failing,
+  cost: checkCost,
   checks: manyChecks,
   routers,
   adverts,

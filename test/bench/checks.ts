@@ -8,7 +8,7 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { type DaemonProcess, VIP } from "../hosts/harness/fleet.ts";
 import type { Recorder } from "../hosts/harness/recorder.ts";
 import { bootOffsetMs } from "../hosts/harness/stamp.ts";
-import { rssMb } from "./idle.ts";
+import { cpuPercent, rssMb } from "./idle.ts";
 import { KeepalivedPair } from "./keepalived.ts";
 import { pause, Stage } from "./stage.ts";
 import { median, type Row, spread } from "./table.ts";
@@ -119,6 +119,52 @@ export async function failing(): Promise<readonly Row[]> {
       met: median(own) <= FAILING_BAR_MS,
     },
   ];
+}
+
+const MANY = 100;
+const COST_BAR = 3;
+
+/** What a hundred checks a second may look at. */
+const LOOKS: Readonly<Record<string, string>> = {
+  "a file": "file: /etc/hostname",
+  "a connection to a port of this host": "tcp: '127.0.0.1:80'",
+  "a script (/bin/true)": "script: [/bin/true]",
+};
+
+/** What a hundred checks a second cost the daemon itself, the processor time of what they run apart. */
+export async function checkCost(): Promise<readonly Row[]> {
+  const none = await costOf(null);
+  const rows: Row[] = [];
+  for (const [what, look] of Object.entries(LOOKS)) {
+    const cost = Math.max(0, (await costOf(look)) - none);
+    rows.push({
+      what: `${MANY} checks a second of ${what}: processor time of the daemon`,
+      value: `${cost.toFixed(2)} % of a core beyond the ${none.toFixed(2)} % without`,
+      against: `bar ${COST_BAR} %`,
+      met: cost <= COST_BAR,
+    });
+  }
+  return rows;
+}
+
+async function costOf(look: string | null): Promise<number> {
+  const stage = new Stage(["a"]);
+  stage.recorder.close();
+  try {
+    const names = look === null ? [] : Array.from({ length: MANY }, (_, i) => `c${i}`);
+    const extra =
+      look === null ? "" : `checks:\n${names.map((name) => `  ${name}: { ${look}, interval: 1s }\n`).join("")}`;
+    const checks = look === null ? "" : `, checks: [${names.join(", ")}]`;
+    const vips = `  web: { interface: eth0, addresses: [${VIP}/24], preempt: false${checks} }\n`;
+    const [host] = stage.lan.hosts;
+    if (host === undefined) throw new Error("no host");
+    const daemon = stage.fleet.start(host, { ttl: "3s", vips, extra, logLevel: "info" });
+    await daemon.until("has looked at all", (status) => status.checks.every(({ last }) => last !== null), 30_000);
+    await pause(5_000);
+    return await cpuPercent([daemon.pid]);
+  } finally {
+    await stage.close();
+  }
 }
 
 const NODES = ["a", "b", "c"] as const;
