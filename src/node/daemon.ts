@@ -3,7 +3,7 @@
 
 import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
-import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
+import { type Reason, reason } from "../base/reasons.ts";
 import type { RoutingEntry } from "../base/routing.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
@@ -14,13 +14,14 @@ import type { AddressTable, Fence, HostEvent, HostMonitor, PacketLink } from "..
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RoutingRemoved, RoutingTable } from "../ports/routing.ts";
+import { addressesLeft } from "../vip/places.ts";
 import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { candidacyOf } from "./candidacy.ts";
-import { Eligibility, type IneligibleReason } from "./eligibility.ts";
+import { Eligibility, lasting, untilChanged } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
-import { Links, linksOf } from "./links.ts";
+import { isOn, Links } from "./links.ts";
 import type { MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
 import { OwnAddresses } from "./own-addresses.ts";
@@ -156,7 +157,7 @@ export class Daemon {
 
   /** Whether a route or a rule of a VIP is set, for status. */
   isInPlace(vip: string, entry: RoutingEntry): boolean {
-    return this.vips.isInPlace(vip, entry);
+    return this.vips.routing.isInPlace(vip, entry);
   }
 
   /** Calls `listener` after each change of anything that status shows; the result ends it. */
@@ -368,8 +369,8 @@ export class Daemon {
 
   private onHostEvent(event: HostEvent | RoutingRemoved): void {
     if (event.kind === "routing-removed") {
-      this.vips.onRoutingRemoved(event.key);
-      return this.noteChange();
+      this.noteChange();
+      return this.vips.onRoutingRemoved(event.key);
     }
     if (this.own.concerns(event)) this.lookAtOwn();
     // Whatever came of that: what the host has as its own is never removed.
@@ -413,7 +414,7 @@ export class Daemon {
     const standings = this.health.standings(vips);
     for (const vip of vips) {
       const fitness = fitnessOf(vip, standings.get(vip.name), this.eligibility);
-      const candidacy = candidacyOf(vip, fitness, this.vips.addressesLeft(vip.name));
+      const candidacy = candidacyOf(vip, fitness, addressesLeft(this.vips.state, vip.name));
       const known = this.candidacies.get(vip.name);
       if (known !== undefined && sameCandidacy(known, candidacy)) continue;
       this.candidacies.set(vip.name, candidacy);
@@ -493,20 +494,4 @@ function planOf({ name, addresses, announce, routing }: VipConfig): VipPlan {
 function isUnheld(former: ReadonlyMap<string, readonly string[]>, vip: string, ip: string | null): boolean {
   const ips = former.get(vip);
   return ips === undefined || (ip !== null && !ips.includes(ip));
-}
-
-function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
-  return [...linksOf(vip)].some((link) => links.has(link));
-}
-
-/** What a source says of a VIP until the source itself says otherwise. */
-function untilChanged(
-  code: ReasonCode,
-  trouble: string | null | undefined,
-): Pick<IneligibleReason, "reason" | "until"> | null {
-  return trouble === null || trouble === undefined ? null : lasting(reason(code, trouble));
-}
-
-function lasting(why: Reason | undefined): Pick<IneligibleReason, "reason" | "until"> | null {
-  return why === undefined ? null : { reason: why, until: NEVER };
 }

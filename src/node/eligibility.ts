@@ -1,7 +1,7 @@
 // Whether this host may hold a VIP: one place where every source has its say (link, back-off after a failed hold, checks,
 // maintenance). A VIP is eligible when nobody objects. One source objects only to its being taken from others.
 
-import type { Reason } from "../base/reasons.ts";
+import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 
 /** Who may object. */
@@ -98,4 +98,17 @@ export class Eligibility {
     of?.delete(source);
     if (of?.size === 0) this.ineligibleReasons.delete(vip);
   }
+}
+
+/** What a source says of a VIP until the source itself says otherwise. */
+export function untilChanged(
+  code: ReasonCode,
+  trouble: string | null | undefined,
+): Pick<IneligibleReason, "reason" | "until"> | null {
+  return trouble === null || trouble === undefined ? null : lasting(reason(code, trouble));
+}
+
+/** What holds until its source says otherwise. */
+export function lasting(why: Reason | undefined): Pick<IneligibleReason, "reason" | "until"> | null {
+  return why === undefined ? null : { reason: why, until: NEVER };
 }

@@ -1,7 +1,7 @@
 // Performs the VIP machine's effects on the host's kernel, each at once, and tells how they went.
 
 import { messageOf } from "../base/errors.ts";
-import { type RoutingEntry, routingText } from "../base/routing.ts";
+import { routingText } from "../base/routing.ts";
 import type { Instant } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { fenceUntil } from "../election/lease.ts";
@@ -39,7 +39,7 @@ export class VipHolder {
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
   private readonly removal: AddressRemoval;
-  private readonly routing: VipRouting;
+  readonly routing: VipRouting;
   private readonly devices: VirtualDevices;
   private planning = false;
   /** Addresses of VIPs that this host must not have: guarded, and nothing else is done for them. */
@@ -117,11 +117,8 @@ export class VipHolder {
     if (fenced.length > 0) this.deps.fence.close(fenced);
     this.fenced = fenced;
     this.planning = true;
-    try {
-      this.post({ type: "plan", plans });
-    } finally {
-      this.planning = false;
-    }
+    this.post({ type: "plan", plans });
+    this.planning = false;
     this.foreignClaims.changed();
     this.leftovers = [];
     const wanted = new Set(wantedAddresses(this.state).map(cidrOf));
@@ -207,11 +204,6 @@ export class VipHolder {
     this.routing.sweep((text) => texts.has(text));
   }
 
-  /** Whether a route or a rule of a VIP is set. */
-  isInPlace(vip: string, entry: RoutingEntry): boolean {
-    return this.routing.isInPlace(vip, entry);
-  }
-
   /** A route or a rule of vipd's is gone, whoever removed it. */
   onRoutingRemoved(key: string): void {
     const vip = this.routing.gone(key);
@@ -253,15 +245,6 @@ export class VipHolder {
         for (const vip of this.state.holdings.keys()) this.routing.doubt(vip);
         return this.post({ type: "resync" });
     }
-  }
-
-  /** Addresses that are bound or open here although no plan names them for this VIP: others must not have them yet. */
-  addressesLeft(vip: string): readonly VipAddress[] {
-    const holding = this.state.holdings.get(vip);
-    if (holding === undefined || holding.phase === "opening") return [];
-    if (holding.phase === "closing") return holding.addresses;
-    const planned = new Set(this.state.plans.get(vip)?.addresses.map(({ ip }) => ip));
-    return holding.addresses.filter(({ ip }) => !planned.has(ip));
   }
 
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
