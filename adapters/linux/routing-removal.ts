@@ -54,6 +54,24 @@ function fits(asked: VipRule, rule: VipRule): boolean {
   return isAny(from, rule.from) && isAny(to, rule.to) && isAny(iif, rule.iif);
 }
 
+/**
+ * The rules for which the kernel would take a new one, although they are narrower: networks that the new one leaves out are
+ * not compared when it is added. The same rule is not among them.
+ */
+export function narrowerRules(added: VipRule, present: readonly RoutingEntry[]): readonly VipRule[] {
+  const text = routingKey(added);
+  const isLike = ({ family, priority, table, iif, fwmark, fwmask }: VipRule): boolean =>
+    family === added.family &&
+    priority === added.priority &&
+    table === added.table &&
+    iif === added.iif &&
+    fwmark === added.fwmark &&
+    fwmask === added.fwmask;
+  return present.flatMap((entry) =>
+    entry.kind === "rule" && isLike(entry) && fits(added, entry) && routingKey(entry) !== text ? entry : [],
+  );
+}
+
 function deletion(entry: RoutingEntry): RoutingStep {
   return { act: "delete", entry };
 }

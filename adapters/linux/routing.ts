@@ -1,7 +1,7 @@
 // Routes and rules of the host by rtnetlink. What vipd sets carries its protocol number: by that it is known again, and
 // what others have set is neither replaced nor removed.
 
-import { type RoutingEntry, routingKey } from "../../src/base/routing.ts";
+import { type RoutingEntry, routingKey, type VipRule } from "../../src/base/routing.ts";
 import type { AddedEntry, RoutingFailure, RoutingTable } from "../../src/ports/routing.ts";
 import { NLM_F_CREATE, NLM_F_EXCL, type NetlinkVerdict } from "../../src/wire/netlink.ts";
 import {
@@ -25,7 +25,7 @@ import { ADDRESS_MARK } from "./addresses.ts";
 import { EEXIST, ENODEV, ENOENT, ESRCH, kernelError } from "./errors.ts";
 import { dumpLinks, findLink } from "./links.ts";
 import { NETLINK_ROUTE, NetlinkSocket, type Request } from "./netlink.ts";
-import { removalSteps } from "./routing-removal.ts";
+import { narrowerRules, removalSteps } from "./routing-removal.ts";
 
 /** vipd's rtm_protocol and FRA_PROTOCOL: that of its addresses. No program that is listed in rt_protos has it. */
 export const ROUTING_PROTOCOL = ADDRESS_MARK;
@@ -37,6 +37,13 @@ export class KernelRouting implements RoutingTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink", true);
 
   add(entries: readonly RoutingEntry[]): readonly AddedEntry[] {
+    return this.#add(entries).map((answer, i): AddedEntry => {
+      const entry = entries[i];
+      return answer.kind === "exists" && entry?.kind === "rule" ? this.#addBesideNarrower(entry) : answer;
+    });
+  }
+
+  #add(entries: readonly RoutingEntry[]): readonly AddedEntry[] {
     const indexes = this.#indexesOf(entries);
     const isMissing = (entry: RoutingEntry): boolean => interfaceOf(entry) !== undefined && !hasIndex(entry, indexes);
     const possible = entries.filter((entry) => !isMissing(entry));
@@ -77,6 +84,22 @@ export class KernelRouting implements RoutingTable {
 
   close(): void {
     this.#socket.close();
+  }
+
+  /**
+   * The kernel takes a rule for one of the same protocol that is there, although that one names a network more: those go for
+   * the moment in which the wider one is added.
+   */
+  #addBesideNarrower(rule: VipRule): AddedEntry {
+    const exists: AddedEntry = { kind: "exists" };
+    const present = this.#rules(rule.family);
+    if (present.some((entry) => routingKey(entry) === routingKey(rule))) return exists;
+    const narrower = narrowerRules(rule, present);
+    if (narrower.length === 0 || this.remove(narrower).length > 0) return exists;
+    const [answer = exists] = this.#add([rule]);
+    // One that does not come back is told as gone by the kernel, and put back by its VIP.
+    this.#add(narrower);
+    return answer;
   }
 
   /** What carries vipd's protocol number, of the wanted kinds: a host may have a million routes of others to go through. */

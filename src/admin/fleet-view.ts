@@ -114,6 +114,7 @@ function electionView(
     elector: null,
     ineligibleReasons: [],
     devices: [],
+    routing: [],
     conflict: null,
     candidates: election.candidates.map(({ node, priority, eligible, alive: isAlive, reason }) => ({
       node,

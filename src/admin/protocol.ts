@@ -105,6 +105,7 @@ const electionView = z.object({
   elector: words.nullable(),
   ineligibleReasons: z.array(ineligibleReasonView),
   devices: z.array(z.object({ name: words, mac: words, parent: words })),
+  routing: z.array(z.object({ text: words, inPlace: z.boolean() })),
   conflict: words.nullable(),
   candidates: z.array(candidateView),
   history: z.array(historyView),

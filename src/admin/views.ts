@@ -76,6 +76,14 @@ export interface DeviceView {
   readonly parent: string;
 }
 
+/** A route or a rule that comes and goes with a VIP, by the observing node's configuration. */
+export interface RoutingView {
+  /** As `ip` writes it. */
+  readonly text: string;
+  /** Whether it is set here now: a node that does not hold the VIP has none of its. */
+  readonly inPlace: boolean;
+}
+
 /** What the observing node does in an election; keepalived's words for the first two are MASTER and BACKUP. */
 export type Role = "holder" | "candidate" | "idle";
 
@@ -113,6 +121,8 @@ export interface ElectionView {
   readonly ineligibleReasons: readonly IneligibleReasonView[];
   /** The devices with its virtual MACs, by the observing node's configuration. */
   readonly devices: readonly DeviceView[];
+  /** Its routes and rules, by the observing node's configuration. */
+  readonly routing: readonly RoutingView[];
   /** Hardware addresses of foreign stations that answer for the VIP. */
   readonly conflict: string | null;
   readonly candidates: readonly CandidateView[];

@@ -221,6 +221,7 @@ function openAdmin(
   }: { host: LinuxHost; store: Store | null; log: AdjustableLogger; realServers: RealServerService },
 ): Promise<AdminServer> {
   const { version } = deps;
+  const isInPlace: StatusParts["isInPlace"] = (vip, entry) => daemon.isInPlace(vip, entry);
   const parts = (): StatusParts | null =>
     store === null || config.store === null || electors.lease === undefined
       ? null
@@ -235,6 +236,7 @@ function openAdmin(
           now: host.clock.now(),
           debug: log.isDebug(),
           vips: daemon.running.vips,
+          isInPlace,
           checks: daemon.health.states(),
           realServers: realServers.states,
           routers: routersOf(electors.vrrp),
@@ -248,6 +250,7 @@ function openAdmin(
     fence: host.fence.info,
     elector: electors.vrrp,
     vips: daemon.running.vips,
+    isInPlace,
     checks: daemon.health.states(),
     realServers: realServers.states,
     holdings: daemon.holdings,

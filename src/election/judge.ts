@@ -1,6 +1,7 @@
 // Judges one election: what the host shall do for it, and what is due to be written for it, now or at which time.
 
 import { reason } from "../base/reasons.ts";
+import type { ConfirmedAddresses } from "../ports/elector.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 import type { Grant, Loss } from "../ports/elector.ts";
 import { answeringNode } from "./answering.ts";
@@ -8,7 +9,7 @@ import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-c
 import { contenders, handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, isAssignedTo, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import { reportLoss } from "./session.ts";
-import type { Effect, Moment, State } from "./state.ts";
+import type { Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
 import { gainOf, hasTimeToGain, lossOf } from "./transitions.ts";
 
@@ -16,7 +17,7 @@ import { gainOf, hasTimeToGain, lossOf } from "./transitions.ts";
 export interface Verdicts {
   readonly losses: Loss[];
   readonly grants: Grant[];
-  readonly confirmations: Extract<Effect, { type: "confirm" }>[];
+  readonly confirmed: ConfirmedAddresses[];
 }
 
 /** Losses of these kinds are not the node's own wish, and are told in the election's history. */
@@ -31,7 +32,7 @@ export function judge(state: State, election: string, at: Moment, verdicts: Verd
   judgeClaims(state, election, at.now);
   judgeLoss(state, election, at, verdicts.losses);
   judgeAdopted(state, election, verdicts.losses);
-  judgeAddresses(state, election, verdicts.confirmations);
+  judgeAddresses(state, election, verdicts.confirmed);
   if (judgeGain(state, election, at.now, verdicts.grants)) awaitPreemption(state, election, at.now);
   judgeMutations(state, election, at);
 }
@@ -120,7 +121,7 @@ function judgeClaims(state: State, election: string, now: Instant): void {
 }
 
 /** An address that a held election has gained is told when it is confirmed, one that it has not any more at once. */
-function judgeAddresses(state: State, election: string, confirmations: Verdicts["confirmations"]): void {
+function judgeAddresses(state: State, election: string, confirmed: Verdicts["confirmed"]): void {
   const tenure = state.tenures.get(election);
   if (tenure?.phase !== "on") return;
   const wanted = ipsOf(state.candidacies.get(election)?.addresses ?? []);
@@ -130,11 +131,11 @@ function judgeAddresses(state: State, election: string, confirmations: Verdicts[
   const { addresses: more, isPending } = confirmAddresses(state, election);
   if (isPending) state.unconfirmed.add(election);
   // In an epoch that the fleet has not settled on, the store may have forgotten whose an address is.
-  const confirmed = new Set([...kept, ...(state.trusted ? more : [])]);
-  const addresses = wanted.filter((ip) => confirmed.has(ip));
+  const granted = new Set([...kept, ...(state.trusted ? more : [])]);
+  const addresses = wanted.filter((ip) => granted.has(ip));
   if (addresses.length === told.size && addresses.every((ip) => told.has(ip))) return;
   state.tenures.set(election, { ...tenure, addresses });
-  confirmations.push({ type: "confirm", election, addresses });
+  confirmed.push({ election, addresses });
 }
 
 function judgeLoss(state: State, election: string, at: Moment, losses: Loss[]): void {

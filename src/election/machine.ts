@@ -105,7 +105,7 @@ function rememberLongestTtl(state: State, effects: Effect[]): void {
 
 function judgeAll(state: State, formerUntil: Instant, at: Moment, effects: Effect[]): void {
   collectDirty(state, at.now);
-  const verdicts: Verdicts = { losses: [], grants: [], confirmations: [] };
+  const verdicts: Verdicts = { losses: [], grants: [], confirmed: [] };
   for (const election of state.dirty) {
     judge(state, election, at, verdicts);
     const news = observeOwner(state, election);
@@ -113,9 +113,9 @@ function judgeAll(state: State, formerUntil: Instant, at: Moment, effects: Effec
   }
   state.dirty.clear();
   state.mirror.touched.clear();
-  const { losses, grants } = verdicts;
+  const { losses, grants, confirmed } = verdicts;
   if (losses.length > 0) effects.push({ type: "lose", losses });
-  effects.push(...verdicts.confirmations);
+  if (confirmed.length > 0) effects.push({ type: "confirm", confirmed });
   if (state.validUntil > formerUntil && state.holding > grants.length)
     effects.push({ type: "extend", until: state.validUntil });
   if (grants.length > 0) effects.push({ type: "gain", grants, until: state.validUntil });

@@ -7,7 +7,7 @@ import type { Candidacy } from "../base/candidacy.ts";
 import type { Reason } from "../base/reasons.ts";
 import { type Instant, LONG_AGO, NEVER } from "../base/time.ts";
 import { Wakeups } from "../base/wakeups.ts";
-import type { Grant, Loss } from "../ports/elector.ts";
+import type { ConfirmedAddresses, Grant, Loss } from "../ports/elector.ts";
 import type { Change, Revision, Snapshot, Txn } from "../ports/store.ts";
 import { Keys } from "./keys.ts";
 import { type LeaseTimings, leaseTimings } from "./lease.ts";
@@ -233,7 +233,7 @@ export type Effect =
   /** All that is held may be held until `until`. */
   | { readonly type: "extend"; readonly until: Instant }
   /** These, and no others, are the addresses of a held election that may be answered for. */
-  | { readonly type: "confirm"; readonly election: string; readonly addresses: readonly string[] }
+  | { readonly type: "confirm"; readonly confirmed: readonly ConfirmedAddresses[] }
   /** Stop holding these now; confirm with "released". */
   | { readonly type: "lose"; readonly losses: readonly Loss[] }
   /** Make a new incarnation, durable before it is handed in. */

@@ -4,6 +4,7 @@
 import { type Candidacy, sameCandidacy } from "../base/candidacy.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { type Reason, reason } from "../base/reasons.ts";
+import type { RoutingEntry } from "../base/routing.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { Config, VipConfig } from "../config/types.ts";
@@ -13,6 +14,7 @@ import type { AddressTable, Fence, HostEvent, HostMonitor, PacketLink } from "..
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RoutingRemoved, RoutingTable } from "../ports/routing.ts";
+import { addressesLeft } from "../vip/places.ts";
 import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
 import { ArpWatch } from "./arp-settings.ts";
 import { candidacyOf } from "./candidacy.ts";
@@ -20,7 +22,7 @@ import { Eligibility, lasting, untilChanged } from "./eligibility.ts";
 import { HoldBackoff } from "./hold-backoff.ts";
 import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
-import { Links, linksOf } from "./links.ts";
+import { isOn, Links } from "./links.ts";
 import type { MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
 import { OwnAddresses } from "./own-addresses.ts";
@@ -164,6 +166,11 @@ export class Daemon {
     this.cancelAdoption = timers.at(later(timers.now(), this.config.ttlMs), () => this.finishAdoption());
   }
 
+  /** Whether a route or a rule of a VIP is set, for status. */
+  isInPlace(vip: string, entry: RoutingEntry): boolean {
+    return this.vips.routing.isInPlace(vip, entry);
+  }
+
   /** Calls `listener` after each change of anything that status shows; the result ends it. */
   onChange(listener: () => void): () => void {
     this.listeners.add(listener);
@@ -272,7 +279,11 @@ export class Daemon {
         this.former = former;
         this.vips.sweep(false, (vip, ip) => isUnheld(former, vip, ip));
       },
-      confirm: (vip, addresses) => this.vips.post({ type: "confirm", grant: { vip, addresses } }),
+      confirm: (confirmed) =>
+        this.vips.post({
+          type: "confirm",
+          grants: confirmed.map(({ election, addresses }) => ({ vip: election, addresses })),
+        }),
       announce: (vip) => this.vips.post({ type: "announce-anew", vip }),
       contested: (vip, by) => this.vips.post({ type: "probed", vip, others: by === null ? [] : [by] }),
       note: (level, election, text) =>
@@ -330,6 +341,7 @@ export class Daemon {
         const held = new Set(vips);
         this.transitions.look(this.config.vips.filter(({ name }) => held.has(name)));
       },
+      shrunk: (vips) => this.eligibilityChanged(vips),
       released: (losses) => this.released(losses),
       holdFailed: (vip, why) => this.holdFailed(vip, why),
       conflict: (vip, others) => this.conflict(vip, others),
@@ -372,7 +384,10 @@ export class Daemon {
   }
 
   private onHostEvent(event: HostEvent | RoutingRemoved): void {
-    if (event.kind === "routing-removed") return this.vips.onRoutingRemoved(event.key);
+    if (event.kind === "routing-removed") {
+      this.noteChange();
+      return this.vips.onRoutingRemoved(event.key);
+    }
     if (this.own.concerns(event)) this.lookAtOwn();
     // Whatever came of that: what the host has as its own is never removed.
     if (event.kind === "address-added" && this.own.has(event.address.ip)) return;
@@ -416,7 +431,7 @@ export class Daemon {
     const changes = new Map<string, Candidacy>();
     for (const vip of vips) {
       const fitness = fitnessOf(vip, standings.get(vip.name), this.eligibility);
-      const candidacy = candidacyOf(vip, fitness, this.vips.addressesLeft(vip.name));
+      const candidacy = candidacyOf(vip, fitness, addressesLeft(this.vips.state, vip.name));
       const known = this.candidacies.get(vip.name);
       if (known !== undefined && sameCandidacy(known, candidacy)) continue;
       this.candidacies.set(vip.name, candidacy);
@@ -496,8 +511,4 @@ function planOf({ name, addresses, announce, routing }: VipConfig): VipPlan {
 function isUnheld(former: ReadonlyMap<string, readonly string[]>, vip: string, ip: string | null): boolean {
   const ips = former.get(vip);
   return ips === undefined || (ip !== null && !ips.includes(ip));
-}
-
-function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
-  return [...linksOf(vip)].some((link) => links.has(link));
 }

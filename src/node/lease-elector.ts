@@ -91,7 +91,7 @@ export class LeaseElector implements Elector {
       case "lose":
         return host.lose(effect.losses);
       case "confirm":
-        return host.confirm(effect.election, effect.addresses);
+        return host.confirm(effect.confirmed);
       case "adopted":
         return host.adopted(effect.addresses);
       case "renew-incarnation":

@@ -141,3 +141,8 @@ function isOfAnotherKind(a: Link | undefined, b: Link | undefined): boolean {
   if (a === undefined || b === undefined) return a !== b;
   return a.index !== b.index || a.ethernet !== b.ethernet || a.loopback !== b.loopback || a.port !== b.port;
 }
+
+/** Whether a VIP lives on one of these. */
+export function isOn(vip: VipConfig, links: ReadonlySet<string>): boolean {
+  return [...linksOf(vip)].some((link) => links.has(link));
+}

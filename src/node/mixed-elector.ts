@@ -8,7 +8,7 @@
 import type { Candidacy } from "../base/candidacy.ts";
 import { type Reason, reason } from "../base/reasons.ts";
 import { earliest, type Instant } from "../base/time.ts";
-import type { Elector, ElectorHost, Grant, Loss, Token, Validity } from "../ports/elector.ts";
+import type { ConfirmedAddresses, Elector, ElectorHost, Grant, Loss, Token, Validity } from "../ports/elector.ts";
 
 /** The electors that must agree, and what is asked of them. */
 export interface MixedParts {
@@ -114,10 +114,10 @@ export class MixedElector implements Elector {
       // Who has the lease next speaks next: the farewell tells it that the way is free.
       this.parts?.vrrp.stepDown(election, null, why);
     },
-    confirm: (election: string, addresses: readonly string[]): void => {
+    confirm: ({ election, addresses }: ConfirmedAddresses): void => {
       const both = this.bothOf(election);
       if (both.lease !== null) both.lease = { ...both.lease, grant: { ...both.lease.grant, addresses } };
-      if (both.host === "held") this.host.confirm(election, addresses);
+      if (both.host === "held") this.host.confirm([{ election, addresses }]);
     },
   };
 

@@ -28,8 +28,11 @@ export function leaseHost(host: ElectorHost, mixed: MixedElector, kindOf: KindOf
       if (own.length > 0) host.lose(own);
       for (const { election, reason } of losses) if (isMixed(election)) mixed.leaseHost.lose(election, reason);
     },
-    confirm: (election, addresses) =>
-      isMixed(election) ? mixed.leaseHost.confirm(election, addresses) : host.confirm(election, addresses),
+    confirm: (confirmed) => {
+      const own = confirmed.filter(({ election }) => !isMixed(election));
+      if (own.length > 0) host.confirm(own);
+      for (const each of confirmed) if (isMixed(each.election)) mixed.leaseHost.confirm(each);
+    },
   };
 }
 
@@ -53,6 +56,9 @@ export function vrrpHost(host: ElectorHost, mixed: MixedElector, kindOf: KindOf)
       for (const { election, reason } of losses) if (isMixed(election)) mixed.vrrpHost.lose(election, reason);
     },
     // Which addresses may be answered for is the lease's word.
-    confirm: (election, addresses) => (isMixed(election) ? undefined : host.confirm(election, addresses)),
+    confirm: (confirmed) => {
+      const own = confirmed.filter(({ election }) => !isMixed(election));
+      if (own.length > 0) host.confirm(own);
+    },
   };
 }

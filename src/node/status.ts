@@ -5,11 +5,13 @@ import type {
   DeviceView,
   ElectionView,
   IneligibleReasonView,
+  RoutingView,
   SessionView,
   StatusView,
   StoreView,
 } from "../admin/views.ts";
 import { MAX_VIEW_TEXT } from "../base/bounds.ts";
+import { type RoutingEntry, routingText } from "../base/routing.ts";
 import { redactUrl } from "../base/store-url.ts";
 import { clip } from "../base/text.ts";
 import { elapsedMs, type Instant, NEVER } from "../base/time.ts";
@@ -38,6 +40,8 @@ export interface StatusParts {
   readonly holdings: VipState;
   readonly eligibility: Eligibility;
   readonly vips: readonly VipConfig[];
+  /** Whether a route or a rule of a VIP is set. */
+  readonly isInPlace: (vip: string, entry: RoutingEntry) => boolean;
   readonly checks: ReadonlyMap<string, CheckState>;
   readonly now: Instant;
   readonly realServers: readonly RealServerState[];
@@ -52,6 +56,7 @@ export function statusView(parts: StatusParts): StatusView {
   const { election: state, now } = parts;
   const { mirror, keys, self, identity } = state;
   const fleet = fleetParts({ mirror, keys, ttlMs: self.ttlMs }, now, { kind: "watcher" });
+  const vips = new Map(parts.vips.map((vip) => [vip.name, vip]));
   return {
     version: parts.version,
     node: self.node,
@@ -61,7 +66,10 @@ export function statusView(parts: StatusParts): StatusView {
     store: storeView(parts),
     fence: parts.fence,
     ttlMs: self.ttlMs,
-    elections: fleet.elections.map((election) => ({ ...election, ...ownPart(parts, election.name) })),
+    elections: fleet.elections.map((election) => ({
+      ...election,
+      ...ownPart(parts, election.name, vips.get(election.name)),
+    })),
     nodes: fleet.nodes,
     warnings: warningsOf(parts, fleet.warnings),
     checks: checkViews(parts.checks, parts.vips, now),
@@ -101,7 +109,7 @@ function storeView({ store, storeUrl, election }: StatusParts): StoreView {
 
 type OwnPart = Pick<
   ElectionView,
-  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "devices" | "elector" | "ineligibleReasons"
+  "role" | "validForMs" | "priority" | "eligible" | "conflict" | "devices" | "routing" | "elector" | "ineligibleReasons"
 >;
 
 /** The devices of a VIP's virtual MACs. */
@@ -112,7 +120,14 @@ export function deviceViews(vip: VipConfig | undefined): readonly DeviceView[] {
   return [...new Map(devices).values()];
 }
 
-function ownPart({ election: state, holdings, eligibility, vips, now }: StatusParts, name: string): OwnPart {
+/** The routes and rules of a VIP. */
+export function routingViews(vip: VipConfig | undefined, isInPlace: StatusParts["isInPlace"]): readonly RoutingView[] {
+  if (vip?.routing === undefined) return [];
+  return vip.routing.map((entry) => ({ text: routingText(entry), inPlace: isInPlace(vip.name, entry) }));
+}
+
+function ownPart(parts: StatusParts, name: string, vip: VipConfig | undefined): OwnPart {
+  const { election: state, holdings, eligibility, now, isInPlace } = parts;
   const candidacy = effectiveCandidacy(state, name);
   const tenure = state.tenures.get(name);
   const holds = tenure?.phase === "on";
@@ -121,7 +136,8 @@ function ownPart({ election: state, holdings, eligibility, vips, now }: StatusPa
     validForMs: holds ? sessionView(state, now).validForMs : null,
     priority: candidacy?.priority ?? null,
     eligible: candidacy === undefined ? null : candidacy.ineligible === null,
-    devices: deviceViews(vips.find((vip) => vip.name === name)),
+    devices: deviceViews(vip),
+    routing: routingViews(vip, isInPlace),
     conflict: holdings.conflicts.get(name)?.text ?? null,
     elector: candidacy === undefined ? null : "lease",
     ineligibleReasons: ineligibleReasonViews(eligibility, name, now),

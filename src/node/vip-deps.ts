@@ -11,6 +11,8 @@ import type { VipLoss } from "../vip/state.ts";
 export interface VipListener {
   /** They answer now. */
   held(vips: readonly string[]): void;
+  /** They have let go of addresses that are not theirs any more, some time after the configuration said so. */
+  shrunk(vips: readonly string[]): void;
   /** They surely do not answer any more. */
   released(losses: readonly VipLoss[]): void;
   /** The host cannot hold it for now; a "released" follows or came before. */

@@ -8,10 +8,11 @@ import { fenceUntil } from "../election/lease.ts";
 import type { Validity } from "../ports/elector.ts";
 import type { AddressFailure, AddressPlace, BoundAddress, HostEvent } from "../ports/host.ts";
 import { Driver } from "../runtime/driver.ts";
-import { heldUnder, nextVipWakeup, stepVips } from "../vip/machine.ts";
+import { heldUnder } from "../vip/holding.ts";
+import { nextVipWakeup, stepVips } from "../vip/machine.ts";
 import { addressesOf, heldAddresses, placeOf, uniquePlaces, vipAt, wantedAddresses } from "../vip/places.ts";
 import { readyEntries } from "../vip/routing.ts";
-import { initialVips, type VipEffect, type VipEvent, type VipPlan, type VipState } from "../vip/state.ts";
+import { initialVips, type VipDrop, type VipEffect, type VipEvent, type VipPlan, type VipState } from "../vip/state.ts";
 import { AddressRemoval, cidrOf, isOfVipd } from "./address-removal.ts";
 import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
@@ -20,7 +21,7 @@ import { VipRouting, type WantedRouting } from "./vip-routing.ts";
 import { VirtualDevices, withoutSharedMacs } from "./virtual-devices.ts";
 
 type Opening = Extract<VipEffect, { type: "open" }>;
-type Report = Extract<VipEffect, { type: "held" | "released" | "hold-failed" | "conflict" }>;
+type Report = Extract<VipEffect, { type: "held" | "shrunk" | "released" | "hold-failed" | "conflict" }>;
 
 /** All VIPs of this host. */
 export class VipHolder {
@@ -38,8 +39,9 @@ export class VipHolder {
   /** Addresses of earlier plans that the kernel would not remove. */
   private leftovers: readonly AddressPlace[] = [];
   private readonly removal: AddressRemoval;
-  private readonly routing: VipRouting;
+  readonly routing: VipRouting;
   private readonly devices: VirtualDevices;
+  private planning = false;
   /** Addresses of VIPs that this host must not have: guarded, and nothing else is done for them. */
   private fenced: readonly AddressPlace[] = [];
 
@@ -114,7 +116,9 @@ export class VipHolder {
     // A former process may have opened what is none of the VIPs' now.
     if (fenced.length > 0) this.deps.fence.close(fenced);
     this.fenced = fenced;
+    this.planning = true;
     this.post({ type: "plan", plans });
+    this.planning = false;
     this.foreignClaims.changed();
     this.leftovers = [];
     const wanted = new Set(wantedAddresses(this.state).map(cidrOf));
@@ -202,7 +206,7 @@ export class VipHolder {
 
   /** A route or a rule of vipd's is gone, whoever removed it. */
   onRoutingRemoved(key: string): void {
-    const vip = this.routing.ownerOf(key);
+    const vip = this.routing.gone(key);
     if (vip !== undefined) this.post({ type: "routing-removed", vip });
   }
 
@@ -243,12 +247,6 @@ export class VipHolder {
     }
   }
 
-  /** Addresses that are bound or open here although no plan names them for this VIP: others must not have them yet. */
-  addressesLeft(vip: string): readonly VipAddress[] {
-    const holding = this.state.holdings.get(vip);
-    return holding?.phase === "closing" ? holding.addresses : [];
-  }
-
   /** Ends timers and probes; what is held stays until the kernel's own timeouts. */
   close(): void {
     this.devices.close();
@@ -276,10 +274,11 @@ export class VipHolder {
       case "close":
         return this.closeVips(effect.vips);
       case "drop":
-        return this.drop(effect.vip, effect.addresses);
+        return this.drop(effect.drops);
       case "sweep":
         return this.sweepVips(effect.vips, this.strays(false));
       case "held":
+      case "shrunk":
       case "released":
       case "hold-failed":
       case "conflict":
@@ -297,6 +296,7 @@ export class VipHolder {
     if (this.outbox.some(({ type }) => type === "released")) this.devices.rest(() => this.guarded());
     for (let next = this.outbox.shift(); next !== undefined; next = this.outbox.shift()) {
       if (next.type === "held") listener.held(next.vips);
+      else if (next.type === "shrunk") this.shrunk(next.vips);
       else if (next.type === "released") listener.released(next.losses);
       else if (next.type === "hold-failed") listener.holdFailed(next.vip, next.reason);
       else listener.conflict(next.vip, next.others);
@@ -393,20 +393,30 @@ export class VipHolder {
   private closeVips(vips: readonly string[]): void {
     const owners = new Map(vips.flatMap((vip) => addressesOf(this.state, vip).map(({ ip }) => [ip, vip])));
     const addresses = vips.flatMap((vip) => addressesOf(this.state, vip));
-    if (!this.closeFence(vips, addresses)) return this.unbindAnyway(addresses);
+    const isClosed = this.closeFence(vips, addresses);
     this.routing.withdraw(vips.map((vip) => ({ vip, entries: this.state.plans.get(vip)?.routing ?? [] })));
+    if (!isClosed) return this.unbindAnyway(addresses);
     const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
     for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
     this.post({ type: "closed", vips: vips.filter((vip) => !failed.has(vip)) });
   }
 
-  private drop(vip: string, addresses: readonly VipAddress[]): void {
-    if (!this.closeFence([vip], addresses)) return;
-    this.routing.withdrawSources(vip, new Set(addresses.map(({ ip }) => ip)));
-    const owners = new Map(addresses.map(({ ip }) => [ip, vip]));
-    const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, [vip]);
-    for (const [, message] of failed) this.post({ type: "failed", vip, message });
-    if (failed.size === 0) this.post({ type: "dropped", vip, addresses });
+  private drop(drops: readonly VipDrop[]): void {
+    const vips = drops.map(({ vip }) => vip);
+    const addresses = drops.flatMap((drop) => drop.addresses);
+    if (!this.closeFence(vips, addresses)) return;
+    this.routing.withdrawSources(drops);
+    const owners = new Map(drops.flatMap((drop) => drop.addresses.map(({ ip }) => [ip, drop.vip])));
+    const failed = this.failuresOf(() => this.removal.removeEverywhere(addresses).failures, owners, vips);
+    for (const [vip, message] of failed) this.post({ type: "failed", vip, message });
+    this.post({ type: "dropped", drops: drops.filter(({ vip }) => !failed.has(vip)) });
+  }
+
+  /** While a configuration is taken on, who does that looks for itself at what is left. */
+  private shrunk(vips: readonly string[]): void {
+    if (this.planning) return;
+    if (this.state.shrinking.size === 0) this.protect();
+    this.deps.listener.shrunk(vips);
   }
 
   /** What the kernel would not close it may still take off: then it answers no neighbour. It is not released by that. */

@@ -5,6 +5,7 @@ import { messageOf } from "../base/errors.ts";
 import { type RoutingEntry, routingKey, routingText } from "../base/routing.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { AddedEntry, RoutingTable } from "../ports/routing.ts";
+import type { VipDrop } from "../vip/state.ts";
 
 /** What setting routes works with. */
 export interface VipRoutingDeps {
@@ -32,6 +33,8 @@ export class VipRouting {
   /** By VIP, then by key: what is set. */
   private readonly known = new Map<string, Map<string, RoutingEntry>>();
   private readonly owners = new Map<string, string>();
+  /** Keys of what is set no more, although it should be: the kernel has told so. */
+  private readonly missing = new Set<string>();
   /** VIPs whose entries the kernel may have changed: with an address go its uses as a source. */
   private readonly doubted = new Set<string>();
 
@@ -70,11 +73,13 @@ export class VipRouting {
     this.remove([...gone.values()]);
   }
 
-  /** Removes what has one of these addresses as its source: they are about to go. */
-  withdrawSources(vip: string, ips: ReadonlySet<string>): void {
-    const isUse = (entry: RoutingEntry): boolean =>
-      entry.kind === "route" && entry.source !== undefined && ips.has(entry.source);
-    this.remove(this.forget(vip, isUse));
+  /** Removes what has one of these addresses of its VIP as its source: they are about to go. */
+  withdrawSources(drops: readonly VipDrop[]): void {
+    const uses = drops.flatMap(({ vip, addresses }) => {
+      const ips = new Set(addresses.map(({ ip }) => ip));
+      return this.forget(vip, (entry) => entry.kind === "route" && ips.has(entry.source ?? ""));
+    });
+    this.remove(uses);
   }
 
   /** Removes what vipd has set and no VIP holds, unless it is to stay. */
@@ -88,6 +93,20 @@ export class VipRouting {
     } catch (error) {
       log.warn({}, `routes that a former vipd may have left cannot be listed: ${messageOf(error)}`);
     }
+  }
+
+  /** The kernel tells that an entry is gone; the result: the VIP that needs it. */
+  gone(key: string): string | undefined {
+    const vip = this.owners.get(key);
+    if (vip !== undefined) this.missing.add(key);
+    return vip;
+  }
+
+  /** Whether an entry of a VIP is set, as far as the kernel has told. */
+  isInPlace(vip: string, entry: RoutingEntry): boolean {
+    const key = routingKey(entry);
+    const known = this.known.get(vip)?.get(key);
+    return known !== undefined && !this.missing.has(key) && routingText(known) === routingText(entry);
   }
 
   /** The VIP for which an entry is set. */
@@ -112,7 +131,8 @@ export class VipRouting {
         const answer = answers[i];
         if (answer?.kind === "refused") fail(each, answer.message);
         else if (answer?.kind === "added") this.added(each);
-        else if (!this.isSet(each)) inTheWay.push(each);
+        else if (this.isSet(each)) this.missing.delete(each.key);
+        else inTheWay.push(each);
       }
       this.takeOver(inTheWay, table, fail);
     } catch (error) {
@@ -156,6 +176,7 @@ export class VipRouting {
     const entries = this.known.get(vip) ?? new Map<string, RoutingEntry>();
     this.known.set(vip, entries.set(key, entry));
     this.owners.set(key, vip);
+    this.missing.delete(key);
   }
 
   private isSet({ vip, key }: Pending): boolean {
@@ -169,7 +190,10 @@ export class VipRouting {
     for (const [key] of gone) entries?.delete(key);
     // By a new configuration another VIP may have it already.
     const mine = gone.filter(([key]) => this.owners.get(key) === vip);
-    for (const [key] of mine) this.owners.delete(key);
+    for (const [key] of mine) {
+      this.owners.delete(key);
+      this.missing.delete(key);
+    }
     return mine.map(([, entry]) => entry);
   }
 

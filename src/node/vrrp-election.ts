@@ -256,7 +256,7 @@ export class VrrpElection {
     router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
     const ineligible = obstacleOf(candidacy);
     if (!sameReason(ineligible, router.state.ineligible)) router.post({ type: "fitness", ineligible });
-    if (this.held !== null) this.deps.host.confirm(this.name, ipsOf(vip));
+    if (this.held !== null) this.deps.host.confirm([{ election: this.name, addresses: ipsOf(vip) }]);
   }
 
   private perform(effect: RouterEffect): void {

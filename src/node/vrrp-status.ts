@@ -10,7 +10,7 @@ import type { FenceInfo } from "../ports/host.ts";
 import type { RealServerState } from "../ports/real-server.ts";
 import type { VipState } from "../vip/state.ts";
 import type { Eligibility } from "./eligibility.ts";
-import { conflicts, deviceViews, ineligibleReasonViews } from "./status.ts";
+import { conflicts, deviceViews, ineligibleReasonViews, routingViews, type StatusParts } from "./status.ts";
 import type { VrrpElection } from "./vrrp-election.ts";
 import type { VrrpElector } from "./vrrp-elector.ts";
 import { type Machines, wakeupViews } from "./wakeup-views.ts";
@@ -25,6 +25,7 @@ export interface VrrpStatusParts {
   readonly fence: FenceInfo;
   readonly elector: VrrpElector;
   readonly vips: readonly VipConfig[];
+  readonly isInPlace: StatusParts["isInPlace"];
   readonly checks: ReadonlyMap<string, CheckState>;
   readonly realServers: readonly RealServerState[];
   readonly holdings: VipState;
@@ -116,7 +117,7 @@ function mixedView(view: ElectionView, { state, master }: VrrpElection, { node }
 
 function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
   const { name, state, token, brings, master, history } = election;
-  const { now, eligibility, holdings, vips, node } = parts;
+  const { now, eligibility, holdings, vips, node, isInPlace } = parts;
   const vip = vips.find((other) => other.name === name);
   const phase = state?.phase;
   const holds = phase?.kind === "master";
@@ -143,6 +144,7 @@ function viewOf(election: VrrpElection, parts: VrrpStatusParts): ElectionView {
     elector: "vrrp",
     ineligibleReasons,
     devices: deviceViews(vip),
+    routing: routingViews(vip, isInPlace),
     conflict: holdings.conflicts.get(name)?.text ?? null,
     candidates: candidatesOf(election, node, trouble),
     history: history.all.map(({ reason, token: at, ...change }): HistoryView => ({

@@ -49,13 +49,19 @@ export interface Validity {
   readonly until: Instant;
 }
 
+/** An election that is held, and the addresses of it, without prefixes, that may be answered for: these and no others. */
+export interface ConfirmedAddresses {
+  readonly election: string;
+  readonly addresses: readonly string[];
+}
+
 /** The host, as electors see it. */
 export interface ElectorHost {
   gain(grants: readonly Grant[], validity: Validity): void;
   extend(validities: readonly Validity[]): void;
   lose(losses: readonly Loss[]): void;
-  /** These, and no others, are the addresses of a held election that may be answered for. */
-  confirm(election: string, addresses: readonly string[]): void;
+  /** The addresses of these held elections that may be answered for are others than before. */
+  confirm(confirmed: readonly ConfirmedAddresses[]): void;
   /**
    * What a former process may still answer for, by election, without prefixes: by the elections' former configuration.
    * The host closes and removes, at once, whatever else a former process has left, also what is configured for another

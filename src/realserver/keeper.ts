@@ -58,9 +58,6 @@ interface ChangeOutcome {
 
 class Keeper implements RealServers {
   readonly #deps: RealServersDeps;
-  /** By address, why lo refused it at the last change. */
-  #refused: ReadonlyMap<string, string> = new Map();
-
   constructor(deps: RealServersDeps) {
     this.#deps = deps;
   }
@@ -183,7 +180,7 @@ class Keeper implements RealServers {
       placed,
       silenced,
       guarded,
-      refused: this.#refused,
+      refused: new Map(this.#deps.keeper.current.refused.map(({ ip, message }) => [ip, message])),
       read: (link) => kernel.arpSettings(link),
     });
   }
@@ -203,7 +200,7 @@ class Keeper implements RealServers {
         const { leaving, settings } = keeper.current;
         const isSet = (each: KeptSetting): boolean =>
           before.settings.includes(each) || kernel.arpSettings(each.index)?.values[each.setting] === each.set;
-        const left = { leaving: leaving.filter(isOnLo), settings: settings.filter(isSet) };
+        const left = { leaving: leaving.filter(isOnLo), settings: settings.filter(isSet), refused: before.refused };
         keeper.keep({ servers: before.servers, ...left }, downBefore);
       }
       throw error;
@@ -218,14 +215,14 @@ class Keeper implements RealServers {
     const leaving = without([...stale, ...addressesOf(before)], coming);
     const links = linksInNeed(wanted);
     const raised = raise(links, settingsBefore, read);
-    keeper.keep({ servers: [...wanted], leaving: [...leaving], settings: [...raised.kept] }, down);
+    keeper.keep({ servers: [...wanted], leaving: [...leaving], settings: [...raised.kept], refused: [] }, down);
     this.#silence([...coming, ...leaving]);
     this.#write(raised);
     kernel.withdraw(leaving);
     // A vipd may have begun to guard one since the refusals were asked for.
     const taken = new Set(kernel.guarded());
     const failures = kernel.serve(coming.filter(({ ip }) => !taken.has(ip)));
-    this.#refused = new Map(failures.map(({ ip, message }) => [ip, message]));
+    const refused = failures.map(({ ip, message }) => ({ ip, message }));
     const onLo = kernel.addresses().filter((address) => address.interface === "lo");
     const left = leaving.filter(({ ip }) => onLo.some((other) => other.ip === ip));
     const foreign = without(
@@ -237,7 +234,7 @@ class Keeper implements RealServers {
     const restored = isHeld ? { ...raised, writes: [], remarks: [] } : restore(links, raised.kept, read);
     this.#write(restored);
     this.#silence([...coming, ...left]);
-    keeper.keep({ servers: [...wanted], leaving: [...left], settings: [...restored.kept] }, down);
+    keeper.keep({ servers: [...wanted], leaving: [...left], settings: [...restored.kept], refused }, down);
     const served = new Set(onLo.map(({ ip }) => ip));
     const guarded = coming.filter(({ ip }) => taken.has(ip) && !served.has(ip));
     const held = isHeld ? heldRemarks(restored.kept, links, foreign, read) : [];

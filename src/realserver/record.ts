@@ -15,6 +15,10 @@ const MAX_NAMESPACES = 64;
 /** Most addresses that are to go: twice as many as there can be at once, since what stays on lo outlasts a change. */
 const MAX_LEAVING = 4 * MAX_REAL_SERVERS * MAX_ADDRESSES_PER_VIP;
 
+/** Most addresses of which it is kept why lo refused them, and the longest reason, in UTF-16 code units. */
+const MAX_REFUSED = 256;
+const MAX_REASON = 300;
+
 /** Most settings that are kept: two for each interface. */
 const MAX_SETTINGS = 4 * MAX_REAL_SERVERS * MAX_REAL_SERVER_INTERFACES;
 
@@ -58,6 +62,11 @@ const namespace = z.object({
   /** Addresses that are to go, and may be on lo still. */
   leaving: z.array(address).max(MAX_LEAVING),
   settings: z.array(setting).max(MAX_SETTINGS),
+  /** Why lo refused addresses at the last change: for whoever looks afterwards. */
+  refused: z
+    .array(z.object({ ip: z.string().max(64), message: z.string().max(MAX_REASON) }))
+    .max(MAX_REFUSED)
+    .default([]),
 });
 
 const schema = z.object({
@@ -87,7 +96,7 @@ export interface Here {
 }
 
 /** Nothing is kept. */
-export const NOTHING: KeptNamespace = { servers: [], leaving: [], settings: [] };
+export const NOTHING: KeptNamespace = { servers: [], leaving: [], settings: [], refused: [] };
 
 /** Reads what is kept; `undefined`: it cannot be understood. */
 export function readKept(text: string): Kept | undefined {
@@ -109,6 +118,9 @@ export function withKept(all: Kept | undefined, here: Here, kept: KeptNamespace,
     ...kept,
     leaving: kept.leaving.slice(-MAX_LEAVING),
     settings: kept.settings.slice(-MAX_SETTINGS),
+    refused: kept.refused
+      .slice(0, MAX_REFUSED)
+      .map(({ ip, message }) => ({ ip, message: message.slice(0, MAX_REASON) })),
   };
   const own = isEmpty(kept) ? [] : [{ network: here.networkNamespace, place: bounded }];
   const places = [...others, ...own].slice(-MAX_NAMESPACES);

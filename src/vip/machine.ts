@@ -16,12 +16,20 @@ import { elapsedMs, type Instant, later, NEVER } from "../base/time.ts";
 import { wireInterface } from "../base/virtual-mac.ts";
 import type { VipAddress } from "../base/vip.ts";
 import { afterAnnouncing, arrivalSchedule } from "./announcing.ts";
-import { forgetConflict, onHeard, onProbed, probeAgain } from "./conflicts.ts";
+import { allowed, change, changePortion, isShrinking, onConfirm, onDropped, openMoved, without } from "./changing.ts";
+import { onHeard, onProbed, probeAgain } from "./conflicts.ts";
+import {
+  heldUnder,
+  LIFETIME_SLACK_MS,
+  lifetimeMs,
+  open,
+  openUntil,
+  setHolding,
+  takeNumber,
+  untilOf,
+} from "./holding.ts";
 import { PUT_BACK_MS, reroutedVips, route, routeSoon, routingTexts } from "./routing.ts";
-import type { Holding, VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
-
-/** An address outlives its fence by this much at most, in milliseconds. */
-const LIFETIME_SLACK_MS = 30_000;
+import type { VipEffect, VipEvent, VipGrant, VipLoss, VipPlan, VipState } from "./state.ts";
 
 /** The lifetimes of addresses are refreshed this often, in milliseconds. */
 const REFRESH_EVERY_MS = 20_000;
@@ -64,7 +72,7 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
     case "gain":
       return onGain(state, event, now, effects);
     case "confirm":
-      return onConfirm(state, event.grant, now, effects);
+      return onConfirm(state, event.grants, now, effects);
     case "extend":
       return onExtend(state, event, effects);
     case "lose":
@@ -78,7 +86,7 @@ function move(state: VipState, event: VipEvent, now: Instant, effects: Effects):
     case "closed":
       return onClosed(state, event.vips, now, effects);
     case "dropped":
-      return onDropped(state, event, now, effects);
+      return onDropped(state, event.drops, now, effects);
     case "failed":
       return onFailed(state, event, now, effects);
     case "extend-failed":
@@ -115,6 +123,7 @@ function onTick(state: VipState, now: Instant, effects: Effects): void {
     else if (what === "close") closing.push(vip);
     else if (what === "probe") probed.push(vip);
     else if (what === "route") routed.push(vip);
+    else if (what === "change") changePortion(state, now, effects);
     else refreshSlice(state, now, effects);
   }
   announce(state, announced, now, effects);
@@ -186,68 +195,17 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
       state.byLink.set(link, vips.add(plan.name));
     }
   }
-  // An address may move from one VIP to another: so everything goes before anything comes.
-  const grown = [...state.holdings.keys()].filter((vip) => state.plans.has(vip) && !dropGone(state, vip, effects));
-  for (const vip of grown) bindNew(state, vip, now, effects);
-  const [ready, changed] = [new Set(grown), reroutedVips(state, routedBefore)];
+  change(state, state.holdings.keys(), now, effects);
+  const changed = reroutedVips(state, routedBefore);
   route(
     state,
-    changed.filter((vip) => ready.has(vip)),
+    changed.filter((vip) => !isShrinking(state, vip)),
     effects,
   );
   // Where addresses go first, their routes are set when that is done.
-  for (const vip of changed) if (!ready.has(vip)) routeSoon(state, vip, now);
+  for (const vip of changed) if (isShrinking(state, vip)) routeSoon(state, vip, now);
 }
 
-function onConfirm(state: VipState, { vip, addresses }: VipGrant, now: Instant, effects: Effects): void {
-  const holding = state.holdings.get(vip);
-  if (holding === undefined || holding.phase === "closing") return;
-  state.granted.set(vip, new Set(addresses));
-  if (!dropGone(state, vip, effects)) bindNew(state, vip, now, effects);
-}
-
-/** The addresses of a VIP that this host may answer for while it holds it. */
-function allowed(state: VipState, vip: string): readonly VipAddress[] {
-  const granted = state.granted.get(vip);
-  return (state.plans.get(vip)?.addresses ?? []).filter(({ ip }) => granted?.has(ip) === true);
-}
-
-/** Drops what a VIP that is held has not any more; whether there was anything. */
-function dropGone(state: VipState, vip: string, effects: Effects): boolean {
-  const holding = state.holdings.get(vip);
-  if (holding?.phase !== "on") return false;
-  const gone = without(holding.addresses, allowed(state, vip));
-  if (gone.length > 0) effects.push({ type: "drop", vip, addresses: gone });
-  return gone.length > 0;
-}
-
-function onDropped(state: VipState, { vip, addresses }: Dropped, now: Instant, effects: Effects): void {
-  const holding = state.holdings.get(vip);
-  if (holding?.phase !== "on") return;
-  setHolding(state, vip, { ...holding, addresses: without(holding.addresses, addresses) });
-  bindNew(state, vip, now, effects);
-}
-
-/** Binds and opens what a VIP's plan has and its holding has not. */
-function bindNew(state: VipState, vip: string, now: Instant, effects: Effects): void {
-  const holding = state.holdings.get(vip);
-  const planned = allowed(state, vip);
-  if (holding?.phase !== "on" || without(planned, holding.addresses).length === 0) return;
-  setHolding(state, vip, { ...holding, addresses: planned });
-  openAgain(state, vip, holding.deadline, now, effects);
-}
-
-function openAgain(state: VipState, vip: string, deadline: number, now: Instant, effects: Effects): void {
-  effects.push({ type: "refresh", vips: [vip], lifetimeMs: lifetimeMs(state, deadline, now) });
-  open(state, [vip], deadline, effects);
-}
-
-function without(addresses: readonly VipAddress[], others: readonly VipAddress[]): readonly VipAddress[] {
-  const keys = new Set(others.map(addressKey));
-  return addresses.filter((address) => !keys.has(addressKey(address)));
-}
-
-type Dropped = Extract<VipEvent, { type: "dropped" }>;
 type Gain = Extract<VipEvent, { type: "gain" }>;
 
 function onGain(state: VipState, { grants, deadline, until }: Gain, now: Instant, effects: Effects): void {
@@ -280,39 +238,8 @@ function onBound(state: VipState, vips: readonly string[], effects: Effects): vo
   for (const [deadline, batch] of byDeadline) open(state, batch, deadline, effects);
 }
 
-function open(state: VipState, vips: readonly string[], deadline: number, effects: Effects): void {
-  const known = state.deadlines.get(deadline);
-  if (known !== undefined) openUntil(state, vips, deadline, known.until, effects);
-}
-
 function onExtend(state: VipState, { deadline, until }: Extract<VipEvent, { type: "extend" }>, effects: Effects): void {
   openUntil(state, [], deadline, until, effects);
-}
-
-/** Opens these and extends the deadline; where its number is tainted, all that is held moves to another one. */
-function openUntil(state: VipState, vips: readonly string[], deadline: number, until: Instant, effects: Effects): void {
-  const known = state.deadlines.get(deadline);
-  if (known === undefined) return;
-  if (!known.isTainted) {
-    effects.push({ type: "open", vips, deadline, number: known.number, until });
-    return;
-  }
-  const number = takeNumber(state);
-  state.deadlines.set(deadline, { ...known, number, isTainted: false });
-  effects.push({ type: "open", vips: heldUnder(state, deadline), deadline, number, until });
-}
-
-function takeNumber(state: VipState): number {
-  const number = state.nextNumber;
-  state.nextNumber = (number + 1) >>> 0;
-  return number;
-}
-
-/** The VIPs that are held, or about to be, under a deadline. */
-export function heldUnder(state: VipState, deadline: number): readonly string[] {
-  return [...state.holdings].flatMap(([vip, holding]) =>
-    holding.phase !== "closing" && holding.deadline === deadline ? [vip] : [],
-  );
 }
 
 type Opened = Extract<VipEvent, { type: "opened" | "too-late" }>;
@@ -397,15 +324,6 @@ function onClosed(state: VipState, vips: readonly string[], now: Instant, effect
   if (state.holdings.size === 0) state.deadlines.clear();
 }
 
-/** What was closed may be another VIP's by a new configuration, and held: that is opened again. */
-function openMoved(state: VipState, closed: readonly VipAddress[], now: Instant, effects: Effects): void {
-  const moved = new Set(closed.flatMap(({ ip, interface: link }) => state.byPlace.get(`${ip} ${link}`) ?? []));
-  for (const vip of moved) {
-    const holding = state.holdings.get(vip);
-    if (holding?.phase === "on") openAgain(state, vip, holding.deadline, now, effects);
-  }
-}
-
 type Failed = Extract<VipEvent, { type: "failed" }>;
 
 function onFailed(state: VipState, { vip, message, isOpen = false }: Failed, now: Instant, effects: Effects): void {
@@ -466,29 +384,4 @@ function onResync(state: VipState, now: Instant, effects: Effects): void {
   state.refreshing.length = 0;
   for (const [vip, holding] of state.holdings) if (holding.phase === "on") state.refreshing.push(vip);
   refreshSlice(state, now, effects);
-}
-
-function setHolding(state: VipState, vip: string, holding: Holding | undefined): void {
-  if (holding !== undefined) state.holdings.set(vip, holding);
-  else {
-    state.holdings.delete(vip);
-    state.granted.delete(vip);
-  }
-  if (holding?.phase !== "on") forgetConflict(state, vip);
-  state.wakeups.set(`announce ${vip}`, holding?.phase === "on" ? (holding.schedule[0] ?? NEVER) : NEVER);
-  state.wakeups.set(`close ${vip}`, NEVER);
-  if (holding?.phase !== "on") state.wakeups.set(`route ${vip}`, NEVER);
-}
-
-function untilOf(state: VipState, deadline: number): Instant {
-  return state.deadlines.get(deadline)?.until ?? NEVER;
-}
-
-function lifetimeMs(state: VipState, deadline: number, now: Instant): number {
-  return Math.max(0, elapsedMs(now, untilOf(state, deadline))) + LIFETIME_SLACK_MS;
-}
-
-function addressKey(address: VipAddress): string {
-  const { ip, prefix, interface: link, label = "", scope = "global", noPrefixRoute = false, virtualMac } = address;
-  return `${ip}/${prefix} ${link} ${label} ${scope} ${noPrefixRoute} ${virtualMac?.parent ?? ""}`;
 }

@@ -14,6 +14,15 @@ export function addressesOf({ holdings, plans }: VipState, vip: string): readonl
   return holdings.get(vip)?.addresses ?? plans.get(vip)?.addresses ?? [];
 }
 
+/** Addresses that are bound or open here although no plan names them for this VIP: others must not have them yet. */
+export function addressesLeft({ holdings, plans }: VipState, vip: string): readonly VipAddress[] {
+  const holding = holdings.get(vip);
+  if (holding === undefined || holding.phase === "opening") return [];
+  if (holding.phase === "closing") return holding.addresses;
+  const planned = new Set(plans.get(vip)?.addresses.map(({ ip }) => ip));
+  return holding.addresses.filter(({ ip }) => !planned.has(ip));
+}
+
 /** The addresses of the VIPs that are configured, or not released yet. */
 export function wantedAddresses({ holdings, plans }: VipState): readonly AddressPlace[] {
   return [...plans.values(), ...holdings.values()].flatMap(({ addresses }): readonly AddressPlace[] => addresses);

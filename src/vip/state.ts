@@ -86,6 +86,9 @@ export interface VipState {
   readonly wires: Set<string>;
   /** VIPs whose lifetimes are still to be refreshed in this round. */
   readonly refreshing: string[];
+  /** VIPs that are held and have addresses to let go; and those that have some to gain, once all of these are gone. */
+  readonly shrinking: Set<string>;
+  readonly growing: Set<string>;
   readonly wakeups: Wakeups;
 }
 
@@ -95,8 +98,8 @@ export type VipEvent =
   /** These are the VIPs of this host from now on; what is held and not among them stays held until it is lost. */
   | { readonly type: "plan"; readonly plans: readonly VipPlan[] }
   | { readonly type: "gain"; readonly grants: readonly VipGrant[]; readonly deadline: number; readonly until: Instant }
-  /** Other addresses of a held VIP may be answered for than before. */
-  | { readonly type: "confirm"; readonly grant: VipGrant }
+  /** Other addresses of held VIPs may be answered for than before. */
+  | { readonly type: "confirm"; readonly grants: readonly VipGrant[] }
   /** The lease grew: all that is held under the deadline may be held until then. */
   | { readonly type: "extend"; readonly deadline: number; readonly until: Instant }
   | { readonly type: "lose"; readonly losses: readonly VipLoss[] }
@@ -108,8 +111,8 @@ export type VipEvent =
   | { readonly type: "too-late"; readonly vips: readonly string[]; readonly deadline: number; readonly until: Instant }
   /** Their fences are closed and no address of theirs is bound. */
   | { readonly type: "closed"; readonly vips: readonly string[] }
-  /** Addresses of a VIP that is held on are closed, and not bound any more. */
-  | { readonly type: "dropped"; readonly vip: string; readonly addresses: readonly VipAddress[] }
+  /** Addresses of VIPs that are held on are closed, and not bound any more. */
+  | { readonly type: "dropped"; readonly drops: readonly VipDrop[] }
   /** The kernel refused a step. `isOpen`: it refused to close the fence. */
   | { readonly type: "failed"; readonly vip: string; readonly message: string; readonly isOpen?: boolean }
   /** The kernel refused to set a deadline. */
@@ -132,6 +135,12 @@ export type VipEvent =
 export interface VipGrant {
   readonly vip: string;
   readonly addresses: readonly string[];
+}
+
+/** Addresses that a VIP has not any more, while it is held on. */
+export interface VipDrop {
+  readonly vip: string;
+  readonly addresses: readonly VipAddress[];
 }
 
 /** A VIP that must not be held any more. */
@@ -162,12 +171,14 @@ export type VipEffect =
   | { readonly type: "probe"; readonly vips: readonly string[] }
   /** Close the fence, then remove routes, then unbind: "closed", and "failed" for each that the kernel refused. */
   | { readonly type: "close"; readonly vips: readonly string[] }
-  /** Close and unbind some addresses of a VIP that is held on: "dropped", or "failed" when the kernel refuses. */
-  | { readonly type: "drop"; readonly vip: string; readonly addresses: readonly VipAddress[] }
+  /** Close and unbind some addresses of VIPs that are held on: "dropped", and "failed" for each that the kernel refused. */
+  | { readonly type: "drop"; readonly drops: readonly VipDrop[] }
   /** Close and unbind what is not ours to hold, with whatever prefix somebody has bound it. */
   | { readonly type: "sweep"; readonly vips: readonly string[] }
   /** They answer now. */
   | { readonly type: "held"; readonly vips: readonly string[] }
+  /** They have let addresses go, and are held on. */
+  | { readonly type: "shrunk"; readonly vips: readonly string[] }
   /** They surely do not answer any more. */
   | { readonly type: "released"; readonly losses: readonly VipLoss[] }
   /** The host cannot hold it for now. */
@@ -189,6 +200,8 @@ export function initialVips(firstNumber: number): VipState {
     byLink: new Map(),
     wires: new Set(),
     refreshing: [],
+    shrinking: new Set(),
+    growing: new Set(),
     wakeups: new Wakeups(),
   };
 }

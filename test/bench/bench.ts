@@ -2,10 +2,11 @@
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { failing, manyChecks } from "./checks.ts";
+import { checkCost, failing, manyChecks } from "./checks.ts";
 import { answers, commits, idle } from "./idle.ts";
 import { migration } from "./migration.ts";
 import { planned, restarts, violent } from "./moves.ts";
+import { reloads } from "./reloads.ts";
 import { held, vips } from "./vips.ts";
 import { growth, many } from "./scale.ts";
 import { leader, remote, stale, steady } from "./stores.ts";
@@ -27,8 +28,10 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   many,
   vips: () => vips(),
   held,
+  reloads: () => reloads(),
   storms,
   failing,
+  cost: checkCost,
   checks: manyChecks,
   routers,
   adverts,

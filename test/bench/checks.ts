@@ -1,6 +1,7 @@
 // What checks cost, and how soon the client is served elsewhere when one fails; keepalived with the same script beside it.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +9,7 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { type DaemonProcess, VIP } from "../hosts/harness/fleet.ts";
 import type { Recorder } from "../hosts/harness/recorder.ts";
 import { bootOffsetMs } from "../hosts/harness/stamp.ts";
-import { rssMb } from "./idle.ts";
+import { cpuPercent, rssMb } from "./idle.ts";
 import { KeepalivedPair } from "./keepalived.ts";
 import { pause, Stage } from "./stage.ts";
 import { median, type Row, spread } from "./table.ts";
@@ -119,6 +120,71 @@ export async function failing(): Promise<readonly Row[]> {
       met: median(own) <= FAILING_BAR_MS,
     },
   ];
+}
+
+const MANY = 100;
+const COST_BAR = 3;
+
+/** What a hundred checks a second may look at; scripts are started by it, which a bare Node.js is compared with. */
+const LOOKS = [
+  { what: "a file", look: "file: /etc/hostname", starts: false },
+  { what: "a connection to a port of this host", look: "tcp: '127.0.0.1:80'", starts: false },
+  { what: "a script (/bin/true)", look: "script: [/bin/true]", starts: true },
+] as const;
+
+/** Starts as many programs as the checks do, and nothing else. */
+const STARTER = `const { spawn } = require("node:child_process");
+setInterval(() => spawn("/bin/true", { detached: true, stdio: ["ignore", "pipe", "pipe"] }), ${1_000 / MANY});`;
+
+/** What a hundred checks a second cost the daemon itself, the processor time of what they run apart. */
+export async function checkCost(): Promise<readonly Row[]> {
+  const none = await costOf(null);
+  const starting = await costOfStarting();
+  const rows: Row[] = [];
+  for (const { what, look, starts } of LOOKS) {
+    const besides = starts ? none + starting : none;
+    const cost = Math.max(0, (await costOf(look)) - besides);
+    const more = starts ? `, and beyond the ${starting.toFixed(2)} % in which a bare Node.js starts as many` : "";
+    rows.push({
+      what: `${MANY} checks a second of ${what}: processor time of the daemon`,
+      value: `${cost.toFixed(2)} % of a core beyond the ${none.toFixed(2)} % without${more}`,
+      against: `bar ${COST_BAR} %`,
+      met: cost <= COST_BAR,
+    });
+  }
+  return rows;
+}
+
+async function costOfStarting(): Promise<number> {
+  const bare = spawn(process.execPath, ["-e", STARTER], { stdio: "ignore" });
+  const ended = once(bare, "exit");
+  try {
+    await pause(2_000);
+    return await cpuPercent(bare.pid === undefined ? [] : [bare.pid]);
+  } finally {
+    bare.kill("SIGKILL");
+    await ended;
+  }
+}
+
+async function costOf(look: string | null): Promise<number> {
+  const stage = new Stage(["a"]);
+  stage.recorder.close();
+  try {
+    const names = look === null ? [] : Array.from({ length: MANY }, (_, i) => `c${i}`);
+    const extra =
+      look === null ? "" : `checks:\n${names.map((name) => `  ${name}: { ${look}, interval: 1s }\n`).join("")}`;
+    const checks = look === null ? "" : `, checks: [${names.join(", ")}]`;
+    const vips = `  web: { interface: eth0, addresses: [${VIP}/24], preempt: false${checks} }\n`;
+    const [host] = stage.lan.hosts;
+    if (host === undefined) throw new Error("no host");
+    const daemon = stage.fleet.start(host, { ttl: "3s", vips, extra, logLevel: "info" });
+    await daemon.until("has looked at all", (status) => status.checks.every(({ last }) => last !== null), 30_000);
+    await pause(5_000);
+    return await cpuPercent([daemon.pid]);
+  } finally {
+    await stage.close();
+  }
 }
 
 const NODES = ["a", "b", "c"] as const;

@@ -128,6 +128,49 @@ describe("what vipd sets", () => {
   });
 });
 
+describe("a rule that covers another one of vipd's, of the same priority and table", () => {
+  const narrow: VipRule = { ...RULE, from: "10.77.0.50/32", to: "10.9.0.0/16" };
+  const { from: _from, ...wide } = RULE;
+  const { to: _to, ...middle } = narrow;
+
+  it.each<{ name: string; rules: readonly VipRule[] }>([
+    { name: "is added beside it", rules: [narrow, middle] },
+    { name: "is added beside several", rules: [narrow, middle, wide] },
+    { name: "is added beside it, whatever else there is", rules: [{ ...RULE, fwmark: 1 }, narrow, wide] },
+    {
+      name: "is added beside it in IPv6",
+      rules: [
+        { ...RULE, family: 6, from: "2001:db8::/48" },
+        { ...wide, family: 6 },
+      ],
+    },
+  ])("$name", ({ rules }) => {
+    const routing = open();
+    expect(rules.flatMap((rule) => routing.add([rule]))).toEqual(added(rules));
+    expect(sorted(routing.ours())).toEqual(sorted(rules));
+    expect(routing.add(rules), "all of them are there").toEqual(rules.map(() => ({ kind: "exists" })));
+    expect(sorted(routing.ours())).toEqual(sorted(rules));
+    expect(routing.remove(rules)).toEqual([]);
+    expect(routing.ours()).toEqual([]);
+  });
+
+  it("in one call", () => {
+    const routing = open();
+    const rules = [narrow, middle, wide];
+    expect(routing.add(rules)).toEqual(added(rules));
+    expect(sorted(routing.ours())).toEqual(sorted(rules));
+  });
+
+  it("is added beside another program's too, which stays", () => {
+    const routing = open();
+    ip("rule", "add", "from", "10.77.0.51", "table", "100", "pref", "1000");
+    routing.add([narrow]);
+    expect(routing.add([wide])).toEqual(added([wide]));
+    expect(sorted(routing.ours())).toEqual(sorted([narrow, wide]));
+    expect(ip("rule")).toMatch(/1000:\s+from 10\.77\.0\.51 lookup 100\n/u);
+  });
+});
+
 describe("a removal", () => {
   const from: VipRule = { ...RULE, from: "10.77.0.0/24" };
   const like: readonly VipRule[] = [

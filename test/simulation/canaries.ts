@@ -11,6 +11,7 @@ import type { ElectorHost } from "../../src/ports/elector.ts";
 import type { Change, StoredRecord } from "../../src/ports/store.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import type { FenceFlaw } from "./kernel.ts";
+import type { RoutingFlaw } from "./routing.ts";
 import type { Trouble } from "./scenario.ts";
 import type { Process, World } from "./world.ts";
 
@@ -44,6 +45,9 @@ export interface Canary {
   readonly takesAllAddresses?: boolean;
   /** A host keeps open what a former process left, whatever VIP it is configured for now. */
   readonly keepsLeftovers?: boolean;
+  readonly routingFlaw?: RoutingFlaw;
+  /** A check that fails moves nothing. */
+  readonly feelsNothing?: boolean;
   /** The store has nothing to say of addresses. */
   readonly ignoresClaims?: boolean;
 }
@@ -91,6 +95,9 @@ export const CANARIES: readonly Canary[] = [
     trouble: "fence-flushed",
     fenceFlaw: "keeps-quiet",
   },
+  { name: "a check that fails and moves nothing", breaks: [6], feelsNothing: true },
+  { name: "routes that stay when their VIP goes", breaks: [8], routingFlaw: "keeps" },
+  { name: "a route that somebody removed not put back", breaks: [8], trouble: "route-removed", routingFlaw: "deaf" },
   { name: "a store whose revisions fall", breaks: [4, 6], trouble: "restore", store: "revisions-fall" },
 ];
 
@@ -124,7 +131,7 @@ function takingAll(host: ElectorHost, elector: () => LeaseElector | undefined): 
         grants.map((grant) => ({ ...grant, addresses: all(grant.election) })),
         validity,
       ),
-    confirm: (election) => host.confirm(election, all(election)),
+    confirm: (confirmed) => host.confirm(confirmed.map(({ election }) => ({ election, addresses: all(election) }))),
   };
 }
 

@@ -6,16 +6,19 @@
 //   4  the tokens of an election only grow
 //   6  with a store and a healthy candidate every VIP is held again in time; nobody is stuck (liveness.ts)
 //   7  a daemon that is restarted within its lease moves nothing (liveness.ts)
+//   8  the routes and rules of a VIP are there only where it is held or on its way out, and nothing is left after a stop
 //   0  no assertion of the program itself fails
 //
 // An address that a person bound by hand on a host where no daemon guards it is not counted, nor what a host
 // answers while its fence is taken away, nor what was open when its machine fell asleep and no daemon could close it at
 // its waking, until a daemon has closed or opened it again.
 
+import { type RoutingEntry, routingText } from "../../src/base/routing.ts";
 import type { State } from "../../src/election/state.ts";
 import type { Txn } from "../../src/ports/store.ts";
 import type { SimDaemon } from "./daemon.ts";
 import type { SimHost } from "./host.ts";
+import { vipOf } from "./routing.ts";
 import type { Applied } from "./store-model.ts";
 import type { TrueTime, World } from "./world.ts";
 
@@ -100,6 +103,12 @@ export class Checker {
     if (host !== undefined) this.hostOf.set(daemon.options.processId, host);
   }
 
+  /** A daemon has stopped: nothing of its VIPs is left to be seen. */
+  stopped({ name, kernel }: SimHost): void {
+    const left = kernel.routing.all();
+    if (left.length > 0) this.say(8, `${textsOf(left)} was left when the daemon of ${name} had stopped`);
+  }
+
   /** Validity runs from before the send, of a heartbeat that was applied. */
   stepped(daemon: SimDaemon, after: State): void {
     if (after.validUntil === Number.NEGATIVE_INFINITY) return;
@@ -171,6 +180,8 @@ export class Checker {
     const others = holdersOf(host, election);
     const left = [...(this.openedFor.get(key) ?? [])].filter((ip) => host.kernel.isLeft(ip) && !others.has(ip));
     if (left.length > 0) this.say(2, `${node} gave ${election} away while ${left.join(", ")} was bound or open`);
+    const routed = host.kernel.routing.all().filter((entry) => vipOf(entry) === election);
+    if (routed.length > 0) this.say(8, `${node} gave ${election} away while ${textsOf(routed)} was set`);
     this.openedFor.delete(key);
   }
 
@@ -228,6 +239,10 @@ export class Checker {
 export function isExcused({ kernel, daemon }: SimHost, ip: string): boolean {
   if (kernel.flushed || kernel.unattended.has(ip) || kernel.answersByHand(ip)) return true;
   return kernel.openSinceSleep.has(ip) && daemon?.process.isStopped === true;
+}
+
+function textsOf(entries: readonly RoutingEntry[]): string {
+  return entries.map(routingText).join(", ");
 }
 
 /** Whose commit it is. */

@@ -17,6 +17,7 @@ import type { ElectorHost, ElectorKind } from "../../src/ports/elector.ts";
 import type { HostEvent, HostMonitor } from "../../src/ports/host.ts";
 import type { IdentityKeeper } from "../../src/ports/identity.ts";
 import type { Logger } from "../../src/ports/logger.ts";
+import type { RoutingRemoved } from "../../src/ports/routing.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import type { VrrpElector } from "../../src/node/vrrp-elector.ts";
 import { VrrpHistory } from "../../src/node/vrrp-history.ts";
@@ -24,6 +25,7 @@ import { stepVrrp } from "../../src/vrrp/machine.ts";
 import { brokenHost, brokenStore, type Canary } from "./canaries.ts";
 import { HostPorts, type Kernel } from "./kernel.ts";
 import type { StoreLink } from "./network.ts";
+import { RoutingPort } from "./routing.ts";
 import { describe, describeOutcome } from "./transcript.ts";
 import type { WirePorts } from "./vrrp/wire-ports.ts";
 import type { Process, World } from "./world.ts";
@@ -102,6 +104,7 @@ export class SimDaemon {
       fence: ports.fence,
       firstDeadline: deps.world.random.int(0, 2 ** 31),
       packets: ports.packets,
+      routing: new RoutingPort(deps.kernel, deps.process, options.canary?.routingFlaw ?? null),
       monitor: (onEvent) => this.monitor(onEvent),
       log: this.makeLog(),
       makeChecks: (parts) => this.makeChecks(parts),
@@ -261,15 +264,17 @@ export class SimDaemon {
   look(): void {
     const verdict = this.deps.isSick() ? "failed" : "ok";
     if (verdict === this.verdict) return;
+    if (verdict === "failed" && this.options.canary?.feelsNothing === true) return;
     this.verdict = verdict;
     this.deps.world.say(this.process.name, () => `the check is ${verdict}`);
     this.tellVerdict();
   }
 
   /** The kernel's news come a little later, in order. */
-  private monitor(onEvent: (event: HostEvent) => void): HostMonitor {
+  private monitor(onEvent: (event: HostEvent | RoutingRemoved) => void): HostMonitor {
     const { world, process, kernel } = this.deps;
-    const listener = (event: HostEvent): void => {
+    const listener = (event: HostEvent | RoutingRemoved): void => {
+      if (event.kind === "routing-removed" && this.options.canary?.routingFlaw === "deaf") return;
       this.heardAt = Math.max(this.heardAt, world.now + 0.1 + world.random.next());
       world.at(this.heardAt, () => onEvent(event), process);
     };

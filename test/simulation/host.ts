@@ -20,6 +20,8 @@ export interface HostDeps {
   readonly canary: Canary | null;
   /** A kernel has booted: the checker follows it. */
   readonly onBoot: (host: SimHost) => void;
+  /** A daemon has stopped of its own will. */
+  readonly onLeft?: (host: SimHost) => void;
   readonly onStep: (daemon: SimDaemon, after: State) => void;
   readonly onSend: (daemon: SimDaemon, heartbeat: number) => void;
   /** Equips a daemon that speaks VRRP. */
@@ -203,6 +205,7 @@ export class SimHost {
   /** It left, or could not start: then systemd tries again. */
   private exited(process: Process): void {
     const started = this.daemon?.steps !== 0;
+    if (started) this.deps.onLeft?.(this);
     process.kill();
     if (!started) this.startIn(RESTART_MS, null);
   }

@@ -17,7 +17,9 @@ import type {
   PacketLink,
   ProtectResult,
 } from "../../src/ports/host.ts";
+import type { RoutingRemoved } from "../../src/ports/routing.ts";
 import type { HostClock } from "./host-clock.ts";
+import { SimRouting } from "./routing.ts";
 import type { Process, TrueTime, World } from "./world.ts";
 
 /** The armed element's timeout, as src/ports/host.ts has it, in milliseconds. */
@@ -51,7 +53,9 @@ export class Kernel {
   /** Called after the fence was opened or extended. */
   onOpen: (ips: readonly string[], until: TrueTime) => void = () => {};
   /** The daemon that listens, if any; it hears at once and deals with it later. */
-  listener: ((event: HostEvent) => void) | null = null;
+  listener: ((event: HostEvent | RoutingRemoved) => void) | null = null;
+  /** Routes and rules of vipd's. */
+  readonly routing = new SimRouting((news) => this.tell(news));
   private readonly bound = new Map<string, { readonly address: BoundAddress; readonly until: TrueTime }>();
   /** By address: the deadline under which it is open. */
   private readonly openUnder = new Map<string, number>();
@@ -74,6 +78,10 @@ export class Kernel {
   /** Every address that is bound here. */
   ipsKnown(): Iterable<string> {
     return this.bound.keys();
+  }
+
+  hasAddress(ip: string): boolean {
+    return this.bound.has(ip);
   }
 
   /** Whether it answers because a person bound the address where no daemon guards it: that is nobody's fault here. */
@@ -177,6 +185,7 @@ export class Kernel {
     const known = this.bound.get(ip);
     if (known === undefined) return false;
     this.change(() => this.bound.delete(ip));
+    this.routing.addressGone(ip);
     this.tell({ kind: "address-removed", address: known.address });
     return true;
   }
@@ -270,7 +279,7 @@ export class Kernel {
     this.onChange();
   }
 
-  private tell(event: HostEvent): void {
+  private tell(event: HostEvent | RoutingRemoved): void {
     this.listener?.(event);
   }
 }

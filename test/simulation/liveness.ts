@@ -1,9 +1,11 @@
 // What must be so once nothing goes wrong any more: every VIP that somebody can hold is held by one, and nobody
 // is stuck.
 
+import { routingText } from "../../src/base/routing.ts";
 import { NEVER } from "../../src/base/time.ts";
 import { observerWaitMs, leaseTimings } from "../../src/election/lease.ts";
 import { ownSession } from "../../src/election/session.ts";
+import { readyEntries } from "../../src/vip/routing.ts";
 import type { SimDaemon } from "./daemon.ts";
 import type { SimHost } from "./host.ts";
 import type { Fleet } from "./run.ts";
@@ -15,6 +17,9 @@ const RESTART_MS = 20;
 
 /** A handover takes no longer than this on a fair network, in milliseconds. */
 export const HANDOVER_MS = 100;
+
+/** A check looks every 5 ms at most; then the VIP is handed over. In milliseconds. */
+export const SICK_MS = 5 + 2 * HANDOVER_MS;
 
 /** Steps of a daemon in a second of calm: more, and it spins. */
 const MOST_STEPS_A_SECOND = 400;
@@ -80,6 +85,37 @@ function isAwaited(fleet: Fleet, vip: string): boolean {
   );
 }
 
+/** The service of a host that holds something falls sick: another one that is fit has it soon. */
+export function sickenOne(fleet: Fleet): void {
+  const { world, checker } = fleet;
+  const contested = contestedVips(fleet);
+  const fitOthers = (host: SimHost, vip: string): readonly SimHost[] =>
+    [...fleet.hosts.values()].filter((other) => other.name !== host.name && isFit(other, vip));
+  const atRisk = (host: SimHost): readonly string[] =>
+    (host.daemon?.daemon.running.vips ?? [])
+      .filter(({ name, checks }) => checks.length > 0 && !contested.has(name) && holds(host, name, world.now))
+      .map(({ name }) => name)
+      .filter((vip) => fitOthers(host, vip).length > 0);
+  const host = [...fleet.hosts.values()].find((each) => atRisk(each).length > 0);
+  if (host === undefined) return;
+  const vips = atRisk(host);
+  host.feel(1);
+  world.at(world.now + SICK_MS, () => {
+    for (const vip of vips) {
+      const fit = fitOthers(host, vip);
+      if (fit.length > 0 && !fit.some((other) => holds(other, vip, world.now)))
+        checker.say(
+          6,
+          `${vip} is not held by ${fit.map(({ name }) => name).join(" or ")}, although ${host.name} is sick`,
+        );
+    }
+  });
+}
+
+function isFit(host: SimHost, vip: string): boolean {
+  return couldHold(host, vip) && host.sickness === 0 && host.daemon?.daemon.eligibility.of(vip).length === 0;
+}
+
 /** All that can be held is held. */
 export function checkRecovered(fleet: Fleet): void {
   for (const daemon of daemons(fleet)) {
@@ -92,6 +128,7 @@ export function checkRecovered(fleet: Fleet): void {
 /** It is held still, and nobody waits in vain or spins. */
 export function checkSteady(fleet: Fleet): void {
   checkHeld(fleet, "was lost again in the calm");
+  checkRouting(fleet);
   for (const daemon of daemons(fleet)) checkAlive(fleet, daemon);
 }
 
@@ -103,6 +140,34 @@ function checkHeld(fleet: Fleet, trouble: string): void {
   world.at(world.now + HANDOVER_MS, () => {
     for (const [vip, able] of notHeld(fleet))
       if (first.has(vip)) checker.say(6, `${vip} ${trouble}; ${able.map(({ name }) => name).join(", ")} could hold it`);
+  });
+}
+
+/** Routes and rules are where their VIPs are held; what is on its way is looked at once more. */
+function checkRouting(fleet: Fleet): void {
+  const { world, checker } = fleet;
+  const first = new Set(misplaced(fleet));
+  if (first.size === 0) return;
+  world.at(world.now + HANDOVER_MS, () => {
+    for (const text of misplaced(fleet)) if (first.has(text)) checker.say(8, text);
+  });
+}
+
+function misplaced(fleet: Fleet): readonly string[] {
+  return [...fleet.hosts.values()].flatMap(({ name, daemon, kernel }) => {
+    if (daemon === null || daemon.election.stopping) return [];
+    const { holdings, plans } = daemon.daemon.holdings;
+    const wanted = [...holdings].flatMap(([vip, { phase, addresses }]) =>
+      phase === "on" ? readyEntries(plans.get(vip)?.routing, addresses) : [],
+    );
+    const texts = new Set(wanted.map(routingText));
+    const missing = wanted
+      .filter((entry) => !kernel.routing.has(entry))
+      .map((entry) => `${routingText(entry)} is missing`);
+    const extra = kernel.routing.all().filter((entry) => !texts.has(routingText(entry)));
+    return [...missing, ...extra.map((entry) => `${routingText(entry)} is set and not wanted`)].map(
+      (text) => `${name}: ${text}`,
+    );
   });
 }
 

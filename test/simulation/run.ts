@@ -6,7 +6,16 @@ import type { Canary } from "./canaries.ts";
 import { Checker, type Violation } from "./checker.ts";
 import type { SimDaemon } from "./daemon.ts";
 import { SimHost } from "./host.ts";
-import { checkRecovered, checkSteady, HANDOVER_MS, recoveryMs, restartOne, steadyMs } from "./liveness.ts";
+import {
+  checkRecovered,
+  checkSteady,
+  HANDOVER_MS,
+  recoveryMs,
+  restartOne,
+  SICK_MS,
+  sickenOne,
+  steadyMs,
+} from "./liveness.ts";
 import { Network } from "./network.ts";
 import { drawScenario, FAIR, type Fault, type HostSetup, type Scenario, type Trouble } from "./scenario.ts";
 import { type Applied, StoreModel } from "./store-model.ts";
@@ -74,6 +83,7 @@ export function run(
       network,
       canary,
       onBoot: (booted) => checker.follow(booted),
+      onLeft: (left) => checker.stopped(left),
       onSend: (daemon, heartbeat) => checker.sent(daemon, heartbeat),
       onStep: (daemon, after) => {
         steps += 1;
@@ -91,7 +101,8 @@ export function run(
   world.at(recoveredAt, () => checkRecovered(fleet));
   world.at((recoveredAt + endAt) / 2, () => restartOne(fleet));
   world.at(endAt, () => checkSteady(fleet));
-  world.runUntil(endAt + HANDOVER_MS + 1);
+  world.at(endAt + HANDOVER_MS + 1, () => sickenOne(fleet));
+  world.runUntil(endAt + HANDOVER_MS + SICK_MS + 2);
   for (const text of world.broken) checker.say(0, text);
   if (changesInCalm > MOST_CHANGES_IN_CALM) checker.say(6, `${changesInCalm} ownership changes in the calm`);
   return { scenario, violations: checker.violations, transcript: world.transcript, steps, ownershipChanges };
@@ -179,6 +190,8 @@ function strikeHost(fleet: Fleet, host: SimHost, fault: HostFault): void {
       return kernel.removeByHand(fault.ip);
     case "address-bound":
       return kernel.bindByHand(fault.ip);
+    case "route-removed":
+      return kernel.routing.removeByHand(fault.vip);
     case "overrun":
       return kernel.overrun(Math.min(fault.forMs, world.calmAt - world.now));
     case "reboot":

@@ -8,6 +8,7 @@ import type { VipConfig } from "../../src/config/types.ts";
 import { SERVICE } from "./daemon.ts";
 import { INTERFACES, type Refusal } from "./kernel.ts";
 import type { Weather } from "./network.ts";
+import { drawRouting } from "./routing.ts";
 import type { TrueTime } from "./world.ts";
 
 /** One host, and the configuration of its daemon at the beginning. */
@@ -66,6 +67,8 @@ export type Trouble =
   | { readonly kind: "refusal"; readonly what: Refusal; readonly forMs: number }
   | { readonly kind: "address-removed"; readonly ip: string }
   | { readonly kind: "address-bound"; readonly ip: string }
+  /** Somebody removes what a VIP's routes and rules are. */
+  | { readonly kind: "route-removed"; readonly vip: string }
   | { readonly kind: "overrun"; readonly forMs: number }
   | { readonly kind: "step-down"; readonly election: string; readonly to: string | null }
   /** `refused`: the kernel does not let the fence be changed for it. */
@@ -171,7 +174,7 @@ function drawConfig(random: Random, { vips, ttlMs, crowded, spreads }: Facts, ch
       lastResort: random.chance(0.5) ? ("keep" as const) : ("drop" as const),
       hooks: [],
     }));
-  return withoutDoubles(config);
+  return drawRouting(random, vips, withoutDoubles(config));
 }
 
 /** One file with an address under two names is refused. */
@@ -281,6 +284,7 @@ const TROUBLES: { readonly [K in Trouble["kind"]]: readonly [weight: number, dra
   ],
   "address-removed": [1, (random, { vips }) => ({ ip: drawIp(random, vips) })],
   "address-bound": [1, (random, { vips }) => ({ ip: drawIp(random, vips) })],
+  "route-removed": [1, (random, { vips }) => ({ vip: random.pick(vips) })],
   overrun: [1, (random, { ttlMs }) => ({ forMs: drawSpan(random, ttlMs) })],
   "step-down": [
     3,

@@ -1,6 +1,13 @@
 // vipctl status: all VIPs of the fleet, its nodes, its store, and what asks for somebody's help.
 
-import type { ElectionView, FleetView, NodeView, IneligibleReasonView, StatusView } from "../../admin/views.ts";
+import type {
+  ElectionView,
+  FleetView,
+  IneligibleReasonView,
+  NodeView,
+  RoutingView,
+  StatusView,
+} from "../../admin/views.ts";
 import { VRRP_CAVEAT } from "../../base/vrrp.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
@@ -62,6 +69,7 @@ export function describeFleet(view: FleetView, style: Style, wallMs: number, ver
     isStatus(view) ? checkLines(view, style).join("\n") : "",
     isStatus(view) ? realServerLines(view, style).join("\n") : "",
     deviceLines(view.elections, style).join("\n"),
+    routingLines(view.elections, style, verbose).join("\n"),
     ineligibleLines(view.elections, style).join("\n"),
     view.warnings.map((warning) => style.warn(`! ${escapeControl(warning)}`)).join("\n"),
     vrrpLine(view.elections, style),
@@ -130,6 +138,31 @@ function deviceLines(elections: readonly ElectionView[], style: Style): readonly
     return style.dim(escapeControl(`${name}: virtual MAC ${macs.slice(0, MAX_NAMES).join(", ")}${state}`));
   });
   return found.length > MAX_LINES ? [...lines, `and ${found.length - MAX_LINES} more VIPs with virtual MACs`] : lines;
+}
+
+/** The routes and rules of this node's VIPs: how many of each, and what of those of a held one is not in place. */
+function routingLines(elections: readonly ElectionView[], style: Style, verbose: boolean): readonly string[] {
+  const found = elections.filter(({ routing }) => routing.length > 0);
+  const shown = found.slice(0, MAX_LINES).flatMap(({ name, role, routing }) => {
+    const missing = role === "holder" ? routing.filter(({ inPlace }) => !inPlace) : [];
+    const all = routing.length === 1 ? "1 route or rule" : `${routing.length} routes and rules`;
+    const state = role === "holder" ? "in place" : "set here with the VIP";
+    const line =
+      missing.length === 0
+        ? style.dim(escapeControl(`${name}: ${all}, ${state}`))
+        : style.warn(escapeControl(`${name}: ${missing.length} of ${all} not in place: ${textsOf(missing)}`));
+    const each = verbose ? routing.map(({ text, inPlace }) => `  ${inPlace ? "+" : "-"} ${escapeControl(text)}`) : [];
+    return [line, ...each];
+  });
+  return found.length > MAX_LINES ? [...shown, `and ${found.length - MAX_LINES} more VIPs with routes`] : shown;
+}
+
+function textsOf(routing: readonly RoutingView[]): string {
+  const more = routing.length > MAX_NAMES ? ` and ${routing.length - MAX_NAMES} more` : "";
+  return `${routing
+    .slice(0, MAX_NAMES)
+    .map(({ text }) => text)
+    .join(", ")}${more}`;
 }
 
 /** Why the observing node does not hold VIPs: one line a reason. */

@@ -81,6 +81,7 @@ describe("an election", () => {
       elector: null,
       ineligibleReasons: [],
       devices: [],
+      routing: [],
       conflict: null,
       candidates: [
         { node: "b", priority: 200, eligible: false, alive: true, reason: "check failed: http" },

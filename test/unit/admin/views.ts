@@ -38,6 +38,7 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
     elector: null,
     ineligibleReasons: [],
     devices: [],
+    routing: [],
     conflict: null,
     candidates: [
       { node: "web1", priority: 150, eligible: true, alive: true, reason: null },

@@ -243,3 +243,33 @@ test("virtual MACs have a line for each VIP, with their devices, and whether the
   expect(desk.out.lines).toContain("web: virtual MAC 00:00:5e:00:01:33 on vipd4-51 (eth0)");
   expect(desk.out.lines).toContain("db: virtual MAC 00:00:5e:00:01:33 on vipd4-52 (eth0), down here");
 });
+
+test("routes and rules have a line for each VIP, and those of a held one that are not in place are named", async () => {
+  const [set, gone] = [
+    { text: "route default via 10.0.0.1 dev eth0", inPlace: true },
+    { text: "rule priority 100 from 10.0.0.10/32 table 100", inPlace: false },
+  ];
+  const desk = new Desk();
+  const elections = [
+    electionView({ name: "web", role: "holder", routing: [set] }),
+    electionView({ name: "db", role: "holder", routing: [set, gone] }),
+    electionView({ name: "mail", role: "candidate", routing: [gone] }),
+  ];
+  desk.daemon().view = statusView({ elections });
+  expect(await desk.vipctl("status")).toBe(0);
+  expect(desk.out.lines).toContain("web: 1 route or rule, in place");
+  expect(desk.out.lines).toContain(
+    "db: 1 of 2 routes and rules not in place: rule priority 100 from 10.0.0.10/32 table 100",
+  );
+  expect(desk.out.lines).toContain("mail: 1 route or rule, set here with the VIP");
+  expect(desk.out.text).not.toContain("route default");
+  const verbose = new Desk();
+  verbose.daemon().view = statusView({ elections });
+  await verbose.vipctl("status", "--verbose");
+  expect(verbose.out.lines).toContain("  + route default via 10.0.0.1 dev eth0");
+  expect(verbose.out.lines).toContain("  - rule priority 100 from 10.0.0.10/32 table 100");
+  const json = new Desk();
+  json.daemon().view = statusView({ elections });
+  await json.vipctl("status", "--json");
+  expect(JSON.parse(json.out.text).elections[1].routing).toEqual([set, gone]);
+});

@@ -193,7 +193,7 @@ export class Node {
       around.onGain(this);
     }
     if (effect.type === "confirm") {
-      this.bound.set(effect.election, effect.addresses);
+      for (const { election, addresses } of effect.confirmed) this.bound.set(election, addresses);
       around.onGain(this);
     }
     if (effect.type === "lose" && this.releasesAtOnce) {

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { reason } from "../../../src/base/reasons.ts";
+import type { VipConfig } from "../../../src/config/types.ts";
 import { BegunDaemon, DB, MAIL, WEB } from "./begun-daemon.ts";
 import { vipConfig } from "./config.ts";
 import { address } from "./fake-host.ts";
@@ -124,6 +125,38 @@ describe("a VIP that is changed", () => {
     expect(begun.host.addresses()).toEqual([]);
     expect(begun.elector.candidacies.get("web")?.ineligible?.code).toBe("hold-failed");
     expect(begun.elector.news()).toContain("released web");
+  });
+});
+
+describe("a thousand VIPs that are held, each with one address of two changed", () => {
+  const COUNT = 1_100;
+  const of = (net: number): readonly VipConfig[] =>
+    Array.from({ length: COUNT }, (_, i) =>
+      vipConfig(`v${i}`, [address(`10.1.${i >> 8}.${i & 255}`), address(`10.${net}.${i >> 8}.${i & 255}`)]),
+    );
+
+  test("publish an address for as long as it is on the host, and answer for the others all the while", async () => {
+    const begun = new BegunDaemon(of(2)).start().hold(...of(2).map(({ name }) => name));
+    const publishesAll = (): boolean => {
+      const published = new Set([...begun.elector.candidacies.values()].flatMap(({ addresses }) => addresses));
+      return begun.host.addresses().every(({ ip, prefix }) => published.has(`${ip}/${prefix}`));
+    };
+    const stays = (): number => begun.host.answering().filter((cidr) => cidr.startsWith("10.1.")).length;
+    begun.reload(of(3));
+    expect(
+      begun.host.addresses().some(({ ip }) => ip.startsWith("10.2.")),
+      "not all at once",
+    ).toBe(true);
+    for (let i = 0; i < 20; i += 1) {
+      expect(publishesAll()).toBe(true);
+      expect(stays()).toBe(COUNT);
+      await begun.host.timers.advance(5);
+    }
+    expect(begun.host.answering().filter((cidr) => cidr.startsWith("10.3."))).toHaveLength(COUNT);
+    expect(begun.host.answering()).toHaveLength(2 * COUNT);
+    expect(begun.elector.addressesOf("v1099")).toEqual(["10.1.4.75", "10.3.4.75"]);
+    expect(begun.host.guarded).toHaveLength(2 * COUNT);
+    expect(begun.elector.calls.filter((call) => call.startsWith("released"))).toEqual([]);
   });
 });
 

@@ -36,8 +36,10 @@ export class FakeElector implements Elector {
       return `${election} ${candidacy === null ? "none" : (candidacy.ineligible?.code ?? "eligible")}`;
     });
     this.calls.push(`candidacies: ${told.join(", ")}`);
-    for (const [election, candidacy] of changes)
-      if (candidacy !== null && this.tokens.has(election)) this.host.confirm(election, this.addressesOf(election));
+    const held = [...changes].flatMap(([election, candidacy]) =>
+      candidacy !== null && this.tokens.has(election) ? [{ election, addresses: this.addressesOf(election) }] : [],
+    );
+    if (held.length > 0) this.host.confirm(held);
   }
 
   released(elections: readonly string[]): void {

@@ -67,7 +67,7 @@ export class Holder {
   plan(...plans: readonly VipPlan[]): readonly AddressPlace[] {
     const stuck = this.vips.plan(plans);
     const held = [...this.vips.state.holdings.keys()].filter((vip) => this.vips.state.plans.has(vip));
-    for (const grant of this.grantsOf(...held)) this.post({ type: "confirm", grant });
+    this.post({ type: "confirm", grants: this.grantsOf(...held) });
     return stuck;
   }
 
@@ -97,6 +97,7 @@ export class Holder {
   private listener(): VipListener {
     return {
       held: (vips) => this.report(`held ${vips.join()}`),
+      shrunk: (vips) => this.report(`shrunk ${vips.join()}`),
       released: (losses) =>
         this.report(`released ${losses.map(({ vip, reason: why }) => `${vip}: ${why.code}`).join()}`),
       holdFailed: (vip, why) => this.report(`failed ${vip}: ${why.text}`),

@@ -69,8 +69,8 @@ export class LeaseNode implements ElectorHost {
     this.told.push(`extend ${validities.map(({ deadline }) => deadline).join()}`);
   }
 
-  confirm(election: string, addresses: readonly string[]): void {
-    this.told.push(`confirm ${election}: ${addresses.join()}`);
+  confirm(confirmed: Parameters<ElectorHost["confirm"]>[0]): void {
+    for (const { election, addresses } of confirmed) this.told.push(`confirm ${election}: ${addresses.join()}`);
   }
 
   lose(losses: readonly Loss[]): void {

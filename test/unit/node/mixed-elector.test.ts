@@ -37,7 +37,9 @@ class Bench {
         if (this.obeys) this.mixed.released(losses.map(({ election }) => election));
       },
       adopted: () => {},
-      confirm: (election, addresses) => void told.push(`confirm ${election} ${addresses.join()}`),
+      confirm: (confirmed) => {
+        for (const { election, addresses } of confirmed) told.push(`confirm ${election} ${addresses.join()}`);
+      },
       announce: () => {},
       contested: () => {},
       note: () => {},
@@ -158,7 +160,7 @@ test("which addresses may be answered for is the lease's word", () => {
   bench.holdLease();
   bench.advert();
   bench.told.length = 0;
-  bench.advertised.confirm("web", ["10.0.0.50", "10.0.0.51"]);
-  bench.leased.confirm("web", ["10.0.0.50"]);
+  bench.advertised.confirm([{ election: "web", addresses: ["10.0.0.50", "10.0.0.51"] }]);
+  bench.leased.confirm([{ election: "web", addresses: ["10.0.0.50"] }]);
   expect(bench.told).toEqual(["confirm web 10.0.0.50"]);
 });

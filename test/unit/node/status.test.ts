@@ -43,6 +43,7 @@ function partsOf(node: LeaseNode, timers: VirtualTimers, store: Store, change: P
     election: node.elector.state,
     holdings: initialVips(0),
     vips: [],
+    isInPlace: () => false,
     checks: new Map(),
     eligibility: new Eligibility(),
     now: timers.now(),

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { VipAddress } from "../../../src/base/vip.ts";
+import { addressesLeft } from "../../../src/vip/places.ts";
 import { address } from "./fake-host.ts";
 import { begin, plan, PLANS } from "./holder.ts";
 
@@ -68,7 +69,7 @@ describe("a new configuration", () => {
     holder.lose("a");
     expect(holder.vips.plan([plan("b", B)])).toEqual([]);
     expect(host.guarded).toEqual(["10.0.0.2", "10.0.0.1"]);
-    expect(holder.vips.addressesLeft("a")).toEqual([A]);
+    expect(addressesLeft(holder.vips.state, "a")).toEqual([A]);
   });
 });
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type RoutingEntry, routingKey, routingText, type VipRoute, type VipRule } from "../../../src/base/routing.ts";
 import { VipRouting } from "../../../src/node/vip-routing.ts";
+import { address } from "./fake-host.ts";
 import { FakeLog } from "./fake-log.ts";
 import { FakeRouting } from "./fake-routing.ts";
 
@@ -166,7 +167,7 @@ describe("what is held no more", () => {
     const { table, routing } = begin();
     const sourced = { ...B, source: "10.0.0.1" };
     routing.apply([web(A, sourced, RULE)]);
-    routing.withdrawSources("web", new Set(["10.0.0.1"]));
+    routing.withdrawSources([{ vip: "web", addresses: [address("10.0.0.1")] }]);
     expect(table.texts).toEqual(texts(A, RULE));
   });
 });
@@ -189,5 +190,29 @@ describe("a sweep", () => {
     };
     routing.sweep(() => false);
     expect(log.messages("warn")).toEqual(["routes that a former vipd may have left cannot be listed: no luck"]);
+  });
+});
+
+describe("whether an entry is in place", () => {
+  test("is so while it is set for that VIP, and not while the kernel has told that it is gone", () => {
+    const { table, routing } = begin();
+    const inPlace = (): readonly boolean[] => [A, RULE].map((entry) => routing.isInPlace("web", entry));
+    expect(inPlace()).toEqual([false, false]);
+    table.refused.set(routingText(RULE), "no");
+    routing.apply([web(A, RULE)]);
+    expect(inPlace(), "what was refused is not").toEqual([true, false]);
+    expect(routing.isInPlace("db", A), "of another VIP").toBe(false);
+    expect(routing.isInPlace("web", { ...A, via: "10.0.0.9" }), "as another configuration has it").toBe(false);
+    table.take(A);
+    expect(routing.gone(routingKey(A))).toBe("web");
+    expect(inPlace()).toEqual([false, false]);
+    routing.apply([web(A)]);
+    expect(inPlace(), "put back").toEqual([true, false]);
+    routing.gone(routingKey(A));
+    routing.apply([web(A)]);
+    expect(inPlace(), "there all the while: the news was old").toEqual([true, false]);
+    routing.withdraw([web(A)]);
+    expect(routing.gone(routingKey(A)), "by vipd itself").toBe(undefined);
+    expect(inPlace()).toEqual([false, false]);
   });
 });

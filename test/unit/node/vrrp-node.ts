@@ -75,7 +75,9 @@ export class Node {
         if (this.obeys) this.elector.released(losses.map(({ election }) => election));
       },
       adopted: () => {},
-      confirm: (election, addresses) => void this.told.push(`confirm ${election} ${addresses.join()}`),
+      confirm: (confirmed) => {
+        for (const { election, addresses } of confirmed) this.told.push(`confirm ${election} ${addresses.join()}`);
+      },
       announce: (election) => void this.told.push(`announce ${election}`),
       contested: (election, by) => void this.told.push(`contested ${election}: ${by ?? "nobody"}`),
       note: (level, election, text) => void this.told.push(`${level} ${election ?? "-"}: ${text}`),

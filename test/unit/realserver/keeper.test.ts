@@ -199,6 +199,9 @@ test("an address that lo refuses is the trouble of its own server; the others co
     ["web", null],
   ]);
   expect(kernel.placed.map(({ ip }) => ip)).toEqual(["10.0.0.50"]);
+  expect(kernel.open().look([])[0]?.trouble, "another process, such as vipctl, tells the same").toBe(
+    "2001:db8::50: lo refuses it",
+  );
 });
 
 test("one that was refused, or that failed, is not kept", () => {

@@ -8,6 +8,7 @@ const OURS: KeptNamespace = {
   servers: [{ name: "web", by: "file", addresses: [{ family: 4, ip: "10.0.0.50" }], interfaces: ["eth0"] }],
   leaving: [{ family: 6, ip: "2001:db8::50" }],
   settings: [{ interface: "eth0", index: 2, setting: "arpIgnore", before: 0, set: 1 }],
+  refused: [{ ip: "10.0.0.50", message: "10.0.0.50: lo refuses it" }],
 };
 
 const kept = withKept(undefined, HERE, OURS, ["db"]);
@@ -18,6 +19,14 @@ test("what is written is read, in its namespace and in no other", () => {
   expect(keptIn(read, { ...HERE, networkNamespace: "4:2" })).toEqual(NOTHING);
   expect(keptIn(read, { ...HERE, bootId: "b2" })).toEqual(NOTHING);
   expect(read?.down).toEqual(["db"]);
+});
+
+test("what an earlier version has written is read, without reasons; long ones are cut", () => {
+  const { refused: _refused, ...former } = OURS;
+  const text = JSON.stringify({ ...kept, places: [{ network: HERE.networkNamespace, place: former }] });
+  expect(keptIn(readKept(text), HERE)).toEqual({ ...OURS, refused: [] });
+  const long = withKept(kept, HERE, { ...OURS, refused: [{ ip: "10.0.0.50", message: "x".repeat(9_999) }] }, []);
+  expect(readKept(JSON.stringify(long))).toEqual(long);
 });
 
 test("another namespace of the boot is kept beside it; those of another boot go", () => {

@@ -6,8 +6,22 @@ import { reason } from "../../../src/base/reasons.ts";
 import { later, NEVER } from "../../../src/base/time.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import { nextVipWakeup } from "../../../src/vip/machine.ts";
-import type { VipPlan } from "../../../src/vip/state.ts";
-import { address, FENCE_STUCK, FIRST_NUMBER, Host, NOTHING, obey, only, plan, types, UNTIL, WHY } from "./host.ts";
+import type { VipEffect, VipPlan } from "../../../src/vip/state.ts";
+import {
+  address,
+  FENCE_STUCK,
+  FIRST_NUMBER,
+  grantsOf,
+  Host,
+  NOTHING,
+  obey,
+  ONCE,
+  only,
+  plan,
+  types,
+  UNTIL,
+  WHY,
+} from "./host.ts";
 
 const [A, B, C] = [address("10.0.0.1"), address("10.0.0.2"), address("10.0.0.3")];
 
@@ -48,7 +62,10 @@ describe("a VIP that is held", () => {
   test("drops an address that is gone, and keeps the others without a word", () => {
     const host = holding(web(A, B));
     host.wake();
-    expect(host.plan(web(A))).toEqual([{ type: "drop", vip: "web", addresses: [B] }]);
+    expect(host.plan(web(A))).toEqual([
+      { type: "drop", drops: [{ vip: "web", addresses: [B] }] },
+      { type: "shrunk", vips: ["web"] },
+    ]);
     expect(host.ips()).toEqual(["10.0.0.1/24"]);
     expect(nextVipWakeup(host.state)).toBe(NEVER);
   });
@@ -65,7 +82,8 @@ describe("a VIP that is held", () => {
     host.answers = { drop: NOTHING };
     const planned = host.plan(web(A, C));
     expect(new Set(types(planned))).toEqual(new Set(["drop"]));
-    expect(types(host.post({ type: "dropped", vip: "web", addresses: [B] }))).toEqual(["refresh", "open", "announce"]);
+    const effects = host.post({ type: "dropped", drops: [{ vip: "web", addresses: [B] }] });
+    expect(types(effects)).toEqual(["shrunk", "refresh", "open", "announce"]);
     expect(host.ips()).toEqual(["10.0.0.1/24", "10.0.0.3/24"]);
   });
 
@@ -76,8 +94,8 @@ describe("a VIP that is held", () => {
   ])("binds an address anew whose %s has changed", (_name, changed) => {
     const host = holding(web(A));
     const effects = host.plan(web(changed));
-    expect(types(effects)).toEqual(["drop", "refresh", "open", "announce"]);
-    expect(only(effects, "drop")[0]?.addresses).toEqual([A]);
+    expect(types(effects)).toEqual(["drop", "shrunk", "refresh", "open", "announce"]);
+    expect(only(effects, "drop")[0]?.drops).toEqual([{ vip: "web", addresses: [A] }]);
     expect(host.state.holdings.get("web")?.addresses).toEqual([changed]);
   });
 
@@ -147,7 +165,9 @@ describe("an address that moves from one VIP to another on the same host", () =>
         return obey(effect);
       },
       drop: (effect) => {
-        if (effect.type === "drop") for (const { ip, prefix } of effect.addresses) open.delete(`${ip}/${prefix}`);
+        if (effect.type === "drop")
+          for (const { addresses } of effect.drops)
+            for (const { ip, prefix } of addresses) open.delete(`${ip}/${prefix}`);
         return obey(effect);
       },
       close: (effect) => {
@@ -186,5 +206,73 @@ describe("an address that moves from one VIP to another on the same host", () =>
     const effects = host.lose(gone);
     expect([...open].toSorted()).toEqual(["10.0.0.1/24", "10.0.0.2/24"]);
     expect(only(effects, "released")).toEqual([{ type: "released", losses: [{ vip: gone, reason: WHY }] }]);
+  });
+});
+
+describe("thousands of VIPs that change at once", () => {
+  const COUNT = 1_200;
+  const vips = Array.from({ length: COUNT }, (_, i) => `v${i}`);
+  const of = (net: number): readonly VipPlan[] =>
+    vips.map((name, i) =>
+      plan(name, [address(`10.1.${i >> 8}.${i & 255}`), address(`10.${net}.${i >> 8}.${i & 255}`)], ONCE),
+    );
+
+  test("change in portions, each of them one batch, and the lease is extended between them", () => {
+    const host = holding(...of(2));
+    const drops = [only(host.post({ type: "plan", plans: of(3) }), "drop")];
+    const extended = host.extend(later(UNTIL, 1_000));
+    expect(types(extended), "while most of them are still to change").toEqual(["open"]);
+    while (host.state.wakeups.at("change") !== NEVER) drops.push(only(host.wake(), "drop"));
+    expect(drops.every((each) => each.length <= 1)).toBe(true);
+    expect(drops.flat().length).toBeLessThanOrEqual(3);
+    const dropped = drops.flat().flatMap((each) => each.drops);
+    expect(dropped.map(({ vip }) => vip)).toEqual(vips);
+    expect(new Set(dropped.flatMap(({ addresses }) => addresses.map(({ ip }) => ip.split(".")[1])))).toEqual(
+      new Set(["2"]),
+    );
+    host.plan(...of(3));
+    while (host.state.wakeups.at("change") !== NEVER) host.wake();
+    for (const { name, addresses } of of(3)) expect(host.state.holdings.get(name)?.addresses).toEqual(addresses);
+  });
+
+  test("are bound only when all that goes is gone", () => {
+    const host = holding(...of(2));
+    const effects = [...host.plan(...of(3))];
+    while (host.state.wakeups.at("change") !== NEVER) effects.push(...host.wake());
+    const order = types(effects);
+    expect(order.lastIndexOf("drop")).toBeLessThan(order.indexOf("refresh"));
+    expect(only(effects, "open").length, "one transaction a portion").toBeLessThanOrEqual(3);
+  });
+
+  test("let nothing go that a later configuration has again", () => {
+    const host = holding(...of(2));
+    host.post({ type: "plan", plans: of(3) });
+    const effects = [...host.plan(...of(2))];
+    while (host.state.wakeups.at("change") !== NEVER) effects.push(...host.wake());
+    const dropped = new Set(only(effects, "drop").flatMap(({ drops }) => drops.map(({ vip }) => vip)));
+    expect(dropped.has("v1199")).toBe(false);
+    for (const { name, addresses } of of(2)) expect(host.state.holdings.get(name)?.addresses).toEqual(addresses);
+  });
+
+  test("are lost with what they have still to let go", () => {
+    const host = holding(...of(2));
+    host.plan(...of(3));
+    host.answers = { close: NOTHING };
+    host.lose("v1199");
+    expect(host.ips("v1199")).toEqual(["10.1.4.175/24", "10.2.4.175/24"]);
+  });
+
+  test("open an address again that one lets go after another has gained it", () => {
+    const [first, last, gained] = [of(2).slice(0, -1), plan("v1199", [C], ONCE), plan("new", [B], ONCE)];
+    const host = holding(...first, plan("v1199", [C, B], ONCE));
+    host.post({ type: "plan", plans: [...of(3).slice(0, -1), last, gained] });
+    host.post({ type: "confirm", grants: grantsOf(host.state, vips) });
+    host.gain(["new"]);
+    const effects: VipEffect[] = [];
+    while (host.state.wakeups.at("change") !== NEVER) effects.push(...host.wake());
+    const dropsB = effects.findIndex((each) => each.type === "drop" && each.drops.some(({ vip }) => vip === "v1199"));
+    const opens = effects.findIndex((each, i) => i > dropsB && each.type === "open" && each.vips.includes("new"));
+    expect(dropsB).toBeGreaterThanOrEqual(0);
+    expect(opens).toBeGreaterThan(dropsB);
   });
 });

@@ -95,7 +95,7 @@ export class Host {
   plan(...plans: readonly VipPlan[]): readonly VipEffect[] {
     const planned = this.post({ type: "plan", plans });
     const held = [...this.state.holdings.keys()].filter((vip) => this.state.plans.has(vip));
-    return [...planned, ...grantsOf(this.state, held).flatMap((grant) => this.post({ type: "confirm", grant }))];
+    return [...planned, ...this.post({ type: "confirm", grants: grantsOf(this.state, held) })];
   }
 
   /** Moves on to the next wake-up, and ticks. */
@@ -156,7 +156,7 @@ export function obey(effect: VipEffect): readonly VipEvent[] {
     case "close":
       return [{ type: "closed", vips: effect.vips }];
     case "drop":
-      return [{ type: "dropped", vip: effect.vip, addresses: effect.addresses }];
+      return [{ type: "dropped", drops: effect.drops }];
     default:
       return [];
   }

@@ -76,7 +76,11 @@ describe("the order of steps", () => {
       expected: [],
     },
     { name: "a late answer to a close", event: { type: "closed", vips: ["web"] }, expected: [] },
-    { name: "a late answer to a drop", event: { type: "dropped", vip: "web", addresses: [] }, expected: [] },
+    {
+      name: "a late answer to a drop",
+      event: { type: "dropped", drops: [{ vip: "web", addresses: [] }] },
+      expected: ["shrunk"],
+    },
     { name: "a probe of what is not held", event: { type: "probed", vip: "web", others: ["02:00"] }, expected: [] },
   ])("$name", ({ event, expected }) => {
     expect(types(new Host().post(event))).toEqual(expected);
