@@ -17,6 +17,7 @@ import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
 import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
 import { describeDifference } from "../config/difference.ts";
 import type { Config } from "../config/types.ts";
+import { fileTrouble } from "../config/named-files.ts";
 import { withKeyFiles } from "../config/vrrp-keys.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { ownSession } from "../election/session.ts";
@@ -73,6 +74,7 @@ const deps: VipdDeps = {
   readFile: readConfigFile,
   look: hostLook,
   refusalOf,
+  troubleOf: (file) => fileTrouble(file, readSecretFile),
 };
 
 /** Runs vipd with the arguments of this process, to its end. */

@@ -31,11 +31,23 @@ const store = text(
   },
   STORE_URL,
   (value) => {
-    if (storeScheme(value) !== undefined) return undefined;
-    const fix = value.startsWith("/") ? `write sqlite:${value}` : "use one such as sqlite:/var/lib/vipd/fleet.db";
-    return { problem: "is not a store URL", fix };
+    if (/\p{Cc}/u.test(value))
+      return { problem: "holds a line end or a control character", fix: "write the URL behind store: on one line" };
+    if (/\$\{?\w/u.test(value) && storeScheme(value) === undefined)
+      return { problem: "names a variable, and vipd fills in none", fix: "write the URL itself" };
+    return storeScheme(value) === undefined ? { problem: "is not a store URL", fix: storeFix(value) } : undefined;
   },
 );
+
+/** The ports at which etcd and Redis listen unless told otherwise. */
+const STORE_PORTS: Readonly<Record<string, string>> = { "2379": "etcd", "6379": "redis" };
+
+function storeFix(value: string): string {
+  if (value.startsWith("/")) return `write sqlite:${value}`;
+  const port = /^[\w.-]+:(\d{1,5})$/u.exec(value)?.[1];
+  if (port === undefined) return "use one such as sqlite:/var/lib/vipd/fleet.db";
+  return `write ${STORE_PORTS[port] ?? "etcd"}://${value}`;
+}
 
 /** By name, or by number: YAML reads a bare one as a number. */
 const group = leaf(
