@@ -10,7 +10,7 @@ import { hooks, mail, webhook } from "./hooks-schema.ts";
 import { realServers } from "./real-servers-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
 import { route, rule } from "./routing-schema.ts";
-import { storeScheme } from "../base/store-url.ts";
+import { storeScheme, storeUrlFix } from "../base/store-url.ts";
 import { virtualMac } from "./virtual-mac-schema.ts";
 import { vrrp } from "./vrrp-schema.ts";
 
@@ -35,19 +35,11 @@ const store = text(
       return { problem: "holds a line end or a control character", fix: "write the URL behind store: on one line" };
     if (/\$\{?\w/u.test(value) && storeScheme(value) === undefined)
       return { problem: "names a variable, and vipd fills in none", fix: "write the URL itself" };
-    return storeScheme(value) === undefined ? { problem: "is not a store URL", fix: storeFix(value) } : undefined;
+    return storeScheme(value) === undefined
+      ? { problem: "is not a store URL", fix: storeUrlFix(value) ?? "use one such as sqlite:/var/lib/vipd/fleet.db" }
+      : undefined;
   },
 );
-
-/** The ports at which etcd and Redis listen unless told otherwise. */
-const STORE_PORTS: Readonly<Record<string, string>> = { "2379": "etcd", "6379": "redis" };
-
-function storeFix(value: string): string {
-  if (value.startsWith("/")) return `write sqlite:${value}`;
-  const port = /^[\w.-]+:(\d{1,5})$/u.exec(value)?.[1];
-  if (port === undefined) return "use one such as sqlite:/var/lib/vipd/fleet.db";
-  return `write ${STORE_PORTS[port] ?? "etcd"}://${value}`;
-}
 
 /** By name, or by number: YAML reads a bare one as a number. */
 const group = leaf(

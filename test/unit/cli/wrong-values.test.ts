@@ -315,7 +315,7 @@ const STORES: readonly Case[] = [
     "a server of Redis without scheme",
     "r1.example.org:6379",
     "1:8",
-    "names no known store (r1.example.org:); use one of sqlite:",
+    "names no known store (r1.example.org:); write redis://r1.example.org:6379",
   ],
   ["a variable", "${STORE}", "1:8", "store: names a variable, and vipd fills in none; write the URL itself"],
   [
