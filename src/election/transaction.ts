@@ -297,9 +297,8 @@ export function epochMutation(state: State, at: Moment): Mutation | undefined {
 function lossMutation(state: State, election: string): Mutation | undefined {
   const report = state.lossReports.get(election);
   if (report === undefined) return undefined;
-  const { seq, wallMs, reason: why } = report;
-  const value = encodeValue<LossRecord>({ node: state.self.node, seq, wallMs, reason: why });
-  return { guards: [], writes: [{ key: state.keys.loss(election, seq), value }], reports: election };
+  const value = encodeValue<LossRecord>({ node: state.self.node, ...report });
+  return { guards: [], writes: [{ key: state.keys.loss(election, report.seq), value }], reports: election };
 }
 
 /** The marker of changes, or the end of the session, which is written over what is there, in bytes. */

@@ -1,6 +1,6 @@
 // vipctl history: the last ownership changes of a VIP, newest first.
 
-import type { HistoryView } from "../../admin/views.ts";
+import type { HistoryView, LossView } from "../../admin/views.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { findElection, notFound } from "../find.ts";
 import type { VipctlDeps } from "../deps.ts";
@@ -55,8 +55,18 @@ function historyRows(change: HistoryView, style: Style): readonly (readonly Cell
   return [...reported(to, interruption), row, ...reported(from, loss)];
 }
 
+/** How long nobody held it where the same node held it again, and how often that has been. */
+function interruptionsOf({ heldAgainAfterMs, interruptions, interruptedMs }: LossView): string {
+  const again =
+    heldAgainAfterMs === null ? "" : `; nobody held it for ${formatSpan(heldAgainAfterMs)}, then it did again`;
+  const before = heldAgainAfterMs === null ? interruptions : interruptions - 1;
+  if (before < 1) return again;
+  const times = before === 1 ? "once" : `${before} times`;
+  return `${again}; nobody held it ${times} before that, for ${formatSpan(interruptedMs - (heldAgainAfterMs ?? 0))} in all`;
+}
+
 function reported(holder: string | null, loss: HistoryView["loss"]): readonly (readonly Cell[])[] {
   if (loss === null) return [];
-  const told = `${holder ?? ""} reported at ${formatMoment(loss.atWallMs)}: ${loss.reason}`;
+  const told = `${holder ?? ""} reported at ${formatMoment(loss.atWallMs)}: ${loss.reason}${interruptionsOf(loss)}`;
   return [[...Array.from({ length: 6 }, () => ({ text: "" })), { text: told }]];
 }

@@ -31,6 +31,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "own-address",
     "preempted",
     "real-server",
+    "regained",
     "repaired",
     "session-lost",
     "shutdown",
