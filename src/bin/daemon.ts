@@ -44,8 +44,8 @@ import { hostLook, readConfigFile, readSecretFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
-/** An election's history is asked of the store within this time, in milliseconds. */
-const HISTORY_MS = 2_000;
+/** An election's history is asked of the store within this time, which vipctl waits longer than, in milliseconds. */
+const HISTORY_MS = 1_500;
 
 /** Checks that run when the daemon stops get so long to end, in milliseconds. */
 const CHECKS_STOP_MS = 3_000;

@@ -40,7 +40,14 @@ export async function runVipctl(argv: readonly string[], deps: VipctlDeps): Prom
 
 function linesOf(error: unknown): readonly string[] {
   const issues = error instanceof VipdError ? error.context["issues"] : undefined;
-  return [...(Array.isArray(issues) ? (issues as readonly string[]) : []), messageOf(error)];
+  return [...(Array.isArray(issues) ? (issues as readonly string[]) : []), `${messageOf(error)}${absenceFix(error)}`];
+}
+
+/** What only a daemon can do needs one. Where the store would do as well, that has been said. */
+function absenceFix(error: unknown): string {
+  const isAbsent = error instanceof VipdError && error.context["failure"] === "absent";
+  if (!isAbsent || !/^no daemon listens at \S+$/u.test(error.message)) return "";
+  return ": start it, such as with systemctl start vipd, or name its socket with --socket, or its configuration with --config";
 }
 
 type Run = (code: Promise<ExitCode>) => Promise<void>;

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { HistoryView } from "../../../src/admin/views.ts";
 import { fleetView, historyView, lossView, statusView } from "../admin/views.ts";
-import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
+import { adminError, CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 const at = (hour: number, minute: number, second: number): number => Date.UTC(2026, 10, 21, hour, minute, second);
 
@@ -57,6 +57,19 @@ test("history: newest first, with what each former holder reported, from the dae
       "2026-11-21 08:00:00Z  -     web1  40     -         -         nobody had held it before",
     ]);
   }
+});
+
+test("history where the daemon cannot reach the store: exit 3, and where else to look", async () => {
+  const desk = new Desk();
+  const daemon = desk.daemon();
+  daemon.view = statusView({
+    store: { ...statusView().store, ok: false, lastError: "etcd at s:2379: connection refused" },
+  });
+  daemon.election = () => Promise.reject(adminError("silent", "the daemon does not answer"));
+  expect(await desk.vipctl("history", "web")).toBe(3);
+  expect(desk.err.text).toBe(
+    "vipctl: the history lies in the store, which cannot be reached: etcd at s:2379: connection refused; the log of this host tells what it held\n",
+  );
 });
 
 test.each([

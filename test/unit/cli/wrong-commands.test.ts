@@ -87,6 +87,13 @@ const CASES: readonly Case[] = [
     EXIT.unavailable,
     "no daemon listens at /none.sock; name the store with --store",
   ],
+  [
+    "vipctl step-down web --socket /none.sock",
+    EXIT.unavailable,
+    "no daemon listens at /none.sock: start it, such as with systemctl start vipd, or name its socket with --socket",
+  ],
+  ["vipctl checks --socket /none.sock", EXIT.unavailable, "no daemon listens at /none.sock: start it"],
+  ["vipctl maintenance --socket /none.sock", EXIT.unavailable, "no daemon listens at /none.sock: start it"],
   ["vipctl step-down", EXIT.usage, "missing required argument 'vip'", VIPCTL_HELP],
   ["vipctl step-down nope", EXIT.usage, 'no VIP or election "nope" in the fleet main: there is web'],
   ["vipctl step-down web --to", EXIT.usage, "'--to <node>' argument missing"],
