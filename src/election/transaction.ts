@@ -161,7 +161,12 @@ export function takeMutation(state: State, election: string, at: Moment): Mutati
 function vacantMs(state: State, election: string, at: Moment): number | null {
   const record = state.mirror.elections.get(election);
   if (record?.value == null) return null;
-  if (record.value.holder === null) return elapsedMs(record.seenAt, at.now);
+  if (record.value.holder === null) {
+    const seenMs = elapsedMs(record.seenAt, at.now);
+    // Of what was free before this node looked, wall clocks alone can tell.
+    const isOlder = record.seenAt <= state.mirror.epochSeenAt;
+    return isOlder ? Math.max(seenMs, at.wallMs - record.value.sinceWallMs) : seenMs;
+  }
   const session = state.mirror.sessions.get(record.value.holder);
   if (session?.value == null) return session === undefined ? null : elapsedMs(session.seenAt, at.now);
   const { ttlMs } = session.value;

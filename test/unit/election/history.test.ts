@@ -130,6 +130,19 @@ test("a history keeps the last changes, in a ring", () => {
   expect(fleet.record?.seq).toBe(2 * HISTORY_LENGTH + 1);
 });
 
+test("what was free before anybody looked has been so since then, by wall clocks", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a", candidacy());
+  fleet.advance(10_400);
+  a.post({ type: "stop" });
+  fleet.advance(60_000);
+  fleet.start("b", candidacy());
+  fleet.until(() => fleet.holders.includes("b"));
+  const { lastedMs, vacantMs } = fleet.history().at(-1) ?? {};
+  expect(vacantMs).toBeGreaterThanOrEqual(60_000);
+  expect(vacantMs).toBe(lastedMs);
+});
+
 describe("a holder that lost an election unwillingly reports it", () => {
   test("when its lease expired: what it knew of the store then, once it can be reached", () => {
     const { fleet, a } = pair();
