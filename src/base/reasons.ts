@@ -12,7 +12,7 @@ const TEXTS = {
   "holder-left": (node) => `the session of ${node} had ended`,
   "holder-restarted": (node) => `${node} had started a new session`,
   regained: (detail) => `this node had it before, and nobody has taken it since: ${detail}`,
-  "store-restored": () => "the store was restored to an older state, so the token was renewed",
+  "store-restored": () => "the store was restarted or restored, so the token was renewed",
   unreadable: () => "its record in the store cannot be read: vipctl repair shows and resets it",
   repaired: () => "its record was repaired with vipctl",
   // Why a holder gave it up, or handed it over.

@@ -4,7 +4,7 @@
 
 import { MAX_TXN_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts";
 import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
-import { elapsedMs } from "../base/time.ts";
+import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Guard, Revision, Txn, Write } from "../ports/store.ts";
 import { claimAddresses, ipsOf, versionOf } from "./address-claims.ts";
 import { ipOf } from "./claims.ts";
@@ -150,11 +150,22 @@ export function takeMutation(state: State, election: string, at: Moment): Mutati
   const why =
     found.kind === "vacant" ? found.reason : again ? reason("store-restored") : reason("holder-silent", found.holder);
   const token = state.mirror.elections.get(election)?.version ?? null;
-  const change = { to, reason: why, token, vacantMs: again ? 0 : vacantMs(state, election, at) };
+  const change = {
+    to,
+    reason: why,
+    token,
+    vacantMs: again ? openLossMs(state, election, at.now) : vacantMs(state, election, at),
+  };
   return {
     guards: [...found.guards, ...claim.guards],
     writes: [...broken, ...claim.writes, ...ownershipChange(state, election, change, at)],
   };
+}
+
+/** How long this node has not held what the store still named it for. */
+function openLossMs(state: State, election: string, now: Instant): number {
+  const loss = state.openLosses.get(election);
+  return loss === undefined ? 0 : elapsedMs(loss.at.now, now);
 }
 
 /** How long nobody has held an election, as seen here: since its release, or since the lease of its silent holder ended. */

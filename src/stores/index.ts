@@ -23,5 +23,5 @@ export async function openStore(url: string, options: Partial<OpenOptions> = {})
   if (adapter !== undefined) return adapter.open(url, { readOnly: false, mustExist: false, ...options });
   const known = STORE_ADAPTERS.flatMap(({ schemes }) => schemes).map((scheme) => `${scheme}:`);
   const fix = storeUrlFix(url) ?? `use one of ${known.join(", ")}`;
-  throw new VipdError("store-url", `${redactUrl(url)} names no known store: ${fix}`);
+  throw new VipdError("store-url", `${url === "" ? "an empty text" : redactUrl(url)} names no known store: ${fix}`);
 }
