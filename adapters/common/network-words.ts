@@ -5,13 +5,13 @@ const WORDS: readonly (readonly [code: RegExp, words: string])[] = [
   [/\bETIMEDOUT\b/u, "no connection in time; check the way to it, and that no firewall is between"],
   [/\b(?:EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|EADDRNOTAVAIL)\b/u, "there is no route to it"],
   [/\b(?:ENOTFOUND|EAI_AGAIN|EAI_FAIL)\b|name resolution failed/iu, "its host name is not found"],
+  [
+    /\b(?:EPROTO|ERR_SSL_\w+)\b|wrong version number|packet length too long|bad record type|before secure TLS connection/iu,
+    "the TLS handshake failed; check that this port speaks TLS, and whether it asks for a client's certificate",
+  ],
   [/\b(?:ECONNRESET|EPIPE|ECONNABORTED)\b|socket hang up/u, "the connection broke"],
   [/\bENOENT\b/u, "there is no such socket"],
   [/\b(?:EACCES|EPERM)\b/u, "permission denied"],
-  [
-    /\b(?:EPROTO|ERR_SSL_\w+)\b|wrong version number|packet length too long|bad record type/iu,
-    "the TLS handshake failed; check that this port speaks TLS, and whether it asks for a client's certificate",
-  ],
   [/\bERR_TLS_CERT_ALTNAME_INVALID\b|does not match certificate's altnames/iu, "its certificate is for another name"],
   [/\bCERT_HAS_EXPIRED\b|certificate has expired/iu, "its certificate has expired"],
   [

@@ -13,8 +13,8 @@ export const sqliteAdapter: StoreAdapter = {
   check: (url) => void parseSqliteUrl(url),
   secretFiles: () => [],
   localFile: parseSqliteUrl,
-  open: async (url, { readOnly }) => {
+  open: async (url, { readOnly, mustExist }) => {
     const path = parseSqliteUrl(url);
-    return (await import("./index.ts")).openSqliteStore({ path, readOnly });
+    return (await import("./index.ts")).openSqliteStore({ path, readOnly, mustExist });
   },
 };

@@ -131,7 +131,9 @@ function makeDirectory(path: string): void {
 /** The file behind a path, as device and inode. */
 function fileOf(path: string): string {
   try {
-    const { dev, ino } = statSync(path, { bigint: true });
+    const found = statSync(path, { bigint: true });
+    if (found.isDirectory()) throw Object.assign(new Error("a directory"), { code: "EISDIR" });
+    const { dev, ino } = found;
     return `${dev}:${ino}`;
   } catch (error) {
     throw fileFailure(error, path);

@@ -57,7 +57,7 @@ export function fileFailure(error: unknown, path: string): VipdError {
     ENOTDIR: "a part of the path is no directory",
     EACCES: "permission denied: look at the owner of the file and its directory",
     EROFS: "the disk is read-only",
-    EISDIR: "is a directory",
+    EISDIR: "is a directory: name a file in it",
     ENOSPC: "the disk is full",
   };
   return new VipdError(

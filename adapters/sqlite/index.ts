@@ -16,11 +16,13 @@ export interface SqliteOptions {
   readonly path: string;
   /** Nothing is created or written. */
   readonly readOnly?: boolean;
+  /** Nothing is created. */
+  readonly mustExist?: boolean;
 }
 
 /** Opens the store, and makes the file when it is missing. Throws "store-unavailable" or "store-corrupt". */
-export async function openSqliteStore({ path, readOnly = false }: SqliteOptions): Promise<Store> {
-  const options: DatabaseOptions = { path, mode: readOnly ? "read-only" : "create" };
+export async function openSqliteStore({ path, readOnly = false, mustExist = false }: SqliteOptions): Promise<Store> {
+  const options: DatabaseOptions = { path, mode: readOnly ? "read-only" : mustExist ? "reopen" : "create" };
   const end = performance.now() + OPEN_MS;
   const database = await openDatabase(options, async (error) => {
     if (!isBusy(error)) throw error;

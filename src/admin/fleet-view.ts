@@ -58,7 +58,8 @@ export function historyViews(records: readonly StoredRecord[]): readonly History
 /** A former holder's report under another name would be somebody else's. */
 function lossView(loss: LossRecord | undefined, holder: string | null): HistoryView["loss"] {
   if (loss === undefined || loss.node !== holder) return null;
-  return { atWallMs: loss.wallMs, reasonCode: loss.reason.code, reason: loss.reason.text };
+  const { wallMs: atWallMs, reason, heldAgainAfterMs, interruptions, interruptedMs } = loss;
+  return { atWallMs, reasonCode: reason.code, reason: reason.text, heldAgainAfterMs, interruptions, interruptedMs };
 }
 
 function historyView(change: HistoryRecord, version: bigint): Omit<HistoryView, "loss" | "interruption"> {

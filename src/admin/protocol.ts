@@ -63,7 +63,16 @@ const candidateView = z.object({
   reason: words.nullable(),
 });
 
-const lossView = z.object({ atWallMs: ms, reasonCode: words, reason: words }).nullable();
+const lossView = z
+  .object({
+    atWallMs: ms,
+    reasonCode: words,
+    reason: words,
+    heldAgainAfterMs: ms.nullable(),
+    interruptions: ms,
+    interruptedMs: ms,
+  })
+  .nullable();
 
 const historyView = z.object({
   atWallMs: ms,

@@ -50,9 +50,21 @@ export interface HistoryView {
   /** How long nobody held it until then; `null`: not known. */
   readonly vacantMs: number | null;
   /** What the former holder itself said of its loss, when it lost it unwillingly; `null`: nothing. */
-  readonly loss: { readonly atWallMs: number; readonly reasonCode: string; readonly reason: string } | null;
+  readonly loss: LossView | null;
   /** What the holder since then said of having lost it, when nobody else has taken it after that: it may hold it again. */
-  readonly interruption: { readonly atWallMs: number; readonly reasonCode: string; readonly reason: string } | null;
+  readonly interruption: LossView | null;
+}
+
+/** What a holder said of having lost an election. */
+export interface LossView {
+  readonly atWallMs: number;
+  readonly reasonCode: string;
+  readonly reason: string;
+  /** How long nobody held it until the same node did again; `null`: it did not. */
+  readonly heldAgainAfterMs: number | null;
+  /** How often that has been under this ownership, and for how long in all. */
+  readonly interruptions: number;
+  readonly interruptedMs: number;
 }
 
 /** Why this node does not hold a VIP itself, by one source. */

@@ -12,3 +12,11 @@ export interface CommandOptions {
   /** From SIGTERM to SIGKILL when it is stopped, in milliseconds. */
   readonly graceMs: number;
 }
+
+/** Why a command would not be run. */
+export interface Refusal {
+  /** In words. */
+  readonly why: string;
+  /** The user that it would run as is to blame, and not the program. */
+  readonly isUser: boolean;
+}

@@ -11,7 +11,8 @@ const TEXTS = {
   "holder-silent": (node) => `${node} sent no heartbeat for its whole lease`,
   "holder-left": (node) => `the session of ${node} had ended`,
   "holder-restarted": (node) => `${node} had started a new session`,
-  "store-restored": () => "the store was restored to an older state, so the token was renewed",
+  regained: (detail) => `this node had it before, and nobody has taken it since: ${detail}`,
+  "store-restored": () => "the store was restarted or restored, so the token was renewed",
   unreadable: () => "its record in the store cannot be read: vipctl repair shows and resets it",
   repaired: () => "its record was repaired with vipctl",
   // Why a holder gave it up, or handed it over.

@@ -5,6 +5,18 @@ export function storeScheme(url: string): string | undefined {
   return /^([A-Za-z][A-Za-z0-9+.-]*):/u.exec(url)?.[1]?.toLowerCase();
 }
 
+/** The ports at which stores listen unless told otherwise. */
+const PORTS: Readonly<Record<string, string>> = { "2379": "etcd", "6379": "redis" };
+
+/** What is meant by a path, or by hosts with ports, where the URL of a store should be; `undefined`: who knows. */
+export function storeUrlFix(text: string): string | undefined {
+  if (text.startsWith("/")) return `write sqlite:${text}`;
+  const rest = text.replace(/^https?:\/\//u, "");
+  const port = /^(?:[\w.-]+:\d{1,5},)*[\w.-]+:(\d{1,5})\/?$/u.exec(rest)?.[1];
+  const scheme = port !== undefined && Object.hasOwn(PORTS, port) ? PORTS[port] : undefined;
+  return scheme === undefined ? undefined : `write ${scheme}://${rest}`;
+}
+
 /** Where a user and a password may begin: after the two slashes of a URL, with or without its scheme. */
 const AUTHORITY = /(?<=^|[\s:])\/\//u;
 

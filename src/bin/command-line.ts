@@ -93,7 +93,7 @@ async function listenVrrp(link: string | undefined, onReceived: OnVrrp): Promise
 
 async function openFleet(url: string, fleet: string, readOnly: boolean): Promise<StoreWriter> {
   const { storeFleet } = await import("../cli/store-fleet.ts");
-  return storeFleet(await openStore(url, { readOnly }), { fleet, url }, timers);
+  return storeFleet(await openStore(url, { readOnly, mustExist: true }), { fleet, url }, timers);
 }
 
 function outputTo(stream: NodeJS.WriteStream): Output {

@@ -19,6 +19,7 @@ import { EXIT, exitCodeOf } from "../cli/exit-codes.ts";
 import { handleVipdArguments, type VipdDeps } from "../cli/vipd-arguments.ts";
 import { describeDifference } from "../config/difference.ts";
 import type { Config } from "../config/types.ts";
+import { fileTrouble } from "../config/named-files.ts";
 import { withKeyFiles } from "../config/vrrp-keys.ts";
 import { openStore, STORE_ADAPTERS } from "../stores/index.ts";
 import { ownSession } from "../election/session.ts";
@@ -50,8 +51,8 @@ import { hostLook, readConfigFile, readSecretFile } from "./host-look.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { readVersion } from "./version.ts";
 
-/** An election's history is asked of the store within this time, in milliseconds. */
-const HISTORY_MS = 2_000;
+/** An election's history is asked of the store within this time, which vipctl waits longer than, in milliseconds. */
+const HISTORY_MS = 1_500;
 
 /** Checks that run when the daemon stops get so long to end, in milliseconds. */
 const CHECKS_STOP_MS = 3_000;
@@ -80,6 +81,7 @@ const deps: VipdDeps = {
   readFile: readConfigFile,
   look: hostLook,
   refusalOf,
+  troubleOf: (file) => fileTrouble(file, readSecretFile),
 };
 
 /** Runs vipd with the arguments of this process, to its end. */

@@ -7,9 +7,11 @@ import { hostConflicts, leftoverRemark } from "../config/host-conflicts.ts";
 import { wireInterface } from "../base/virtual-mac.ts";
 import type { Config } from "../config/types.ts";
 import type { HostFacts } from "../config/parse.ts";
-import { withKeyFiles } from "../config/vrrp-keys.ts";
+import { formatPath } from "../config/issue.ts";
+import type { Wrong } from "../config/leaf.ts";
+import { fileTrouble, type NamedFile } from "../config/named-files.ts";
 import type { BoundAddress } from "../ports/host.ts";
-import { type ConfigFileDeps, loadWithIdleKeys } from "./config-file.ts";
+import { type ConfigFileDeps, loadWhole, type WholeConfig } from "./config-file.ts";
 
 /** Who else may read or write a file. */
 export interface Exposure {
@@ -66,31 +68,30 @@ export async function checkFile(file: string, deps: CheckDeps): Promise<CheckedF
     ask("this host's addresses", look.network()),
     ask("/etc/group", look.groups()),
   ]);
-  const { config, idle } = await loadWithIdleKeys(file, deps, {
-    ...(network === undefined ? {} : { addresses: network.addresses }),
-    ...(groups === undefined ? {} : { groups }),
-    directoryTrouble: (path) => look.directoryTrouble(path),
-    exists: (path) => look.exists(path),
-  });
-  const unread = keyFileRemarks(config, look);
-  const exposed = await Promise.all(filesOf(file, config, deps).map((each) => exposure(each, look)));
+  // Files that another user alone may read are not known.
+  const troubleOf = (named: NamedFile): Wrong | undefined => {
+    const trouble = fileTrouble(named, (path) => look.readSecret(path));
+    if (trouble?.isDenied !== true) return trouble;
+    remarks.push({ text: `${formatPath(named.path)}: ${trouble.problem}`, fix: "check again as root" });
+    return undefined;
+  };
+  const { config, idle, files } = await loadWhole(
+    file,
+    { ...deps, troubleOf },
+    {
+      ...(network === undefined ? {} : { addresses: network.addresses }),
+      ...(groups === undefined ? {} : { groups }),
+      directoryTrouble: (path) => look.directoryTrouble(path),
+      exists: (path) => look.exists(path),
+    },
+  );
+  const exposed = await Promise.all(exposable(file, { config, files }, deps).map((each) => exposure(each, look)));
   const unused = idle.map(({ path, problem, fix }) => ({ text: `${path} ${problem}`, fix }));
-  return { config, remarks: [...remarks, ...unread, ...unused, ...exposed.flat(), ...networkRemarks(config, network)] };
+  return { config, remarks: [...remarks, ...unused, ...exposed.flat(), ...networkRemarks(config, network)] };
 }
 
-/** Keys that are none are mistakes: throws VipdError "config". Those that another user alone may read are not known. */
-function keyFileRemarks(config: Config, look: HostLook): readonly Remark[] {
-  try {
-    withKeyFiles(config, (path) => look.readSecret(path));
-    return [];
-  } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (!(cause instanceof Error && "code" in cause && cause.code === "EACCES")) throw error;
-    return [{ text: messageOf(error), fix: "check again as root" }];
-  }
-}
-
-interface NamedFile {
+/** A file that others than its owner may be able to read or change. */
+interface Exposable {
   readonly path: string;
   readonly what: string;
   readonly isSecret: boolean;
@@ -101,15 +102,19 @@ function knownStore(url: string, stores: CheckDeps["stores"]): CheckDeps["stores
   return scheme === undefined ? undefined : stores.find(({ schemes }) => schemes.includes(scheme));
 }
 
-function filesOf(file: string, { store: url, vips }: Config, { stores }: CheckDeps): readonly NamedFile[] {
+function exposable(
+  file: string,
+  { config: { store: url, vips }, files }: Pick<WholeConfig, "config" | "files">,
+  { stores }: CheckDeps,
+): readonly Exposable[] {
   const store = url ?? "";
   const hasPassword = vips.some(({ vrrp }) => hasWrittenSecret(vrrp?.authentication));
-  const keyFiles = new Set(vips.flatMap(({ vrrp }) => vrrp?.keyFiles.map(({ path }) => path) ?? []));
   const secrets = knownStore(store, stores)?.secretFiles(store) ?? [];
+  const named = new Map(files.map(({ file: path, what, isSecret }) => [path, { path, what, isSecret }]));
   return [
     { path: file, what: "the configuration", isSecret: hasSecret(store) || hasPassword },
     ...secrets.map((path) => ({ path, what: "a secret of the store", isSecret: true })),
-    ...[...keyFiles].map((path) => ({ path, what: "a key of VRRP", isSecret: true })),
+    ...named.values(),
   ];
 }
 
@@ -118,7 +123,7 @@ function hasWrittenSecret(authentication: VrrpAuthentication | undefined): boole
   return authentication?.kind === "password";
 }
 
-async function exposure({ path, what, isSecret }: NamedFile, look: HostLook): Promise<readonly Remark[]> {
+async function exposure({ path, what, isSecret }: Exposable, look: HostLook): Promise<readonly Remark[]> {
   // What cannot be read has been a mistake of the file before.
   const found = await look.exposureOf(path).catch(() => undefined);
   if (found === undefined) return [];

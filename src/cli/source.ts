@@ -132,7 +132,13 @@ async function fromDaemon(socket: string, deps: VipctlDeps): Promise<FleetSource
 }
 
 async function fromStore(url: string, fleet: string, because: string | null, deps: VipctlDeps): Promise<FleetSource> {
-  return { kind: "store", because, reader: await deps.openFleet(url, fleet) };
+  try {
+    return { kind: "store", because, reader: await deps.openFleet(url, fleet) };
+  } catch (error) {
+    if (because === null || !(error instanceof VipdError)) throw error;
+    const message = `${because}; the store was asked instead: ${error.message}`;
+    throw new VipdError(error.code, message, error.context, error);
+  }
 }
 
 /** With VRRP nothing is written down anywhere: each daemon knows what it holds and hears. */

@@ -28,7 +28,7 @@ export async function runVipctl(argv: readonly string[], deps: VipctlDeps): Prom
     code = await run;
   });
   try {
-    await program.parseAsync(argv, { from: "user" });
+    await program.parseAsync(asHelpOption(argv, program), { from: "user" });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
@@ -40,7 +40,14 @@ export async function runVipctl(argv: readonly string[], deps: VipctlDeps): Prom
 
 function linesOf(error: unknown): readonly string[] {
   const issues = error instanceof VipdError ? error.context["issues"] : undefined;
-  return [...(Array.isArray(issues) ? (issues as readonly string[]) : []), messageOf(error)];
+  return [...(Array.isArray(issues) ? (issues as readonly string[]) : []), `${messageOf(error)}${absenceFix(error)}`];
+}
+
+/** What only a daemon can do needs one. Where the store would do as well, that has been said. */
+function absenceFix(error: unknown): string {
+  const isAbsent = error instanceof VipdError && error.context["failure"] === "absent";
+  if (!isAbsent || !/^no daemon listens at \S+$/u.test(error.message)) return "";
+  return ": start it, such as with systemctl start vipd, or name its socket with --socket, or its configuration with --config";
 }
 
 type Run = (code: Promise<ExitCode>) => Promise<void>;
@@ -68,7 +75,26 @@ function makeProgram(deps: VipctlDeps, run: Run): Command {
   addVrrp(program, deps, run);
   addRealServer(program, deps, run);
   addVersion(program, deps, run);
+  // The commands have been given the same: this is said of the program's own options only.
+  program.showHelpAfterError(
+    "options follow the command: vipctl --help tells what there is, vipctl help <command> more",
+  );
   return program;
+}
+
+/** `help vrrp listen` as `vrrp listen --help`. A command that is not known is left to be told; none is ever run. */
+function asHelpOption(argv: readonly string[], program: Command): readonly string[] {
+  if (argv[0] !== "help") return argv;
+  const path: string[] = [];
+  let command = program;
+  for (const name of argv.slice(1)) {
+    if (command.commands.length === 0 || name.startsWith("-")) break;
+    const next = command.commands.find((each) => each.name() === name);
+    path.push(name);
+    if (next === undefined) return path;
+    command = next;
+  }
+  return [...path, "--help"];
 }
 
 const EXAMPLES = `Examples:
@@ -99,6 +125,12 @@ function withStore(command: Command): Command {
       if (fleet !== undefined && store === undefined)
         command.error("error: option '--fleet <name>' needs '--store <url>': a daemon knows its own fleet only");
     });
+}
+
+/** The options by which a store is found, where a daemon is not asked. */
+function withStoreOf(command: Command): void {
+  const description = "configuration that names the store (default: /etc/vipd/vipd.yaml)";
+  withStore(command.option("-c, --config <file>", description, given));
 }
 
 function wholeNumber(text: string): number {
@@ -169,7 +201,7 @@ function addMaintenance(program: Command, deps: VipctlDeps, run: Run): void {
     .command("maintenance")
     .description("have this host give up a VIP, or all, and take none, until vipctl resume; lasts over restarts")
     .argument("[vip]", "name of the VIP (election), or address (default: all of this node)")
-    .option("--reason <text>", "shown in status and history")
+    .option("--reason <text>", "shown in status and history", given)
     .option("--force", "also when no other node can take a VIP")
     .action(async (vip: string | undefined, options: MaintenanceOptions) =>
       run((await import("./commands/maintenance.ts")).maintenance(vip, options, deps)),
@@ -198,19 +230,18 @@ function addRepair(program: Command, deps: VipctlDeps, run: Run): void {
     .action(async (vip: string, options: RepairCommandOptions) =>
       run((await import("./commands/repair.ts")).repair(vip, options, deps)),
     );
-  withStore(command.option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)"));
+  withStoreOf(command);
 }
 
 function addForget(program: Command, deps: VipctlDeps, run: Run): void {
   const command = program
     .command("forget")
     .description("remove what a node that is gone for good left in the store; waits for its lease")
-    .argument("<node>", "name of the node")
-    .option("-c, --config <file>", "configuration that names the store (default: /etc/vipd/vipd.yaml)")
+    .argument("<node>", "name of the node", nameGiven)
     .action(async (node: string, options: ForgetOptions) =>
       run((await import("./commands/forget.ts")).forget(node, options, deps)),
     );
-  withStore(command);
+  withStoreOf(command);
 }
 
 function addDoctor(program: Command, deps: VipctlDeps, run: Run): void {
@@ -229,7 +260,7 @@ function addVrrp(program: Command, deps: VipctlDeps, run: Run): void {
     .command("listen")
     .description("every VRRP master on the wire, and what is wrong: needs CAP_NET_RAW, and no configuration")
     .argument("[interface]", "on this interface (default: every Ethernet interface that is up)")
-    .option("--for <duration>", "listen for so long (default: 5s)")
+    .option("--for <duration>", "listen for so long (default: 5s)", given)
     .option("--json", "one line of JSON for programs")
     .action(async (link: string | undefined, options: VrrpListenOptions) =>
       run((await import("./commands/vrrp-listen.ts")).vrrpListen(link, options, deps)),

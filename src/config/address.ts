@@ -103,13 +103,43 @@ function notCidr(input: string): Wrong {
     const example = `${alone.ip}/${alone.family === 4 ? 24 : 64}`;
     return { problem: `${shown} has no prefix length`, fix: `add that of the network, such as ${example}` };
   }
-  const before = parseIp(input.split("/")[0] ?? "");
+  const [first = "", ...rest] = input.split(/\s+/u);
+  if (rest.length > 0 && parseCidr(first) !== undefined)
+    return { problem: `${shown} is more than an address`, fix: `write ${asGroup(first, rest)}` };
+  const [ip = "", mask = ""] = input.split("/");
+  const before = parseIp(ip);
+  const prefix = prefixOfMask(mask);
+  if (before?.family === 4 && prefix !== undefined)
+    return { problem: `${shown} has a netmask`, fix: `write ${before.ip}/${prefix}` };
   if (before !== undefined)
     return {
       problem: `${shown} has no valid prefix length`,
       fix: `use 0 to ${before.family === 4 ? 32 : 128} after the '/'`,
     };
   return { problem: `${shown} is not an address in CIDR form`, fix: `use ${CIDR_EXAMPLES}` };
+}
+
+/** An address as ip(8) and keepalived write it, with the words that follow it, as a group. */
+function asGroup(cidr: string, words: readonly string[]): string {
+  const after = (word: string): string | undefined => {
+    const at = words.indexOf(word);
+    return at === -1 ? undefined : words[at + 1];
+  };
+  const [link, name] = [after("dev"), after("label")];
+  const keys = [
+    `address: ${cidr}`,
+    ...(link === undefined ? [] : [`interface: ${link}`]),
+    ...(name === undefined ? [] : [`label: "${name}"`]),
+  ];
+  return `{ ${keys.join(", ")} }`;
+}
+
+/** The prefix length that a netmask such as 255.255.255.0 stands for; `undefined`: it is none. */
+function prefixOfMask(text: string): number | undefined {
+  const mask = parseIp(text);
+  if (mask?.family !== 4) return undefined;
+  const bits = [...mask.bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
+  return /^1*0*$/u.test(bits) ? bits.replaceAll("0", "").length : undefined;
 }
 
 /** Addresses that no host can hold as a VIP, each with what it is. */

@@ -150,8 +150,17 @@ function withoutAddress(data: unknown): readonly Mistake[] {
 }
 
 function receivers(data: unknown): readonly Mistake[] {
-  const to = valueAt(data, ["mail", "to"]);
-  return Array.isArray(to) && to.length === 0
-    ? [{ path: ["mail", "to"], problem: "is an empty list", fix: "give at least one address" }]
-    : [];
+  const of = (key: string): unknown => valueAt(data, ["mail", key]);
+  const to = of("to");
+  const empty = { path: ["mail", "to"], problem: "is an empty list", fix: "give at least one address" };
+  return [...(Array.isArray(to) && to.length === 0 ? [empty] : []), ...halfLogin(of("user"), of("passwordFile"))];
+}
+
+/** A login needs a name and a password. */
+function halfLogin(user: unknown, passwordFile: unknown): readonly Mistake[] {
+  if ((user === undefined) === (passwordFile === undefined)) return [];
+  if (user === undefined)
+    return [{ path: ["mail", "passwordFile"], problem: "is of no use without user:", fix: "add user:, or remove it" }];
+  const fix = "name the file with the password, such as passwordFile: /etc/vipd/mail.password";
+  return [{ path: ["mail", "user"], problem: "has no password", fix }];
 }

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { interfaceName } from "./address.ts";
 import { command, commandUser } from "./command-leaf.ts";
+import { entry } from "./entry.ts";
 import type { StatusRange } from "./check-options.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, type Reading, text, wholeNumber, yesNo } from "./leaf.ts";
 import { parseIp } from "../wire/ip.ts";
@@ -67,6 +68,8 @@ const statuses = leaf<readonly StatusRange[]>(
   },
   (input) => {
     const words: readonly unknown[] = Array.isArray(input) ? input : [input];
+    if (words.length === 0)
+      return { problem: "is an empty list", fix: "name a status, such as 200-399, or leave it out" };
     const ranges = words.map(rangeOf);
     const wrong = ranges.find((range) => "problem" in range);
     if (wrong !== undefined && "problem" in wrong) return wrong;
@@ -95,9 +98,9 @@ const expression = text(
   },
 );
 
-const headers = z.record(z.string(), text({ description: "Value of the header" }, "a text"));
+const plain = (description: string): z.ZodType<string, unknown> => text({ description }, "a text, in quotes");
 
-const plain = (description: string): z.ZodType<string, unknown> => text({ description }, "a text");
+const headers = z.record(z.string(), plain("Value of the header"));
 
 const recover = z.strictObject({
   run: command("Command that repairs the service; tried before the check counts as failed"),
@@ -172,42 +175,18 @@ export interface FileCheckRef {
   readonly reverse?: boolean;
 }
 
-const REF = z.strictObject({
-  check: name("Name of the check"),
-  weight: weight.optional(),
-  reverse: reverse.optional(),
-});
-
 /** One entry of `checks` of a VIP: a name, or a group with a weight of its own. */
-export const checkRef = leaf<FileCheckRef>(
-  {
-    anyOf: [
-      { type: "string" },
-      {
-        type: "object",
-        properties: { check: { type: "string" }, weight: { type: "integer" }, reverse: { type: "boolean" } },
-        required: ["check"],
-        additionalProperties: false,
-      },
-    ],
-    description: "A check that bears on this VIP",
+export const checkRef = entry({
+  description: "A check that bears on this VIP",
+  short: "check",
+  shape: {
+    check: text({ description: "Name of the check" }, "the name of a check"),
+    weight: weight.optional(),
+    reverse: reverse.optional(),
   },
-  (input) => {
-    if (typeof input === "string") return { value: { check: input } };
-    if (typeof input !== "object" || input === null) return notThat(input, "the name of a check");
-    const read = REF.safeParse(input);
-    if (!read.success) {
-      const [issue] = read.error.issues;
-      const fix = issue?.code === "custom" ? String(issue.params?.["fix"]) : "use check, weight and reverse";
-      return { problem: `${issue?.path.join(".") ?? ""} ${issue?.message ?? "is wrong"}`.trim(), fix };
-    }
-    const { check: named, weight: own, reverse: turned } = read.data;
-    return {
-      value: {
-        check: named,
-        ...(own === undefined ? {} : { weight: own }),
-        ...(turned === undefined ? {} : { reverse: turned }),
-      },
-    };
-  },
-);
+  build: ({ check: named, weight: own, reverse: turned }): FileCheckRef => ({
+    check: named,
+    ...(own === undefined ? {} : { weight: own }),
+    ...(turned === undefined ? {} : { reverse: turned }),
+  }),
+});

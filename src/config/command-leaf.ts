@@ -1,6 +1,6 @@
 // Commands in the configuration: a list of the program and its arguments, never a line for a shell.
 
-import { leaf, notThat, type Reading, text } from "./leaf.ts";
+import { leaf, notThat, type Reading } from "./leaf.ts";
 
 const EXAMPLE = "a list of the program and its arguments, such as [systemctl, restart, nginx]";
 
@@ -44,12 +44,16 @@ function wrongWord(argv: readonly string[]): { readonly problem: string; readonl
   return undefined;
 }
 
-/** Whom a command runs as. */
-export const commandUser = text(
-  { description: "Whom the command runs as: name, name:group, uid or uid:gid; default: the daemon's user" },
-  "a user such as nobody or nobody:nogroup",
-  (value) =>
-    /^[^\s:]{1,64}(?::[^\s:]{1,64})?$/u.test(value)
-      ? undefined
-      : { problem: "is no user", fix: "use name, name:group, uid or uid:gid" },
+/** Whom a command runs as. YAML reads a bare number as such. */
+export const commandUser = leaf<string>(
+  {
+    type: ["string", "integer"],
+    description: "Whom the command runs as: name, name:group, uid or uid:gid; default: the daemon's user",
+  },
+  (input) => {
+    const given = typeof input === "number" ? String(input) : input;
+    if (typeof given !== "string") return notThat(input, "a user such as nobody or nobody:nogroup");
+    if (/^[^\s:]{1,64}(?::[^\s:]{1,64})?$/u.test(given)) return { value: given };
+    return { problem: "is no user", fix: "use name, name:group, uid or uid:gid" };
+  },
 );

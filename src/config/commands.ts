@@ -8,6 +8,8 @@ import type { FileData } from "./schema.ts";
 /** A command, and where it stands in the file. */
 export interface LocatedCommand extends Pick<CommandOptions, "argv" | "user"> {
   readonly path: Path;
+  /** Where its user stands. */
+  readonly userPath: Path;
 }
 
 /** All commands of a file, each once. */
@@ -16,8 +18,8 @@ export function commandsOf(data: FileData): readonly LocatedCommand[] {
     const plan = buildCheck(name, check);
     const { options, recover } = plan ?? {};
     return [
-      ...(options?.kind === "script" ? [placed(options, ["checks", name, "script"])] : []),
-      ...(recover == null ? [] : [placed(recover, ["checks", name, "recover", "run"])]),
+      ...(options?.kind === "script" ? [placed(options, ["checks", name], "script")] : []),
+      ...(recover == null ? [] : [placed(recover, ["checks", name, "recover"], "run")]),
     ];
   });
   const ofVips = Object.entries(data.vips ?? {}).flatMap(([name, { hooks }]) =>
@@ -27,9 +29,9 @@ export function commandsOf(data: FileData): readonly LocatedCommand[] {
 }
 
 function ofHooks(hooks: FileData["hooks"], path: Path): readonly LocatedCommand[] {
-  return buildHooks(hooks).map((hook) => placed(hook, [...path, hook.on]));
+  return buildHooks(hooks).map((hook) => placed(hook, path, hook.on));
 }
 
-function placed({ argv, user }: Pick<CommandOptions, "argv" | "user">, path: Path): LocatedCommand {
-  return { argv, user, path };
+function placed({ argv, user }: Pick<CommandOptions, "argv" | "user">, group: Path, key: string): LocatedCommand {
+  return { argv, user, path: [...group, key], userPath: [...group, "user"] };
 }

@@ -12,7 +12,7 @@ import { needsStore, vrrpMistakes } from "./vrrp-checks.ts";
 import { formatPath, type Mistake, type Path } from "./issue.ts";
 import { emptyMistakes, valueAt } from "./mistakes.ts";
 import { isVipdError } from "../base/errors.ts";
-import { storeScheme } from "../base/store-url.ts";
+import { storeScheme, storeUrlFix } from "../base/store-url.ts";
 import type { BoundAddress } from "../ports/host.ts";
 import { hostConflicts, ownAddressMistake } from "./host-conflicts.ts";
 import { realServerMistakes } from "./real-server-checks.ts";
@@ -81,7 +81,8 @@ function storeMistakes(store: unknown, ttl: unknown, stores: readonly KnownStore
   const known = stores.find(({ schemes }) => schemes.includes(scheme));
   if (known === undefined) {
     const all = stores.flatMap(({ schemes }) => schemes).map((name) => `${name}:`);
-    return [{ path: ["store"], problem: `names no known store (${scheme}:)`, fix: `use one of ${all.join(", ")}` }];
+    const fix = storeUrlFix(store) ?? `use one of ${all.join(", ")}`;
+    return [{ path: ["store"], problem: `names no known store (${scheme}:)`, fix }];
   }
   return [...urlMistakes(store, known), ...ttlMistakes(ttl, known)];
 }

@@ -16,12 +16,14 @@ interface EntryOptions<S extends Shape, T> {
   readonly shape: S;
   /** The key whose value may stand for a whole group; absent: none. */
   readonly short?: keyof S & string;
+  /** Words of other programs, each with the key that it is here. */
+  readonly words?: Readonly<Record<string, keyof S & string>>;
   readonly build: (values: Values<S>) => T;
 }
 
 /** The schema of an entry; every mistake in it is told. */
 export function entry<const S extends Shape, T>(options: EntryOptions<S, T>): z.ZodType<T, unknown> {
-  const { description, shape, short, build } = options;
+  const { description, shape, short, words = {}, build } = options;
   const asGroup = schemaOf(z.strictObject(shape));
   const alone = short === undefined ? undefined : shape[short];
   return z
@@ -37,7 +39,7 @@ export function entry<const S extends Shape, T>(options: EntryOptions<S, T>): z.
       const given = new Map(isGroup ? Object.entries(input) : [[short ?? "", input]]);
       if (!isGroup && short === undefined) report(notThat(input, `a group with keys among ${listOf(shape)}`), []);
       else if (isGroup)
-        for (const key of given.keys()) if (!Object.hasOwn(shape, key)) report(unknown(key, shape), [key], true);
+        for (const key of given.keys()) if (!Object.hasOwn(shape, key)) report(unknown(key, shape, words), [key], true);
       const values = Object.entries(shape).map(([key, schema]) => {
         if (mistakes > 0 && !isGroup) return [key, undefined];
         const read = schema.safeParse(given.get(key));
@@ -55,7 +57,8 @@ function schemaOf(schema: z.ZodType): object {
   return Object.fromEntries(Object.entries(json).filter(([key]) => key !== "$schema" && key !== "~standard"));
 }
 
-function unknown(key: string, shape: Shape): Wrong {
+function unknown(key: string, shape: Shape, words: Readonly<Record<string, string>>): Wrong {
+  if (Object.hasOwn(words, key)) return { problem: "is not a known key", fix: `${key} is '${words[key]}' here` };
   const near = nearest(key, Object.keys(shape));
   const fix = near === undefined ? `use one of ${listOf(shape)}` : `did you mean ${near}?`;
   return { problem: "is not a known key", fix };

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { wrongUrl } from "./checks-schema.ts";
 import { command, commandUser } from "./command-leaf.ts";
-import { absolutePath, duration, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
+import { absolutePath, duration, oneOf, text, type Wrong, wholeNumber, yesNo } from "./leaf.ts";
+import { parseIp } from "../wire/ip.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -43,14 +44,21 @@ export const webhook = z.strictObject({
   ),
   secretFile: absolutePath("Holds the key that signs the body (HMAC-SHA256)", "/etc/vipd/webhook.key").optional(),
   headers: z
-    .record(z.string(), text({ description: "Value of the header" }, "a text"))
+    .record(z.string(), text({ description: "Value of the header" }, "a text, in quotes"))
     .meta({ description: "Headers that are added" })
     .optional(),
   ...delivery,
 });
 
+function wrongMailHost(value: string): Wrong | undefined {
+  if (parseIp(value) !== undefined || /^[^\s:/@[\]]+$/u.test(value)) return undefined;
+  const [, host = "", port] = /^(?:\w+:\/\/)?([^\s:/@]+)(?::(\d+))?\/?$/u.exec(value) ?? [];
+  const fix = host === "" ? "use one such as mail.example.org" : `write host: ${host}`;
+  return { problem: "is more than a host", fix: port === undefined ? fix : `${fix}, and port: ${port} beside it` };
+}
+
 const mailAddress = (description: string): z.ZodType<string, unknown> =>
-  text({ description }, "a mail address", (value) =>
+  text({ description }, "a mail address such as admin@example.org", (value) =>
     /^[^\s@<>,]+@[^\s@<>,]+$/u.test(value)
       ? undefined
       : { problem: "is no mail address", fix: "use one such as admin@example.org" },
@@ -58,7 +66,7 @@ const mailAddress = (description: string): z.ZodType<string, unknown> =>
 
 /** A mail server that gets each transition. */
 export const mail = z.strictObject({
-  host: text({ description: "The SMTP server" }, "the name or address of an SMTP server"),
+  host: text({ description: "The SMTP server" }, "the name or address of an SMTP server", wrongMailHost),
   port: wholeNumber("Its port", 1, 65_535).prefault(25),
   security: oneOf("tls: from the first byte; starttls: required; none: never encrypted", [
     "tls",

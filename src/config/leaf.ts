@@ -109,13 +109,20 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   h: ["h", "hr", "hrs", "hour", "hours"],
 };
 
-/** A whole number between two bounds, inclusive. */
-export function wholeNumber(description: string, minimum: number, maximum: number): z.ZodType<number, unknown> {
+/** A whole number between two bounds, inclusive; `check` says what is wrong with a number in particular, if anything. */
+export function wholeNumber(
+  description: string,
+  minimum: number,
+  maximum: number,
+  check: (input: number) => Wrong | undefined = () => undefined,
+): z.ZodType<number, unknown> {
   const range = `a whole number from ${minimum} to ${maximum}`;
   return leaf({ type: "integer", minimum, maximum, description }, (input) => {
     if (typeof input === "string" && /^\d+$/u.test(input))
       return { problem: `is the text ${JSON.stringify(input)}, not a number`, fix: "remove the quotes" };
     if (typeof input !== "number") return notThat(input, range);
+    const special = check(input);
+    if (special !== undefined) return special;
     const fits = Number.isInteger(input) && input >= minimum && input <= maximum;
     if (fits) return { value: input };
     const [problem, near] = !Number.isInteger(input)
@@ -129,10 +136,16 @@ export function wholeNumber(description: string, minimum: number, maximum: numbe
 export function yesNo(description: string): z.ZodType<boolean, unknown> {
   return leaf({ type: "boolean", description }, (input) => {
     if (typeof input === "boolean") return { value: input };
-    const meant = typeof input === "string" ? BOOLEAN_SPELLINGS[input.toLowerCase()] : undefined;
+    const meant = meantBoolean(input);
     const wrong = notThat(input, "true or false");
     return meant === undefined ? wrong : { problem: wrong.problem, fix: `write ${meant}` };
   });
+}
+
+/** What is meant by yes, on, off and their kin; `undefined`: none of these. */
+export function meantBoolean(input: unknown): string | undefined {
+  const word = typeof input === "string" ? input.toLowerCase() : "";
+  return Object.hasOwn(BOOLEAN_SPELLINGS, word) ? BOOLEAN_SPELLINGS[word] : undefined;
 }
 
 const BOOLEAN_SPELLINGS: Readonly<Record<string, string>> = {

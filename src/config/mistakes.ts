@@ -4,6 +4,7 @@ import type * as z from "zod";
 import { MAX_ADDRESSES_PER_VIP, MAX_CONFIG_KEYS, MAX_VIPS } from "../base/bounds.ts";
 import { NAME_RULE } from "../base/names.ts";
 import { describeKind, type Mistake, type Path } from "./issue.ts";
+import { inWordsOfVipd } from "./keepalived-words.ts";
 import { knownKeys } from "./schema.ts";
 import { nearest } from "./suggest.ts";
 
@@ -46,25 +47,72 @@ export function valueAt(data: unknown, path: Path): unknown {
 
 /** The groups and lists of the file, and how each is written. */
 function wrongKind(path: Path, value: unknown): { problem: string; fix: string } {
-  const last = path.at(-1);
+  const [top, , key] = path;
   const problem = value === undefined ? "is missing" : `is ${describeKind(value)}`;
-  if (last === "vips" && Array.isArray(value))
-    return {
-      problem: "is a list of VIPs",
-      fix: "name each VIP and remove its '-', such as web: {interface: eth0, ...}",
-    };
-  if (last === "vips") return { problem, fix: "name each VIP below it, or write 'vips: {}' for none" };
+  if (path.length === 1 && typeof top === "string" && Object.hasOwn(NAMED, top)) return wrongNames(top, problem, value);
   if (isBesideVips(path))
     return { problem: "stands beside the VIPs, not below one", fix: "indent it like the other keys of its VIP" };
-  if (path[0] === "realServers" && path.length === 3 && typeof last === "string")
-    return { problem, fix: realServerFix(last) };
-  if (last === "addresses") return { problem, fix: listFix(value) };
-  if (last === "routes") return { problem, fix: "give a list, such as [{ destination: 10.9.0.0/16, via: 10.0.0.1 }]" };
-  if (last === "rules")
-    return { problem, fix: "give a list, such as [{ from: 10.0.0.50, table: 100, priority: 1000 }]" };
+  if (path.length === 2 && top === "vips" && typeof value === "string" && value.length <= MAX_SHOWN)
+    return { problem, fix: `write it as a group: { interface: eth0, addresses: [${value}] }` };
+  if (path.length === 2 && top === "checks")
+    return {
+      problem,
+      fix: "say what it looks at, such as { http: http://127.0.0.1/healthz } or { tcp: 127.0.0.1:80 }",
+    };
+  if (top === "checks" && key === "recover") return { problem, fix: recoverFix(value) };
+  const example = listExample(path);
+  if (example !== undefined) return { problem, fix: listFix(value, example) };
+  if (path.at(-1) === "headers")
+    return { problem, fix: "give a group of names and values, such as { Host: example.org }" };
   const keys = knownKeys(path);
   return { problem, fix: keys === undefined ? "see vipd.yaml(5)" : `give a group with keys among ${keys.join(", ")}` };
 }
+
+/** The groups whose keys are names, each with what a name is given to, and an example. */
+const NAMED: Readonly<Record<string, readonly [what: string, example: string]>> = {
+  vips: ["VIP", "web: {interface: eth0, ...}"],
+  checks: ["check", "nginx: {http: http://127.0.0.1/healthz}"],
+  realServers: ["real server", "web: {addresses: [10.0.0.50], interfaces: [eth0]}"],
+};
+
+function wrongNames(top: string, problem: string, value: unknown): { problem: string; fix: string } {
+  const [what, example] = NAMED[top] ?? ["", ""];
+  if (Array.isArray(value))
+    return { problem: `is a list of ${what}s`, fix: `name each ${what} and remove its '-', such as ${example}` };
+  if (top === "vips") return { problem, fix: "name each VIP below it, or write 'vips: {}' for none" };
+  return { problem, fix: `name each ${what} below it, such as ${example}` };
+}
+
+/** A command where the group should be that has it. */
+function recoverFix(value: unknown): string {
+  const words: readonly unknown[] = Array.isArray(value) ? value : typeof value === "string" ? value.split(/\s+/u) : [];
+  const shown = words.length > 0 && words.every((word) => typeof word === "string") ? words.join(", ") : "";
+  const run = shown !== "" && shown.length <= MAX_SHOWN ? shown : "systemctl, restart, nginx";
+  return `write { run: [${run}] }`;
+}
+
+/** The lists, by their key, each with an example of an entry. */
+const LISTS: Readonly<Record<string, string>> = {
+  ...{ addresses: "10.0.0.10/24", routes: "{ destination: 10.9.0.0/16, via: 10.0.0.1 }" },
+  ...{ rules: "{ from: 10.0.0.50, table: 100, priority: 1000 }", checks: "nginx", unicastPeers: "10.0.0.2" },
+  ...{ keys: "{ id: 1, secretFile: /etc/vipd/vrrp.key }", to: "admin@example.org", interfaces: "eth0" },
+};
+
+function listExample(path: Path): string | undefined {
+  const last = path.at(-1);
+  if (typeof last !== "string" || !Object.hasOwn(LISTS, last)) return undefined;
+  return path[0] === "realServers" && last === "addresses" ? "10.0.0.50" : LISTS[last];
+}
+
+/** One entry without its brackets is what people forget most. What takes a group says more by its example. */
+function listFix(value: unknown, example: string): string {
+  return typeof value === "string" && value.length <= MAX_SHOWN && !example.startsWith("{")
+    ? `write it as a list: [${value}]`
+    : `give a list, such as [${example}]`;
+}
+
+/** Longest text of the file that is shown in a fix, in characters. */
+const MAX_SHOWN = 50;
 
 /** A key of a VIP that is indented like the VIP's own name. */
 function isBesideVips([top, name, ...below]: Path): boolean {
@@ -72,62 +120,9 @@ function isBesideVips([top, name, ...below]: Path): boolean {
   return isVip && typeof name === "string" && knownKeys(["vips", "*"])?.includes(name) === true;
 }
 
-/** One address without its brackets is what people forget most. */
-function listFix(value: unknown): string {
-  return typeof value === "string" && value.length <= MAX_SHOWN_ADDRESS
-    ? `write it as a list: [${value}]`
-    : "give a list, such as [10.0.0.10/24]";
-}
-
-/** The lists of a real server. */
-function realServerFix(key: string): string {
-  return `give a list, such as ${key === "addresses" ? "[10.0.0.50]" : "[eth0]"}`;
-}
-
-/** Longest text that is shown as an address, in characters. */
-const MAX_SHOWN_ADDRESS = 50;
-
-/** keepalived's words, and what they are here. */
-const KEEPALIVED: Readonly<Record<string, string>> = {
-  virtual_ipaddress: "keepalived's virtual_ipaddress is 'addresses' here",
-  virtual_ipaddress_excluded: "keepalived's virtual_ipaddress_excluded is 'addresses' here",
-  virtual_routes: "keepalived's virtual_routes is 'routes' here",
-  virtual_rules: "keepalived's virtual_rules is 'rules' here",
-  vrrp_sync_group:
-    "leave it out: the 'addresses' of one VIP move together, each with an 'interface' of its own where need be",
-  nopreempt: "keepalived's nopreempt is 'preempt: false' here",
-  preempt_delay: "keepalived's preempt_delay is 'preemptDelay' here, with a unit",
-  advert_int:
-    "keepalived's advert_int is 'ttl' here, at the top: the lease of all VIPs; with election: vrrp it is 'interval' below vrrp:",
-  garp_master_delay: "keepalived's garp_master_delay is 'announce: { repeatAfter }' here",
-  garp_master_repeat: "keepalived's garp_master_repeat is 'announce: { burst }' here",
-  garp_master_refresh: "keepalived's garp_master_refresh is 'announce: { refresh }' here",
-  track_script: "keepalived's track_script is 'checks' here",
-  track_process: "keepalived's track_process is a check with 'process' here",
-  track_file: "keepalived's track_file is a check with 'file' and 'wants: number' here",
-  track_interface: "keepalived's track_interface is a check with 'interface' here",
-  notify: "keepalived's notify stands below 'hooks:' here",
-  notify_master: "keepalived's notify_master is 'hooks: { onMaster }' here",
-  notify_backup: "keepalived's notify_backup is 'hooks: { onBackup }' here",
-  notify_fault: "keepalived's notify_fault is 'hooks: { onFault }' here",
-  notify_stop: "keepalived's notify_stop is 'hooks: { onStop }' here",
-  vrrp_script: "keepalived's vrrp_script is a name below 'checks:' here",
-  vrrp_startup_delay: "keepalived's vrrp_startup_delay is 'startupDelay' here",
-  state: "leave it out: the store decides who is MASTER, 'priority' who acquires first",
-  virtual_router_id:
-    "leave it out: the VIP's name identifies it in the fleet; with election: vrrp it is 'id' below vrrp:",
-  auth_pass: "keepalived's auth_pass is 'authentication' below vrrp:, with election: vrrp",
-  unicast_peer: "leave it out: the nodes meet in the store; with election: vrrp it is 'unicastPeers' below vrrp:",
-  unicast_src_ip: "keepalived's unicast_src_ip is 'source' below vrrp:, with election: vrrp",
-  virtual_server: "vipd runs ipvsadm by hooks: see docs/lvs.md",
-  virtual_server_group: "vipd runs ipvsadm by hooks: see docs/lvs.md",
-  real_server: "on the real server itself it is a name below 'realServers:'; see docs/lvs.md",
-  vrrp_instance: "name the VIP below 'vips:'",
-};
-
 function unknownKey(path: Path, key: string): { problem: string; fix: string } {
   const problem = "is not a known key";
-  const translated = Object.hasOwn(KEEPALIVED, key) ? KEEPALIVED[key] : undefined;
+  const translated = inWordsOfVipd(key, path.at(-1) === "vrrp");
   if (translated !== undefined) return { problem, fix: translated };
   const keys = knownKeys(path) ?? [];
   const near = nearest(key, keys);

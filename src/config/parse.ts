@@ -11,8 +11,10 @@ import { checkMistakes } from "./check-mistakes.ts";
 import { commandsOf, type LocatedCommand } from "./commands.ts";
 import { crossMistakes, type KnownStore } from "./cross-checks.ts";
 import { idleKeys } from "./idle-keys.ts";
+import { disguiseIn } from "./disguise.ts";
 import { type ConfigIssue, describeKind, formatPath, type Mistake, type Path, showValue } from "./issue.ts";
 import { countMistakes, mistakesOf, valueAt } from "./mistakes.ts";
+import { type NamedFile, namedFiles } from "./named-files.ts";
 import { type FileData, fileSchema, type FileVip } from "./schema.ts";
 import type { Wrong } from "./leaf.ts";
 import { buildRouting } from "./routing-schema.ts";
@@ -54,6 +56,8 @@ export type ParsedConfig =
       readonly config: Config;
       /** For whoever may look at files: which of them would not run. */
       readonly commands: readonly LocatedCommand[];
+      /** For whoever may read files: which of them would not do. */
+      readonly files: readonly NamedFile[];
       /** Keys that have no effect. */
       readonly idle: readonly ConfigIssue[];
       /** Finds the places of mistakes that are found later. */
@@ -83,7 +87,8 @@ export function parseConfig(text: string, file: string, context: ConfigContext):
   if (parsed.success && mistakes.length === 0) {
     const config = build(parsed.data, context.hostName);
     const locate = (found: readonly Mistake[]): readonly ConfigIssue[] => located(found, file, source);
-    return { kind: "config", config, commands: commandsOf(parsed.data), idle: locate(idleKeys(source.data)), locate };
+    const [commands, files] = [commandsOf(parsed.data), namedFiles(parsed.data)];
+    return { kind: "config", config, commands, files, idle: locate(idleKeys(source.data)), locate };
   }
   return firstOf(located(mistakes, file, source));
 }
@@ -121,10 +126,13 @@ function directoryMistakes(data: unknown, troubleOf: HostFacts["directoryTrouble
 function located(mistakes: readonly Mistake[], file: string, source: LocatedData): readonly ConfigIssue[] {
   const issues = mistakes.map((mistake): ConfigIssue => {
     const value = valueAt(source.data, mistake.path);
-    const { path, fix } = mistake;
+    const { path } = mistake;
     const shown = withoutSecrets(path, value);
-    // A secret in a wrong place is described by what it is.
-    const problem = isSecret(path) ? mistake.problem.replace(describeKind(value), kindOf(value)) : mistake.problem;
+    const { problem, fix } = disguiseOf(mistake, value) ?? {
+      // A secret in a wrong place is described by what it is.
+      problem: isSecret(path) ? mistake.problem.replace(describeKind(value), kindOf(value)) : mistake.problem,
+      fix: mistake.fix,
+    };
     return {
       file,
       ...source.locate(path, mistake.atKey === true),
@@ -135,6 +143,12 @@ function located(mistakes: readonly Mistake[], file: string, source: LocatedData
     };
   });
   return issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** A key or a text that is wrong because of a character that looks like another. */
+function disguiseOf({ path, atKey }: Mistake, value: unknown): Wrong | undefined {
+  const suspect = atKey === true ? path.at(-1) : value;
+  return typeof suspect === "string" ? disguiseIn(suspect) : undefined;
 }
 
 function withoutSecrets(path: Path, value: unknown): unknown {

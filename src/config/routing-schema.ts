@@ -70,8 +70,17 @@ const DESTINATION_PATTERN = "^(default|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$";
 
 const destination = leaf<Network | "default">(
   { type: "string", pattern: DESTINATION_PATTERN, description: "Network that the route leads to, or default" },
-  (input) => (input === "default" ? { value: "default" } : network(input)),
+  (input) => (input === "default" ? { value: "default" } : (asLine(input) ?? network(input))),
 );
+
+/** A route as ip(8) and keepalived write it. */
+function asLine(input: unknown): Wrong | undefined {
+  const [to = "", ...rest] = typeof input === "string" ? input.trim().split(/\s+/u) : [];
+  if (rest.length === 0) return undefined;
+  const via = rest[0] === "via" ? rest[1] : undefined;
+  const fix = `write it as a group, such as { destination: ${to}, via: ${via ?? "10.0.0.1"} }`;
+  return { problem: "has more than a destination", fix };
+}
 
 function selector(description: string): z.ZodType<Network, unknown> {
   return leaf({ type: "string", pattern: "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", description }, network);
@@ -128,6 +137,11 @@ const fwmark = leaf<Mark>(
 export const route = entry({
   description: "A route that comes and goes with the VIP",
   short: "destination",
+  words: {
+    ...{ to: "destination", network: "destination", gateway: "via", gw: "via", nexthop: "via" },
+    ...{ dev: "interface", src: "source", preference: "metric", onlink: "onLink" },
+    ...{ blackhole: "type", unreachable: "type", prohibit: "type" },
+  },
   shape: {
     destination,
     via: hostAddress("The router", "the address of a router, such as 10.0.0.1").optional(),
@@ -160,6 +174,14 @@ export const route = entry({
 /** One entry of `rules`. */
 export const rule = entry({
   description: "A rule that comes and goes with the VIP",
+  words: {
+    lookup: "table",
+    preference: "priority",
+    pref: "priority",
+    order: "priority",
+    mark: "fwmark",
+    inet6: "family",
+  },
   shape: {
     priority: wholeNumber("Rules are asked in this order; main's is 32766", 1, MAX_U32),
     table,

@@ -10,7 +10,7 @@ import { hooks, mail, webhook } from "./hooks-schema.ts";
 import { realServers } from "./real-servers-schema.ts";
 import { absolutePath, duration, leaf, name, notThat, oneOf, text, wholeNumber, yesNo } from "./leaf.ts";
 import { route, rule } from "./routing-schema.ts";
-import { storeScheme } from "../base/store-url.ts";
+import { storeScheme, storeUrlFix } from "../base/store-url.ts";
 import { virtualMac } from "./virtual-mac-schema.ts";
 import { vrrp } from "./vrrp-schema.ts";
 
@@ -29,9 +29,13 @@ const store = text(
   },
   STORE_URL,
   (value) => {
-    if (storeScheme(value) !== undefined) return undefined;
-    const fix = value.startsWith("/") ? `write sqlite:${value}` : "use one such as sqlite:/var/lib/vipd/fleet.db";
-    return { problem: "is not a store URL", fix };
+    if (/\p{Cc}/u.test(value))
+      return { problem: "holds a line end or a control character", fix: "write the URL behind store: on one line" };
+    if (/\$\{?\w/u.test(value) && storeScheme(value) === undefined)
+      return { problem: "names a variable, and vipd fills in none", fix: "write the URL itself" };
+    return storeScheme(value) === undefined
+      ? { problem: "is not a store URL", fix: storeUrlFix(value) ?? "use one such as sqlite:/var/lib/vipd/fleet.db" }
+      : undefined;
   },
 );
 

@@ -2,6 +2,7 @@
 
 import { type Document, LineCounter, parseDocument } from "yaml";
 import { MAX_CONFIG_BYTES } from "../base/bounds.ts";
+import { disguiseIn } from "./disguise.ts";
 import { looksLike } from "./look.ts";
 import { readTree, type SyntaxMistake, type Tree } from "./tree.ts";
 
@@ -21,7 +22,7 @@ export function readSource(text: string): LocatedData | Unreadable {
   const lines = new LineCounter();
   const document = parse(text, lines);
   if ("mistakes" in document) return document;
-  const wrong = syntaxMistakes(document, lines);
+  const wrong = syntaxMistakes(document, lines, text);
   const tree = wrong === undefined ? readTree(document, lines) : undefined;
   if (tree !== undefined && tree.mistakes.length > 0) return listed(tree.mistakes);
   if (tree !== undefined && isGroup(tree.data))
@@ -54,17 +55,26 @@ function listed(mistakes: readonly SyntaxMistake[]): Unreadable {
 }
 
 /** One slip makes the parser stumble many times: only the first is told. */
-function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Unreadable | undefined {
+function syntaxMistakes(document: Document.Parsed, lines: LineCounter, text: string): Unreadable | undefined {
   const all = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   const [first] = all;
   if (first === undefined) return undefined;
   const { line, col } = lines.linePos(first.pos[0]);
+  const disguised = disguiseIn((text.split("\n")[line - 1] ?? "").replace(/(?:^|\s)#.*$/u, ""));
+  if (disguised !== undefined)
+    return listed([{ line, column: disguised.at + 1, problem: `this line ${disguised.problem}`, fix: disguised.fix }]);
   const known = SYNTAX.find(
     ({ code, says }) => code === first.code && (says === undefined || says.test(first.message)),
   );
-  const { problem, fix } = known ?? { problem: first.message, fix: "correct the YAML" };
+  const { problem, fix } = known ?? NO_YAML;
   return listed([{ line, column: col, problem, fix }]);
 }
+
+/** Slips for which there are no words of their own. */
+const NO_YAML = {
+  problem: "this is not written as YAML",
+  fix: "write key: value, and put values with special characters in quotes",
+};
 
 interface Slip {
   readonly code: string;
@@ -154,6 +164,21 @@ const SYNTAX: readonly Slip[] = [
     code: "BAD_DQ_ESCAPE",
     problem: "a \\ in double quotes begins an escape that YAML does not know",
     fix: "write \\\\, or use single quotes",
+  },
+  {
+    code: "BLOCK_IN_FLOW",
+    problem: "a ',' is missing before this, or a [ or { is not closed",
+    fix: "separate the items of [ ] and { } by commas, and close them",
+  },
+  {
+    code: "BAD_DIRECTIVE",
+    problem: "this line begins with %, as instructions to a YAML parser do",
+    fix: "remove it, or put the value in quotes",
+  },
+  {
+    code: "BAD_ALIAS",
+    problem: "a & or * names nothing",
+    fix: "put a name behind it, or the value in quotes",
   },
   { code: "TAG_RESOLVE_FAILED", problem: "the tag that begins with ! is not known here", fix: "remove it" },
 ];

@@ -8,7 +8,7 @@ import {
   virtualRouterMac,
 } from "../base/virtual-mac.ts";
 import type { VipAddress } from "../base/vip.ts";
-import { leaf, notThat } from "./leaf.ts";
+import { leaf, meantBoolean, notThat } from "./leaf.ts";
 
 /** What the key says of the id; `null`: it is that of the virtual router. */
 interface WrittenMac {
@@ -35,6 +35,8 @@ export const virtualMac: z.ZodType<WrittenMac | null, unknown> = leaf<WrittenMac
   (input) => {
     if (input === false) return { value: null };
     if (input === true) return { value: { id: null } };
+    const meant = meantBoolean(input);
+    if (meant !== undefined) return { problem: notThat(input, EXAMPLE).problem, fix: `write ${meant}` };
     if (typeof input === "number") return { problem: `is the number ${input}`, fix: `write { id: ${input} }` };
     if (typeof input !== "object" || input === null || Array.isArray(input)) return notThat(input, EXAMPLE);
     const other = Object.keys(input).find((key) => key !== "id");

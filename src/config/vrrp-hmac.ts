@@ -43,6 +43,14 @@ export function keyTrouble(secret: Uint8Array): Wrong | undefined {
   return { problem: `has ${secret.length} bytes`, fix };
 }
 
+const [LINE_FEED, CARRIAGE_RETURN] = [0x0a, 0x0d];
+
+/** The content of a file with a secret: editors end it with a newline, which is no part of it. */
+export function withoutLineEnd(bytes: Uint8Array): Uint8Array {
+  if (bytes.at(-1) !== LINE_FEED) return bytes;
+  return bytes.subarray(0, bytes.at(-2) === CARRIAGE_RETURN ? -2 : -1);
+}
+
 /** What a group makes of a virtual router: the keys that stand in it, and the files of the others. */
 export function buildHmac({ keys, send, window }: FileHmac): {
   readonly authentication: { kind: "hmac"; keys: readonly VrrpKey[]; sendKeyId: number; windowS: number };

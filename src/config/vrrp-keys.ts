@@ -4,7 +4,7 @@ import { messageOf, VipdError } from "../base/errors.ts";
 import type { VrrpKey } from "../base/vrrp.ts";
 import { formatPath } from "./issue.ts";
 import type { Config, VipConfig } from "./types.ts";
-import { keyTrouble } from "./vrrp-hmac.ts";
+import { keyTrouble, withoutLineEnd } from "./vrrp-hmac.ts";
 
 /** Reads the files of the keys. Throws VipdError "config", naming the key of the configuration. */
 export function withKeyFiles(config: Config, read: (path: string) => Uint8Array): Config {
@@ -25,7 +25,6 @@ function withKeys(vip: VipConfig, read: (path: string) => Uint8Array): VipConfig
   };
 }
 
-/** Editors end a file with a newline, which is no part of a secret. */
 function readKey(place: string, path: string, read: (path: string) => Uint8Array): Uint8Array {
   const secret = withoutLineEnd(contentOf(place, path, read));
   const trouble = keyTrouble(secret);
@@ -39,11 +38,4 @@ function contentOf(place: string, path: string, read: (path: string) => Uint8Arr
   } catch (error) {
     throw new VipdError("config", `${place}: ${path} cannot be read: ${messageOf(error)}`, { file: path }, error);
   }
-}
-
-const [LINE_FEED, CARRIAGE_RETURN] = [0x0a, 0x0d];
-
-function withoutLineEnd(bytes: Uint8Array): Uint8Array {
-  if (bytes.at(-1) !== LINE_FEED) return bytes;
-  return bytes.subarray(0, bytes.at(-2) === CARRIAGE_RETURN ? -2 : -1);
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { NO_AUTHENTICATION } from "../base/vrrp.ts";
 import { buildHmac, hmac } from "./vrrp-hmac.ts";
 import { hostAddress } from "./host-address.ts";
-import { duration, leaf, notThat, text, wholeNumber } from "./leaf.ts";
+import { duration, text, wholeNumber } from "./leaf.ts";
 import type { VrrpConfig } from "./types.ts";
 
 /** Shortest interval: three of them are the lease of a master, which the kernel's fence must be able to keep. In milliseconds. */
@@ -21,24 +21,13 @@ const MAX_FAREWELL_WAIT_MS = 1_000;
 
 const OWNER = 255;
 
-const priority = leaf<number>(
-  {
-    type: "integer",
-    minimum: 1,
-    maximum: OWNER - 1,
-    description: "Priority in the adverts; default: the VIP's own",
-  },
-  (input) => {
-    const range = "a whole number from 1 to 254";
-    if (input === OWNER)
-      return {
+const priority = wholeNumber("Priority in the adverts; default: the VIP's own", 1, OWNER - 1, (input) =>
+  input === OWNER
+    ? {
         problem: "255 is for the router that has the addresses as its own for ever, and vipd's come and go",
         fix: "use 254, and 254 at most on the others",
-      };
-    if (typeof input !== "number") return notThat(input, range);
-    const fits = Number.isInteger(input) && input >= 1 && input < OWNER;
-    return fits ? { value: input } : { problem: `${input} is not ${range}`, fix: `use ${range}` };
-  },
+      }
+    : undefined,
 );
 
 const authentication = text(

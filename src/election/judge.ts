@@ -8,7 +8,8 @@ import { answeringNode } from "./answering.ts";
 import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, isAssignedTo, ownToken, preemptDue, takeDueAt } from "./questions.ts";
-import { reportLoss } from "./session.ts";
+import type { Revision } from "../ports/store.ts";
+import { endInterruption, reportLoss } from "./session.ts";
 import type { Moment, State } from "./state.ts";
 import { candidateMutation, claimMutation, releaseMutation } from "./transaction.ts";
 import { gainOf, hasTimeToGain, lossOf } from "./transitions.ts";
@@ -55,6 +56,8 @@ function forget(state: State, election: string): void {
   state.stepDowns.delete(election);
   state.claimed.delete(election);
   state.lastResorts.delete(election);
+  state.openLosses.delete(election);
+  state.interruptions.delete(election);
   state.wakeups.set(`claim ${election}`, NEVER);
   state.wakeups.set(`take ${election}`, NEVER);
   state.wakeups.set(`preempt ${election}`, NEVER);
@@ -144,6 +147,9 @@ function judgeLoss(state: State, election: string, at: Moment, losses: Loss[]): 
   const why = lossOf(state, election, tenure.token);
   if (why === undefined) return;
   if (UNWILLING.includes(why.code)) reportLoss(state, election, why, at);
+  const seq = state.mirror.elections.get(election)?.value?.seq;
+  if (seq !== undefined && ownToken(state, election) === tenure.token)
+    state.openLosses.set(election, { token: tenure.token, seq, at, reason: why });
   state.tenures.set(election, { phase: "closing", reason: why });
   state.holding -= 1;
   losses.push({ election, token: tenure.token, reason: why });
@@ -180,11 +186,20 @@ function judgeGain(state: State, election: string, now: Instant, grants: Grant[]
     election,
     token,
     previousToken: previous === null ? null : BigInt(previous),
-    reason: record?.reason ?? reason("first-holder"),
-    vacantMs: record?.vacantMs ?? null,
+    ...originOf(state, election, token, now),
     addresses,
   });
   return true;
+}
+
+/** Why it is this node's, and for how long nobody held it: by its record, or, when it had it already, by what came between. */
+function originOf(state: State, election: string, token: Revision, now: Instant): Pick<Grant, "reason" | "vacantMs"> {
+  const loss = state.openLosses.get(election);
+  state.openLosses.delete(election);
+  if (loss?.token === token)
+    return { reason: reason("regained", loss.reason.text), vacantMs: endInterruption(state, election, loss, now) };
+  const record = state.mirror.elections.get(election)?.value;
+  return { reason: record?.reason ?? reason("first-holder"), vacantMs: record?.vacantMs ?? null };
 }
 
 function judgeMutations(state: State, election: string, at: Moment): void {

@@ -103,6 +103,11 @@ const lossSchema = z.object({
   seq: count,
   wallMs,
   reason,
+  /** How long nobody held it until the same node did again, under the same token; `null`: it did not. In milliseconds. */
+  heldAgainAfterMs: z.number().nonnegative().nullable().default(null),
+  /** How often that has been since this ownership change, and for how long in all, in milliseconds. */
+  interruptions: count.default(0),
+  interruptedMs: z.number().nonnegative().default(0),
 });
 
 const epochSchema = z.object({ format: z.literal(FORMAT), epoch: z.string().max(256) });

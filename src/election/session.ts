@@ -1,13 +1,13 @@
 // The own session: what the store's copy of it says about the lease, and about attempts whose outcome was unknown.
 
 import { type Reason, reason } from "../base/reasons.ts";
-import { type Instant, later, LONG_AGO } from "../base/time.ts";
+import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
 import { validUntil } from "./lease.ts";
 import type { Observed } from "./mirror.ts";
 import { breakableAt } from "./ownership.ts";
 import type { SessionRecord } from "./records.ts";
-import type { Attempt, Effect, Moment, State } from "./state.ts";
+import type { Attempt, Effect, Interruptions, LossReport, Moment, OpenLoss, State } from "./state.ts";
 
 /** The store's record under this node's name, when it is of the incarnation at hand. */
 export function ownSession(state: State): Observed<SessionRecord> | undefined {
@@ -73,7 +73,10 @@ export function credit(state: State, attempt: Attempt, revision: Revision, at: M
     return;
   }
   state.mirror.applyWrites(attempt.txn.writes, revision, at.now);
-  for (const election of attempt.releases) state.dirty.add(election);
+  for (const election of attempt.releases) {
+    state.dirty.add(election);
+    state.openLosses.delete(election);
+  }
   for (const election of attempt.reports) state.lossReports.delete(election);
   if (attempt.endsSession) return;
   const until = validUntil(attempt.sentAt, state.timings);
@@ -124,6 +127,10 @@ function sessionGone(state: State, at: Moment): readonly Effect[] {
 
 /** Gives up the session for good and asks for a new incarnation. */
 export function loseSession(state: State, why: string, at: Moment): readonly Effect[] {
+  // What was given up before, and could not be released in the store, others have seen as silence.
+  for (const [election, { seq, at: then, reason: cause }] of state.openLosses)
+    report(state, election, { seq, wallMs: then.wallMs, reason: cause });
+  state.openLosses.clear();
   reportLosses(state, reason("session-lost", why), at);
   state.identity = { kind: "spent" };
   state.validUntil = LONG_AGO;
@@ -143,8 +150,33 @@ export function reportLosses(state: State, why: Reason, at: Moment): void {
 /** Remembers one election as lost unwillingly. */
 export function reportLoss(state: State, election: string, why: Reason, at: Moment): void {
   const seq = state.mirror.elections.get(election)?.value?.seq;
-  if (seq === undefined || state.lossReports.has(election)) return;
-  state.lossReports.set(election, { seq, wallMs: at.wallMs, reason: why });
+  if (seq !== undefined) report(state, election, { seq, wallMs: at.wallMs, reason: why });
+}
+
+function report(state: State, election: string, loss: Pick<LossReport, "seq" | "wallMs" | "reason">): void {
+  if (state.lossReports.has(election)) return;
+  state.lossReports.set(election, { ...loss, heldAgainAfterMs: null, ...interruptionsOf(state, election, loss.seq) });
+}
+
+function interruptionsOf(state: State, election: string, seq: number): Interruptions {
+  const known = state.interruptions.get(election);
+  const { interruptions, interruptedMs } = known?.seq === seq ? known : { interruptions: 0, interruptedMs: 0 };
+  return { interruptions, interruptedMs };
+}
+
+/** Ends a loss with the same token that it began with: nobody held the election meanwhile. Answers for how long. */
+export function endInterruption(
+  state: State,
+  election: string,
+  { seq, at: then, reason: why }: OpenLoss,
+  now: Instant,
+): number {
+  const ms = Math.round(elapsedMs(then.now, now));
+  const before = interruptionsOf(state, election, seq);
+  const all = { interruptions: before.interruptions + 1, interruptedMs: before.interruptedMs + ms };
+  state.interruptions.set(election, { seq, ...all });
+  state.lossReports.set(election, { seq, wallMs: then.wallMs, reason: why, heldAgainAfterMs: ms, ...all });
+  return ms;
 }
 
 function wrote(state: State, attempt: Attempt, record: SessionRecord): boolean {

@@ -77,9 +77,25 @@ export interface StepDown {
 }
 
 /** An election that was lost unwillingly, to be told in its history. */
-export interface LossReport {
+export interface LossReport extends Interruptions {
   readonly seq: number;
   readonly wallMs: number;
+  readonly reason: Reason;
+  /** How long nobody held it until this node did again, under the same token; `null`: it has not. In milliseconds. */
+  readonly heldAgainAfterMs: number | null;
+}
+
+/** How often, and for how long in all, nobody held an election between two ownership changes. */
+export interface Interruptions {
+  readonly interruptions: number;
+  readonly interruptedMs: number;
+}
+
+/** The host holds no longer what the store still names this node for. */
+export interface OpenLoss {
+  readonly token: Revision;
+  readonly seq: number;
+  readonly at: Moment;
   readonly reason: Reason;
 }
 
@@ -160,6 +176,10 @@ export interface State {
   spreads: boolean;
   spreadMovedAt: Instant;
   readonly lossReports: Map<string, LossReport>;
+  /** Until it is held again, released in the store, or another's. */
+  readonly openLosses: Map<string, OpenLoss>;
+  /** Of the ownership change of that number. */
+  readonly interruptions: Map<string, Interruptions & { readonly seq: number }>;
   /** Heartbeats seen of a foreign session under this node's name. */
   duplicateNodeHeartbeats: number;
   stopping: boolean;
@@ -291,6 +311,8 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     spreads: false,
     spreadMovedAt: LONG_AGO,
     lossReports: new Map(),
+    openLosses: new Map(),
+    interruptions: new Map(),
     duplicateNodeHeartbeats: 0,
     stopping: false,
     stopped: false,

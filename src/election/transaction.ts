@@ -4,7 +4,7 @@
 
 import { MAX_TXN_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts";
 import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
-import { elapsedMs } from "../base/time.ts";
+import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Guard, Revision, Txn, Write } from "../ports/store.ts";
 import { claimAddresses, ipsOf, versionOf } from "./address-claims.ts";
 import { ipOf } from "./claims.ts";
@@ -150,18 +150,34 @@ export function takeMutation(state: State, election: string, at: Moment): Mutati
   const why =
     found.kind === "vacant" ? found.reason : again ? reason("store-restored") : reason("holder-silent", found.holder);
   const token = state.mirror.elections.get(election)?.version ?? null;
-  const change = { to, reason: why, token, vacantMs: again ? 0 : vacantMs(state, election, at) };
+  const change = {
+    to,
+    reason: why,
+    token,
+    vacantMs: again ? openLossMs(state, election, at.now) : vacantMs(state, election, at),
+  };
   return {
     guards: [...found.guards, ...claim.guards],
     writes: [...broken, ...claim.writes, ...ownershipChange(state, election, change, at)],
   };
 }
 
+/** How long this node has not held what the store still named it for. */
+function openLossMs(state: State, election: string, now: Instant): number {
+  const loss = state.openLosses.get(election);
+  return loss === undefined ? 0 : elapsedMs(loss.at.now, now);
+}
+
 /** How long nobody has held an election, as seen here: since its release, or since the lease of its silent holder ended. */
 function vacantMs(state: State, election: string, at: Moment): number | null {
   const record = state.mirror.elections.get(election);
   if (record?.value == null) return null;
-  if (record.value.holder === null) return elapsedMs(record.seenAt, at.now);
+  if (record.value.holder === null) {
+    const seenMs = elapsedMs(record.seenAt, at.now);
+    // Of what was free before this node looked, wall clocks alone can tell.
+    const isOlder = record.seenAt <= state.mirror.epochSeenAt;
+    return isOlder ? Math.max(seenMs, at.wallMs - record.value.sinceWallMs) : seenMs;
+  }
   const session = state.mirror.sessions.get(record.value.holder);
   if (session?.value == null) return session === undefined ? null : elapsedMs(session.seenAt, at.now);
   const { ttlMs } = session.value;
@@ -297,9 +313,8 @@ export function epochMutation(state: State, at: Moment): Mutation | undefined {
 function lossMutation(state: State, election: string): Mutation | undefined {
   const report = state.lossReports.get(election);
   if (report === undefined) return undefined;
-  const { seq, wallMs, reason: why } = report;
-  const value = encodeValue<LossRecord>({ node: state.self.node, seq, wallMs, reason: why });
-  return { guards: [], writes: [{ key: state.keys.loss(election, seq), value }], reports: election };
+  const value = encodeValue<LossRecord>({ node: state.self.node, ...report });
+  return { guards: [], writes: [{ key: state.keys.loss(election, report.seq), value }], reports: election };
 }
 
 /** The marker of changes, or the end of the session, which is written over what is there, in bytes. */

@@ -1,6 +1,7 @@
 // A process that takes part in elections: the same core and stores as the daemon's, without root and without native code.
 
 import { hostname } from "node:os";
+import { inspect } from "node:util";
 import { assert } from "../base/assert.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
@@ -104,6 +105,11 @@ export class FleetMember implements AsyncDisposable {
     sweepRegularly(() => this.participant.state, { store: this.store, timers, onTrouble }, this.ending.signal);
     const onAbort = (): void => void this.leave().catch((error: unknown) => this.warn("leaving failed", error));
     options.signal?.addEventListener("abort", onAbort, { once: true, signal: this.ending.signal });
+  }
+
+  /** What console.log shows: not the store, which has its secrets. */
+  [inspect.custom](): string {
+    return `FleetMember { node: "${this.node}" }`;
   }
 
   /**

@@ -18,9 +18,10 @@ export function adminActions(daemon: Actor, log: Logger): Pick<AdminHandler, "st
       return Promise.resolve({ accepted: refused === undefined, reason: refused ?? `handing ${election} over` });
     },
     maintenance: async ({ on, vip, reason }, caller) => {
-      const what = on ? "maintenance" : "its end (resume)";
+      const what = on ? "maintenance" : "resume";
       log.info({ vip, reason, ...callerFields(caller) }, `${what} asked for by ${callerName(caller)}`);
       const refused = daemon.maintain(vip, on ? reason : null);
+      if (refused !== undefined) log.info({ vip }, `${what} refused: ${refused}`);
       return { accepted: refused === undefined, reason: refused ?? `${vip ?? "this node"}: ${what} is in force` };
     },
   };

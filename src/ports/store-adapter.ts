@@ -6,6 +6,8 @@ import type { Store } from "./store.ts";
 export interface OpenOptions {
   /** Nothing is created or written, and there must be something to read. */
   readonly readOnly: boolean;
+  /** Nothing is created: who repairs a store means one that is there. */
+  readonly mustExist: boolean;
 }
 
 /** A kind of store. Loading it costs little: the client library is loaded when a store is opened. */

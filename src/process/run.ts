@@ -8,7 +8,7 @@
 import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import process from "node:process";
-import type { CommandOptions } from "../base/command.ts";
+import type { CommandOptions, Refusal } from "../base/command.ts";
 import { isVipdError, messageOf } from "../base/errors.ts";
 import { elapsedMs } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
@@ -64,7 +64,7 @@ export async function runCommand(
     return { ending, lastLine: tail.lastLine(), outputBytes: tail.bytes, tookMs, unkillable };
   };
   const prepared = await prepare(options);
-  if (typeof prepared === "string") return finished({ kind: "not-run", why: prepared });
+  if ("why" in prepared) return finished({ kind: "not-run", why: prepared.why });
   if (signal.aborted) return finished({ kind: isVipdError(signal.reason, "timeout") ? "timed-out" : "stopped" });
   const child = spawnChild(prepared, options, limits);
   if (child instanceof Error) return finished(notRun(child, prepared));
@@ -73,25 +73,24 @@ export async function runCommand(
   return finished(ending instanceof Error ? notRun(ending, prepared) : ending, running.unkillable);
 }
 
-/**
- * Why a command would not be run, in words, for those who read a configuration or examine a host; undefined when nothing is
- * known against it.
- */
-export async function refusalOf(options: Pick<CommandOptions, "argv" | "user">): Promise<string | undefined> {
+/** For those who read a configuration or examine a host; `undefined`: nothing is known against the command. */
+export async function refusalOf(options: Pick<CommandOptions, "argv" | "user">): Promise<Refusal | undefined> {
   const prepared = await prepare(options);
-  return typeof prepared === "string" ? prepared : undefined;
+  return "why" in prepared ? prepared : undefined;
 }
 
-/** Looks at everything that can be known before; a string is the reason why it will not be run. */
-async function prepare({ argv, user }: Pick<CommandOptions, "argv" | "user">): Promise<Prepared | string> {
+/** Looks at everything that can be known before. */
+async function prepare({ argv, user }: Pick<CommandOptions, "argv" | "user">): Promise<Prepared | Refusal> {
+  const refuse = (why: string, isUser = false): Refusal => ({ why, isUser });
   try {
     const account = user === null ? ownAccount() : await findAccount(user);
-    if (typeof account === "string") return account;
+    if (typeof account === "string") return refuse(account, true);
     const trust = trustCommand(argv, account.uid);
-    if (!trust.trusted) return trust.why;
-    return notExecutable(trust.program) ?? { program: trust.program, account };
+    if (!trust.trusted) return refuse(trust.why);
+    const why = notExecutable(trust.program);
+    return why === undefined ? { program: trust.program, account } : refuse(why);
   } catch (error) {
-    return messageOf(error);
+    return refuse(messageOf(error));
   }
 }
 

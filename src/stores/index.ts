@@ -4,7 +4,7 @@ import { etcdAdapter } from "../../adapters/etcd/adapter.ts";
 import { redisAdapter } from "../../adapters/redis/adapter.ts";
 import { sqliteAdapter } from "../../adapters/sqlite/adapter.ts";
 import { VipdError } from "../base/errors.ts";
-import { redactUrl, storeScheme } from "../base/store-url.ts";
+import { redactUrl, storeScheme, storeUrlFix } from "../base/store-url.ts";
 import type { Store } from "../ports/store.ts";
 import type { OpenOptions, StoreAdapter } from "../ports/store-adapter.ts";
 
@@ -20,8 +20,8 @@ export function adapterFor(url: string): StoreAdapter | undefined {
 /** Opens the store that the URL names. Throws VipdErrors "store-url", "store-unavailable" and "store-corrupt". */
 export async function openStore(url: string, options: Partial<OpenOptions> = {}): Promise<Store> {
   const adapter = adapterFor(url);
-  if (adapter !== undefined) return adapter.open(url, { readOnly: options.readOnly ?? false });
+  if (adapter !== undefined) return adapter.open(url, { readOnly: false, mustExist: false, ...options });
   const known = STORE_ADAPTERS.flatMap(({ schemes }) => schemes).map((scheme) => `${scheme}:`);
-  const fix = url.startsWith("/") ? `write sqlite:${url}` : `use one of ${known.join(", ")}`;
-  throw new VipdError("store-url", `${redactUrl(url)} names no known store: ${fix}`);
+  const fix = storeUrlFix(url) ?? `use one of ${known.join(", ")}`;
+  throw new VipdError("store-url", `${url === "" ? "an empty text" : redactUrl(url)} names no known store: ${fix}`);
 }

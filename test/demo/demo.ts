@@ -9,7 +9,7 @@ import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { type DaemonProcess, Fleet, VIP } from "../hosts/harness/fleet.ts";
 import { Lan } from "../hosts/harness/lan.ts";
 import { Recorder } from "../hosts/harness/recorder.ts";
-import { hints } from "./hints.ts";
+import { hints, holderOf } from "./hints.ts";
 import { Screen } from "./screen.ts";
 import { enterSurroundings } from "./surroundings.ts";
 
@@ -72,14 +72,8 @@ class Demo {
     this.daemons.set(host.name, this.fleet.restart(host));
   }
 
-  /** Who holds it, by its own word. */
-  async holder(): Promise<DaemonProcess> {
-    for (const daemon of this.daemons.values()) {
-      if (!daemon.running) continue;
-      const status = await daemon.admin.status({ timeoutMs: 2_000 });
-      if (status.elections[0]?.role === "holder") return daemon;
-    }
-    throw new Error("nobody holds the VIP");
+  holder(): Promise<DaemonProcess> {
+    return holderOf(this.daemons.values());
   }
 
   /** Waits until every node is a holder or a candidate. */
@@ -161,12 +155,11 @@ async function play(demo: Demo): Promise<boolean> {
 /** Lets people strike the fleet themselves until they have had enough. */
 async function keep(demo: Demo, signal: AbortSignal): Promise<void> {
   const { screen } = demo;
-  const [first] = demo.lan.hosts;
   screen.line(`\n  The fleet runs on. Files: ${demo.fleet.directory}`);
   screen.line(
     "  Type: status | kill H | start H | freeze H | thaw H | unplug H | plug H | hand-over | quit   (H: alpha, beta or gamma)",
   );
-  if (first !== undefined) for (const line of hints(demo.fleet, first)) screen.line(`  ${line}`);
+  for (const line of await hints(demo.fleet, demo.daemons.values())) screen.line(`  ${line}`);
   screen.line();
   const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: "vipd> ", signal });
   lines.prompt();

@@ -13,14 +13,19 @@ const bench = useFleet(["a", "b"]);
 test("the lines that the demo prints for another terminal", async () => {
   const { fleet } = bench();
   const [a, b] = [bench().host("a"), bench().host("b")];
-  await fleet.start(a, { vips: oneVip(200, "    preempt: false\n") }).holds();
+  const first = fleet.start(a, { vips: oneVip(200, "    preempt: false\n") });
+  await first.holds();
   const second = fleet.start(b, { vips: oneVip(150, "    preempt: false\n") });
   await second.backs();
-  const lines = hints(fleet, a).map((line) => line.slice(line.lastIndexOf("  ") + 2));
-  const [, whoOwns = "", stepDown = "", ping = ""] = lines;
+  const told = async (): Promise<readonly string[]> =>
+    (await hints(fleet, [first, second])).map((line) => line.slice(line.lastIndexOf("  ") + 2));
+  const [, whoOwns = "", stepDown = "", ping = ""] = await told();
   expect((await run("sh", ["-c", whoOwns.replace(" --watch", "")])).stdout).toContain("web is held by a");
   await run("sh", ["-c", stepDown]);
   await second.holds();
+  // Whoever holds it then: only there it can be handed over.
+  await run("sh", ["-c", (await told())[2] ?? ""]);
+  await first.holds();
   // Not every machine has ping.
   expect(ping).toMatch(/ ping 10\.77\.0\.50$/u);
   expect((await run("sh", ["-c", ping.replace(/ping \S+$/u, "ip address")])).stdout).toContain(` ${a.ip}/24`);

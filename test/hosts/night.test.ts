@@ -73,7 +73,13 @@ test("in the morning everybody can tell what happened", { timeout: 150_000 }, as
   if (!isRegained) holders.push(again === undefined ? "" : (holderIn(again) ?? ""));
   await recorder.answered(VIP, (name) => name === current(), now());
 
-  if (isRegained) expect((await historyOn(current()))[0]?.interruption).toMatchObject({ reasonCode: "lease-expired" });
+  if (isRegained) {
+    const told = async (): Promise<HistoryView["interruption"]> =>
+      (await historyOn(current()))[0]?.interruption ?? null;
+    await expect.poll(async () => (await told())?.heldAgainAfterMs).toBeGreaterThan(AWAY_MS - TTL_MS);
+    expect(await told()).toMatchObject({ reasonCode: "lease-expired", interruptions: 1 });
+    expect(fleet.logOf(bench().host(current()))).toMatch(/this node had it before.*; nobody held it for 1?\d\.\d s/u);
+  }
 
   // The holder is killed.
   const killed = current();
@@ -116,6 +122,11 @@ test("in the morning everybody can tell what happened", { timeout: 150_000 }, as
     const [, afterOutage] = told;
     expect(afterOutage?.from).toBe(holders[0]);
     expect(afterOutage?.loss, "what the former holder said itself").toMatchObject({ reasonCode: "lease-expired" });
+    if (isRegained) expect(afterOutage?.loss?.heldAgainAfterMs).toBeGreaterThan(AWAY_MS - TTL_MS);
+    const ofCut = told.find(({ from: giver, to }) => giver === cut && to === stepped);
+    expect(ofCut?.loss?.reasonCode, "what the holder behind the cable said of it").toMatch(
+      /^(?:link-down|lease-expired)$/u,
+    );
     if (!isRegained) expect(afterOutage?.vacantMs).toBeGreaterThan(AWAY_MS - TTL_MS);
     expect(told.map(({ interruption }) => interruption)).toEqual(told.map(() => null));
     const codes = told.map(({ reasonCode }) => reasonCode);

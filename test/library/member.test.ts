@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Follower } from "../conformance/follower.ts";
@@ -30,6 +31,10 @@ afterEach(async () => {
   await Promise.all(members.map((member) => member.leave()));
   members = [];
   rmSync(directory, { recursive: true, force: true });
+});
+
+test("shown by console.log, it is who it is, without its store", async () => {
+  expect(inspect(await enter({ node: "m1" }))).toBe('FleetMember { node: "m1" }');
 });
 
 async function enter(options: Partial<FleetOptions> = {}): Promise<FleetMember> {

@@ -72,6 +72,10 @@ describe.skipIf(refused !== undefined).each([
     await machine.sh("echo nonsense: 1 >>/etc/vipd/vipd.yaml");
     await machine.must("systemctl", "reload", "vipd");
     await expect.poll(() => world().log(), { timeout: 10_000 }).toContain("the running configuration is kept");
+    // Each line has its priority in the journal: who asks for errors gets these alone.
+    const errors = await machine.must("journalctl", "-u", "vipd", "-p", "err", "-o", "cat", "--no-pager");
+    expect(errors).toContain("the running configuration is kept");
+    expect(errors).not.toContain("vipd runs");
     await machine.sh("sed -i /nonsense/d /etc/vipd/vipd.yaml");
     expect(await world().token()).toBe(before);
   });
@@ -100,6 +104,17 @@ describe.skipIf(refused !== undefined).each([
       await machine.sh(documented("docs/operating.md", "## Upgrade"));
     });
     expect(await world().log()).toContain('"version":"0.1.2"');
+  });
+
+  test("is rolled back in the same way; VIP and token stay", async () => {
+    const { machine } = world();
+    workshop.release("0.1.1");
+    const before = (await world().log()).length;
+    await world().stays(async () => {
+      await workshop.inClone(installCommands(), world().prefix);
+      await machine.sh(documented("docs/operating.md", "## Upgrade"));
+    });
+    expect((await world().log()).slice(before)).toContain('"version":"0.1.1"');
   });
 
   test("opens no debugger on SIGUSR1", async () => {

@@ -12,6 +12,12 @@ const tracked = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "
   .split("\0")
   .filter((name) => name !== "" && name !== "package-lock.json" && existsSync(name));
 
+test("package-lock.json says of the project what package.json does: npm install changes nothing in a clone", () => {
+  const read = (file: string): unknown => JSON.parse(readFileSync(file, "utf8"));
+  const own = (read("package-lock.json") as { packages: Record<string, unknown> }).packages[""];
+  expect(read("package.json")).toMatchObject(own as object);
+});
+
 test("no file names a path of the machine it was written on, or a private registry", () => {
   const traces = tracked.filter(
     (name) =>

@@ -7,7 +7,7 @@ import { VipdError } from "../../base/errors.ts";
 import { whyNotServed } from "../../config/host-address.ts";
 import type { Config } from "../../config/types.ts";
 import type { RealServer, RealServerOutcome, RealServers, RealServerState } from "../../ports/real-server.ts";
-import { parseIp } from "../../wire/ip.ts";
+import { parseCidr, parseIp } from "../../wire/ip.ts";
 import { loadConfig } from "../config-file.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import type { VipctlDeps } from "../deps.ts";
@@ -99,17 +99,27 @@ function meantBy(what: string, known: Known, interfaces: readonly string[]): Mea
   const address = parseIp(what);
   const vip = known.vips.find(({ name, addresses }) => name === what || addresses.some(({ ip }) => ip === address?.ip));
   if (vip !== undefined) return { kind: "refused", code: EXIT.no, reason: candidateReason(vip.name) };
-  if (address === undefined) return usage(`${what} is no name below realServers:, and no address`);
+  if (address === undefined) return usage(noAddress(what));
   const wrong = whyNotServed(address);
   if (wrong !== undefined) return usage(`${wrong}: name an address of the VIP, such as 10.0.0.50`);
   if (address.family === 4 && interfaces.length === 0)
     return usage(
       `name the interface on which the director's packets for ${address.ip} arrive, such as --interface eth0`,
     );
+  if (interfaces.includes("lo"))
+    return usage(
+      "lo is where the address is put: name the interface on which the director's packets arrive, such as --interface eth0",
+    );
   if (interfaces.length > MAX_REAL_SERVER_INTERFACES)
     return usage(`${interfaces.length} interfaces are too many: keep it within ${MAX_REAL_SERVER_INTERFACES}`);
   const { family, ip } = address;
   return { kind: "server", server: { name: ip, addresses: [{ family, ip }], interfaces }, by: "hand" };
+}
+
+function noAddress(what: string): string {
+  const cidr = parseCidr(what);
+  if (cidr !== undefined) return `${what} has a prefix length, and on lo each address is alone: write ${cidr.ip}`;
+  return `${what} is no name below realServers:, and no address`;
 }
 
 function usage(reason: string): Meant {

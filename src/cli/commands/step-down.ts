@@ -30,9 +30,11 @@ export async function stepDown(what: string, options: StepDownOptions, deps: Vip
     return EXIT.usage;
   }
   if (election.role !== "holder") return refuse(elsewhere(election, view), deps);
+  if (options.to === view.node)
+    return refuse(`${view.node} holds ${election.name} itself: ${whoElse(election, view)}`, deps);
   try {
     const { accepted, reason } = await client.stepDown({ election: election.name, to: options.to ?? null }, limits);
-    if (!accepted) return refuse(reason, deps);
+    if (!accepted) return refuse(options.to === undefined ? reason : `${reason}: ${whoElse(election, view)}`, deps);
   } catch (error) {
     if (adminFailure(error) === "refused" && error instanceof Error) return refuse(error.message, deps);
     throw error;
@@ -56,6 +58,13 @@ export async function stepDown(what: string, options: StepDownOptions, deps: Vip
 function refuse(reason: string, deps: VipctlDeps): ExitCode {
   deps.err.write(`${escapeControl(reason)}\n`);
   return EXIT.no;
+}
+
+/** Who could take it instead. */
+function whoElse({ candidates }: ElectionView, { node }: StatusView): string {
+  const others = candidates.filter((candidate) => candidate.eligible && candidate.node !== node);
+  const names = others.map((candidate) => candidate.node);
+  return names.length === 0 ? "no other node can take it" : `give one of ${names.join(", ")}`;
 }
 
 function elsewhere(election: ElectionView, view: StatusView): string {

@@ -213,8 +213,9 @@ describe("the history of an election", () => {
       vacantMs: 0,
       ...changes,
     });
+  const uninterrupted = { heldAgainAfterMs: null, interruptions: 0, interruptedMs: 0 };
   const loss = (seq: number, node: string): string =>
-    encodeValue<LossRecord>({ node, seq, wallMs: WALL - 5, reason: reason("lease-expired") });
+    encodeValue<LossRecord>({ node, seq, wallMs: WALL - 5, reason: reason("lease-expired"), ...uninterrupted });
   const at = (key: string, value: string, version: bigint): StoredRecord => ({ key, value, version });
 
   test("is told newest first by the store's order, not by wall clocks", () => {
@@ -246,7 +247,12 @@ describe("the history of an election", () => {
   });
 
   test("shows what the former holder reported of its loss beside the change that followed", () => {
-    const reported = { atWallMs: WALL - 5, reasonCode: "lease-expired", reason: reason("lease-expired").text };
+    const reported = {
+      atWallMs: WALL - 5,
+      reasonCode: "lease-expired",
+      reason: reason("lease-expired").text,
+      ...uninterrupted,
+    };
     const views = historyViews([
       at(KEYS.history(ELECTION, 8), change(8), 80n),
       at(KEYS.history(ELECTION, 9), change(9), 90n),
@@ -259,7 +265,12 @@ describe("the history of an election", () => {
   });
 
   test("shows what the present holder reported of a loss that nobody else has followed", () => {
-    const reported = { atWallMs: WALL - 5, reasonCode: "lease-expired", reason: reason("lease-expired").text };
+    const reported = {
+      atWallMs: WALL - 5,
+      reasonCode: "lease-expired",
+      reason: reason("lease-expired").text,
+      ...uninterrupted,
+    };
     const views = historyViews([
       at(KEYS.history(ELECTION, 8), change(8), 80n),
       at(KEYS.history(ELECTION, 9), change(9), 90n),
@@ -270,6 +281,12 @@ describe("the history of an election", () => {
       ["90", reported],
       ["80", null],
     ]);
+  });
+
+  test("reads a report of a version that counted no interruptions", () => {
+    const old = `{"format":2,"node":"a","seq":8,"wallMs":1,"reason":{"code":"lease-expired","text":"x"}}`;
+    const [view] = historyViews([at(KEYS.history(ELECTION, 9), change(9), 90n), at(KEYS.loss(ELECTION, 8), old, 95n)]);
+    expect(view?.loss).toEqual({ atWallMs: 1, reasonCode: "lease-expired", reason: "x", ...uninterrupted });
   });
 
   test.each([

@@ -13,9 +13,9 @@ import type { RealServerView } from "../../../src/admin/real-server-view.ts";
 import type { CheckView } from "../../../src/admin/check-view.ts";
 import type { ElectionView, StatusView } from "../../../src/admin/views.ts";
 import { MAX_REASON_LENGTH } from "../../../src/base/reasons.ts";
-import { electionView, historyView, nodeView, ineligibleReasonView, statusView } from "./views.ts";
+import { electionView, historyView, lossView, nodeView, ineligibleReasonView, statusView } from "./views.ts";
 
-const LOSS = { atWallMs: 1, reasonCode: "lease-expired", reason: "the lease expired" };
+const LOSS = lossView({ atWallMs: 1 });
 
 /** A view in which nothing that can be there is missing. */
 const FULL: ElectionView = electionView({

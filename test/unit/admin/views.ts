@@ -4,6 +4,7 @@ import type {
   ElectionView,
   FleetView,
   HistoryView,
+  LossView,
   NodeView,
   IneligibleReasonView,
   StatusView,
@@ -46,6 +47,19 @@ export function electionView(change: Partial<ElectionView> = {}): ElectionView {
       { node: "web3", priority: 50, eligible: false, alive: true, reason: "eth0 is down" },
     ],
     history: [],
+    ...change,
+  };
+}
+
+/** A loss after which somebody else took it, as web2 reported it. */
+export function lossView(change: Partial<LossView> = {}): LossView {
+  return {
+    atWallMs: Date.UTC(2026, 10, 21, 10, 4, 59),
+    reasonCode: "lease-expired",
+    reason: "the lease expired before a heartbeat was confirmed",
+    heldAgainAfterMs: null,
+    interruptions: 0,
+    interruptedMs: 0,
     ...change,
   };
 }

@@ -34,6 +34,7 @@ test("no code is renamed or lost: programs, metrics and hooks match on them", ()
     "preempted",
     "real-server",
     "reconfigured",
+    "regained",
     "repaired",
     "session-lost",
     "shutdown",

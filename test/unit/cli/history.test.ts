@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { HistoryView } from "../../../src/admin/views.ts";
-import { fleetView, historyView, statusView } from "../admin/views.ts";
-import { CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
+import { fleetView, historyView, lossView, statusView } from "../admin/views.ts";
+import { adminError, CONFIG, Desk, GOOD_CONFIG, STORE } from "./desk.ts";
 
 const at = (hour: number, minute: number, second: number): number => Date.UTC(2026, 10, 21, hour, minute, second);
 
@@ -18,11 +18,7 @@ const CHANGES: readonly HistoryView[] = [
     reason: "web2 sent no heartbeat for its whole lease",
     lastedMs: 3_900_000,
     vacantMs: 3_100,
-    loss: {
-      atWallMs: at(10, 4, 59),
-      reasonCode: "lease-expired",
-      reason: "the lease expired before a heartbeat was confirmed",
-    },
+    loss: lossView(),
   }),
   historyView({
     atWallMs: at(9, 0, 0),
@@ -61,6 +57,40 @@ test("history: newest first, with what each former holder reported, from the dae
       "2026-11-21 08:00:00Z  -     web1  40     -         -         nobody had held it before",
     ]);
   }
+});
+
+test("history where the daemon cannot reach the store: exit 3, and where else to look", async () => {
+  const desk = new Desk();
+  const daemon = desk.daemon();
+  daemon.view = statusView({
+    store: { ...statusView().store, ok: false, lastError: "etcd at s:2379: connection refused" },
+  });
+  daemon.election = () => Promise.reject(adminError("silent", "the daemon does not answer"));
+  expect(await desk.vipctl("history", "web")).toBe(3);
+  expect(desk.err.text).toBe(
+    "vipctl: the history lies in the store, which cannot be reached: etcd at s:2379: connection refused; the log of this host tells what it held\n",
+  );
+});
+
+test.each([
+  [
+    { heldAgainAfterMs: 60_900, interruptions: 1, interruptedMs: 60_900 },
+    "; nobody held it for 1m 1s, then it did again",
+  ],
+  [
+    { heldAgainAfterMs: 2_000, interruptions: 3, interruptedMs: 20_000 },
+    "; nobody held it for 2s, then it did again; nobody held it 2 times before that, for 18s in all",
+  ],
+  [{ interruptions: 1, interruptedMs: 60_900 }, "; nobody held it once before that, for 1m 1s in all"],
+  [{}, ""],
+])("how long nobody held it between two tenures of one node: %j", async (interruption, told) => {
+  const desk = new Desk();
+  const change = historyView({ interruption: lossView(interruption) });
+  desk.daemon().changes.set("web", [change]);
+  expect(await desk.vipctl("history", "web")).toBe(0);
+  expect(desk.out.lines[1]?.trim()).toBe(
+    `web1 reported at 2026-11-21 10:04:59Z: the lease expired before a heartbeat was confirmed${told}`,
+  );
 });
 
 test("history --json is the list", async () => {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { VipdError } from "../../../src/base/errors.ts";
-import { electionView, fleetView, historyView, nodeView, ineligibleReasonView } from "../admin/views.ts";
+import { electionView, fleetView, historyView, lossView, nodeView, ineligibleReasonView } from "../admin/views.ts";
 import { CONFIG, Desk, STORE } from "./desk.ts";
 
 /** Clears the screen, sets the title, rings, turns writing around, forges a line. */
@@ -35,7 +35,7 @@ function hostileDesk(): Desk {
   for (const name of ["web", "db"])
     fleet.changes.set(name, [
       historyView({ ...change, loss: null }),
-      historyView({ ...change, to: null, loss: { atWallMs: Number.NaN, reasonCode: EVIL, reason: EVIL } }),
+      historyView({ ...change, to: null, loss: lossView({ atWallMs: Number.NaN, reasonCode: EVIL, reason: EVIL }) }),
     ]);
   return desk;
 }

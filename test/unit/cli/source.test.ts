@@ -98,6 +98,17 @@ test("a configuration that is not there: 78 when it was asked for", async () => 
   expect(desk.err.text).toBe("vipctl: cannot read /tmp/none.yaml: there is no such file; name another with --config\n");
 });
 
+test("neither the daemon nor the store can be asked: both are told", async () => {
+  const desk = new Desk();
+  const daemon = desk.daemon();
+  daemon.failure = adminError("denied", "no permission to use /run/vipd/vipd.sock: become root");
+  desk.files.set(CONFIG, GOOD_CONFIG);
+  expect(await desk.vipctl("status")).toBe(3);
+  expect(desk.err.text).toBe(
+    `vipctl: no permission to use /run/vipd/vipd.sock: become root; the store was asked instead: there is no store at ${STORE}\n`,
+  );
+});
+
 test("a store that is not there: exit 3; a URL that is none: exit 78", async () => {
   const desk = new Desk();
   expect(await via(desk, "--store", STORE)).toBe(3);

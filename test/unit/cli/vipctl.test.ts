@@ -95,10 +95,21 @@ test.each([
   expect(desk.out.text).toBe("");
 });
 
-test("help of a command: what the command's own --help says", async () => {
-  const [one, other] = [new Desk(), new Desk()];
-  expect(await one.vipctl("help", "history")).toBe(0);
-  expect(await other.vipctl("history", "--help")).toBe(0);
-  expect(one.out.text).toBe(other.out.text);
-  expect(one.out.text).toContain("--limit");
+test.each([["history"], ["vrrp"], ["vrrp", "listen"], ["realserver", "up"]])(
+  "help of %s %s: what the command's own --help says",
+  async (...path) => {
+    const [one, other] = [new Desk(), new Desk()];
+    expect(await one.vipctl("help", ...path)).toBe(0);
+    expect(await other.vipctl(...path, "--help")).toBe(0);
+    expect(one.out.text).toBe(other.out.text);
+    expect(one.out.text).toContain(`Usage: vipctl ${path.join(" ")}`);
+  },
+);
+
+test("help of a command runs nothing, whatever follows it", async () => {
+  const desk = new Desk();
+  const daemon = desk.daemon();
+  expect(await desk.vipctl("help", "step-down", "web", "--json")).toBe(0);
+  expect(desk.out.text).toContain("Usage: vipctl step-down");
+  expect(daemon.asked).toEqual([]);
 });

@@ -1,5 +1,6 @@
 // vipd's arguments: what it answers by itself, and what is left to do.
 
+import type { Refusal } from "../../../src/base/command.ts";
 import { expect, test } from "vitest";
 import { handleVipdArguments, type VipdInvocation } from "../../../src/cli/vipd-arguments.ts";
 import { VIPD_EXIT_CODES } from "../../../src/cli/exit-codes.ts";
@@ -170,16 +171,21 @@ test("--check tells which commands would not be run on this host, each at its pl
   const desk = new Desk();
   const checks = "checks:\n  nginx:\n    script: [/etc/check, x]\n    recover: { run: [systemctl, restart, nginx] }\n";
   const vip = "checks: [nginx], hooks: { onMaster: [/etc/to-master], user: nobody }";
-  desk.files.set(CONFIG, `${checks}${GOOD_CONFIG.replace("] }", `], ${vip} }`)}`);
+  const all = "hooks: { onMaster: [/etc/a], onBackup: [/etc/b], user: ghost }\n";
+  desk.files.set(CONFIG, `${checks}${GOOD_CONFIG.replace("] }", `], ${vip} }`)}${all}`);
   const asked: unknown[] = [];
-  const refusalOf = (command: { argv: readonly string[]; user: string | null }): Promise<string | undefined> => {
-    asked.push([command.argv[0], command.user]);
-    return Promise.resolve(command.argv[0] === "systemctl" ? undefined : `there is no program ${command.argv[0]}`);
+  const refusalOf = (command: { argv: readonly string[]; user: string | null }): Promise<Refusal | undefined> => {
+    const { argv, user } = command;
+    asked.push([argv[0], user]);
+    const why = user === "ghost" ? "there is no user ghost" : `there is no program ${argv[0]}`;
+    return Promise.resolve(argv[0] === "systemctl" ? undefined : { why, isUser: user === "ghost" });
   };
   expect(await handleVipdArguments(["--check"], { ...desk.deps, refusalOf })).toEqual({ kind: "exit", code: 78 });
   expect(asked).toEqual([
     ["/etc/check", null],
     ["systemctl", null],
+    ["/etc/a", "ghost"],
+    ["/etc/b", "ghost"],
     ["/etc/to-master", "nobody"],
   ]);
   expect(desk.err.lines).toEqual([
@@ -187,6 +193,32 @@ test("--check tells which commands would not be run on this host, each at its pl
       /:3:13: checks\.nginx\.script: would not be run: there is no program \/etc\/check; make it, executable and writable by root only, or/u,
     ),
     expect.stringMatching(/hooks\.onMaster: would not be run: there is no program \/etc\/to-master; /u),
-    `2 mistakes in ${CONFIG}`,
+    expect.stringMatching(/: hooks\.user: there is no user ghost; make the account, or name another$/u),
+    `3 mistakes in ${CONFIG}`,
+  ]);
+});
+
+test("--check reads the files with secrets and certificates that the file names", async () => {
+  const desk = new Desk();
+  const checks = "checks: { tls: { http: https://h/, caFile: /ca.pem } }\n";
+  const told =
+    "webhook: { url: https://h/, secretFile: /key }\nmail: { host: h, from: a@b, to: [a@b], user: u, passwordFile: /pw }\n";
+  desk.files.set(CONFIG, `${checks}${told}${GOOD_CONFIG.replace("] }", "], checks: [tls] }")}`);
+  const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+  desk.secrets.set("/ca.pem", text("-----BEGIN PRIVATE KEY-----\n")).set("/pw", text("\n"));
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 78 });
+  expect(desk.err.lines).toEqual([
+    `${CONFIG}:1:44: checks.tls.caFile: /ca.pem holds no certificate in PEM form; give the certificates of the CAs`,
+    `${CONFIG}:2:41: webhook.secretFile: /key cannot be read: there is no such file; make it, or name another`,
+    `${CONFIG}:3:63: mail.passwordFile: /pw is empty; write the secret into it`,
+    `3 mistakes in ${CONFIG}`,
+  ]);
+  desk.secrets.set("/ca.pem", text("-----BEGIN CERTIFICATE-----\n")).set("/pw", text("hush\n")).set("/key", "EACCES");
+  for (const path of ["/pw", "/ca.pem"]) desk.exposed.set(path, { othersRead: true, othersWrite: false });
+  desk.err.text = "";
+  expect(await vipd(desk, "--check")).toEqual({ kind: "exit", code: 0 });
+  expect(desk.err.lines).toEqual([
+    "warning: webhook.secretFile: /key cannot be read: permission denied; check again as root",
+    "warning: others may read /pw, which holds the password of the mail server; chmod o-rwx /pw",
   ]);
 });

@@ -1,21 +1,8 @@
 // Wrong files, as users make them: each is refused with exit 78, its place, and words that put it right; no parser, library or
 // stack shows through.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { readConfigFile } from "../../../src/bin/host-look.ts";
-import { handleVipdArguments } from "../../../src/cli/vipd-arguments.ts";
-import { Desk } from "./desk.ts";
-
-let directory = "";
-
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "vdw-"));
-});
-
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+import { test } from "vitest";
+import { refuses } from "./wrong-file.ts";
 
 const STORE = "store: sqlite:/s.db\n";
 const VIP = `${STORE}vips:\n  web:\n    interface: eth0\n`;
@@ -119,6 +106,44 @@ const SYNTAX: readonly Case[] = [
     `${VIP}    addresses: - 10.0.0.10/24\n`,
     "5:16",
     "a '-' stands on the line of its key; begin the list on the next line",
+  ],
+  [
+    "JSON without a comma",
+    '{"store": "sqlite:/s.db" "vips": {}}\n',
+    "1:11",
+    "a ',' is missing before this, or a [ or { is not closed; separate the items",
+  ],
+  [
+    "an instruction to a parser",
+    `%YAML\n${GOOD}`,
+    "1:1",
+    "this line begins with %, as instructions to a YAML parser do",
+  ],
+  ["a star", `${GOOD}fleet: *\n`, "6:8", "a & or * names nothing; put a name behind it, or the value in quotes"],
+  ["two anchors", `${GOOD}fleet: &a &b x\n`, "6:11", "this is not written as YAML; write key: value"],
+  [
+    "a space that is none",
+    `${GOOD}    priority:\u00A0150\n`,
+    "6:14",
+    "this line has a character that only looks like a space (U+00A0); type a space in its place",
+  ],
+  [
+    "spaces that are none before a key",
+    `${GOOD}\u00A0\u00A0priority: 150\n`,
+    "6:1",
+    "has a character that only looks like a space (U+00A0); type a space in its place",
+  ],
+  [
+    "typographic quotes",
+    `${GOOD}    spread: \u201Call\u201D\n`,
+    "6:13",
+    "vips.web.spread: has a typographic quote (U+201C); type ' or \" in its place",
+  ],
+  [
+    "a template that was not run",
+    `${STORE}{% if lb %}\nvips: {}\n{% endif %}\n`,
+    "2:1",
+    "this line has a mark of a template that was not filled in; fill it in before vipd reads the file",
   ],
   ["two documents", `${GOOD}---\n${GOOD}`, "6:1", "a second YAML document begins here; keep one document"],
   ["a tag", GOOD.replace("eth0", "!env NIC"), "4:16", "the tag that begins with ! is not known here; remove it"],
@@ -235,23 +260,5 @@ const VALUES: readonly Case[] = [
 ];
 
 test.each([...OTHER_PROGRAMS, ...SYNTAX, ...VALUES])("%s", async (_what, file, place, told) => {
-  const desk = new Desk();
-  const own = { family: 4, ip: "10.0.0.1", prefix: 24, interface: "eth0", permanent: true } as const;
-  desk.network = {
-    links: ["eth0"],
-    addresses: [{ ...own, ours: false, keepalived: false, secondary: false }],
-  };
-  const path = join(directory, "vipd.yaml");
-  writeFileSync(path, file);
-  const result = await handleVipdArguments(["--check", "-c", path], { ...desk.deps, readFile: readConfigFile });
-  expect(result).toEqual({ kind: "exit", code: 78 });
-  const { lines, text } = desk.err;
-  const line = lines.find((each) => each.startsWith(`${path}:${place}: `));
-  expect(line, text).toContain(told);
-  expect(lines.at(-1)).toMatch(/^\d+ mistakes? in /u);
-  expect(desk.out.text).toBe("");
-  for (const shown of lines) expect(shown).not.toMatch(INTERNALS);
+  await refuses(file, place, told);
 });
-
-/** Words of stacks, of the YAML parser, of the schema library; and the password of the table. */
-const INTERNALS = /^\s+at |Zod|YAML stream|token|implicit|scalar|undefined|\[object|NaN|Unexpected|hush/u;

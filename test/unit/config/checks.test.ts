@@ -121,7 +121,7 @@ describe("a mistake is told with its place and what would be right", () => {
       "a bad weight",
       "nginx: { tcp: 'h:80' }",
       "checks: [{ check: nginx, weight: 300 }]",
-      /checks\[0\]: weight 300 is more than 253/u,
+      /checks\[0\]\.weight: 300 is more than 253/u,
     ],
     [
       "two recoveries of one service",

@@ -66,7 +66,7 @@ test.each([
   [
     "one address without its brackets",
     server("addresses: 10.0.0.50, interfaces: [eth0]"),
-    '2:21: realServers.web.addresses: is the text "10.0.0.50"; give a list, such as [10.0.0.50]',
+    '2:21: realServers.web.addresses: is the text "10.0.0.50"; write it as a list: [10.0.0.50]',
   ],
   [
     "an empty list",

@@ -225,7 +225,7 @@ const CASES: readonly (readonly [what: string, file: string, told: string])[] = 
   [
     "keepalived's words",
     file("vrrp: { id: 51, auth_pass: x }"),
-    "6:21: vips.web.vrrp.auth_pass: is not a known key; keepalived's auth_pass is 'authentication' below vrrp:, with election: vrrp",
+    "6:21: vips.web.vrrp.auth_pass: is not a known key; keepalived's auth_pass is 'authentication' here",
   ],
 ];
 

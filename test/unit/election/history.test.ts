@@ -130,6 +130,19 @@ test("a history keeps the last changes, in a ring", () => {
   expect(fleet.record?.seq).toBe(2 * HISTORY_LENGTH + 1);
 });
 
+test("what was free before anybody looked has been so since then, by wall clocks", () => {
+  const fleet = new Fleet();
+  const a = fleet.start("a", candidacy());
+  fleet.advance(10_400);
+  a.post({ type: "stop" });
+  fleet.advance(60_000);
+  fleet.start("b", candidacy());
+  fleet.until(() => fleet.holders.includes("b"));
+  const { lastedMs, vacantMs } = fleet.history().at(-1) ?? {};
+  expect(vacantMs).toBeGreaterThanOrEqual(60_000);
+  expect(vacantMs).toBe(lastedMs);
+});
+
 describe("a holder that lost an election unwillingly reports it", () => {
   test("when its lease expired: what it knew of the store then, once it can be reached", () => {
     const { fleet, a } = pair();
@@ -142,10 +155,65 @@ describe("a holder that lost an election unwillingly reports it", () => {
     a.link = "good";
     fleet.advance(2 * TTL_MS);
     expect(fleet.losses()).toEqual([
-      { format: 2, node: "a", seq: 1, wallMs: expect.closeTo(wallMs, -1), reason: reason("lease-expired", "refused") },
+      {
+        format: 2,
+        node: "a",
+        seq: 1,
+        wallMs: expect.closeTo(wallMs, -1),
+        reason: reason("lease-expired", "refused"),
+        heldAgainAfterMs: null,
+        interruptions: 0,
+        interruptedMs: 0,
+      },
     ]);
     expect(fleet.history().at(-1)).toMatchObject({ seq: 2, from: "a", to: "b", reason: reason("holder-silent", "a") });
     expect(a.state.lossReports.size).toBe(0);
+  });
+
+  test("when the store was away from all, and it holds it again under its token: for how long nobody did, and how often", () => {
+    const { fleet, a, b } = pair();
+    const away = (ms: number): number => {
+      for (const node of [a, b]) node.link = "refused";
+      fleet.until(() => !a.holds);
+      const from = fleet.now;
+      fleet.advance(ms);
+      for (const node of [a, b]) node.link = "good";
+      fleet.until(() => a.holds, 2 * TTL_MS);
+      return fleet.now - from;
+    };
+    const first = away(10_000);
+    expect(a.grants.at(-1)).toMatchObject({
+      token: a.grants[0]?.token,
+      reason: reason("regained", reason("lease-expired", "refused").text),
+      vacantMs: expect.closeTo(first, -1) as number,
+    });
+    fleet.advance(TTL_MS);
+    const once = { heldAgainAfterMs: expect.closeTo(first, -1) as number, interruptions: 1 };
+    expect(fleet.losses()).toMatchObject([{ node: "a", seq: 1, reason: { code: "lease-expired" }, ...once }]);
+    const second = away(20_000);
+    fleet.advance(TTL_MS);
+    const twice = { heldAgainAfterMs: expect.closeTo(second, -1) as number, interruptions: 2 };
+    expect(fleet.losses()).toMatchObject([{ ...twice, interruptedMs: expect.closeTo(first + second, -1) as number }]);
+    expect(fleet.history()).toHaveLength(1);
+    // What is told of the end of its tenure keeps what was before.
+    fleet.put(KEYS.session("a"), null);
+    fleet.advance(TTL_MS);
+    expect(fleet.losses()).toMatchObject([
+      { seq: 1, reason: { code: "session-lost" }, heldAgainAfterMs: null, interruptions: 2 },
+    ]);
+  });
+
+  test("when it gave it up, and could not release it in the store before others took it", () => {
+    const { fleet, a } = pair();
+    a.link = "refused";
+    a.wish(ineligible());
+    fleet.until(() => fleet.holders.includes("b"));
+    a.link = "good";
+    fleet.advance(2 * TTL_MS);
+    expect(fleet.losses()).toMatchObject([
+      { node: "a", seq: 1, reason: ineligible().ineligible ?? undefined, heldAgainAfterMs: null },
+    ]);
+    expect(fleet.losses()[0]?.reason.code).not.toBe("lease-expired");
   });
 
   test("when it stood still for longer than its lease", () => {

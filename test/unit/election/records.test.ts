@@ -35,7 +35,15 @@ const HISTORY: Fields<HistoryRecord> = {
   lastedMs: 10,
   vacantMs: null,
 };
-const LOSS: Fields<LossRecord> = { node: "a", seq: 3, wallMs: 1, reason: reason("lease-expired") };
+const LOSS: Fields<LossRecord> = {
+  node: "a",
+  seq: 3,
+  wallMs: 1,
+  reason: reason("lease-expired"),
+  heldAgainAfterMs: 900,
+  interruptions: 2,
+  interruptedMs: 1_400,
+};
 
 describe("values", () => {
   test("a session comes back as it was written", () => {

@@ -19,6 +19,10 @@ test.each<[string, string]>([
   [`${NO_CONNECTION} connect ECONNREFUSED 10.0.0.5:2379 (2026-11-21T10:00:00.000Z)`, "connection refused; check"],
   [`${NO_CONNECTION} null. Resolution note: `, "there is no connection"],
   [`${NO_CONNECTION} Error: self-signed certificate`, "not signed by the authority that ?ca= names"],
+  [
+    `${NO_CONNECTION} Error: Client network socket disconnected before secure TLS connection was established. Resolution note: `,
+    "the TLS handshake failed; check that this port speaks TLS",
+  ],
   [`${NO_CONNECTION} Hostname/IP does not match certificate's altnames`, "its certificate is for another name"],
   ["14 UNAVAILABLE: Name resolution failed for target dns:nowhere:2379", "its host name is not found"],
   ["4 DEADLINE_EXCEEDED: Deadline exceeded after 0.493s,LB pick: 0.1s,Waiting for LB pick", "no connection in time"],
