@@ -27,7 +27,7 @@ import {
   RTM_NEWADDR,
   RTM_SETLINK,
 } from "../../src/wire/rtnetlink.ts";
-import { EACCES, EADDRNOTAVAIL, kernelError } from "./errors.ts";
+import { EACCES, EADDRNOTAVAIL, EINVAL, kernelError } from "./errors.ts";
 import { dumpLinks, findLink, toLink } from "./links.ts";
 import { keepDevices } from "./keep-devices.ts";
 import { bringUpDevice, virtualMacs } from "./virtual-devices.ts";
@@ -177,12 +177,14 @@ function bindRequest(address: VipAddress, index: number, lifetimeS: number): Req
 
 /**
  * Why an address could not be added. An interface refuses IPv6 addresses with the error that elsewhere means a missing
- * capability.
+ * capability, and an IPv4 address of another scope than its network has there without a word that names it.
  */
 export function whyNotAdded(
   { family, interface: name }: Pick<VipAddress, "family" | "interface">,
   errno: number,
 ): string {
+  if (family === 4 && errno === EINVAL)
+    return `${refusal("add address", errno)}: all addresses of a network on ${name} must have one scope; use the one that they have, or a prefix of 32`;
   if (family === 6 && errno === EACCES)
     return `IPv6 is disabled on ${name}: set net.ipv6.conf.${name}.disable_ipv6 to 0, or take the address out`;
   return refusal("add address", errno);

@@ -16,6 +16,7 @@ export const EAGAIN: number = ERRNO.EAGAIN;
 export const EACCES: number = ERRNO.EACCES;
 export const EEXIST: number = ERRNO.EEXIST;
 export const EBUSY: number = ERRNO.EBUSY;
+export const EINVAL: number = ERRNO.EINVAL;
 export const ENODEV: number = ERRNO.ENODEV;
 export const ENOPROTOOPT: number = ERRNO.ENOPROTOOPT;
 export const EOPNOTSUPP: number = ERRNO.EOPNOTSUPP;

@@ -346,6 +346,7 @@ async function reload(running: Running, configFile: string, stopped: AbortSignal
     if (stopped.aborted) return;
     if (difference.none) log.info({ file: configFile }, "the configuration is the same");
     else {
+      receivers.admit(next.vips);
       daemon.reload(next);
       electors.refresh();
     }

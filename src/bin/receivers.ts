@@ -5,7 +5,7 @@ import { readRegularFile } from "../../adapters/common/regular-file.ts";
 import { MAX_SECRET_BYTES } from "../base/bounds.ts";
 import { messageOf, VipdError } from "../base/errors.ts";
 import type { MailOptions, WebhookOptions } from "../config/hook-options.ts";
-import type { Config, MailConfig, WebhookConfig } from "../config/types.ts";
+import type { Config, MailConfig, VipConfig, WebhookConfig } from "../config/types.ts";
 import type { Delivery } from "../hooks/delivery.ts";
 import type { HookEvent } from "../hooks/event.ts";
 import { createMailer, type MailTransport } from "../hooks/mail.ts";
@@ -39,11 +39,16 @@ export class Receivers {
     const deliveries = isSame ? this.deliveries : await makeDeliveries(config, this.deps);
     return () => {
       this.config = config;
-      this.hooks.plan(new Map(config.vips.map(({ name, hooks }) => [name, hooks])));
+      this.hooks.plan(hooksOf(config.vips));
       if (isSame) return;
       for (const delivery of this.deliveries) this.retire(delivery);
       this.deliveries = deliveries;
     };
+  }
+
+  /** Has the hooks of VIPs that a reload is about to bring told of them from now on; those of others stay as they are. */
+  admit(vips: Config["vips"]): void {
+    this.hooks.plan(new Map([...hooksOf(vips), ...hooksOf(this.config.vips)]));
   }
 
   /** Tells all of an event; returns at once. */
@@ -66,6 +71,10 @@ export class Receivers {
     const ending = delivery.stop(LAST_DELIVERY_MS).then(() => void this.retiring.delete(ending));
     this.retiring.add(ending);
   }
+}
+
+function hooksOf(vips: Config["vips"]): ReadonlyMap<string, VipConfig["hooks"]> {
+  return new Map(vips.map(({ name, hooks }) => [name, hooks]));
 }
 
 function receiving({ webhook, mail }: Receiving): Receiving {

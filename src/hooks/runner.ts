@@ -52,9 +52,10 @@ export class HookRunner {
     this.deps = deps;
   }
 
-  /** Sets the hooks of each election. What runs, runs on. */
+  /** Sets the hooks of each election. What runs, runs on; what waits for an election that is gone is told as it was planned. */
   plan(hooks: ReadonlyMap<string, readonly HookOptions[]>): void {
-    this.hooks = hooks;
+    const isWaiting = ([name]: readonly [string, unknown]): boolean => this.elections.get(name)?.lane.isEmpty === false;
+    this.hooks = new Map([...[...this.hooks].filter(isWaiting), ...hooks]);
   }
 
   /** Tells the hooks of an event as soon as it is their turn. */

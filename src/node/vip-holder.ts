@@ -460,6 +460,7 @@ export class VipHolder {
       return bound.length === 0 ? [] : this.unbind(bound, remark);
     };
     for (const [vip, message] of this.failuresOf(sweep, owners, vips)) this.post({ type: "failed", vip, message });
+    if (bound.length > 0) this.devices.rest(() => this.guarded());
   }
 
   /** Removes addresses behind a closed fence; `remark` is logged for each that was there. */

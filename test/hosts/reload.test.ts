@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { knock } from "./harness/knock.ts";
@@ -127,6 +127,27 @@ test("a hook that others may write to is refused with its place, and the running
   expect(a.log()).toMatch(/vips\.web\.hooks\.onMaster: would not be run: all may write to \S+hook\.sh: chmod go-w/u);
   await recorder.answered(VIP, (name) => name === "a", now());
   expect(recorder.hands(VIP, from)).toEqual(["a"]);
+});
+
+test("the hooks of a VIP that a reload brings are told that this node stands by, and of its end when it goes again", async () => {
+  const { fleet } = bench();
+  const [a, b] = [bench().host("a"), bench().host("b")];
+  const [script, notes] = [join(fleet.directory, "notify.sh"), join(fleet.directory, "notes")];
+  writeFileSync(script, `#!/bin/sh\necho "$VIPD_ELECTION $VIPD_STATE" >> ${notes}\n`, { mode: 0o755 });
+  writeFileSync(notes, "");
+  const holder = fleet.start(a, { vips: oneVip(200) + MAIL });
+  await holder.holds("mail");
+  const extra = `hooks: { notify: [${script}] }`;
+  const backup = fleet.start(b, { vips: oneVip(100), extra });
+  await backup.backs();
+  const told = (): readonly string[] => readFileSync(notes, "utf8").trim().split("\n");
+  await expect.poll(told, { timeout: 5_000 }).toEqual(["web BACKUP"]);
+  fleet.configure(b, { vips: oneVip(100) + MAIL, extra });
+  backup.signal("SIGHUP");
+  await expect.poll(told, { timeout: 5_000 }).toEqual(["web BACKUP", "mail BACKUP"]);
+  fleet.configure(b, { vips: oneVip(100), extra });
+  backup.signal("SIGHUP");
+  await expect.poll(told, { timeout: 5_000 }).toEqual(["web BACKUP", "mail BACKUP", "mail STOP"]);
 });
 
 test("what the host refused to take on is tried again at the next SIGHUP", async () => {

@@ -95,6 +95,18 @@ test("a holder that is killed and starts again within its lease moves nothing; o
   expect(linksOf("a")).not.toContain("vipd");
 });
 
+test("a killed holder that is back after its lease takes down the devices whose addresses it removes", async () => {
+  const { fleet } = bench();
+  const [a, b] = await bench().startAll({}, `${WITH_MAC}    preempt: false\n`);
+  await a?.kill();
+  await b?.holds();
+  expect(deviceIsUp("a", "vipd4-51")).toBe(true);
+  const again = fleet.restart(bench().host("a"));
+  await again.backs();
+  await expect.poll(() => deviceIsUp("a", "vipd4-51"), { timeout: 5_000 }).toBe(false);
+  expect(deviceIsUp("a", "vipd6-51")).toBe(false);
+});
+
 test("a reload turns the MAC off and on again in place: the VIP stays, its neighbours are told", async () => {
   const { lan, fleet, recorder, now } = bench();
   const host = bench().host("a");

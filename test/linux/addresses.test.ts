@@ -41,6 +41,16 @@ describe("binding", () => {
     );
   });
 
+  it("says what is wrong with another scope than that of the network's other addresses", () => {
+    const addresses = open(wire());
+    const [failure] = addresses.bind([{ ...VIP, scope: "link" }], 30_000);
+    expect(failure?.message).toMatch(
+      /EINVAL.*: all addresses of a network on eth0 must have one scope; .* a prefix of 32/u,
+    );
+    expect(addresses.bind([{ ...VIP32, scope: "link" }], 30_000)).toEqual([]);
+    expect(shown(VIP.ip)).toContain("/32 scope link");
+  });
+
   it("puts an IPv6 address there that answers at once: no duplicate address detection", () => {
     wire().host.exec("sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1", "net.ipv6.conf.eth0.dad_transmits=3");
     const addresses = open(wire());

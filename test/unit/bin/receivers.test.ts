@@ -1,7 +1,7 @@
 // Who is told of transitions, as the configuration says: secrets come from files, and a reload changes receivers at once.
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { signature } from "../../../src/hooks/webhook.ts";
 import { recordingLog } from "../checks/recording-log.ts";
 import { httpServer, tcpServer } from "../checks/servers.ts";
 import { eventOf } from "../hooks/events.ts";
-import { config as configOf } from "../node/config.ts";
+import { config as configOf, vipConfig } from "../node/config.ts";
 import { timers } from "../process/scripts.ts";
 
 let directory: string;
@@ -65,6 +65,35 @@ test("a webhook is signed with the key in its file; a reload goes to the new one
   await receivers.stop();
   expect(first.received).toHaveLength(1);
   expect(second.received.map(({ body: text }) => JSON.parse(text) as unknown)).toMatchObject([{ state: "BACKUP" }]);
+});
+
+test("the hooks of a VIP that a reload brings are told of it before the rest is in force, and those of one that is gone to the end", async () => {
+  const notes = join(directory, "notes");
+  const script = join(directory, "hook.sh");
+  writeFileSync(script, `#!/bin/sh\nsleep 0.1\necho "$1 $VIPD_ELECTION $VIPD_STATE" >> ${notes}\n`, { mode: 0o755 });
+  const common = { on: "notify", user: null, graceMs: 100, timeoutMs: 5_000, arguments: "vipd" } as const;
+  const vip = (name: string, word: string): Config["vips"][number] =>
+    vipConfig(name, [], { hooks: [{ ...common, argv: [script, word] }] });
+  const receivers = new Receivers({ timers, log: recordingLog().log });
+  (await receivers.prepare(configWith({ vips: [vip("web", "old"), vip("mail", "old")] })))();
+  const next = [vip("mail", "new"), vip("news", "new")];
+  const takeOver = await receivers.prepare(configWith({ vips: next }));
+  receivers.tell(eventOf("web", "MASTER"));
+  receivers.admit(next);
+  for (const [name, state] of [
+    ["news", "BACKUP"],
+    ["mail", "MASTER"],
+    ["web", "STOP"],
+  ] as const)
+    receivers.tell(eventOf(name, state));
+  takeOver();
+  await receivers.stop();
+  expect(readFileSync(notes, "utf8").trim().split("\n").toSorted()).toEqual([
+    "new news BACKUP",
+    "old mail MASTER",
+    "old web MASTER",
+    "old web STOP",
+  ]);
 });
 
 test("a file that cannot be read is told with its key, and nothing is changed", async () => {

@@ -167,6 +167,20 @@ describe("what is bound and not held", () => {
     expect(host.news()).toEqual(["close 10.0.0.2", "unbind 10.0.0.2"]);
   });
 
+  test("leaves no device of a virtual MAC up: they are looked at a little later", async () => {
+    const { holder, host } = begin();
+    let looks = 0;
+    const keepDevices = (): { troubles: readonly string[]; others: boolean } => {
+      looks += 1;
+      return { troubles: [], others: false };
+    };
+    Object.assign(host, { keepDevices });
+    host.put(A);
+    holder.vips.sweep(false);
+    await host.timers.advance(50);
+    expect(looks).toBe(1);
+  });
+
   test("and cannot be removed is warned of", () => {
     const { holder, host } = begin();
     host.put(A);
