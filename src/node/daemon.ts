@@ -23,7 +23,7 @@ import { HoldBackoff } from "./hold-backoff.ts";
 import { CheckIneligibility } from "./check-ineligibility.ts";
 import { fitnessOf, Health, type MakeChecks } from "./health.ts";
 import { isOn, Links } from "./links.ts";
-import type { MaintenanceKeeper } from "./maintenance.ts";
+import { changeMaintenance, type MaintenanceKeeper } from "./maintenance.ts";
 import { logGains, logLosses, logStandingBack } from "./ownership-log.ts";
 import { OwnAddresses } from "./own-addresses.ts";
 import { Probing } from "./probing.ts";
@@ -189,12 +189,8 @@ export class Daemon {
 
   /** Begins (`why`) or ends (`null`) maintenance of a VIP, or of all; the answer says why not, or nothing. Throws "admin". */
   maintain(vip: string | null, why: string | null): string | undefined {
-    const keeper = this.deps.maintenance;
-    if (keeper === undefined) return "this daemon keeps no maintenance";
-    if (vip !== null && why !== null && !this.config.vips.some(({ name }) => name === vip))
-      return `${vip} is not configured on this node`;
-    if (why !== null) keeper.begin(vip, why);
-    else if (!keeper.end(vip)) return nothingToResume(vip, keeper);
+    const refusal = changeMaintenance(this.deps.maintenance, this.config.vips, vip, why);
+    if (refusal !== undefined) return refusal;
     this.updateEligibility(this.config.vips);
     this.changed();
     return undefined;
@@ -495,12 +491,6 @@ export class Daemon {
     this.transitions.atRest();
     this.updateEligibility(this.config.vips);
   }
-}
-
-function nothingToResume(vip: string | null, keeper: MaintenanceKeeper): string {
-  if (vip === null) return "this node is not in maintenance";
-  if (keeper.reasonFor(vip) === null) return `${vip} is not in maintenance on this node`;
-  return `all VIPs of this node are in maintenance: vipctl resume without a name ends it`;
 }
 
 function planOf({ name, addresses, announce, routing }: VipConfig): VipPlan {

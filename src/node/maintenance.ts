@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { messageOf, VipdError } from "../base/errors.ts";
 import { parseJson } from "../base/json.ts";
+import type { VipConfig } from "../config/types.ts";
 import { readStateFile, removeStateFile, writeStateFile } from "../runtime/state-file.ts";
 
 /** What maintenance is kept by. */
@@ -15,6 +16,26 @@ export interface MaintenanceKeeper {
   begin(vip: string | null, reason: string): void;
   /** Ends it; all of it for `null`. False when there was none. Throws "admin" when that cannot be kept. */
   end(vip: string | null): boolean;
+}
+
+/** Begins (`why`) or ends (`null`) maintenance of one of these VIPs, or of all; the answer says why not, or nothing. Throws "admin". */
+export function changeMaintenance(
+  keeper: MaintenanceKeeper | undefined,
+  vips: readonly Pick<VipConfig, "name">[],
+  vip: string | null,
+  why: string | null,
+): string | undefined {
+  if (keeper === undefined) return "this daemon keeps no maintenance";
+  if (why === null) return keeper.end(vip) ? undefined : nothingToResume(vip, keeper);
+  if (vip !== null && !vips.some(({ name }) => name === vip)) return `${vip} is not configured on this node`;
+  keeper.begin(vip, why);
+  return undefined;
+}
+
+function nothingToResume(vip: string | null, keeper: MaintenanceKeeper): string {
+  if (vip === null) return "this node is not in maintenance";
+  if (keeper.reasonFor(vip) === null) return `${vip} is not in maintenance on this node`;
+  return `all VIPs of this node are in maintenance: vipctl resume without a name ends it`;
 }
 
 const text = z.string().max(1_000);
