@@ -15,7 +15,7 @@ import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RoutingRemoved, RoutingTable } from "../ports/routing.ts";
 import { addressesLeft } from "../vip/places.ts";
-import type { VipLoss, VipPlan, VipState } from "../vip/state.ts";
+import type { VipLoss, VipState } from "../vip/state.ts";
 import { ArpWatch } from "./arp-settings.ts";
 import { candidacyOf } from "./candidacy.ts";
 import { Eligibility, lasting, untilChanged } from "./eligibility.ts";
@@ -142,7 +142,7 @@ export class Daemon {
   start(): void {
     const { identity, monitor, timers, log } = this.deps;
     this.own.look(this.config.vips);
-    const stuck = this.vips.plan(this.plans(), this.own.fenced());
+    const stuck = this.vips.plan(this.own.plans(), this.own.fenced());
     if (stuck.length > 0)
       throw new VipdError(
         "kernel",
@@ -360,18 +360,13 @@ export class Daemon {
     if (this.eligibility.set(vip, "hold-backoff", { reason: why, until }, now)) this.eligibilityChanged([vip]);
   }
 
-  /** The VIPs that this host may hold and remove. */
-  private plans(vips: readonly VipConfig[] = this.config.vips): readonly VipPlan[] {
-    return vips.filter(({ name }) => this.own.troubleOf(name) === undefined).map(planOf);
-  }
-
   /** The host got an address that is a VIP, or lost it. */
   private lookAtOwn(): void {
     const changed = this.own.look();
     if (changed.size === 0) return;
     const vips = this.config.vips.filter(({ name }) => changed.has(name));
     try {
-      this.vips.plan(this.plans(), this.own.fenced());
+      this.vips.plan(this.own.plans(), this.own.fenced());
     } catch (error) {
       this.deps.log.error({}, `the fence cannot follow this host's addresses: ${messageOf(error)}`);
     }
@@ -446,7 +441,7 @@ export class Daemon {
   private planChecks(config: Config): void {
     this.health.plan(config.checks);
     try {
-      this.vips.plan(this.plans(config.vips), this.own.fenced());
+      this.vips.plan(this.own.plans(), this.own.fenced());
     } catch (error) {
       this.health.plan(this.config.checks);
       throw error;
@@ -491,10 +486,6 @@ export class Daemon {
     this.transitions.atRest();
     this.updateEligibility(this.config.vips);
   }
-}
-
-function planOf({ name, addresses, announce, routing }: VipConfig): VipPlan {
-  return { name, addresses, announce, ...(routing === undefined ? {} : { routing }) };
 }
 
 /** Whether a former process does not hold a VIP, or this address of it. */

@@ -14,6 +14,7 @@ import { type Reason, reason } from "../base/reasons.ts";
 import { hostConflicts, ownAddressMistake } from "../config/host-conflicts.ts";
 import type { VipConfig } from "../config/types.ts";
 import type { AddressPlace, AddressTable, BoundAddress, Fence, HostEvent } from "../ports/host.ts";
+import type { VipPlan } from "../vip/state.ts";
 
 /** What the look-out works with. */
 export interface OwnAddressesDeps {
@@ -84,6 +85,11 @@ export class OwnAddresses {
     return this.troubles.get(vip);
   }
 
+  /** The VIPs of the last look that this host may hold and remove. */
+  plans(): readonly VipPlan[] {
+    return this.vips.filter(({ name }) => !this.troubles.has(name)).map(planOf);
+  }
+
   /** The addresses that are guarded though their VIPs are left out: all but the host's own. */
   fenced(): readonly AddressPlace[] {
     const left = this.vips.filter(({ name }) => this.troubles.has(name)).flatMap(({ addresses }) => addresses);
@@ -120,6 +126,10 @@ function reasonOf({ kind, bound }: Found): Reason {
     );
   const text = `${ip}/${prefix} was bound on ${name} by something else while vipd guarded it: it stays fenced; to end that, run: ip address delete ${ip}/${prefix} dev ${name}`;
   return reason("foreign-address", text);
+}
+
+function planOf({ name, addresses, announce, routing }: VipConfig): VipPlan {
+  return { name, addresses, announce, ...(routing === undefined ? {} : { routing }) };
 }
 
 function hasIp({ addresses }: VipConfig, ip: string): boolean {
