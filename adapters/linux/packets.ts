@@ -92,7 +92,7 @@ export class KernelPackets implements PacketLink {
     if (mac === undefined) return [];
     const question = probeFrame(address, mac);
     this.#ownMacs();
-    const probeSocket = this.#earFor(link, address);
+    const probeSocket = this.#socketFor(link, address);
     const heard = new Map<string, Instant>();
     const stopHearing = probeSocket.listen(address, (claimant, at) => {
       if (!this.#isOwn(claimant) && !heard.has(claimant) && heard.size < MAX_HEARD) heard.set(claimant, at);
@@ -123,7 +123,7 @@ export class KernelPackets implements PacketLink {
       const link = links.get(wireInterface(address));
       if (link === undefined || !link.ethernet) continue;
       const key = `${address.ip} ${link.name} ${link.index}`;
-      const socket = this.#earFor(link, address);
+      const socket = this.#socketFor(link, address);
       sockets.add(socket);
       const listener = (mac: string): void => {
         if (!this.#isOwn(mac)) onClaim(address, mac);
@@ -168,7 +168,7 @@ export class KernelPackets implements PacketLink {
     return this.#ownMacs().has(mac);
   }
 
-  #earFor(link: LinkRecord, { family }: VipAddress): ClaimSocket {
+  #socketFor(link: LinkRecord, { family }: VipAddress): ClaimSocket {
     const key = `${link.index} ${family}`;
     const known = this.#claimSockets.get(key);
     if (known !== undefined) return known;

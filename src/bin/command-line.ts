@@ -62,7 +62,7 @@ async function examineHost(fence: FenceChoice): Promise<HostReport> {
   }
 }
 
-/** An ear for the group and one for each address of this host, on each interface. */
+/** A socket for the group and one for each address of this host, on each interface. */
 async function listenVrrp(link: string | undefined, onReceived: OnVrrp): Promise<() => void> {
   const [{ openReceiver }, { KernelAddresses }] = await Promise.all([
     import("../../adapters/linux/vrrp-receiver.ts"),

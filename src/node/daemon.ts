@@ -210,7 +210,7 @@ export class Daemon {
     this.transitions.silence();
     const { timers, log } = this.deps;
     const cancel = timers.at(later(timers.now(), STOP_MS), () => {
-      log.warn({}, "the store did not confirm our release in time: others wait for the lease to end");
+      log.warn({}, "others were not told of our release in time: they wait until our lease or last advert ends");
       this.onStopped?.();
     });
     this.onStopped = () => {

@@ -1,4 +1,4 @@
-// One virtual router of this host: the VRRP machine, joined to its voice and its ear. It does what the machine asks of the
+// One virtual router of this host: the VRRP machine, joined to its voice and to what it hears. It does what the machine asks of the
 // wire; what it asks of the host goes to the handler.
 
 import { type Instant, LONG_AGO } from "../base/time.ts";
@@ -74,7 +74,7 @@ export class VirtualRouter {
     );
     this.voice = this.openVoice();
     try {
-      this.hearing = this.openEar();
+      this.hearing = this.openHearing();
     } catch (error) {
       this.voice.close();
       throw error;
@@ -121,7 +121,7 @@ export class VirtualRouter {
     this.given = sourceMac === undefined ? next : { ...next, sourceMac };
     try {
       this.voice = this.openVoice();
-      this.hearing = this.openEar();
+      this.hearing = this.openHearing();
     } catch (error) {
       if (this.voice !== voice) this.voice.close();
       [this.given, this.voice] = [given, voice];
@@ -164,15 +164,15 @@ export class VirtualRouter {
     });
   }
 
-  private openEar(): Hearing {
+  private openHearing(): Hearing {
     const { router, interface: link, authentication } = this.options;
     const { source, reach, vrid } = router;
-    const ear = {
+    const from = {
       interface: link,
       family: source.includes(":") ? 6 : 4,
       unicast: reach.kind === "unicast" ? source : null,
     } as const;
-    return this.deps.listeners.open(ear, { vrid, authentication, onHeard: (event) => this.post(event) });
+    return this.deps.listeners.open(from, { vrid, authentication, onHeard: (event) => this.post(event) });
   }
 
   /** What the sending thread has sent while this program paused counts before a tick judges the lease. */

@@ -36,7 +36,7 @@ const GIVEN_UP: readonly (readonly [old: RegExp, now: string, where: RegExp])[] 
   [/\bmend(?:s|ed|ing)?\b/iu, "fix", ALL],
   [/\blooksOnly\b|\bmode: "look"/u, "readOnly", ALL],
   [
-    /\bEar\b|\bharmless\b|\btellRemarks\b|\bassure\w*|\bfunction within\b/u,
+    /\b(?:open)?ears?(?:For|Of)?\b|\bharmless\b|\btellRemarks\b|\bassure\w*|\bfunction within\b/iu,
     "ProbeSocket, withTimeout, escapeControl",
     ALL,
   ],
@@ -98,7 +98,7 @@ const SAMPLES: readonly (readonly [found: readonly string[], left: readonly stri
   [["to mend it"], ["recommended"]],
   [["looksOnly"], ["look"]],
   [
-    ["class Ear ", "harmless", "assureWritable"],
+    ["class Ear ", "this.#earFor(link)", "harmless", "assureWritable"],
     ["Earlier", "within the limit"],
   ],
   [

@@ -1,4 +1,4 @@
-// Adverts in memory: a sender that sends when a test says so, and ears that hear what a test says.
+// Adverts in memory: a sender that sends when a test says so, and receivers that hear what a test says.
 
 import { type Instant, LONG_AGO } from "../../../src/base/time.ts";
 import { NO_AUTHENTICATION, type VrrpAdvert, type VrrpAuthentication } from "../../../src/base/vrrp.ts";
