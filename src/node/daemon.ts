@@ -225,10 +225,7 @@ export class Daemon {
     this.transitions.silence();
     const { timers, log } = this.deps;
     const cancel = timers.at(later(timers.now(), STOP_MS), () => {
-      log.warn(
-        {},
-        "others could not be told of our release in time: they wait for our lease, or for the time of our last advert, to end",
-      );
+      log.warn({}, "others were not told of our release in time: they wait until our lease or last advert ends");
       this.onStopped?.();
     });
     this.onStopped = () => {

@@ -268,7 +268,7 @@ describe("the stop", () => {
     expect(stopped()).toBe(1);
     expect(begun.host.addresses()).toEqual([]);
     expect(begun.log.messages("warn")).toEqual([
-      "others could not be told of our release in time: they wait for our lease, or for the time of our last advert, to end",
+      "others were not told of our release in time: they wait until our lease or last advert ends",
       "10.0.0.1 was still bound: removed",
     ]);
     begun.elector.host.stopped();
