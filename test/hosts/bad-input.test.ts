@@ -47,6 +47,12 @@ test.each([
     /vips\.web/u,
   ],
   ["a ttl below the store's floor", { ttl: "300ms" }, /ttl/u, /500ms/u],
+  [
+    "a secret that is not there",
+    { extra: "webhook: { url: https://h/, secretFile: /nope }" },
+    /:\d+:\d+: webhook\.secretFile: \/nope cannot be read: there is no such file/u,
+    /make it, or name another/u,
+  ],
   ["an unknown store", { store: "zookeper://h" }, /store/u, /sqlite:/u],
 ])("%s: exit 78, and the message names the place and what would be right", async (_, settings, place, fix) => {
   const { code, said } = await refused(settings);
