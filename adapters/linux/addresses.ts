@@ -46,6 +46,11 @@ const KEEPALIVED_MARK = 18;
 /** No address of vipd outlives the longest lease by more, in seconds. */
 const LONGEST_OWN_S = MAX_TTL_MS / 1_000 + 60;
 
+/** From this many on a list of all links costs less than to ask for each. */
+const FEW_LINKS = 16;
+
+type LinkLookup = (name: string) => LinkRecord | undefined;
+
 /** The addresses of the network namespace that the thread is in now. */
 export class KernelAddresses implements AddressTable {
   readonly #socket = new NetlinkSocket(NETLINK_ROUTE, "rtnetlink");
@@ -56,8 +61,10 @@ export class KernelAddresses implements AddressTable {
    */
   bind(addresses: readonly VipAddress[], lifetimeMs: number): readonly AddressFailure[] {
     const lifetimeS = Math.min(Math.max(1, Math.ceil(lifetimeMs / 1000)), MAX_LIFETIME_S);
-    return [...Map.groupBy(addresses, (address) => address.interface)].flatMap(([name, group]) => {
-      const link = this.#linkFor(name, group);
+    const groups = [...Map.groupBy(addresses, (address) => address.interface)];
+    const linkOf = this.#linksFor(groups.length);
+    return groups.flatMap(([name, group]) => {
+      const link = this.#linkFor(name, group, linkOf);
       if (typeof link === "string") return group.map((address) => ({ address, message: link }));
       const kept = this.#keepSecondaries(link, group);
       if (kept !== 0)
@@ -124,9 +131,17 @@ export class KernelAddresses implements AddressTable {
   }
 
   /** The link of this name, made where it is one of vipd's own devices; or why there is none. */
-  #linkFor(name: string, [first]: readonly VipAddress[]): LinkRecord | string {
-    if (first?.virtualMac !== undefined) return bringUpDevice(this.#socket, { name, virtualMac: first.virtualMac });
-    return findLink(this.#socket, name) ?? `there is no interface ${name}`;
+  #linkFor(name: string, [first]: readonly VipAddress[], linkOf: LinkLookup): LinkRecord | string {
+    if (first?.virtualMac !== undefined)
+      return bringUpDevice(this.#socket, { name, virtualMac: first.virtualMac }, linkOf);
+    return linkOf(name) ?? `there is no interface ${name}`;
+  }
+
+  /** Finds links by name: a few one by one, and many in one list. */
+  #linksFor(count: number): LinkLookup {
+    if (count <= FEW_LINKS) return (name) => findLink(this.#socket, name);
+    const links = new Map(dumpLinks(this.#socket).map((link) => [link.name, link]));
+    return (name) => links.get(name);
   }
 
   /** Does the same with each address, many in one datagram. */

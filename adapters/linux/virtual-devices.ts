@@ -62,8 +62,12 @@ export function virtualMacs(links: readonly LinkRecord[]): ReadonlyMap<number, V
 }
 
 /** The device, made where it is missing, and up; or why there is none. */
-export function bringUpDevice(socket: NetlinkSocket, device: VirtualDevice): LinkRecord | string {
-  const link = haveDevice(socket, device, (name) => findLink(socket, name));
+export function bringUpDevice(
+  socket: NetlinkSocket,
+  device: VirtualDevice,
+  linkOf: (name: string) => LinkRecord | undefined,
+): LinkRecord | string {
+  const link = haveDevice(socket, device, linkOf);
   if (typeof link === "string") return link;
   const up = { type: RTM_SETLINK, flags: 0, payload: encodeLinkState(link.index, true) };
   let errno = socket.attempt(up);

@@ -54,6 +54,9 @@ const IFLA_MACVLAN_MODE = 1;
 const MACVLAN_MODE_BRIDGE = 4;
 const IFLA_AF_SPEC = 26;
 const IFLA_GROUP = 27;
+const IFLA_EXT_MASK = 29;
+/** RTEXT_FILTER_SKIP_STATS. */
+const SKIP_STATISTICS = 8;
 const IFLA_INET_CONF = 1;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
@@ -248,11 +251,12 @@ function lifetimeOf(data: Uint8Array | undefined): number | undefined {
 
 // struct ifinfomsg: u8 family @0, u8 pad, u16 hardware type @2, i32 index @4, u32 flags @8, u32 change @12; attributes follow.
 
-/** Payload of RTM_GETLINK: of all links, or of the one with this name or this index. */
+/** Payload of RTM_GETLINK: of all links, or of the one with this name or this index; without its counters, which are most of it. */
 export function encodeLinkQuery(link?: string | number): Uint8Array {
   const header = new Uint8Array(IFINFOMSG_BYTES);
   if (typeof link === "number") viewOf(header).setInt32(4, link, LITTLE_ENDIAN);
-  return typeof link === "string" ? concatBytes(header, encodeAttribute(IFLA_IFNAME, cString(link))) : header;
+  const name = typeof link === "string" ? [encodeAttribute(IFLA_IFNAME, cString(link))] : [];
+  return concatBytes(header, ...name, encodeAttribute(IFLA_EXT_MASK, host32(SKIP_STATISTICS)));
 }
 
 /** Reads RTM_NEWLINK or RTM_DELLINK; undefined when it tells of a bridge's port and not of a link. */
