@@ -12,6 +12,7 @@ import { LeaseElector } from "../node/lease-elector.ts";
 import type { VrrpElector } from "../node/vrrp-elector.ts";
 import { type HistoryKeeper, openHistories } from "../node/vrrp-history-file.ts";
 import { findSource } from "../node/vrrp-place.ts";
+import { wireQuestions } from "../node/wire-question.ts";
 import type { Elector, ElectorHost } from "../ports/elector.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
@@ -62,7 +63,7 @@ export class DaemonElectors {
 
   make(host: ElectorHost): Elector {
     const { store, config, host: linux, vips } = this.parts;
-    const { addresses, timers } = linux;
+    const { addresses, timers, packets } = linux;
     const makeLease = store === null ? null : (leaseHost: ElectorHost) => this.makeLease(store, leaseHost);
     const vrrp = {
       node: config.node,
@@ -70,6 +71,7 @@ export class DaemonElectors {
       sender: this.sender,
       openReceiver,
       histories: this.histories,
+      askIfSilent: wireQuestions(packets),
       place: () => ({ links: addresses.links(), addresses: addresses.addresses() }),
       vips,
     };

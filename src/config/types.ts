@@ -62,7 +62,7 @@ export interface VrrpConfig {
   readonly unicastPeers: readonly string[];
   /** Canonical text; `null`: the first address of the interface. */
   readonly source: string | null;
-  /** The wait of a backup of priority 0 behind a master's farewell; `null`: the skew, or less in a pair. */
+  /** The wait of a backup of priority 0 behind a master's farewell; `null`: the skew. */
   readonly farewellWaitMs: number | null;
 }
 

@@ -61,13 +61,10 @@ export const vrrp = z.strictObject({
     .array(hostAddress("Address of another router"))
     .meta({ description: "The other routers' addresses, where adverts cannot go to the multicast group", minItems: 1 })
     .optional(),
-  farewellWait: duration(
-    "Longest wait behind a master's farewell, where all routers are vipd; default: the skew, and with one unicast peer 25 ms at most",
-    {
-      minMs: 10,
-      maxMs: MAX_FAREWELL_WAIT_MS,
-    },
-  ).optional(),
+  farewellWait: duration("Longest wait behind a master's farewell, where all routers are vipd; default: the skew", {
+    minMs: 10,
+    maxMs: MAX_FAREWELL_WAIT_MS,
+  }).optional(),
   source: hostAddress("Address of this host to send from; default: the first one of the interface").optional(),
 });
 

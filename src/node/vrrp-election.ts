@@ -7,6 +7,7 @@ import { messageOf } from "../base/errors.ts";
 import { type Reason, reason, sameReason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
+import type { VipAddress } from "../base/vip.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { ElectorHost, Loss, Token, Validity } from "../ports/elector.ts";
@@ -41,6 +42,9 @@ const GREATEST_PRIORITY = 254;
 /** Of a mixed fleet's nodes one at a time speaks, by their lease: who has given it away need not wait to pre-empt when it comes back. */
 const MIXED = { preemptPauseMs: 0 };
 
+/** Tells, within tens of milliseconds, whether no other host answers for these addresses. */
+export type AskIfSilent = (addresses: readonly VipAddress[], done: (isSilent: boolean) => void) => void;
+
 /** What an election works with. */
 export interface ElectionDeps {
   readonly node: string;
@@ -55,6 +59,8 @@ export interface ElectionDeps {
   readonly mayClaim: () => boolean;
   /** Whether there are so many routers that each kernel call counts: then extensions wait for `takeExtension`. */
   readonly isCrowded: () => boolean;
+  /** Asks the wire whether anybody else answers for these; absent where it cannot be asked. `false`: nobody knows. */
+  readonly askIfSilent: AskIfSilent | undefined;
   /** Has the host let go, at the end of what goes on now at the latest. */
   readonly lose: (loss: Loss) => void;
   /** Its router begins to speak. */
@@ -83,6 +89,8 @@ export class VrrpElection {
   private shown = "";
   /** The last master that was heard before it said farewell. */
   private lastMaster: Rival | null = null;
+  /** When the farewell was heard about which the wire was asked last, and whether its answer is still to come. */
+  private asked: { readonly about: Instant; isOpen: boolean } | null = null;
   private cancelRetry: () => void = () => {};
 
   constructor(name: string, deadline: number, deps: ElectionDeps) {
@@ -338,6 +346,7 @@ export class VrrpElection {
     if (phase.kind === "fault" && ineligible !== null) this.closeRouter(router);
     this.lastMaster = this.master ?? this.lastMaster;
     if (this.followOwnFleet()) return;
+    this.followPeer(router);
     this.sight(phase.kind, change);
     const rival = phase.kind === "master" ? phase.holding.rival : null;
     const shown = `${phase.kind} ${this.master?.source ?? ""} ${this.master?.priority ?? ""} ${rival?.source ?? ""}`;
@@ -362,6 +371,25 @@ export class VrrpElection {
     if (!deps.mayClaim()) return false;
     router.post({ type: "given-way" });
     return true;
+  }
+
+  /**
+   * With one unicast peer there is nobody whom a skew would sort. What is left for it is a peer that says farewell before its
+   * addresses are gone, as keepalived does: the kernel of such a one answers for them, however busy its host is. So the wire is
+   * asked, and when it is silent, the peer is followed.
+   */
+  private followPeer(router: VirtualRouter): void {
+    const { askIfSilent, vips } = this.deps;
+    const vip = vips().find(({ name }) => name === this.name);
+    const about = farewellOf(router);
+    if (askIfSilent === undefined || about === null || !isPair(vip?.vrrp)) return;
+    if (this.asked?.isOpen === true || this.asked?.about === about) return;
+    const asked = { about, isOpen: true };
+    this.asked = asked;
+    askIfSilent(vip?.addresses ?? [], (isSilent) => {
+      asked.isOpen = false;
+      if (isSilent && this.router === router && farewellOf(router) === about) router.post({ type: "given-way" });
+    });
   }
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */
@@ -390,6 +418,18 @@ export class VrrpElection {
     router.close();
     if (this.router === router) this.router = null;
   }
+}
+
+/** Whether one unicast peer is the only other router, and nobody has said how long to wait behind its farewell. */
+function isPair(vrrp: VrrpConfig | undefined): boolean {
+  return vrrp?.kind === "vrrp" && vrrp.unicastPeers.length === 1 && vrrp.farewellWaitMs === null;
+}
+
+/** When the farewell was heard that a backup waits behind; `null`: it waits behind none. */
+function farewellOf({ state: { phase } }: VirtualRouter): Instant | null {
+  if (phase.kind !== "backup" || phase.listening.takeover !== null) return null;
+  const { master } = phase.listening;
+  return master?.priority === VRRP_PRIORITY_STOP ? master.heardAt : null;
 }
 
 function ipsOf({ addresses }: VipConfig): readonly string[] {
@@ -422,8 +462,6 @@ function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, sourc
     priority: vrrp.priority ?? vip.priority,
     reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
     farewellWaitMs,
-    // Beside the one that speaks for a mixed fleet there are those that are silent.
-    isPair: vrrp.kind === "vrrp" && unicastPeers.length === 1,
     preempt: candidacy.preempt && !isSlow(candidacy),
     preemptDelayMs: candidacy.preemptDelayMs,
     ...(vrrp.kind === "vrrp" ? {} : MIXED),

@@ -13,7 +13,7 @@ import type { Timers } from "../ports/clock.ts";
 import type { Elector, ElectorHost, Loss, Token } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
 import { type OpenReceiver, AdvertListeners } from "./advert-listeners.ts";
-import { type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
+import { type AskIfSilent, type ElectionDeps, VrrpElection } from "./vrrp-election.ts";
 import type { StepVrrp } from "./virtual-router.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
 import type { HostInterfaces } from "./vrrp-place.ts";
@@ -40,6 +40,7 @@ export interface VrrpElectorDeps {
   readonly mayClaim: (election: string) => boolean;
   /** Its deadlines have this number and greater ones. */
   readonly firstDeadline: number;
+  readonly askIfSilent?: AskIfSilent;
   /** More virtual routers than these go easy on the kernel; the simulation has few. */
   readonly crowd?: number;
   /** The machines' step; the simulation wraps it to look on. */
@@ -175,6 +176,7 @@ export class VrrpElector implements Elector {
       listeners,
       isCrowded: () => this.elections.size > (deps.crowd ?? CROWD),
       mayClaim: () => deps.mayClaim(name),
+      askIfSilent: deps.askIfSilent,
       lose: (loss) => this.lose(loss),
       speaks: () => this.keepAlive(),
       gone: () => this.gone(name, deadline),

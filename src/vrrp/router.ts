@@ -62,12 +62,10 @@ export interface VrrpRouter {
   readonly startupDelayMs: number;
   /**
    * The wait of a backup of priority 0 after the master's farewell (its priority 0 advert); others wait in proportion. `null`
-   * is the RFCs' skew, up to a second or an interval, or less in a pair. Less for others is for routers whose peers are all
-   * vipd: the order of priorities then holds among them only.
+   * is the RFCs' skew, up to a second or an interval. Less is for routers whose peers are all vipd: the order of priorities
+   * then holds among them only.
    */
   readonly farewellWaitMs: number | null;
-  /** Whether its one unicast peer is the only other router: behind that one's farewell nobody else can take over. */
-  readonly isPair: boolean;
   /**
    * How long after a step-down this router leaves a master of lower priority alone. Infinity: until that master has gone.
    * When no other router takes over, this one does after twice the time in which a backup notices a silent master.
@@ -87,7 +85,6 @@ export function vrrpRouter(given: Pick<VrrpRouter, "vrid" | "addresses" | "sourc
     preemptDelayMs: 0,
     startupDelayMs: 0,
     farewellWaitMs: null,
-    isPair: false,
     preemptPauseMs: Number.POSITIVE_INFINITY,
     rules: KEEPALIVED_2_2,
     ...given,

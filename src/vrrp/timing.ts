@@ -20,13 +20,6 @@ const IN_FLIGHT_MS = 2;
 /** Version 2's skew is a part of this, whatever the interval is (RFC 3768, section 6.1). */
 const V2_SKEW_SPAN_MS = 1000;
 
-/**
- * The skew sorts those that may follow a master which has said farewell, and it lets a master go that says so before its
- * addresses are gone, as keepalived does (it removes them within a few milliseconds). In a pair the latter alone is left. In
- * milliseconds.
- */
-const PAIR_FAREWELL_MS = 25;
-
 /** The skew in milliseconds: the higher the priority, the sooner a backup takes over (RFC 3768 and RFC 9568, section 6.1). */
 export function skewMs(version: VrrpVersion, priority: number, masterIntervalMs: number): number {
   const span = version === 2 ? V2_SKEW_SPAN_MS : masterIntervalMs;
@@ -47,7 +40,7 @@ export function routerSkewMs(router: VrrpRouter, priority: number, masterInterva
 /** How long a backup waits after a master's farewell. */
 export function farewellMs(router: VrrpRouter, priority: number, masterIntervalMs: number): number {
   const skew = routerSkewMs(router, priority, masterIntervalMs);
-  if (router.farewellWaitMs === null) return router.isPair ? Math.min(skew, PAIR_FAREWELL_MS) : skew;
+  if (router.farewellWaitMs === null) return skew;
   const part = (VRRP_PRIORITY_OWNER + 1 - priority) / (VRRP_PRIORITY_OWNER + 1);
   return Math.min(skew, part * router.farewellWaitMs);
 }

@@ -6,7 +6,7 @@ import { reason } from "../../../src/base/reasons.ts";
 import type { VrrpAuthentication } from "../../../src/base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
 import type { Sighting } from "../../../src/node/vrrp-history.ts";
-import { Node, VRRP, WEB } from "./vrrp-node.ts";
+import { DOWN_MS, Node, VRRP, WEB } from "./vrrp-node.ts";
 
 let node: Node;
 beforeEach(() => {
@@ -185,32 +185,64 @@ test("a wait of its own behind a farewell, for a fleet of vipd alone", async () 
 });
 
 describe("behind the farewell of a unicast peer", () => {
-  const wait = async (given: Partial<VrrpConfig>): Promise<number> => {
+  const PEER = { unicastPeers: ["10.0.0.9"] } as const;
+  const bidden = async (given: Partial<VrrpConfig>): Promise<void> => {
     node.vips = [{ ...WEB, vrrp: { ...VRRP, ...given } }];
     node.wish().start();
     for (let i = 0; i < 5; i += 1) {
       node.hear(150);
       await node.timers.advance(1_000);
     }
+    expect(node.questions, "of a master that lives").toEqual([]);
     node.hear(0);
-    let ms = 0;
-    for (; node.wire.news().length === 0; ms += 1) await node.timers.advance(1);
-    return ms;
   };
 
-  test("nothing is to be sorted where it is the only other router", async () => {
-    expect(await wait({ unicastPeers: ["10.0.0.9"] })).toBe(25);
+  test("that is the only other router, the wire is asked; when nobody answers any more it is followed", async () => {
+    await bidden(PEER);
+    expect(node.questions.map(({ ips }) => ips)).toEqual([["10.0.0.50"]]);
+    await node.timers.advance(20);
+    expect(node.wire.news()).toEqual([]);
+    node.questions[0]?.done(true);
+    expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+  });
+
+  test("which still has the address, or where nobody knows, it waits for the skew", async () => {
+    await bidden(PEER);
+    node.questions[0]?.done(false);
+    await node.timers.advance(600);
+    expect(node.wire.news()).toEqual([]);
+    await node.timers.advance(10);
+    expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+  });
+
+  test("that speaks again before the answer, it is obeyed", async () => {
+    await bidden(PEER);
+    node.hear(150);
+    node.questions[0]?.done(true);
+    await node.timers.advance(DOWN_MS - 10);
+    expect(node.wire.news()).toEqual([]);
+  });
+
+  test("that comes again and again, one question is open at a time", async () => {
+    await bidden(PEER);
+    for (let i = 0; i < 10; i += 1) {
+      await node.timers.advance(1);
+      node.hear(0);
+    }
+    expect(node.questions).toHaveLength(1);
+    node.questions[0]?.done(true);
+    expect(node.wire.news(), "an older farewell's answer").toEqual([]);
   });
 
   test.each<readonly [string, Partial<VrrpConfig>]>([
     ["with a second one the skew sorts those that may follow", { unicastPeers: ["10.0.0.9", "10.0.0.8"] }],
-    [
-      "in a mixed fleet the others are silent, and it may be keepalived",
-      { kind: "lease+vrrp", unicastPeers: ["10.0.0.9"] },
-    ],
+    ["in a mixed fleet others are silent", { kind: "lease+vrrp", ...PEER }],
     ["on multicast nobody knows who listens", {}],
-    ["a wait that is configured is kept", { unicastPeers: ["10.0.0.9"], farewellWaitMs: 1_000 }],
-  ])("%s", async (_, given) => {
-    expect(await wait(given)).toBe(610);
+    ["a wait that is configured is kept", { ...PEER, farewellWaitMs: 1_000 }],
+  ])("%s: nothing is asked", async (_, given) => {
+    await bidden(given);
+    await node.timers.advance(600);
+    expect(node.questions).toEqual([]);
+    expect(node.wire.news()).toEqual([]);
   });
 });

@@ -50,6 +50,8 @@ export class Node {
   readonly losses: (readonly string[])[] = [];
   readonly histories: HistoryKeeper & { changes: number };
   vips: readonly VipConfig[] = [WEB];
+  /** What the wire was asked. */
+  readonly questions: { readonly ips: readonly string[]; readonly done: (isSilent: boolean) => void }[] = [];
   links: readonly Link[] = [link("eth0")];
   addresses: readonly BoundAddress[] = [OWN];
   mayClaim = true;
@@ -95,6 +97,9 @@ export class Node {
         place: () => ({ links: this.links, addresses: this.addresses }),
         vips: () => this.vips,
         mayClaim: () => this.mayClaim,
+        askIfSilent: (addresses, done) => {
+          this.questions.push({ ips: addresses.map(({ ip }) => ip), done });
+        },
         firstDeadline: 1,
       },
       host,

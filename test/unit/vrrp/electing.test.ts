@@ -72,32 +72,6 @@ describe("a backup", () => {
     expect(lab.waitFor(() => lab.holds)).toBe(25);
   });
 
-  describe("whose one unicast peer is the only other router", () => {
-    const PAIR = { isPair: true, reach: { kind: "unicast", peers: [HIGHER] } } as const;
-
-    test("follows that one's farewell without a skew, when its addresses are gone also if it is keepalived", () => {
-      const lab = new Lab(PAIR).hearFor(5_000, 150, HIGHER).hear(0, HIGHER);
-      expect(lab.waitFor(() => lab.holds)).toBe(25);
-      expect(lab.state.change.code).toBe("master-left");
-    });
-
-    test("does not follow a farewell that the peer's next advert comes after", () => {
-      const lab = new Lab(PAIR).hearFor(5_000, 150, HIGHER).hear(0, HIGHER).advance(20).hear(150, HIGHER);
-      expect(lab.waitFor(() => lab.holds)).toBe(3_610);
-    });
-
-    test("looks into its sockets first: an advert found there ends it", () => {
-      const lab = new Lab(PAIR).hearFor(5_000, 150, HIGHER).hear(0, HIGHER);
-      lab.onDrain = () => lab.hear(150, HIGHER);
-      expect(lab.advance(100).phase).toBe("backup");
-    });
-
-    test("waits for silence as all others do", () => {
-      const lab = new Lab(PAIR).hearFor(5_000, 150, HIGHER);
-      expect(lab.waitFor(() => lab.holds)).toBe(3_610);
-    });
-  });
-
   test("goes back to the full time when another master speaks after the farewell", () => {
     const lab = new Lab().hearFor(5_000, 150, HIGHER).hear(0, HIGHER).advance(600).hear(120, LOWER);
     expect(lab.waitFor(() => lab.holds)).toBe(3_610);

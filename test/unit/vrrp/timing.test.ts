@@ -50,18 +50,6 @@ describe("the wait after a farewell", () => {
     expect(farewellMs(quick, 200, 1000)).toBe(8.75);
     expect(farewellMs(router({ version: 3, farewellWaitMs: 40 }), 200, 10)).toBeCloseTo(2.1875);
   });
-
-  test("of a pair is what a keepalived takes to remove its addresses, whatever the priority, and never above the skew", () => {
-    const pair = router({ isPair: true });
-    expect([farewellMs(pair, 1, 1000), farewellMs(pair, 200, 1000)]).toEqual([25, 25]);
-    expect(farewellMs(pair, 254, 1000)).toBe(7.8125);
-    expect(farewellMs(router({ version: 3, isPair: true }), 200, 100)).toBe(21.875);
-  });
-
-  test("of a pair is the configured one where there is one", () => {
-    expect(farewellMs(router({ isPair: true, farewellWaitMs: 1000 }), 100, 1000)).toBe(609.375);
-    expect(farewellMs(router({ isPair: true, farewellWaitMs: 16 }), 100, 1000)).toBe(9.75);
-  });
 });
 
 describe("the lease that an advert gives", () => {
