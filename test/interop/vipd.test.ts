@@ -194,7 +194,7 @@ test("vipctl vrrp listen shows a real keepalived, to other hosts", async () => {
 
 test("two masters that see each other are told of, to onConflict too", async () => {
   const [script, notes] = ["conflict.sh", "conflicts"].map((name) => join(bench().fleet.directory, name));
-  writeFileSync(script ?? "", `#!/bin/sh\necho "$VIPD_STATE $VIPD_VIP" >> ${notes}\n`, { mode: 0o755 });
+  writeFileSync(script ?? "", `#!/bin/sh\necho "$VIPD_STATE $VIPD_ELECTION" >> ${notes}\n`, { mode: 0o755 });
   const daemon = vipd(QUICK, `    priority: 200\n    hooks: { onConflict: [${script}] }\n`);
   await daemon.holds("web", 15_000);
   // keepalived hears nothing, and is heard.
