@@ -178,6 +178,7 @@ export class SimDaemon {
           sender: wire.sender,
           openReceiver: wire.openReceiver,
           crowd: wire.crowd,
+          askIfSilent: (addresses, done) => wire.askIfSilent(addresses, done),
           histories: { of: () => new VrrpHistory(), changed: () => {}, close: () => Promise.resolve() },
           place: () => ({ links: ports.links(), addresses: ports.addresses() }),
           vips: () => wire.seenVips(this.daemon.running.vips),

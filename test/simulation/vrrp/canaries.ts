@@ -29,6 +29,8 @@ export interface VrrpCanary {
   readonly fenceFlaw?: FenceFlaw;
   /** A backup believes in silence without having looked into its sockets. */
   readonly doesNotDrain?: boolean;
+  /** Who follows its only peer's farewell does not ask the wire who still answers. */
+  readonly doesNotAsk?: boolean;
   /** The sending thread goes on whatever the program does. */
   readonly ignoresSignsOfLife?: boolean;
   readonly seenVips?: (vips: readonly VipConfig[]) => readonly VipConfig[];
@@ -109,7 +111,7 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     breaks: ["farewells"],
     trouble: "stop",
     mode: "vrrp",
-    seenVips: (vips) => vips.map((vip) => withWire(vip, { farewellWaitMs: 1 })),
+    doesNotAsk: true,
   },
   {
     name: "adverts that are believed without their trailer",

@@ -43,7 +43,7 @@ const LOOK_BACK_MS = 1_000;
 interface Claim {
   readonly at: TrueTime;
   readonly why: string;
-  /** The last one that it heard as master, and whether its skew is longer than keepalived takes to remove an address. */
+  /** The last one that it heard as master, and whether it has waited longer than keepalived takes to remove an address. */
   readonly master: string | null;
   readonly hasSkew: boolean;
   /** When its sockets were empty. */
@@ -152,7 +152,9 @@ export class VrrpRules {
         at: world.now,
         why: effect.change.code,
         master: known?.master?.source ?? null,
-        hasSkew: routerSkewMs(after.router, after.priority, known?.masterIntervalMs ?? 0) > REMOVAL_MS,
+        hasSkew:
+          wasToldToFollow(known) ||
+          routerSkewMs(after.router, after.priority, known?.masterIntervalMs ?? 0) > REMOVAL_MS,
         drainedAt: host.wire?.drainedAt ?? world.now,
         listeningSince: this.listeningSince.get(key) ?? world.now,
         intervalMs: after.router.intervalMs,
@@ -308,6 +310,11 @@ export class VrrpRules {
   private get lookBackMs(): number {
     return LOOK_BACK_INTERVALS * this.deps.scenario.intervalMs + LOOK_BACK_MS;
   }
+}
+
+/** Whether it was told that its master has given way, before its own timer ran out. */
+function wasToldToFollow(known: Listening | undefined): boolean {
+  return known?.takeover != null && known.takeover.askedAt < known.masterDownAt;
 }
 
 function sourceOf(party: Party): string {

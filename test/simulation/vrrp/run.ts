@@ -13,7 +13,7 @@ import type { VrrpCanary } from "./canaries.ts";
 import { strike } from "./faults.ts";
 import { Keepalived } from "./keepalived.ts";
 import { watchCalm } from "./liveness.ts";
-import type { Party } from "./parties.ts";
+import { answersUntil, type Party } from "./parties.ts";
 import { VrrpRules } from "./rules.ts";
 import { calmWire, drawVrrpScenario, type VrrpScenario, type VrrpTrouble } from "./scenario.ts";
 import { Segment, type Station } from "./segment.ts";
@@ -109,6 +109,7 @@ function build(scenario: VrrpScenario, world: World, canary: VrrpCanary | null, 
           hasStore: scenario.mode === "mixed",
           crowd: scenario.crowd,
           canary,
+          isAnswered: (ip) => [...parties.values()].some((party) => isHeard(segment, party, owner, ip, world.now)),
           onStep: (daemon, after, effects) => rules.stepped(owner, daemon, after, effects),
         }),
     });
@@ -139,6 +140,19 @@ function build(scenario: VrrpScenario, world: World, canary: VrrpCanary | null, 
     station.onClaim = (vip) => rules.keepalivedClaims(station, vip);
   }
   return { scenario, world, segment, network, hosts, parties, rules, say };
+}
+
+/** Whether this party answers for the address to that host. */
+function isHeard(
+  { cut, stations }: Segment,
+  party: Party,
+  { name: asker }: SimHost,
+  ip: string,
+  now: TrueTime,
+): boolean {
+  const { name } = party;
+  const isReached = stations.get(name)?.isUp() === true && !cut.has(`${asker}>${name}`) && !cut.has(`${name}>${asker}`);
+  return name !== asker && isReached && answersUntil(party, ip) > now;
 }
 
 /** A host of vipd on the wire: the same one over all its boots. */

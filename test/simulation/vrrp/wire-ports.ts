@@ -7,6 +7,7 @@ import type { Command, News, SharedTimes } from "../../../adapters/linux/vrrp-ch
 import { type AdvertWay, type SendingThread, ThreadedSender } from "../../../adapters/linux/vrrp-program.ts";
 import { Voices } from "../../../adapters/linux/vrrp-voices.ts";
 import { type Instant, NEVER } from "../../../src/base/time.ts";
+import type { VipAddress } from "../../../src/base/vip.ts";
 import type { VipConfig } from "../../../src/config/types.ts";
 import type { OpenReceiver } from "../../../src/node/advert-listeners.ts";
 import type { Clock } from "../../../src/ports/clock.ts";
@@ -27,6 +28,9 @@ export const WIRE_INTERFACE = "eth0";
 /** The thread looks after itself this often, as vrrp-worker.ts does. */
 const LONGEST_SLEEP_MS = 1_000;
 
+/** How long the wire is asked who answers. */
+const QUESTION_MS = 20;
+
 /** What a daemon speaks VRRP by. */
 export interface WirePorts {
   readonly hasStore: boolean;
@@ -42,6 +46,8 @@ export interface WirePorts {
   perturb(state: VrrpState, event: VrrpEvent, at: Instant): VrrpEvent;
   brokenHost(host: ElectorHost): ElectorHost;
   onStep(daemon: SimDaemon, after: VrrpState, effects: readonly VrrpEffect[]): void;
+  /** Asks the wire who answers for these, as src/node/wire-question.ts does. */
+  askIfSilent(addresses: readonly VipAddress[], done: (isSilent: boolean) => void): void;
   /** A frame arrives at this host. */
   receive(packet: VrrpReceived, unicast: boolean): void;
   /** Lets out what was said, and calls back. */
@@ -61,6 +67,8 @@ export interface WirePortsDeps {
   readonly crowd: number;
   readonly canary: VrrpCanary | null;
   readonly onStep: WirePorts["onStep"];
+  /** Whether a host that this one hears answers for the address now. */
+  readonly isAnswered: (ip: string) => boolean;
 }
 
 /** The ports of one daemon. */
@@ -113,6 +121,21 @@ export class SimWirePorts implements WirePorts {
   brokenHost(host: ElectorHost): ElectorHost {
     const { canary, world, process, host: sim } = this.deps;
     return canary?.brokenHost?.(host, { world, process, daemon: () => sim.daemon }) ?? host;
+  }
+
+  /** Three times, and the answer comes behind the last. */
+  askIfSilent(addresses: readonly VipAddress[], done: (isSilent: boolean) => void): void {
+    const { world, process, isAnswered, canary } = this.deps;
+    let silent = true;
+    const ask = (): void => {
+      silent &&= canary?.doesNotAsk === true || addresses.every(({ ip }) => !isAnswered(ip));
+    };
+    for (let i = 0; i < 3; i += 1) world.at(world.now + i * (QUESTION_MS / 3), ask);
+    world.at(
+      world.now + (canary?.doesNotAsk === true ? 0 : QUESTION_MS) + world.random.next(),
+      () => done(silent),
+      process,
+    );
   }
 
   receive(packet: VrrpReceived, unicast: boolean): void {
