@@ -17,20 +17,24 @@ const MOST_QUESTIONS = 32;
 /** Questions to the wire by these packets. */
 export function wireQuestions(packets: Pick<PacketLink, "probe">): AskIfSilent {
   let open = 0;
-  const ask = async (addresses: readonly VipAddress[]): Promise<boolean> => {
+  const isSilent = async (addresses: readonly VipAddress[]): Promise<boolean> => {
     const signal = AbortSignal.timeout(LIMIT_MS);
-    const answers = await Promise.all(addresses.map((address) => packets.probe(address, ANSWER_MS, signal)));
-    return answers.every(({ length }) => length === 0);
+    try {
+      const answers = await Promise.all(addresses.map((address) => packets.probe(address, ANSWER_MS, signal)));
+      return answers.every(({ length }) => length === 0);
+    } catch {
+      // A link that is down, or no socket: nobody knows, and the skew is waited for.
+      return false;
+    }
+  };
+  const ask = async (addresses: readonly VipAddress[], done: (isSilent: boolean) => void): Promise<void> => {
+    const answer = await isSilent(addresses);
+    open -= 1;
+    done(answer);
   };
   return (addresses, done) => {
     if (open >= MOST_QUESTIONS || addresses.length === 0) return done(false);
     open += 1;
-    void ask(addresses)
-      // A link that is down, or no socket: nobody knows, and the skew is waited for.
-      .catch(() => false)
-      .then((isSilent) => {
-        open -= 1;
-        done(isSilent);
-      });
+    void ask(addresses, done);
   };
 }
