@@ -177,7 +177,7 @@ export class VrrpElection {
   /** It may become the master from now on. */
   wake(): void {
     this.router?.wake();
-    this.followOwnFleet();
+    this.follow();
   }
 
   /** Judges its lease, and whatever else is due. */
@@ -345,8 +345,7 @@ export class VrrpElection {
     if (phase.kind === "stopped") return this.stopped(router);
     if (phase.kind === "fault" && ineligible !== null) this.closeRouter(router);
     this.lastMaster = this.master ?? this.lastMaster;
-    if (this.followOwnFleet()) return;
-    this.followPeer(router);
+    this.follow();
     this.sight(phase.kind, change);
     const rival = phase.kind === "master" ? phase.holding.rival : null;
     const shown = `${phase.kind} ${this.master?.source ?? ""} ${this.master?.priority ?? ""} ${rival?.source ?? ""}`;
@@ -356,40 +355,36 @@ export class VrrpElection {
   }
 
   /**
-   * In a mixed fleet all vipd nodes advertise one priority, and say farewell only when their addresses are gone: so the one that
-   * has the lease now follows at once, before any keepalived's skew has passed. keepalived says farewell first, and removes its
-   * addresses afterwards: it is followed after the skew.
+   * Where no skew has to sort who follows a farewell, the wire is asked, and when it is silent, the way is free. What is left for
+   * the skew is a router that says farewell before its addresses are gone, as keepalived does: the kernel of such a one answers
+   * for them, however busy its host is.
    */
-  private followOwnFleet(): boolean {
-    const { router, lastMaster, deps } = this;
-    const phase = router?.state.phase;
-    if (router === null || phase?.kind !== "backup" || phase.listening.takeover !== null) return false;
-    const vrrp = deps.vips().find(({ name }) => name === this.name)?.vrrp;
-    const { master } = phase.listening;
-    const hasLeft = master?.priority === VRRP_PRIORITY_STOP && master.source === lastMaster?.source;
-    if (vrrp?.kind !== "lease+vrrp" || !hasLeft || lastMaster.priority !== router.state.priority) return false;
-    if (!deps.mayClaim()) return false;
-    router.post({ type: "given-way" });
-    return true;
-  }
-
-  /**
-   * With one unicast peer there is nobody whom a skew would sort. What is left for it is a peer that says farewell before its
-   * addresses are gone, as keepalived does: the kernel of such a one answers for them, however busy its host is. So the wire is
-   * asked, and when it is silent, the peer is followed.
-   */
-  private followPeer(router: VirtualRouter): void {
-    const { askIfSilent, vips } = this.deps;
+  private follow(): void {
+    const { router } = this;
+    const { askIfSilent, vips, mayClaim } = this.deps;
     const vip = vips().find(({ name }) => name === this.name);
+    if (router === null || askIfSilent === undefined || !this.isNext(router, vip?.vrrp)) return;
     const about = farewellOf(router);
-    if (askIfSilent === undefined || about === null || !isPair(vip?.vrrp)) return;
-    if (this.asked?.isOpen === true || this.asked?.about === about) return;
+    if (about === null || this.asked?.isOpen === true || this.asked?.about === about) return;
     const asked = { about, isOpen: true };
     this.asked = asked;
     askIfSilent(vip?.addresses ?? [], (isSilent) => {
       asked.isOpen = false;
-      if (isSilent && this.router === router && farewellOf(router) === about) router.post({ type: "given-way" });
+      if (isSilent && this.router === router && farewellOf(router) === about && mayClaim())
+        router.post({ type: "given-way" });
     });
+  }
+
+  /**
+   * Whether nobody else would follow this router's master: it is the only other one, or it has this fleet's priority, and this
+   * node has the lease.
+   */
+  private isNext({ state }: VirtualRouter, vrrp: VrrpConfig | undefined): boolean {
+    if (vrrp?.kind !== "lease+vrrp") return isPair(vrrp);
+    const { phase } = state;
+    const { lastMaster } = this;
+    const isLast = phase.kind === "backup" && phase.listening.master?.source === lastMaster?.source;
+    return isLast && lastMaster?.priority === state.priority && this.deps.mayClaim();
   }
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */

@@ -246,3 +246,42 @@ describe("behind the farewell of a unicast peer", () => {
     expect(node.wire.news()).toEqual([]);
   });
 });
+
+describe("in a mixed fleet, behind the farewell of a master with the fleet's priority", () => {
+  const bidden = async (mayClaim: boolean): Promise<void> => {
+    node.vips = [{ ...WEB, vrrp: { ...VRRP, kind: "lease+vrrp" } }];
+    node.mayClaim = mayClaim;
+    node.wish({ preempt: false }).start();
+    for (let i = 0; i < 5; i += 1) {
+      node.hear(100);
+      await node.timers.advance(1_000);
+    }
+    node.hear(0);
+  };
+
+  test("it may be a keepalived that has the address still: the wire is asked, and the skew is waited for", async () => {
+    await bidden(true);
+    expect(node.questions.map(({ ips }) => ips)).toEqual([["10.0.0.50"]]);
+    node.questions[0]?.done(false);
+    await node.timers.advance(600);
+    expect(node.wire.news()).toEqual([]);
+  });
+
+  test("it is followed at once when nobody answers any more", async () => {
+    await bidden(true);
+    node.questions[0]?.done(true);
+    expect(node.wire.news()).toEqual(["speak 51 100 10.0.0.50"]);
+  });
+
+  test("who gets the lease behind it asks then, and claims only while it has it", async () => {
+    await bidden(false);
+    expect(node.questions).toEqual([]);
+    node.mayClaim = true;
+    node.elector.wake("web");
+    expect(node.questions).toHaveLength(1);
+    node.mayClaim = false;
+    node.questions[0]?.done(true);
+    await node.timers.advance(600);
+    expect(node.wire.news()).toEqual([]);
+  });
+});
