@@ -48,6 +48,17 @@ export interface Run {
   readonly last: number;
 }
 
+/** The changes of who is heard. */
+export function runsOf(heard: readonly { readonly at: number; readonly host: string }[]): readonly Run[] {
+  const runs: { host: string; first: number; last: number }[] = [];
+  for (const { at, host } of heard) {
+    const last = runs.at(-1);
+    if (last?.host === host) last.last = at;
+    else runs.push({ host, first: at, last: at });
+  }
+  return runs;
+}
+
 /**
  * Who should have answered when a fault moved a VIP at will: the holder, then each host that was not heard before. One that
  * was heard before and speaks again, after another has, is out of turn.
@@ -85,14 +96,7 @@ export class Recorder {
 
   /** Who answered for the address, one after the other, from `from` until before `to`. */
   runs(ip: string, from = 0, to = Number.POSITIVE_INFINITY): readonly Run[] {
-    const runs: { host: string; first: number; last: number }[] = [];
-    for (const answer of this.answers) {
-      if (answer.ip !== ip || answer.at < from || answer.at >= to) continue;
-      const last = runs.at(-1);
-      if (last?.host === answer.host) last.last = answer.at;
-      else runs.push({ host: answer.host, first: answer.at, last: answer.at });
-    }
-    return runs;
+    return runsOf(this.answers.filter((answer) => answer.ip === ip && answer.at >= from && answer.at < to));
   }
 
   /** The hosts of the runs. */

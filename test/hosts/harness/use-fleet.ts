@@ -16,10 +16,11 @@ export class Bench {
   /** Lets `ms` pass, for things that must not happen. */
   readonly idle = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-  constructor(hosts: readonly string[], ips: readonly string[]) {
+  /** `everyMs`: how often the recorder asks for each address. */
+  constructor(hosts: readonly string[], ips: readonly string[], everyMs?: number) {
     this.lan = new Lan(hosts);
     this.fleet = new Fleet(this.lan);
-    this.recorder = new Recorder(this.lan, ips);
+    this.recorder = new Recorder(this.lan, ips, everyMs);
   }
 
   host(name: string): Station {
@@ -104,10 +105,14 @@ export class Bench {
 }
 
 /** Gives each test of the file a bench of its own; everything it made is gone after the test. */
-export function useFleet(hosts: readonly string[], ips: readonly string[] = [VIP, VIP6]): () => Bench {
+export function useFleet(
+  hosts: readonly string[],
+  ips: readonly string[] = [VIP, VIP6],
+  everyMs?: number,
+): () => Bench {
   let bench: Bench | undefined;
   beforeEach(() => {
-    bench = new Bench(hosts, ips);
+    bench = new Bench(hosts, ips, everyMs);
   });
   afterEach(async ({ task }) => {
     if (bench !== undefined && task.result?.state === "fail") tell(bench, ips);
