@@ -2,7 +2,7 @@
 
 import { assert, unreachable } from "../base/assert.ts";
 import { clip } from "../base/text.ts";
-import { later } from "../base/time.ts";
+import { type Instant, later } from "../base/time.ts";
 import { ipsOf, isStillOwn } from "./address-claims.ts";
 import { countDuplicateNode } from "./conditions.ts";
 import { handoverTarget } from "./ranking.ts";
@@ -89,7 +89,7 @@ function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readon
   if (scope === "all") state.lastFullReadAt = at.now;
   if (anotherEpoch || snapshot.revision > state.confirmedRevision) state.confirmedRevision = snapshot.revision;
   state.readBeforeCommit = false;
-  const effects = noticeLag(state, scope, isNews);
+  const effects = scope === "fleet" ? noticeLag(state, isNews) : noticeSilence(state, isNews, at.now);
   const adopted = state.synced ? [] : adopt(state);
   if (!state.synced) state.syncedAt = at.now;
   state.synced = true;
@@ -101,15 +101,32 @@ function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readon
  * A watch that falls silent does not say so. It is suspected when a read shows what it has not brought: it may be on its
  * way, so a second read in a row must show the same.
  */
-function noticeLag(state: State, scope: Read["scope"], isNews: boolean): readonly Effect[] {
+function noticeLag(state: State, isNews: boolean): readonly Effect[] {
   const { mirror } = state;
+  if (mirror.newestChange !== state.newestChangeAtRead) state.silentSince = null;
   const silent = isNews && mirror.newestChange === state.newestChangeAtRead;
   state.newestChangeAtRead = mirror.newestChange;
-  const suspect = scope === "fleet" && (mirror.lags || silent);
+  const suspect = mirror.lags || silent;
   const confirmed = suspect && state.lagging;
   state.lagging = suspect && !confirmed;
   if (confirmed) state.readWanted = "all";
   else if (suspect && mirror.lags) state.readWanted ??= "fleet";
+  return confirmed ? [{ type: "rewatch" }] : [];
+}
+
+/**
+ * Who loses commits against others reads everything again and again, and no short read is due: a node of a long lease, whose
+ * watch is silent, takes those of short leases for dead each time. News for a heartbeat's time, and none of it by the watch,
+ * says the same.
+ */
+function noticeSilence(state: State, isNews: boolean, now: Instant): readonly Effect[] {
+  const { mirror, silentSince } = state;
+  const silent = isNews && mirror.newestChange === state.newestChangeAtRead;
+  state.newestChangeAtRead = mirror.newestChange;
+  state.lagging = false;
+  const confirmed = silent && silentSince !== null && now >= later(silentSince, state.timings.heartbeatEveryMs);
+  state.silentSince = silent && !confirmed ? (silentSince ?? now) : null;
+  if (confirmed) state.readWanted = "all";
   return confirmed ? [{ type: "rewatch" }] : [];
 }
 

@@ -155,6 +155,8 @@ export interface State {
   /** The last read showed what the watch had not brought; and how far the watch had come by then. */
   lagging: boolean;
   newestChangeAtRead: Revision;
+  /** Since when full reads have shown what the watch has not brought; `null`: the last one did not. */
+  silentSince: Instant | null;
   /** No read, and no commit, before this. */
   readBackoffUntil: Instant;
   commitBackoffUntil: Instant;
@@ -297,6 +299,7 @@ export function initialState(self: Self, incarnation: string, adopt: boolean, no
     readBeforeCommit: false,
     lagging: false,
     newestChangeAtRead: -1n,
+    silentSince: null,
     readBackoffUntil: LONG_AGO,
     commitBackoffUntil: LONG_AGO,
     conflicts: 0,

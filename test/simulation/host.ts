@@ -72,6 +72,7 @@ export class SimHost {
     world.at(world.now < world.calmAt ? Math.min(world.now + ms, world.calmAt) : world.now + ms, () => {
       this.awaited = false;
       if (this.daemon !== null || this.retired) return;
+      if (this.asleepUntil > world.now) return this.startIn(this.asleepUntil - world.now, config);
       if (config !== null) this.config = config;
       this.start();
     });
@@ -110,11 +111,15 @@ export class SimHost {
     this.claim = other.claim;
   }
 
+  /** Until when the machine sleeps: nothing starts on it meanwhile. */
+  private asleepUntil = 0;
+
   /** The machine sleeps; its daemon goes on `lateMs` after it wakes up, its network `darkMs` after. */
   suspend(forMs: number, darkMs: number, lateMs: number): void {
     const { world } = this.deps;
     const { kernel } = this;
     kernel.sleep();
+    this.asleepUntil = Math.max(this.asleepUntil, world.now + forMs);
     this.daemon?.process.sleep(forMs, lateMs);
     if (this.daemon !== null) this.wire?.thread?.sleep(forMs, lateMs);
     const isAttended = (): boolean => this.daemon !== null && (lateMs > 0 || !this.daemon.process.frozen);

@@ -90,7 +90,9 @@ export function sickenOne(fleet: Fleet): void {
   const { world, checker } = fleet;
   const contested = contestedVips(fleet);
   const fitOthers = (host: SimHost, vip: string): readonly SimHost[] =>
-    [...fleet.hosts.values()].filter((other) => other.name !== host.name && isFit(other, vip));
+    [...fleet.hosts.values()].filter(
+      (other) => other.name !== host.name && isFit(other, vip) && sharesAddress(host, other, vip),
+    );
   const atRisk = (host: SimHost): readonly string[] =>
     (host.daemon?.daemon.running.vips ?? [])
       .filter(({ name, checks }) => checks.length > 0 && !contested.has(name) && holds(host, name, world.now))
@@ -110,6 +112,14 @@ export function sickenOne(fleet: Fleet): void {
         );
     }
   });
+}
+
+/** Who has none of the holder's addresses under the VIP's name may find that all of its own were another VIP's. */
+function sharesAddress(one: SimHost, other: SimHost, vip: string): boolean {
+  const ipsOf = ({ daemon }: SimHost): readonly string[] =>
+    daemon?.daemon.running.vips.find(({ name }) => name === vip)?.addresses.map(({ ip }) => ip) ?? [];
+  const ips = new Set(ipsOf(one));
+  return ipsOf(other).some((ip) => ips.has(ip));
 }
 
 function isFit(host: SimHost, vip: string): boolean {

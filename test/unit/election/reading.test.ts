@@ -131,6 +131,20 @@ describe("a watch that brings nothing any more", () => {
     fleet.until(() => a.count("rewatch") === 1, 3 * TTL_MS);
   });
 
+  test("is noticed by a node that takes a holder of a shorter lease for dead each time, and reads everything for it", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy(), { ttlMs: TTL_MS / 10 });
+    fleet.until(() => a.holds);
+    const b = fleet.start("b", candidacy({ priority: 50, preempt: false }));
+    fleet.advance(TTL_MS);
+    b.watching = false;
+    fleet.until(() => b.count("rewatch") === 1, 3 * TTL_MS);
+    b.watching = true;
+    fleet.advance(3 * TTL_MS);
+    expect(b.count("rewatch"), "the new one brings it").toBe(1);
+    expect(a.holds).toBe(true);
+  });
+
   test("is not suspected for being late: what it brings before the second read ends the suspicion", () => {
     const { fleet, a, b } = atRest();
     a.watching = false;
