@@ -90,14 +90,12 @@ export function sickenOne(fleet: Fleet): void {
   const { world, checker } = fleet;
   const contested = contestedVips(fleet);
   const fitOthers = (host: SimHost, vip: string): readonly SimHost[] =>
-    [...fleet.hosts.values()].filter(
-      (other) => other.name !== host.name && isFit(other, vip) && sharesAddress(host, other, vip),
-    );
+    [...fleet.hosts.values()].filter((other) => other.name !== host.name && isFit(other, vip));
   const atRisk = (host: SimHost): readonly string[] =>
     (host.daemon?.daemon.running.vips ?? [])
       .filter(({ name, checks }) => checks.length > 0 && !contested.has(name) && holds(host, name, world.now))
       .map(({ name }) => name)
-      .filter((vip) => fitOthers(host, vip).length > 0);
+      .filter((vip) => fitOthers(host, vip).some((other) => sharesAddress(host, other, vip)));
   const host = [...fleet.hosts.values()].find((each) => atRisk(each).length > 0);
   if (host === undefined) return;
   const vips = atRisk(host);
@@ -105,7 +103,7 @@ export function sickenOne(fleet: Fleet): void {
   world.at(world.now + SICK_MS, () => {
     for (const vip of vips) {
       const fit = fitOthers(host, vip);
-      if (fit.length > 0 && !fit.some((other) => holds(other, vip, world.now)))
+      if (fit.some((other) => sharesAddress(host, other, vip)) && !fit.some((other) => holds(other, vip, world.now)))
         checker.say(
           6,
           `${vip} is not held by ${fit.map(({ name }) => name).join(" or ")}, although ${host.name} is sick`,
