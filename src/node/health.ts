@@ -70,15 +70,17 @@ export function checkIneligibility(standing: PriorityStanding, mayHold: boolean)
 /**
  * How fit this node is for a VIP. As a last resort it may hold one only when nothing but its checks speaks against it: what is
  * not known yet, or the kernel refuses, is no sickness to hold a VIP with. A node that is well again, or was too slow a moment
- * ago, and leaves it to others for that, does so only where there are others.
+ * ago, and leaves it to others for that, does so only where there are others. Of several reasons the oldest is told, and
+ * slowness last: VRRP, which cannot know whether there are others, listens despite that one alone.
  */
 export function fitnessOf(vip: VipConfig, standing: PriorityStanding | undefined, eligibility: Eligibility): Fitness {
   const ineligibleReasons = eligibility.of(vip.name);
+  const gravest = ineligibleReasons.find(({ reason: { code } }) => code !== "too-slow") ?? ineligibleReasons[0];
   const mayDespite = ({ source, reason: { code } }: IneligibleReason): boolean =>
     source === "flapping" || code === "too-slow" || (code === "check-failed" && vip.lastResort === "keep");
   return {
     priority: standing?.priority ?? vip.priority,
-    ineligible: ineligibleReasons[0]?.reason ?? null,
+    ineligible: gravest?.reason ?? null,
     mayPreempt: eligibility.mayPreempt(vip.name),
     lastResort: ineligibleReasons.length > 0 && ineligibleReasons.every(mayDespite),
   };

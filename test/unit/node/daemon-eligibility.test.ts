@@ -159,6 +159,20 @@ describe("a VIP that the kernel would not hold", () => {
     const { candidacies } = begun.elector;
     expect(["web", "db"].map((vip) => candidacies.get(vip)?.lastResort)).toEqual([true, true]);
   });
+
+  test("was too slow, and has another reason since: that one is told, for VRRP goes on despite the first", () => {
+    const begun = new BegunDaemon().start().hold("web", "db");
+    begun.host.tooLate = 3;
+    begun.elector.extend();
+    begun.host.setLink("eth0", { up: false });
+    const { candidacies } = begun.elector;
+    expect(candidacies.get("web")).toMatchObject({
+      ineligible: reason("link-down", "eth0 is down"),
+      lastResort: false,
+    });
+    begun.host.setLink("eth0", { up: true });
+    expect(candidacies.get("web")).toMatchObject({ ineligible: { code: "too-slow" }, lastResort: true });
+  });
 });
 
 describe("two VIPs that become ineligible, and eligible again, each by its own source", () => {
