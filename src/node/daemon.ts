@@ -93,6 +93,7 @@ export class Daemon {
     this.links = new Links({
       timers,
       addresses,
+      gone: () => fence.doubt(),
       protect: () => this.vips.protect(),
       carriesVip: (name) => this.vips.state.byLink.has(name) || this.vips.state.wires.has(name),
       changed: (links) => this.updateEligibility(this.config.vips.filter((vip) => isOn(vip, links))),

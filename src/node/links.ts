@@ -19,6 +19,8 @@ const REST_MS = 250;
 export interface LinksDeps {
   readonly timers: Timers;
   readonly addresses: AddressTable;
+  /** A link of the host's own has gone, or may have. */
+  readonly gone: () => void;
   /** Puts the fence up around the links that there are now. */
   readonly protect: () => void;
   /** Whether a VIP lives on the link of this name. */
@@ -47,6 +49,7 @@ export class Links {
 
   onHostEvent(event: Extract<HostEvent, { kind: "link-changed" | "link-removed" | "overrun" }>): void {
     if (event.kind === "overrun") {
+      this.deps.gone();
       const before = new Map(this.links);
       this.refresh();
       const names = new Set([...before.keys(), ...this.links.keys()]);
@@ -67,6 +70,7 @@ export class Links {
       if (isOfAnotherKind(before, after)) this.protectSoon();
       return;
     }
+    if (after === undefined) this.deps.gone();
     this.protectAround([name], isOfAnotherKind(before, after));
     this.deps.changed(new Set([name]));
     this.tellFollowers();

@@ -164,6 +164,11 @@ export interface Fence {
   guardedAddresses(): readonly string[];
   /** Whether the kernel still has the fence as protect() left it; false means: protect again. Cheap while nobody has changed any rule. */
   intact(): boolean;
+  /**
+   * An interface has gone, or may have: one of its name and number may be another by now, on which nothing stands. The next
+   * protect() takes nothing for granted.
+   */
+  doubt(): void;
   /** Takes the whole fence down: only when no VIP of this host is configured any more. */
   remove(): void;
   /** Gives up the socket that owns the fence; a persistent fence stays in force, closed when its deadlines have passed. */

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { VipAddress } from "../../src/base/vip.ts";
 import { bootTimeMs } from "../../adapters/linux/native.ts";
 import { askAll, bindAll, KINDS, openFence, openFor, VIP4, VIPS } from "./fence-helpers.ts";
-import { eventually, useWire, type Wire } from "./namespaces.ts";
+import { eventually, Namespace, run, useWire, type Wire } from "./namespaces.ts";
 import { startHolder, untilOf } from "./process.ts";
 import { askArp, lastAnswered, type Stream, untilAnswered, whoAnswers } from "./traffic.ts";
 
@@ -85,6 +85,25 @@ describe.each(KINDS)("the %s fence of a process that is gone", (mode) => {
     expect(next.openAddresses()).toEqual(VIPS.map((vip) => vip.ip));
   });
 });
+
+it.each(KINDS)(
+  "the %s fence stands on an interface that went and came back, unseen, under its name and number",
+  async (mode) => {
+    const fence = openFence(wire(), { mode });
+    fence.protect(VIPS);
+    const elsewhere = new Namespace("x");
+    try {
+      run("ip", "-n", wire().host.name, "link", "set", "eth0", "netns", elsewhere.name);
+      run("ip", "-n", elsewhere.name, "link", "set", "eth0", "netns", wire().host.name);
+    } finally {
+      elsewhere.delete();
+    }
+    ip("link", "set", "eth0", "up");
+    expect(fence.protect(VIPS)).toBe("kept");
+    bindAll(wire());
+    expect(await whoAnswers(askAll(wire()))).toEqual([]);
+  },
+);
 
 describe.each(KINDS)("the %s fence", (mode) => {
   describe.each(CHANGES)("when $what", ({ vips, prepare, happens }) => {

@@ -415,6 +415,8 @@ class FencePort implements Fence {
     return this.kernel.guardedAddresses();
   }
 
+  doubt(): void {}
+
   intact(): boolean {
     return this.kernel.isIntact();
   }

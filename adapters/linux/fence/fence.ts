@@ -288,6 +288,10 @@ class KernelFence implements Fence {
     return stands;
   }
 
+  doubt(): void {
+    this.#standing = undefined;
+  }
+
   remove(): void {
     this.refuseForeignOwner();
     const present = this.#tables.filter(({ name }) => this.#nft.table(name) !== undefined);
@@ -353,7 +357,8 @@ class KernelFence implements Fence {
 
   /**
    * The chains as they surely stand: nobody else changes those of an owned table, and the kernel takes out, or lets go of, only
-   * those of interfaces that went or got another name.
+   * those of interfaces that went or got another name. One that came back before anybody looked, under its old name and
+   * number, as from another namespace, has none on most kernels: who hears of that says so by doubt().
    */
   #knownChains(links: readonly LinkRecord[]): ReadonlyMap<FenceTable, StandingChains> | undefined {
     if (this.#standing === undefined || !this.#isTrusted()) return undefined;

@@ -61,6 +61,9 @@ export class FakeHost implements AddressTable {
   private listener: ((event: HostEvent) => void) | undefined;
   private flushed = false;
 
+  /** How often the fence was told to take nothing for granted. */
+  doubts = 0;
+
   /** Somebody takes the fence away, and with it what was open. */
   flushFence(): void {
     this.openUnder.clear();
@@ -80,6 +83,7 @@ export class FakeHost implements AddressTable {
     openAddresses: () => [...this.openUnder.keys()].filter((ip) => this.isOpen(ip)),
     guardedAddresses: () => this.guarded,
     intact: () => this.intact,
+    doubt: () => void (this.doubts += 1),
     remove: () => {
       this.note("remove");
       this.guarded = [];

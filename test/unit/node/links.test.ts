@@ -25,6 +25,7 @@ class Followed {
     this.links = new Links({
       timers: this.host.timers,
       addresses: this.host,
+      gone: () => this.host.fence.doubt(),
       protect: () => void this.protectedAt.push(this.host.timers.now() - this.began),
       carriesVip: (name) => name === this.carrier,
       changed: (names) => {
@@ -133,6 +134,20 @@ describe("the fence", () => {
     happens(followed.host);
     expect(followed.changed).not.toEqual([]);
     expect(followed.protectedAt).toEqual([0]);
+  });
+
+  test.each<{ name: string; happens: (host: FakeHost) => void; doubts: number }>([
+    { name: "a link is gone", happens: (host) => host.setLink("eth0", null), doubts: 1 },
+    { name: "a link has another name", happens: (host) => host.renameLink("eth0", "lan0"), doubts: 1 },
+    { name: "news were lost", happens: (host) => host.tell({ kind: "overrun" }), doubts: 1 },
+    { name: "a link is new", happens: (host) => host.setLink("eth1", {}), doubts: 0 },
+    { name: "a link goes down", happens: (host) => host.setLink("eth0", { up: false }), doubts: 0 },
+  ])("takes its chains for granted, or does not, before it follows: $name", async ({ happens, doubts }) => {
+    const { host, protectedAt } = new Followed();
+    happens(host);
+    expect([host.doubts, protectedAt]).toEqual([doubts, []]);
+    await host.timers.advance(1_000);
+    expect(host.doubts).toBe(doubts);
   });
 
   test("follows news that come together once", async () => {
