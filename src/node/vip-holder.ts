@@ -438,17 +438,14 @@ export class VipHolder {
     }
   }
 
-  /** Addresses that are bound, and not held for their VIP. Others bind with other prefixes: keepalived with /32. */
+  /** Addresses of VIPs that are bound, and not held for any. Others bind with other prefixes: keepalived with /32. */
   private strays(foreignOnly: boolean): readonly BoundAddress[] {
-    return this.deps.addresses.addresses().filter((address) => {
-      const vip = vipAt(this.state, address);
-      if (vip === undefined || (foreignOnly && address.ours)) return false;
-      const holding = this.state.holdings.get(vip);
-      return holding === undefined || holding.addresses.every(({ ip }) => ip !== address.ip);
-    });
+    const held = new Set([...this.state.holdings.values()].flatMap(({ addresses }) => addresses.map(({ ip }) => ip)));
+    const isStray = (address: BoundAddress): boolean => !(foreignOnly && address.ours) && !held.has(address.ip);
+    return this.deps.addresses.addresses().filter((each) => isStray(each) && vipAt(this.state, each) !== undefined);
   }
 
-  /** What is not held may have been opened by a former process: it is closed too. */
+  /** What is not held may have been opened by a former process: it is closed too. What a VIP is held with stays open. */
   private sweepVips(vips: readonly string[], strays: readonly BoundAddress[]): void {
     const swept = new Set(vips);
     const owners = new Map<string, string>();
@@ -456,7 +453,8 @@ export class VipHolder {
     const bound = strays.filter((address) => swept.has(vipAt(this.state, address) ?? ""));
     const remark = "was bound here although this node does not hold it: removed";
     const sweep = (): readonly AddressFailure[] => {
-      this.deps.fence.close(vips.flatMap((vip) => addressesOf(this.state, vip)));
+      const idle = vips.filter((vip) => !this.state.holdings.has(vip));
+      this.deps.fence.close(uniquePlaces([...idle.flatMap((vip) => addressesOf(this.state, vip)), ...bound]));
       return bound.length === 0 ? [] : this.unbind(bound, remark);
     };
     for (const [vip, message] of this.failuresOf(sweep, owners, vips)) this.post({ type: "failed", vip, message });

@@ -159,6 +159,17 @@ describe("what is bound and not held", () => {
     expect(host.news()).toEqual(["close 10.0.0.2", "unbind 10.0.0.2"]);
   });
 
+  test("may be planned for a VIP that is held without it: the sweep closes nothing that is held", () => {
+    const { holder, host } = begin();
+    holder.gain("a");
+    holder.vips.plan([plan("a", A, C)]);
+    host.put(C);
+    host.news();
+    holder.vips.sweep(false);
+    expect(host.news()).toEqual(["close 10.0.0.3", "unbind 10.0.0.3"]);
+    expect(host.answering()).toEqual(["10.0.0.1/24"]);
+  });
+
   test("may be a former process' own: a sweep that spares those removes only what others have bound", () => {
     const { holder, host } = begin();
     host.put(A);
