@@ -20,6 +20,8 @@ export interface Candidacy {
   readonly minHoldMs: number;
   /** In CIDR form; empty for an election without a VIP. */
   readonly addresses: readonly string[];
+  /** The virtual MACs that these addresses are answered with, or still are; empty where they have none. */
+  readonly macs: readonly string[];
   readonly interface: string | null;
 }
 
@@ -35,6 +37,8 @@ export function sameCandidacy(a: Candidacy, b: Candidacy): boolean {
     a.spread === b.spread &&
     a.interface === b.interface &&
     a.addresses.length === b.addresses.length &&
-    a.addresses.every((address, index) => address === b.addresses[index])
+    a.addresses.every((address, index) => address === b.addresses[index]) &&
+    a.macs.length === b.macs.length &&
+    a.macs.every((mac, index) => mac === b.macs[index])
   );
 }

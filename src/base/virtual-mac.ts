@@ -17,6 +17,34 @@ export function virtualRouterMac(family: Family, id: number): string {
   return `${MAC_PREFIX[family]}:${id.toString(16).padStart(2, "0")}`;
 }
 
+/** With what the virtual MACs of a family begin, lower case with colons. */
+export function virtualMacFamily(family: Family): string {
+  return `${MAC_PREFIX[family]}:`;
+}
+
+/** Whether a text is the MAC of a virtual router, as `virtualRouterMac` writes it. */
+export function isVirtualRouterMac(text: string): boolean {
+  return /^00:00:5e:00:0[12]:[0-9a-f]{2}$/u.test(text);
+}
+
+/** The virtual MACs of addresses, each once. */
+export function macsOf(addresses: Iterable<Pick<VipAddress, "virtualMac">>): readonly string[] {
+  return [...new Set([...addresses].flatMap(({ virtualMac }) => virtualMac?.mac ?? []))];
+}
+
+/** What a host that answers for all of these is granted: their addresses without prefixes, and their virtual MACs. */
+export function grantFor(addresses: readonly Pick<VipAddress, "ip" | "virtualMac">[]): readonly string[] {
+  return [...addresses.map(({ ip }) => ip), ...macsOf(addresses)];
+}
+
+/** Whether a grant has an address, and the virtual MAC that it would be answered with. */
+export function isGranted(
+  granted: { has(claim: string): boolean },
+  { ip, virtualMac }: Pick<VipAddress, "ip" | "virtualMac">,
+): boolean {
+  return granted.has(ip) && (virtualMac === undefined || granted.has(virtualMac.mac));
+}
+
 /**
  * The name of the device for a virtual router, such as vipd4-51; 12 bytes at most. `place`: which of the interfaces of
  * its VIP it is on, counted from 1: the first one's device has no number.

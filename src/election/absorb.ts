@@ -3,7 +3,8 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { clip } from "../base/text.ts";
 import { type Instant, later } from "../base/time.ts";
-import { ipsOf, isStillOwn } from "./address-claims.ts";
+import { isStillOwn } from "./address-claims.ts";
+import { claimsOf } from "./claims.ts";
 import { countDuplicateNode } from "./conditions.ts";
 import { handoverTarget } from "./ranking.ts";
 import { adoptSession, credit, keepInDoubt, loseSession, noticeLoss, ownSession, settle } from "./session.ts";
@@ -143,8 +144,9 @@ function adopt(state: State): readonly Effect[] {
   for (const election of mirror.heldBy.get(self.node) ?? []) {
     if (ownToken(state, election) === undefined) continue;
     state.adopted.add(election);
-    const published = mirror.candidates.get(election)?.get(self.node)?.value?.addresses ?? [];
-    const own = ipsOf(published).filter((ip) => isStillOwn(state, election, ip));
+    const published = mirror.candidates.get(election)?.get(self.node)?.value;
+    const claims = published == null ? [] : claimsOf(published);
+    const own = claims.filter((address) => isStillOwn(state, election, address));
     addresses.set(election, own);
   }
   return [{ type: "adopted", addresses }];

@@ -6,18 +6,22 @@
 // that is held by a node that publishes that it does not have the address, or when it is free, or its holder dead, and
 // no candidate of it is alive. Whoever claims it insists on all of that in the same commit. So a holder answers for an
 // address only while the store has its own candidacy with that address.
+//
+// A virtual MAC belongs to one election in the same way, by a record of its own: whoever answers for an address with it has
+// both.
 
 import { type Instant, later } from "../base/time.ts";
+import { isVirtualRouterMac, virtualMacFamily } from "../base/virtual-mac.ts";
 import type { Guard, Revision, Write } from "../ports/store.ts";
-import { ipOf } from "./claims.ts";
+import { type Claimed, claimsOf, ipOf, NOTHING } from "./claims.ts";
 import type { Mirror, Observed } from "./mirror.ts";
 import { breakableAt, isAlive, ownershipOf } from "./ownership.ts";
 import { type AddressRecord, encodeValue } from "./records.ts";
 import type { State } from "./state.ts";
 
-/** An address that another election has. */
+/** An address, or a virtual MAC, that another election has. */
 export interface TakenAddress {
-  readonly ip: string;
+  readonly address: string;
   readonly election: string;
   /** Who keeps it there. */
   readonly node: string;
@@ -32,24 +36,24 @@ export interface AddressClaims {
   readonly taken: readonly TakenAddress[];
 }
 
-/** Judges the addresses (in CIDR form) of an election. */
+/** Judges the addresses and the virtual MACs of an election. */
 export function claimAddresses(
   state: State,
   election: string,
-  addresses: readonly string[],
+  claimed: Claimed = NOTHING,
   now: Instant,
 ): AddressClaims {
   const guards: Guard[] = [];
   const writes: Write[] = [];
   const taken: TakenAddress[] = [];
-  for (const ip of ipsOf(addresses)) {
-    const key = state.keys.address(ip);
-    const record = state.mirror.addresses.get(ip);
+  for (const address of claimsOf(claimed)) {
+    const key = state.keys.address(address);
+    const record = state.mirror.addresses.get(address);
     const own: Guard = { key, version: versionOf(record) };
     const owner = record?.value?.election;
-    const claimant = owner === election ? NOBODY : claimantFor(state, { election, owner, ip }, record, now);
+    const claimant = owner === election ? NOBODY : claimantFor(state, { election, owner, address }, record, now);
     if ("node" in claimant) {
-      taken.push({ ip, election: owner ?? "", ...claimant });
+      taken.push({ address, election: owner ?? "", ...claimant });
       continue;
     }
     guards.push(own, ...claimant.guards);
@@ -72,7 +76,7 @@ export interface Confirmation {
  */
 export function confirmAddresses(state: State, election: string): Confirmation {
   const { mirror, keys, self, confirmedRevision, identity } = state;
-  const wanted = ipsOf(state.candidacies.get(election)?.addresses ?? []);
+  const wanted = claimsOf(state.candidacies.get(election) ?? NOTHING);
   const candidate = mirror.candidates.get(election)?.get(self.node);
   if (wanted.length === 0 || candidate?.value == null || identity.kind !== "ready")
     return { addresses: [], isPending: false };
@@ -81,25 +85,28 @@ export function confirmAddresses(state: State, election: string): Confirmation {
   const attempts = state.inFlight === null ? state.inDoubtAttempts : [...state.inDoubtAttempts, state.inFlight];
   const changing = attempts.some(({ txn }) => txn.writes.some((write) => write.key === key));
   if (changing || candidate.version > confirmedRevision) return { addresses: [], isPending: true };
-  const published = new Set(candidate.value.addresses.map(ipOf));
-  const records = wanted.map((ip) => ({ ip, record: mirror.addresses.get(ip) }));
-  const own = records.filter(({ ip, record }) => published.has(ip) && record?.value?.election === election);
+  const published = new Set(claimsOf(candidate.value));
+  const records = wanted.map((address) => ({ address, record: mirror.addresses.get(address) }));
+  const own = records.filter(({ address, record }) => published.has(address) && record?.value?.election === election);
   const confirmed = own.filter(({ record }) => record !== undefined && record.version <= confirmedRevision);
-  return { addresses: confirmed.map(({ ip }) => ip), isPending: confirmed.length < own.length };
+  return { addresses: confirmed.map(({ address }) => address), isPending: confirmed.length < own.length };
 }
 
 /**
  * Whether the store says that an address is this election's. A store that was restored may say nothing of it any more: then
  * another election may take it. A record that cannot be read nobody takes from under its holder.
  */
-export function isStillOwn({ mirror }: State, election: string, ip: string): boolean {
-  const record = mirror.addresses.get(ip);
+export function isStillOwn({ mirror }: State, election: string, address: string): boolean {
+  const record = mirror.addresses.get(address);
   return record !== undefined && (record.value === undefined || record.value?.election === election);
 }
 
-/** Addresses in CIDR form without their prefixes, each once. */
-export function ipsOf(addresses: readonly string[]): readonly string[] {
-  return [...new Set(addresses.map(ipOf))];
+/** Whether one address of a candidacy could be answered for, with the virtual MACs of its family, when these are its own. */
+export function isAnswerable({ addresses, macs }: Claimed, isOwn: (address: string) => boolean): boolean {
+  return addresses.map(ipOf).some((ip) => {
+    const family = virtualMacFamily(ip.includes(":") ? 6 : 4);
+    return isOwn(ip) && macs.filter((mac) => mac.startsWith(family)).every(isOwn);
+  });
 }
 
 type Claimant =
@@ -116,33 +123,33 @@ export function versionOf(record: Observed<unknown> | undefined): Revision | nul
 interface AddressClaim {
   readonly election: string;
   readonly owner: string | undefined;
-  readonly ip: string;
+  readonly address: string;
 }
 
 function claimantFor(
   state: State,
-  { election, owner, ip }: AddressClaim,
+  { election, owner, address }: AddressClaim,
   record: Observed<AddressRecord> | undefined,
   now: Instant,
 ): Claimant {
-  if (owner !== undefined) return claimantOf(state, owner, ip, now);
+  if (owner !== undefined) return claimantOf(state, owner, address, now);
   // Nobody has it, or the record cannot be read: then it may be any other election's whose candidates have it.
   if (record === undefined || record.value === null) return NOBODY;
-  for (const other of state.mirror.claims.electionsOf(ip))
-    for (const node of other === election ? [] : state.mirror.claims.nodesOf(ip, other))
+  for (const other of state.mirror.claims.electionsOf(address))
+    for (const node of other === election ? [] : state.mirror.claims.nodesOf(address, other))
       if (isCandidate(state.mirror, other, node, now)) return { node, until: silentAt(state.mirror, node, now) };
   return NOBODY;
 }
 
 /** Who keeps an address for the election that has it; else what must be committed to take it away. */
-function claimantOf(state: State, owner: string, ip: string, now: Instant): Claimant {
+function claimantOf(state: State, owner: string, address: string, now: Instant): Claimant {
   const { mirror, keys } = state;
   const found = ownershipOf(mirror, keys, owner, state.longestTtlMs);
   if (found.kind === "unreadable") return { node: owner, until: later(now, state.longestTtlMs) };
   if (found.kind === "held" && now < found.breakableAt) {
     const candidate = mirror.candidates.get(owner)?.get(found.holder);
     const released =
-      candidate?.value?.incarnation === found.incarnation && !candidate.value.addresses.map(ipOf).includes(ip);
+      candidate?.value?.incarnation === found.incarnation && !claimsOf(candidate.value).includes(address);
     if (!released) return { node: found.holder, until: found.breakableAt };
     const guards = [
       { key: keys.election(owner), version: found.token },
@@ -152,7 +159,7 @@ function claimantOf(state: State, owner: string, ip: string, now: Instant): Clai
   }
   // A holder that cannot be seen may be left: nobody takes the election itself before that.
   if (found.kind === "vacant" && now < found.since) return { node: owner, until: found.since };
-  for (const node of mirror.claims.nodesOf(ip, owner))
+  for (const node of mirror.claims.nodesOf(address, owner))
     if (mayTakeIt(mirror, owner, node, now)) return { node, until: silentAt(mirror, node, now) };
   const broken = found.kind === "held" ? [{ key: keys.session(found.holder), value: null }] : [];
   return { guards: found.guards, writes: broken };
@@ -178,18 +185,21 @@ export function silentAt(mirror: Mirror, node: string, now: Instant): Instant {
   return session?.value == null ? now : breakableAt(session, session.value.ttlMs);
 }
 
-/** Two elections that claim one address through nodes that are alive: a sentence for each. */
+/** Two elections that claim one address, or one virtual MAC, through nodes that are alive: a sentence for each. */
 export function addressCollisions(mirror: Mirror, now: Instant): readonly string[] {
   const found: string[] = [];
-  for (const ip of mirror.claims.contested) {
-    const claims = [...mirror.claims.electionsOf(ip)].flatMap((election) => {
-      const nodes = [...mirror.claims.nodesOf(ip, election)].filter((node) => isCandidate(mirror, election, node, now));
+  for (const address of mirror.claims.contested) {
+    const claims = [...mirror.claims.electionsOf(address)].flatMap((election) => {
+      const nodes = [...mirror.claims.nodesOf(address, election)].filter((node) =>
+        isCandidate(mirror, election, node, now),
+      );
       return nodes.length === 0 ? [] : [`${election} on ${nodes.slice(0, 8).join(", ")}`];
     });
     if (claims.length < 2) continue;
-    const owner = mirror.addresses.get(ip)?.value?.election;
-    const who = owner === undefined ? "nobody answers for it" : `only the holder of ${owner} answers for it`;
-    found.push(`${ip} is configured under ${claims.length} names: ${claims.join("; ")}; ${who}`);
+    const owner = mirror.addresses.get(address)?.value?.election;
+    const does = isVirtualRouterMac(address) ? "sends with it" : "answers for it";
+    const who = owner === undefined ? `nobody ${does}` : `only the holder of ${owner} ${does}`;
+    found.push(`${address} is configured under ${claims.length} names: ${claims.join("; ")}; ${who}`);
     if (found.length === MAX_COLLISIONS) break;
   }
   return found;

@@ -5,7 +5,8 @@ import type { ConfirmedAddresses } from "../ports/elector.ts";
 import { type Instant, NEVER } from "../base/time.ts";
 import type { Grant, Loss } from "../ports/elector.ts";
 import { answeringNode } from "./answering.ts";
-import { claimAddresses, confirmAddresses, ipsOf, isStillOwn } from "./address-claims.ts";
+import { claimAddresses, confirmAddresses, isAnswerable, isStillOwn } from "./address-claims.ts";
+import { claimsOf, NOTHING } from "./claims.ts";
 import { contenders, handoverTarget } from "./ranking.ts";
 import { ineligibleReason, isInDoubt, isAssignedTo, ownToken, preemptDue, takeDueAt } from "./questions.ts";
 import type { Revision } from "../ports/store.ts";
@@ -113,30 +114,32 @@ function judgeClaims(state: State, election: string, now: Instant): void {
     state.claimed.set(election, reason("address-claimed", `${answering.node} has an address of it as its host's own`));
     return;
   }
-  const addresses = state.candidacies.get(election)?.addresses ?? [];
+  const candidacy = state.candidacies.get(election) ?? NOTHING;
   const owns = ownToken(state, election) !== undefined;
-  const { taken } = owns ? claimAddresses(state, election, addresses, now) : { taken: [] };
+  const { taken } = owns ? claimAddresses(state, election, candidacy, now) : { taken: [] };
   const [first] = taken;
   state.wakeups.set(`claim ${election}`, first?.until ?? NEVER);
-  if (first === undefined || taken.length < ipsOf(addresses).length || state.tenures.has(election))
+  const isFree = (address: string): boolean => taken.every((each) => each.address !== address);
+  if (first === undefined || isAnswerable(candidacy, isFree) || state.tenures.has(election))
     state.claimed.delete(election);
-  else state.claimed.set(election, reason("address-claimed", `${first.ip} is ${first.election}'s, by ${first.node}`));
+  else
+    state.claimed.set(election, reason("address-claimed", `${first.address} is ${first.election}'s, by ${first.node}`));
 }
 
 /** An address that a held election has gained is told when it is confirmed, one that it has not any more at once. */
 function judgeAddresses(state: State, election: string, confirmed: Verdicts["confirmed"]): void {
   const tenure = state.tenures.get(election);
   if (tenure?.phase !== "on") return;
-  const wanted = ipsOf(state.candidacies.get(election)?.addresses ?? []);
+  const wanted = claimsOf(state.candidacies.get(election) ?? NOTHING);
   const told = new Set(tenure.addresses);
-  const kept = wanted.filter((ip) => told.has(ip) && isStillOwn(state, election, ip));
+  const kept = wanted.filter((address) => told.has(address) && isStillOwn(state, election, address));
   if (kept.length === wanted.length && told.size === wanted.length) return;
   const { addresses: more, isPending } = confirmAddresses(state, election);
   if (isPending) state.unconfirmed.add(election);
   // In an epoch that the fleet has not settled on, the store may have forgotten whose an address is.
   const granted = new Set([...kept, ...(state.trusted ? more : [])]);
-  const addresses = wanted.filter((ip) => granted.has(ip));
-  if (addresses.length === told.size && addresses.every((ip) => told.has(ip))) return;
+  const addresses = wanted.filter((address) => granted.has(address));
+  if (addresses.length === told.size && addresses.every((address) => told.has(address))) return;
   state.tenures.set(election, { ...tenure, addresses });
   confirmed.push({ election, addresses });
 }

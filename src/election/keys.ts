@@ -5,7 +5,7 @@
 //   /vipd/<fleet>/live/fleet/sessions/<node>    a node's lease: renewed by compare-and-swap
 //   /vipd/<fleet>/live/elections/<name>         who holds it; its version is the fencing token
 //   /vipd/<fleet>/live/candidates/<name>/<node> who wants it, and how much
-//   /vipd/<fleet>/live/addresses/<ip>           which election's holder may answer for an address
+//   /vipd/<fleet>/live/addresses/<address>      which election's holder may answer for an address, or send with a virtual MAC
 //   /vipd/<fleet>/history/<name>/<slot>         the last ownership changes, in a ring
 //   /vipd/<fleet>/history/<name>/<slot>-loss    what the holder before said of its loss, when it lost it unwillingly
 //
@@ -22,8 +22,9 @@ export type RecordKey =
   | { readonly kind: "session"; readonly node: string }
   | { readonly kind: "election"; readonly election: string }
   | { readonly kind: "candidate"; readonly election: string; readonly node: string }
-  | { readonly kind: "address"; readonly ip: string };
+  | { readonly kind: "address"; readonly address: string };
 
+/** IPv4, IPv6, or a MAC with colons. */
 const ADDRESS = /^[0-9a-f.:]{2,45}$/u;
 
 /** The keys of one fleet. */
@@ -64,9 +65,9 @@ export class Keys {
     return `${this.candidates}${election}/${node}`;
   }
 
-  /** `ip` is in canonical text form. */
-  address(ip: string): string {
-    return this.addresses + ip;
+  /** An IP in canonical text form, or a MAC, lower case with colons: no IPv6 address is written like one. */
+  address(address: string): string {
+    return this.addresses + address;
   }
 
   history(election: string, seq: number): string {
@@ -95,8 +96,8 @@ export class Keys {
       return isName(election) ? { kind: "election", election } : undefined;
     }
     if (key.startsWith(this.addresses)) {
-      const ip = key.slice(this.addresses.length);
-      return ADDRESS.test(ip) ? { kind: "address", ip } : undefined;
+      const address = key.slice(this.addresses.length);
+      return ADDRESS.test(address) ? { kind: "address", address } : undefined;
     }
     if (!key.startsWith(this.candidates)) return undefined;
     const [election = "", node = "", ...rest] = key.slice(this.candidates.length).split("/");

@@ -134,7 +134,7 @@ function collectDirty(state: State, now: Instant): void {
   for (const election of mirror.touched.elections) dirty.add(election);
   for (const node of mirror.touched.takers) state.lastTakenBy.set(node, now);
   for (const node of mirror.touched.nodes) markNode(state, node);
-  for (const ip of mirror.claims.contested) markContested(state, ip);
+  for (const address of mirror.claims.contested) markContested(state, address);
   if (all) dirtyAll(state);
   if (state.spreads && (all || mirror.touched.contenders))
     for (const election of assignElections(mirror, state.self.node, now)) dirty.add(election);
@@ -172,8 +172,8 @@ function markNode(state: State, node: string): void {
 }
 
 /** An address under two names: what changes for one of them bears on the other. */
-function markContested(state: State, ip: string): void {
-  const elections = [...state.mirror.claims.electionsOf(ip)];
+function markContested(state: State, address: string): void {
+  const elections = [...state.mirror.claims.electionsOf(address)];
   if (elections.some((election) => state.dirty.has(election)))
     for (const election of elections) state.dirty.add(election);
 }

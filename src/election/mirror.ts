@@ -8,7 +8,7 @@
 import { MAX_CANDIDATES, MAX_ELECTIONS, MAX_NODES } from "../base/bounds.ts";
 import type { Instant } from "../base/time.ts";
 import type { Change, Revision, Snapshot, StoredRecord, Write } from "../ports/store.ts";
-import { Claims } from "./claims.ts";
+import { Claims, claimsOf } from "./claims.ts";
 import type { Keys, RecordKey } from "./keys.ts";
 import {
   type AddressRecord,
@@ -178,7 +178,7 @@ export class Mirror {
       case "candidate":
         return this.candidates.get(place.election)?.get(place.node);
       case "address":
-        return this.addresses.get(place.ip);
+        return this.addresses.get(place.address);
     }
   }
 
@@ -218,8 +218,8 @@ export class Mirror {
       case "candidate":
         return this.setCandidate(place.election, place.node, observed as Observed<CandidateRecord>);
       case "address":
-        this.addresses.set(place.ip, observed as Observed<AddressRecord>);
-        this.touchClaims(place.ip);
+        this.addresses.set(place.address, observed as Observed<AddressRecord>);
+        this.touchClaims(place.address);
     }
   }
 
@@ -249,13 +249,12 @@ export class Mirror {
   private setCandidate(election: string, node: string, observed: Observed<CandidateRecord>): void {
     const nodes = this.candidates.get(election) ?? new Map<string, Observed<CandidateRecord>>();
     this.candidates.set(election, nodes);
-    const before = nodes.get(node)?.value?.addresses ?? [];
-    const addresses = observed.value?.addresses ?? [];
+    const before = claimsIn(nodes.get(node));
     nodes.set(node, observed);
     this.touched.contenders = true;
     if (observed.value == null) removeFrom(this.wantedBy, node, election);
     else addTo(this.wantedBy, node, election);
-    this.noteClaims(election, node, before, addresses);
+    this.noteClaims(election, node, before, claimsIn(observed));
     this.touched.elections.add(election);
   }
 
@@ -280,7 +279,8 @@ export class Mirror {
       for (const [election, nodes] of this.candidates)
         for (const [node, seen] of nodes)
           if (gone(this.keys.candidate(election, node), seen)) this.dropCandidate(election, node);
-      for (const [ip, seen] of this.addresses) if (gone(this.keys.address(ip), seen)) this.dropAddress(ip);
+      for (const [address, seen] of this.addresses)
+        if (gone(this.keys.address(address), seen)) this.dropAddress(address);
     }
     const covered = (key: string): boolean => scope === "all" || key.startsWith(this.keys.fleet);
     for (const key of this.unreadable)
@@ -299,7 +299,7 @@ export class Mirror {
     for (const place of this.tombstones.until(passed)) {
       if (place.kind === "candidate") this.dropCandidate(place.election, place.node);
       else if (place.kind === "election") this.dropElection(place.election);
-      else if (place.kind === "address") this.dropAddress(place.ip);
+      else if (place.kind === "address") this.dropAddress(place.address);
     }
   }
 
@@ -322,7 +322,7 @@ export class Mirror {
   private dropCandidate(election: string, node: string): void {
     this.tombstones.drop(this.keys.candidate(election, node));
     const nodes = this.candidates.get(election);
-    const before = nodes?.get(node)?.value?.addresses ?? [];
+    const before = claimsIn(nodes?.get(node));
     nodes?.delete(node);
     this.touched.contenders = true;
     if (nodes?.size === 0) this.candidates.delete(election);
@@ -331,18 +331,22 @@ export class Mirror {
     this.touched.elections.add(election);
   }
 
-  private dropAddress(ip: string): void {
-    this.tombstones.drop(this.keys.address(ip));
-    this.addresses.delete(ip);
-    this.touchClaims(ip);
+  private dropAddress(address: string): void {
+    this.tombstones.drop(this.keys.address(address));
+    this.addresses.delete(address);
+    this.touchClaims(address);
   }
 
   /** Another election answers for an address: what claims it is judged anew. */
-  private touchClaims(ip: string): void {
-    const elections = [...this.claims.electionsOf(ip)];
+  private touchClaims(address: string): void {
+    const elections = [...this.claims.electionsOf(address)];
     for (const election of elections) this.touched.elections.add(election);
     if (elections.length > 1) this.touched.roster = true;
   }
+}
+
+function claimsIn(candidate: Observed<CandidateRecord> | undefined): readonly string[] {
+  return candidate?.value == null ? [] : claimsOf(candidate.value);
 }
 
 function addTo(index: Map<string, Set<string>>, key: string, value: string): void {

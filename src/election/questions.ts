@@ -122,7 +122,7 @@ export function takeDueAt(state: State, election: string, now: Instant): Instant
   if (now < openAt) return openAt;
   const answering = answeringNode(state.mirror, election, now);
   if (answering !== undefined) return answering.until;
-  const [taken] = claimAddresses(state, election, candidacy.addresses, now).taken;
+  const [taken] = claimAddresses(state, election, candidacy, now).taken;
   if (taken !== undefined) return taken.until;
   return turnAt(state, election, candidacy.priority, openAt, now);
 }

@@ -3,20 +3,19 @@
 
 import { type Instant, later } from "../base/time.ts";
 import { answeringNode } from "./answering.ts";
-import { ipOf } from "./claims.ts";
+import type { Claimed } from "./claims.ts";
+import { isAnswerable } from "./address-claims.ts";
 import type { Mirror, Observed } from "./mirror.ts";
 import { isAlive } from "./ownership.ts";
 import type { CandidateRecord } from "./records.ts";
 
 /** A candidate that could hold now. */
-export interface Contender {
+export interface Contender extends Claimed {
   readonly node: string;
   readonly incarnation: string;
   readonly priority: number;
   readonly preempt: boolean;
   readonly preemptDelayMs: number;
-  /** In CIDR form. */
-  readonly addresses: readonly string[];
   /** Since when it has been like this, as seen here. */
   readonly since: Instant;
 }
@@ -100,13 +99,13 @@ export function preemption(
 
 /**
  * A first read cannot tell the living from those that died within the last lease: nothing is given to a node before its
- * next heartbeat. Nor to one whose addresses are all another election's: it would have to give the election back.
+ * next heartbeat. Nor to one that could answer for none of its addresses, which are another election's: it would have to give the election back.
  */
-function mayBeGiven(mirror: Mirror, election: string, { node, addresses }: Contender): boolean {
+function mayBeGiven(mirror: Mirror, election: string, { node, ...claimed }: Contender): boolean {
   if (mirror.sessions.get(node)?.fresh !== true) return false;
-  const isAnothers = (cidr: string): boolean =>
-    (mirror.addresses.get(ipOf(cidr))?.value?.election ?? election) !== election;
-  return addresses.length === 0 || !addresses.every(isAnothers);
+  const isNobodyElses = (address: string): boolean =>
+    (mirror.addresses.get(address)?.value?.election ?? election) === election;
+  return claimed.addresses.length === 0 || isAnswerable(claimed, isNobodyElses);
 }
 
 /** The record of a candidate that could hold now; `undefined`: it could not. */

@@ -6,6 +6,7 @@ import { MAX_ADDRESSES_PER_VIP, MAX_TTL_MS, MAX_VALUE_BYTES } from "../base/boun
 import { parseJson } from "../base/json.ts";
 import { isName } from "../base/names.ts";
 import { MAX_REASON_LENGTH } from "../base/reasons.ts";
+import { isVirtualRouterMac } from "../base/virtual-mac.ts";
 import type { RecordKey } from "./keys.ts";
 
 /** A version of the record format; a reader refuses what it does not know. */
@@ -74,12 +75,17 @@ const candidateSchema = z.object({
    * its address, and collisions are seen.
    */
   addresses: z.array(z.string().max(64)).max(2 * MAX_ADDRESSES_PER_VIP),
+  /** The virtual MACs that these are answered with, and those that it still has: no more of them than addresses. */
+  macs: z
+    .array(z.string().refine(isVirtualRouterMac))
+    .max(2 * MAX_ADDRESSES_PER_VIP)
+    .default([]),
   interface: z.string().max(64).nullable(),
 });
 
 const addressSchema = z.object({
   format: z.literal(FORMAT),
-  /** The only election whose holder may answer for the address. */
+  /** The only election whose holder may answer for the address, or send with the virtual MAC. */
   election: name,
 });
 

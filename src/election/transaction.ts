@@ -6,8 +6,8 @@ import { MAX_TXN_BYTES, MAX_TXN_GUARDS, MAX_TXN_WRITES } from "../base/bounds.ts
 import { type Reason, type ReasonCode, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Guard, Revision, Txn, Write } from "../ports/store.ts";
-import { claimAddresses, ipsOf, versionOf } from "./address-claims.ts";
-import { ipOf } from "./claims.ts";
+import { claimAddresses, versionOf } from "./address-claims.ts";
+import { type Claimed, claimsOf } from "./claims.ts";
 import { validUntil } from "./lease.ts";
 import {
   effectiveCandidacy,
@@ -141,8 +141,7 @@ export function releaseMutation(state: State, election: string, at: Moment): Mut
 export function takeMutation(state: State, election: string, at: Moment): Mutation | undefined {
   if (at.now < takeDueAt(state, election, at.now) || state.identity.kind !== "ready") return undefined;
   const found = ownership(state, election);
-  const addresses = state.candidacies.get(election)?.addresses ?? [];
-  const claim = claimAddresses(state, election, addresses, at.now);
+  const claim = claimAddresses(state, election, state.candidacies.get(election), at.now);
   if (found.kind === "unreadable" || claim.taken.length > 0) return undefined;
   const to = { node: state.self.node, incarnation: state.identity.incarnation };
   const again = found.kind === "held" && found.holder === to.node && found.incarnation === to.incarnation;
@@ -235,7 +234,17 @@ export function candidateMutation(state: State, election: string): Mutation | un
     if (known === undefined || known.value === null) return undefined;
     return { guards: [], writes: [{ key, value: null }] };
   }
-  const { priority, preempt, preemptDelayMs, addresses, interface: link, ineligible, lastResort, spread } = candidacy;
+  const {
+    priority,
+    preempt,
+    preemptDelayMs,
+    addresses,
+    macs,
+    interface: link,
+    ineligible,
+    lastResort,
+    spread,
+  } = candidacy;
   const wanted: Omit<CandidateRecord, "format"> = {
     incarnation: state.identity.incarnation,
     priority,
@@ -247,6 +256,7 @@ export function candidateMutation(state: State, election: string): Mutation | un
     preempt,
     preemptDelayMs,
     addresses: [...addresses],
+    macs: [...macs],
     interface: link,
   };
   if (known?.value != null && isSame(wanted, known.value)) return undefined;
@@ -263,15 +273,15 @@ export function candidateMutation(state: State, election: string): Mutation | un
 function addressGuards(
   state: State,
   election: string,
-  { incarnation, addresses }: Pick<CandidateRecord, "incarnation" | "addresses">,
+  { incarnation, ...wanted }: Pick<CandidateRecord, "incarnation"> & Claimed,
 ): readonly Guard[] {
   if (ownToken(state, election) === undefined) return [];
   const { mirror, keys, self } = state;
   const known = mirror.candidates.get(election)?.get(self.node)?.value;
-  const published = new Set(known?.incarnation === incarnation ? known.addresses.map(ipOf) : []);
-  return ipsOf(addresses)
-    .filter((ip) => !published.has(ip))
-    .map((ip) => ({ key: keys.address(ip), version: versionOf(mirror.addresses.get(ip)) }));
+  const published = new Set(known?.incarnation === incarnation ? claimsOf(known) : []);
+  return claimsOf(wanted)
+    .filter((address) => !published.has(address))
+    .map((address) => ({ key: keys.address(address), version: versionOf(mirror.addresses.get(address)) }));
 }
 
 function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "format">): boolean {
@@ -287,7 +297,9 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
     a.preemptDelayMs === b.preemptDelayMs &&
     a.interface === b.interface &&
     a.addresses.length === b.addresses.length &&
-    a.addresses.every((address, index) => address === b.addresses[index])
+    a.addresses.every((address, index) => address === b.addresses[index]) &&
+    a.macs.length === b.macs.length &&
+    a.macs.every((mac, index) => mac === b.macs[index])
   );
 }
 
@@ -295,8 +307,7 @@ function isSame(a: Omit<CandidateRecord, "format">, b: Omit<CandidateRecord, "fo
 export function claimMutation(state: State, election: string, at: Moment): Mutation | undefined {
   if (ownToken(state, election) === undefined || ineligibleReason(state, election) !== undefined) return undefined;
   if (!isTrusted(state)) return undefined;
-  const addresses = state.candidacies.get(election)?.addresses ?? [];
-  const { guards, writes } = claimAddresses(state, election, addresses, at.now);
+  const { guards, writes } = claimAddresses(state, election, state.candidacies.get(election), at.now);
   return writes.length > 0 ? { guards, writes } : undefined;
 }
 

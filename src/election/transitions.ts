@@ -3,7 +3,8 @@
 import { type Reason, reason } from "../base/reasons.ts";
 import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Revision } from "../ports/store.ts";
-import { claimAddresses, confirmAddresses, ipsOf } from "./address-claims.ts";
+import { claimAddresses, confirmAddresses, isAnswerable } from "./address-claims.ts";
+import { claimsOf } from "./claims.ts";
 import { LEAST_TO_GAIN_MS } from "./lease.ts";
 import { ineligibleReason, isInDoubt, isOutdated, ownToken } from "./questions.ts";
 import type { State } from "./state.ts";
@@ -63,11 +64,12 @@ export function gainOf(state: State, election: string, now: Instant): Revision |
   return GAINS.every((condition) => condition(state, election, token, now)) ? token : undefined;
 }
 
-/** Whether all addresses of an election are confirmed that can be, and at least one is, where it has any. */
+/** Whether all addresses of an election are confirmed that can be, and one can be answered for, where it has any. */
 function hasItsAddresses(state: State, election: string, now: Instant): boolean {
-  const addresses = state.candidacies.get(election)?.addresses ?? [];
-  if (addresses.length === 0) return true;
-  const { taken } = claimAddresses(state, election, addresses, now);
+  const candidacy = state.candidacies.get(election);
+  if (candidacy === undefined || candidacy.addresses.length === 0) return true;
+  const { taken } = claimAddresses(state, election, candidacy, now);
   const { addresses: confirmed } = confirmAddresses(state, election);
-  return confirmed.length > 0 && confirmed.length + taken.length === ipsOf(addresses).length;
+  const isSettled = confirmed.length + taken.length === claimsOf(candidacy).length;
+  return isSettled && isAnswerable(candidacy, (address) => confirmed.includes(address));
 }

@@ -161,6 +161,7 @@ export function candidacyWith(priority = DEFAULT_PRIORITY): Candidacy {
     minHoldMs: 0,
     spread: null,
     addresses: [],
+    macs: [],
     interface: null,
   };
 }

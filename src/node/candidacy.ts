@@ -1,7 +1,7 @@
 // What this host brings to the election of a VIP.
 
 import type { Candidacy } from "../base/candidacy.ts";
-import { wireInterface } from "../base/virtual-mac.ts";
+import { macsOf, wireInterface } from "../base/virtual-mac.ts";
 import type { VipAddress } from "../base/vip.ts";
 import type { VipConfig } from "../config/types.ts";
 
@@ -11,7 +11,7 @@ export interface Fitness extends Pick<Candidacy, "priority" | "ineligible" | "la
   readonly mayPreempt: boolean;
 }
 
-/** `left`: addresses that are not configured any more, and still on the host. */
+/** `left`: addresses that are not configured any more, or not with this virtual MAC, and still on the host. */
 export function candidacyOf(
   vip: VipConfig,
   { mayPreempt, ...fitness }: Fitness,
@@ -26,6 +26,7 @@ export function candidacyOf(
     minHoldMs: vip.minHoldMs,
     spread: vip.spread,
     addresses: [...new Set(cidrs)],
+    macs: macsOf([...vip.addresses, ...left]),
     interface: first === undefined ? null : wireInterface(first),
   };
 }

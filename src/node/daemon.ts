@@ -7,10 +7,11 @@ import { type Reason, reason } from "../base/reasons.ts";
 import type { RoutingEntry } from "../base/routing.ts";
 import { later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
+import { isGranted } from "../base/virtual-mac.ts";
 import type { Config, VipConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Elector, ElectorHost, Grant, Loss, Validity } from "../ports/elector.ts";
-import type { AddressTable, Fence, HostEvent, HostMonitor, PacketLink } from "../ports/host.ts";
+import type { AddressPlace, AddressTable, Fence, HostEvent, HostMonitor, PacketLink } from "../ports/host.ts";
 import type { IdentityKeeper } from "../ports/identity.ts";
 import type { Logger } from "../ports/logger.ts";
 import type { RoutingRemoved, RoutingTable } from "../ports/routing.ts";
@@ -271,7 +272,7 @@ export class Daemon {
       lose: (losses) => this.lose(losses),
       adopted: (former) => {
         this.former = former;
-        this.vips.sweep(false, (vip, ip) => isUnheld(former, vip, ip));
+        this.vips.sweep(false, (vip, address) => isUnheld(former, vip, address));
       },
       confirm: (confirmed) =>
         this.vips.post({
@@ -487,7 +488,7 @@ export class Daemon {
 }
 
 /** Whether a former process does not hold a VIP, or this address of it. */
-function isUnheld(former: ReadonlyMap<string, readonly string[]>, vip: string, ip: string | null): boolean {
-  const ips = former.get(vip);
-  return ips === undefined || (ip !== null && !ips.includes(ip));
+function isUnheld(former: ReadonlyMap<string, readonly string[]>, vip: string, address: AddressPlace | null): boolean {
+  const granted = former.get(vip);
+  return granted === undefined || (address !== null && !isGranted(new Set(granted), address));
 }

@@ -18,7 +18,7 @@ import { ForeignClaims } from "./foreign-claims.ts";
 import { Prober } from "./prober.ts";
 import type { VipDeps } from "./vip-deps.ts";
 import { VipRouting, type WantedRouting } from "./vip-routing.ts";
-import { VirtualDevices, withoutSharedMacs } from "./virtual-devices.ts";
+import { VirtualDevices, withIdleMac, withoutSharedMacs } from "./virtual-devices.ts";
 
 type Opening = Extract<VipEffect, { type: "open" }>;
 type Report = Extract<VipEffect, { type: "held" | "shrunk" | "released" | "hold-failed" | "conflict" }>;
@@ -179,13 +179,14 @@ export class VipHolder {
   }
 
   /**
-   * Removes what is bound or routed for these VIPs and not held; `ip` is null when it is asked of a VIP as a whole.
+   * Removes what is bound or routed for these VIPs and not held; `address` is null when it is asked of a VIP as a whole.
    * `foreignOnly`: only what does not carry vipd's mark.
    */
-  sweep(foreignOnly: boolean, isMeant: (vip: string, ip: string | null) => boolean = () => true): void {
+  sweep(foreignOnly: boolean, isMeant: (vip: string, address: AddressPlace | null) => boolean = () => true): void {
     if (!foreignOnly) this.sweepRouting(isMeant);
-    const strays = this.strays(foreignOnly).filter((address) => isMeant(vipAt(this.state, address) ?? "", address.ip));
-    const vips = [...new Set(strays.map((address) => vipAt(this.state, address) ?? ""))];
+    const strays = this.strays(foreignOnly).filter((address) => isMeant(vipAt(this.state, address) ?? "", address));
+    const swept = foreignOnly ? strays : [...strays, ...withIdleMac(this.state, isMeant)];
+    const vips = [...new Set(swept.map((address) => vipAt(this.state, address) ?? ""))];
     if (vips.length > 0) this.sweepVips(vips, strays);
   }
 
@@ -196,7 +197,7 @@ export class VipHolder {
     return this.deps.addresses.addresses().filter((address) => isLeft(address) && !held.has(cidrOf(address)));
   }
 
-  private sweepRouting(isMeant: (vip: string, ip: null) => boolean): void {
+  private sweepRouting(isMeant: (vip: string, address: null) => boolean): void {
     const kept = [...this.state.plans.values()].filter(
       ({ name, routing }) => routing !== undefined && !isMeant(name, null),
     );
@@ -474,7 +475,7 @@ export class VipHolder {
     const bound = addresses.addresses().filter(isMeant);
     if (bound.length === 0) return [];
     try {
-      fence.close(bound);
+      fence.close(withoutSharedMacs(bound, heldAddresses(this.state)));
       for (const { address, message } of this.unbind(bound, remark))
         log.warn(
           { ip: address.ip, interface: address.interface, error: message },

@@ -3,10 +3,12 @@
 
 import { messageOf } from "../base/errors.ts";
 import { later } from "../base/time.ts";
+import type { VipAddress } from "../base/vip.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { AddressPlace, AddressTable, VirtualDevice } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
 import { placeOf } from "../vip/places.ts";
+import type { VipState } from "../vip/state.ts";
 
 /**
  * Behind a release, until devices without an address are taken down, in milliseconds: it takes the kernel as many as ten, in
@@ -98,6 +100,25 @@ export function withoutSharedMacs(
   return addresses.map(({ virtualMac, ...address }) =>
     virtualMac === undefined || kept.has(virtualMac.mac) ? address : { ...address, virtualMac },
   );
+}
+
+/**
+ * Addresses of VIPs that are not held, of those that are meant, whose virtual MAC no other planned address has: also where none
+ * is bound any more something could leave with it.
+ */
+export function withIdleMac(
+  { holdings, plans }: VipState,
+  isMeant: (vip: string, address: VipAddress) => boolean,
+): readonly VipAddress[] {
+  const kept = new Set<string>();
+  const idle: VipAddress[] = [];
+  for (const { name, addresses } of plans.values())
+    for (const address of addresses) {
+      if (address.virtualMac === undefined) continue;
+      if (holdings.has(name) || !isMeant(name, address)) kept.add(address.virtualMac.mac);
+      else idle.push(address);
+    }
+  return idle.filter(({ virtualMac }) => virtualMac !== undefined && !kept.has(virtualMac.mac));
 }
 
 function devicesOf(addresses: readonly AddressPlace[]): readonly VirtualDevice[] {

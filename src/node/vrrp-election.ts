@@ -8,6 +8,7 @@ import { type Reason, reason, sameReason } from "../base/reasons.ts";
 import { elapsedMs, type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_STOP } from "../base/vrrp.ts";
 import type { VipAddress } from "../base/vip.ts";
+import { grantFor } from "../base/virtual-mac.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { ElectorHost, Loss, Token, Validity } from "../ports/elector.ts";
@@ -264,7 +265,7 @@ export class VrrpElection {
     router.post({ type: "priority", priority: priorityOf(vip, vrrp, candidacy) });
     const ineligible = obstacleOf(candidacy);
     if (!sameReason(ineligible, router.state.ineligible)) router.post({ type: "fitness", ineligible });
-    if (this.held !== null) this.deps.host.confirm([{ election: this.name, addresses: ipsOf(vip) }]);
+    if (this.held !== null) this.deps.host.confirm([{ election: this.name, addresses: grantFor(vip.addresses) }]);
   }
 
   private perform(effect: RouterEffect): void {
@@ -307,7 +308,10 @@ export class VrrpElection {
     this.heldUntil = until;
     this.extension = null;
     const grant = { election: this.name, token: this.held, previousToken, vacantMs: null, reason: why };
-    host.gain([{ ...grant, addresses: vip === undefined ? [] : ipsOf(vip) }], { deadline: this.deadline, until });
+    host.gain([{ ...grant, addresses: vip === undefined ? [] : grantFor(vip.addresses) }], {
+      deadline: this.deadline,
+      until,
+    });
   }
 
   /** An extension costs two transactions of the fence: hundreds of routers share them, and those of long intervals need every other one. */
@@ -425,10 +429,6 @@ function farewellOf({ state: { phase } }: VirtualRouter): Instant | null {
   if (phase.kind !== "backup" || phase.listening.takeover !== null) return null;
   const { master } = phase.listening;
   return master?.priority === VRRP_PRIORITY_STOP ? master.heardAt : null;
-}
-
-function ipsOf({ addresses }: VipConfig): readonly string[] {
-  return addresses.map(({ ip }) => ip);
 }
 
 /** A host that was too slow leaves the VIP to others where there are any. Whether there are, the virtual router finds out by listening. */

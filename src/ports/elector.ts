@@ -28,7 +28,10 @@ export interface Grant {
   readonly reason: Reason;
   /** How long nobody had held it, as far as that is known, in milliseconds. */
   readonly vacantMs: number | null;
-  /** The addresses that may be answered for, without prefixes; more may come by `confirm`. */
+  /**
+   * The addresses that may be answered for, without prefixes, and the virtual MACs that may be sent with: an address that has
+   * one may be answered for only when both are here. More may come by `confirm`.
+   */
   readonly addresses: readonly string[];
 }
 
@@ -49,7 +52,7 @@ export interface Validity {
   readonly until: Instant;
 }
 
-/** An election that is held, and the addresses of it, without prefixes, that may be answered for: these and no others. */
+/** An election that is held, and the addresses of it, as in a grant, that may be answered for: these and no others. */
 export interface ConfirmedAddresses {
   readonly election: string;
   readonly addresses: readonly string[];
@@ -63,7 +66,7 @@ export interface ElectorHost {
   /** The addresses of these held elections that may be answered for are others than before. */
   confirm(confirmed: readonly ConfirmedAddresses[]): void;
   /**
-   * What a former process may still answer for, by election, without prefixes: by the elections' former configuration.
+   * What a former process may still answer for, by election, as in a grant: by the elections' former configuration.
    * The host closes and removes, at once, whatever else a former process has left, also what is configured for another
    * election now.
    */

@@ -6,6 +6,7 @@
 
 import { type Instant, later, NEVER } from "../base/time.ts";
 import type { VipAddress } from "../base/vip.ts";
+import { isGranted } from "../base/virtual-mac.ts";
 import { lifetimeMs, open, setHolding } from "./holding.ts";
 import type { VipDrop, VipEffect, VipGrant, VipState } from "./state.ts";
 
@@ -92,10 +93,12 @@ export function without(addresses: readonly VipAddress[], others: readonly VipAd
   return addresses.filter((address) => !keys.has(addressKey(address)));
 }
 
-/** The addresses of a VIP that this host may answer for while it holds it. */
+/** The addresses of a VIP that this host may answer for while it holds it, with the virtual MACs that they have. */
 export function allowed(state: VipState, vip: string): readonly VipAddress[] {
   const granted = state.granted.get(vip);
-  return (state.plans.get(vip)?.addresses ?? []).filter(({ ip }) => granted?.has(ip) === true);
+  return (state.plans.get(vip)?.addresses ?? []).filter(
+    (address) => granted !== undefined && isGranted(granted, address),
+  );
 }
 
 function shrink(state: VipState, effects: VipEffect[]): void {

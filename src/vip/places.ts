@@ -1,6 +1,7 @@
 // Which addresses belong to which VIP of this host, and which of them are held.
 
 import type { VipAddress } from "../base/vip.ts";
+import { grantFor, isGranted } from "../base/virtual-mac.ts";
 import type { AddressPlace } from "../ports/host.ts";
 import type { VipState } from "./state.ts";
 
@@ -14,13 +15,16 @@ export function addressesOf({ holdings, plans }: VipState, vip: string): readonl
   return holdings.get(vip)?.addresses ?? plans.get(vip)?.addresses ?? [];
 }
 
-/** Addresses that are bound or open here although no plan names them for this VIP: others must not have them yet. */
+/**
+ * Addresses that are bound or open here although no plan names them, or the virtual MAC that they have, for this VIP: others
+ * must not have them yet.
+ */
 export function addressesLeft({ holdings, plans }: VipState, vip: string): readonly VipAddress[] {
   const holding = holdings.get(vip);
   if (holding === undefined || holding.phase === "opening") return [];
   if (holding.phase === "closing") return holding.addresses;
-  const planned = new Set(plans.get(vip)?.addresses.map(({ ip }) => ip));
-  return holding.addresses.filter(({ ip }) => !planned.has(ip));
+  const planned = new Set(grantFor(plans.get(vip)?.addresses ?? []));
+  return holding.addresses.filter((address) => !isGranted(planned, address));
 }
 
 /** The addresses of the VIPs that are configured, or not released yet. */

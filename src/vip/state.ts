@@ -72,7 +72,7 @@ export interface Conflict {
 export interface VipState {
   readonly plans: Map<string, VipPlan>;
   readonly holdings: Map<string, Holding>;
-  /** By VIP that is held: the addresses that may be answered for, without prefixes. */
+  /** By VIP that is held: the addresses that may be answered for, without prefixes, and the virtual MACs. */
   readonly granted: Map<string, ReadonlySet<string>>;
   readonly deadlines: Map<number, Deadline>;
   /** By VIP that is held: others that answer for it too. */

@@ -19,6 +19,7 @@ const NOTHING_SPECIAL = {
   lastResort: false,
   spread: null,
   minHoldMs: 0,
+  macs: [],
 };
 
 /** A node without a host. */

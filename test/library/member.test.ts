@@ -229,7 +229,10 @@ async function leaveBehind(store: Store, node: string, addresses: string[]): Pro
   };
   const writes = [
     { key: keys.session(node), value: encodeValue<SessionRecord>(session) },
-    { key: keys.candidate("job", node), value: encodeValue<CandidateRecord>({ ...claim, ...wish, addresses }) },
+    {
+      key: keys.candidate("job", node),
+      value: encodeValue<CandidateRecord>({ ...claim, ...wish, addresses, macs: [] }),
+    },
   ];
   const result = await store.commit({ guards: [], writes }, { timeoutMs: 2_000 });
   expect(result.kind).toBe("committed");

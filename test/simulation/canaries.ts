@@ -2,12 +2,13 @@
 // simulation must notice every one of them, or its silence about the real code means nothing.
 
 import { type Instant, later, LONG_AGO } from "../../src/base/time.ts";
+import { isVirtualRouterMac } from "../../src/base/virtual-mac.ts";
 import type { Random } from "../../src/base/random.ts";
 import { observerWaitMs } from "../../src/election/lease.ts";
 import type { Event, State } from "../../src/election/state.ts";
-import { ipOf } from "../../src/election/claims.ts";
+import { type Claimed, claimsOf, NOTHING } from "../../src/election/claims.ts";
 import type { LeaseElector } from "../../src/node/lease-elector.ts";
-import type { ElectorHost } from "../../src/ports/elector.ts";
+import type { ConfirmedAddresses, ElectorHost } from "../../src/ports/elector.ts";
 import type { Change, StoredRecord } from "../../src/ports/store.ts";
 import type { StoreCalls } from "../../src/runtime/store-calls.ts";
 import type { FenceFlaw } from "./kernel.ts";
@@ -48,8 +49,10 @@ export interface Canary {
   readonly routingFlaw?: RoutingFlaw;
   /** A check that fails moves nothing. */
   readonly feelsNothing?: boolean;
-  /** The store has nothing to say of addresses. */
-  readonly ignoresClaims?: boolean;
+  /** The store has nothing to say of addresses, or of virtual MACs. */
+  readonly ignoresClaims?: "of addresses" | "of MACs";
+  /** The host sends with every virtual MAC that is configured for an address that it may answer for. */
+  readonly takesAllMacs?: boolean;
 }
 
 /** All canaries. */
@@ -81,12 +84,19 @@ export const CANARIES: readonly Canary[] = [
   { name: "a copied state directory taken for the own one", breaks: [1, 2, 3], trouble: "twin", adoptsCopies: true },
   { name: "timers that stand still while the machine sleeps", breaks: [1], trouble: "suspend", sleepsOn: true },
   { name: "a master believed that has lost its replicas", breaks: [1, 3], trouble: "fork", believesFormer: true },
-  { name: "an address taken without asking who has it", breaks: [1], trouble: "reload", ignoresClaims: true },
+  { name: "an address taken without asking who has it", breaks: [1], trouble: "reload", ignoresClaims: "of addresses" },
   {
     name: "an address opened before the store says whose it is",
     breaks: [1],
     trouble: "reload",
     takesAllAddresses: true,
+  },
+  { name: "a virtual MAC taken without asking who has it", breaks: [1], trouble: "reload", ignoresClaims: "of MACs" },
+  {
+    name: "a virtual MAC let out before the store says whose it is",
+    breaks: [1],
+    trouble: "reload",
+    takesAllMacs: true,
   },
   { name: "what a former process left kept for another VIP", breaks: [1, 2], trouble: "kill", keepsLeftovers: true },
   {
@@ -108,7 +118,8 @@ export function brokenHost(
   elector: () => LeaseElector | undefined,
   { world, process }: { readonly world: World; readonly process: Process },
 ): ElectorHost {
-  if (canary?.takesAllAddresses === true) return takingAll(host, elector);
+  if (canary?.takesAllAddresses === true) return taking(host, elector, claimsOf);
+  if (canary?.takesAllMacs === true) return taking(host, elector, ({ macs }) => macs);
   if (canary?.keepsLeftovers === true) return { ...host, adopted: () => {} };
   if (canary?.releasesFirst !== true) return host;
   return {
@@ -120,24 +131,26 @@ export function brokenHost(
   };
 }
 
-/** What is configured is answered for, whatever the elector has confirmed. */
-function takingAll(host: ElectorHost, elector: () => LeaseElector | undefined): ElectorHost {
-  const all = (election: string): readonly string[] =>
-    (elector()?.state.candidacies.get(election)?.addresses ?? []).map(ipOf);
+/** Some of what is configured is taken for granted, whatever the elector has confirmed. */
+function taking(
+  host: ElectorHost,
+  elector: () => LeaseElector | undefined,
+  what: (claimed: Claimed) => readonly string[],
+): ElectorHost {
+  const all = <T extends ConfirmedAddresses>(confirmed: T): T => ({
+    ...confirmed,
+    addresses: [...confirmed.addresses, ...what(elector()?.state.candidacies.get(confirmed.election) ?? NOTHING)],
+  });
   return {
     ...host,
-    gain: (grants, validity) =>
-      host.gain(
-        grants.map((grant) => ({ ...grant, addresses: all(grant.election) })),
-        validity,
-      ),
-    confirm: (confirmed) => host.confirm(confirmed.map(({ election }) => ({ election, addresses: all(election) }))),
+    gain: (grants, validity) => host.gain(grants.map(all), validity),
+    confirm: (confirmed) => host.confirm(confirmed.map(all)),
   };
 }
 
 /** The store as a broken daemon sees it. */
 export function brokenStore(canary: Canary | null, calls: StoreCalls, random: Random): StoreCalls {
-  if (canary?.ignoresClaims === true) return withoutClaims(calls);
+  if (canary?.ignoresClaims !== undefined) return withoutClaims(calls, canary.ignoresClaims === "of MACs");
   const { sight, forgetsReads } = canary ?? {};
   if (sight === undefined && forgetsReads !== true) return calls;
   const shortened = <T extends Change | StoredRecord>(records: readonly T[]): readonly T[] =>
@@ -162,9 +175,12 @@ export function brokenStore(canary: Canary | null, calls: StoreCalls, random: Ra
   };
 }
 
-/** Every address looks as if it were the own election's. */
-function withoutClaims(calls: StoreCalls): StoreCalls {
-  const isClaim = ({ key }: { readonly key: string }): boolean => key.includes("/addresses/");
+/** Every address, or every virtual MAC, looks as if nobody had it. */
+function withoutClaims(calls: StoreCalls, ofMacs: boolean): StoreCalls {
+  const isClaim = ({ key }: { readonly key: string }): boolean => {
+    const [, address] = key.split("/addresses/");
+    return address !== undefined && isVirtualRouterMac(address) === ofMacs;
+  };
   return {
     close: () => calls.close(),
     read: (prefix, timeoutMs, done) =>

@@ -1,6 +1,6 @@
 // Watches a world from outside, with its true time, and says which of the program's promises was broken:
 //
-//   1  at most one host answers for a VIP, at every instant
+//   1  at most one host answers for a VIP, and sends with a virtual MAC, at every instant
 //   2  a node gives away only what is closed and unbound, and opens only what it was surely given
 //   3  a lease lasts from the moment before its heartbeat was sent; an unknown outcome extends nothing
 //   4  the tokens of an election only grow
@@ -14,6 +14,7 @@
 // its waking, until a daemon has closed or opened it again.
 
 import { type RoutingEntry, routingText } from "../../src/base/routing.ts";
+import { grantFor, isVirtualRouterMac } from "../../src/base/virtual-mac.ts";
 import type { State } from "../../src/election/state.ts";
 import type { Txn } from "../../src/ports/store.ts";
 import type { SimDaemon } from "./daemon.ts";
@@ -187,11 +188,15 @@ export class Checker {
 
   private checkSole(host: SimHost): void {
     const { now } = this.world;
-    for (const ip of host.kernel.ipsKnown()) {
+    for (const ip of host.kernel.known()) {
       const answering = [...this.hosts.values()].filter(
         (other) => other.kernel.answersUntil(ip) > now && !isExcused(other, ip),
       );
-      if (answering.length > 1) this.say(1, `${answering.map(({ name }) => name).join(" and ")} answer for ${ip}`);
+      if (answering.length > 1)
+        this.say(
+          1,
+          `${answering.map(({ name }) => name).join(" and ")} ${isVirtualRouterMac(ip) ? "send with" : "answer for"} ${ip}`,
+        );
     }
   }
 
@@ -206,7 +211,7 @@ export class Checker {
       );
     const elections = new Set<string>();
     for (const [election, { addresses }] of daemon.daemon.holdings.holdings)
-      for (const { ip } of addresses) {
+      for (const ip of grantFor(addresses)) {
         if (!ips.includes(ip)) continue;
         elections.add(election);
         this.noteOpened(host.name, election, ip);
@@ -265,8 +270,8 @@ function pathOf(key: string): readonly string[] {
   return (key.split("/live/")[1] ?? "").replace("fleet/", "").split("/");
 }
 
-/** The addresses that a host holds for other elections than this one. */
+/** The addresses, and virtual MACs, that a host holds for other elections than this one. */
 function holdersOf({ daemon }: SimHost, election: string): ReadonlySet<string> {
   const others = [...(daemon?.daemon.holdings.holdings ?? [])].filter(([name]) => name !== election);
-  return new Set(others.flatMap(([, { addresses }]) => addresses.map(({ ip }) => ip)));
+  return new Set(others.flatMap(([, { addresses }]) => grantFor(addresses)));
 }

@@ -1,9 +1,11 @@
 // A host's kernel: addresses with lifetimes, and the fence, both on the host's clock and both indifferent to what becomes
-// of our process. A host answers for an address while it is bound, and open or not guarded.
+// of our process. A host answers for an address while it is bound, and open or not guarded. With a virtual MAC something may
+// leave while that is open; where it is not guarded, while an address is bound that has it.
 
 import { VipdError } from "../../src/base/errors.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
+import { grantFor, isVirtualRouterMac, wireInterface } from "../../src/base/virtual-mac.ts";
 import type {
   AddressFailure,
   AddressPlace,
@@ -68,16 +70,24 @@ export class Kernel {
     this.clock = clock;
   }
 
-  /** Until when the host answers for an address if nothing is done; the past when it does not. */
+  /** Until when the host answers for an address, or sends with a virtual MAC, if nothing is done; the past when it does not. */
   answersUntil(ip: string): TrueTime {
     if (this.dark) return -1;
+    if (isVirtualRouterMac(ip)) return this.guarded.has(ip) ? this.openUntil(ip) : this.boundUntil(ip);
     const bound = this.bound.get(ip)?.until ?? -1;
     return this.guarded.has(ip) ? Math.min(bound, this.openUntil(ip)) : bound;
   }
 
-  /** Every address that is bound here. */
-  ipsKnown(): Iterable<string> {
-    return this.bound.keys();
+  /** Every address that is bound or open here, and every virtual MAC. */
+  known(): ReadonlySet<string> {
+    const bound = grantFor([...this.bound.values()].map(({ address }) => address));
+    return new Set([...bound, ...this.openUnder.keys()]);
+  }
+
+  /** The last that an address with this virtual MAC is bound. */
+  private boundUntil(mac: string): TrueTime {
+    const withMac = [...this.bound.values()].filter(({ address }) => address.virtualMac?.mac === mac);
+    return Math.max(-1, ...withMac.map(({ until }) => until));
   }
 
   hasAddress(ip: string): boolean {
@@ -181,9 +191,10 @@ export class Kernel {
     });
   }
 
-  remove(ip: string): boolean {
+  /** `name`: only from that interface. */
+  remove(ip: string, name?: string): boolean {
     const known = this.bound.get(ip);
-    if (known === undefined) return false;
+    if (known === undefined || (name !== undefined && known.address.interface !== name)) return false;
     this.change(() => this.bound.delete(ip));
     this.routing.addressGone(ip);
     this.tell({ kind: "address-removed", address: known.address });
@@ -284,9 +295,20 @@ export class Kernel {
   }
 }
 
-function record({ ip, prefix, interface: name }: Omit<AddressPlace, "family">, ours: boolean): BoundAddress {
+function record(place: Omit<AddressPlace, "family">, ours: boolean): BoundAddress {
+  const { ip, prefix, interface: name, virtualMac } = place;
   const family = ip.includes(":") ? 6 : 4;
-  return { family, ip, prefix, interface: name, ours, keepalived: false, permanent: !ours, secondary: true };
+  const bound = {
+    family,
+    ip,
+    prefix,
+    interface: name,
+    ours,
+    keepalived: false,
+    permanent: !ours,
+    secondary: true,
+  } as const;
+  return virtualMac === undefined ? bound : { ...bound, virtualMac };
 }
 
 /** How a canary builds its fence wrongly. `keeps-quiet`: it does not tell that it had to be put up again. */
@@ -317,7 +339,7 @@ export class HostPorts implements AddressTable {
   unbind(addresses: readonly AddressPlace[]): ReturnType<AddressTable["unbind"]> {
     const removed: AddressPlace[] = [];
     const failures = this.each(addresses, "unbind", (address) => {
-      if (this.kernel.remove(address.ip)) removed.push(address);
+      if (this.kernel.remove(address.ip, address.interface)) removed.push(address);
     });
     return { removed, failures };
   }
@@ -346,9 +368,9 @@ export class HostPorts implements AddressTable {
     return failures;
   }
 
-  private announce({ interface: name }: VipAddress): boolean {
+  private announce(address: VipAddress): boolean {
     this.process.point();
-    return this.kernel.isUp(name);
+    return this.kernel.isUp(wireInterface(address));
   }
 }
 
@@ -367,7 +389,7 @@ class FencePort implements Fence {
 
   protect(addresses: readonly AddressPlace[]): ProtectResult {
     this.process.point();
-    const result = this.kernel.protect(addresses.map(({ ip }) => ip));
+    const result = this.kernel.protect(grantFor(addresses));
     return this.flaw === "keeps-quiet" ? "kept" : result;
   }
 
@@ -394,7 +416,7 @@ class FencePort implements Fence {
       for (const { deadline } of deadlines) kernel.endDeadline(deadline);
       return { kind: "too-late" };
     }
-    const ips = addresses.map(({ ip }) => ip);
+    const ips = grantFor(addresses);
     for (const { deadline, timeoutMs } of timed)
       kernel.open(ips, deadline, this.flaw === "no-timeout" ? 1e9 : timeoutMs);
     process.point();
@@ -403,16 +425,16 @@ class FencePort implements Fence {
 
   close(addresses: readonly AddressPlace[]): void {
     this.process.point();
-    this.kernel.close(addresses.map(({ ip }) => ip));
+    this.kernel.close(grantFor(addresses));
     this.process.point();
   }
 
   openAddresses(): readonly string[] {
-    return this.kernel.opened();
+    return this.kernel.opened().filter((ip) => !isVirtualRouterMac(ip));
   }
 
   guardedAddresses(): readonly string[] {
-    return this.kernel.guardedAddresses();
+    return this.kernel.guardedAddresses().filter((ip) => !isVirtualRouterMac(ip));
   }
 
   doubt(): void {}

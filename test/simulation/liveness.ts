@@ -3,6 +3,7 @@
 
 import { routingText } from "../../src/base/routing.ts";
 import { NEVER } from "../../src/base/time.ts";
+import { grantFor, wireInterface } from "../../src/base/virtual-mac.ts";
 import { observerWaitMs, leaseTimings } from "../../src/election/lease.ts";
 import { ownSession } from "../../src/election/session.ts";
 import { readyEntries } from "../../src/vip/routing.ts";
@@ -188,25 +189,25 @@ function notHeld(fleet: Fleet): readonly (readonly [string, readonly SimHost[]])
   });
 }
 
-/** VIPs of which an address is configured under another name as well: who answers for that depends on who came first. */
+/** VIPs of which an address, or the virtual MAC, is configured under another name as well: who answers for that depends on who came first. */
 function contestedVips(fleet: Fleet): ReadonlySet<string> {
   const names = new Map<string, Set<string>>();
   for (const daemon of daemons(fleet))
     for (const { name, addresses } of daemon.daemon.running.vips)
-      for (const { ip } of addresses) names.set(ip, (names.get(ip) ?? new Set()).add(name));
+      for (const claim of grantFor(addresses)) names.set(claim, (names.get(claim) ?? new Set()).add(name));
   return new Set([...names.values()].filter(({ size }) => size > 1).flatMap((vips) => [...vips]));
 }
 
 function couldHold({ daemon, kernel }: SimHost, vip: string): boolean {
   if (daemon === null || daemon.election.stopping) return false;
   const config = daemon.daemon.running.vips.find(({ name }) => name === vip);
-  return config?.addresses.every((address) => kernel.isUp(address.interface)) === true;
+  return config?.addresses.every((address) => kernel.isUp(wireInterface(address))) === true;
 }
 
 function holds({ kernel, daemon, config }: SimHost, vip: string, now: number): boolean {
   const vips = daemon?.daemon.running.vips ?? config;
   const addresses = vips.find(({ name }) => name === vip)?.addresses ?? [];
-  return addresses.every(({ ip }) => kernel.answersUntil(ip) > now);
+  return grantFor(addresses).every((claim) => kernel.answersUntil(claim) > now);
 }
 
 function checkAlive({ checker, scenario }: Fleet, daemon: SimDaemon): void {

@@ -4,6 +4,7 @@
 import type { Random } from "../../src/base/random.ts";
 import { DRIFT } from "../../src/election/lease.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
+import { onVirtualDevices } from "../../src/config/virtual-mac-schema.ts";
 import type { VipConfig } from "../../src/config/types.ts";
 import { SERVICE } from "./daemon.ts";
 import { INTERFACES, type Refusal } from "./kernel.ts";
@@ -116,6 +117,9 @@ const ANNOUNCE = { burst: 2, repeatAfterMs: 0, refreshMs: 10_000 };
 /** Addresses that a VIP may have; the second is one that a new configuration may bring. */
 const ADDRESSES_PER_VIP = 3;
 
+/** The virtual MAC of the first VIP comes from it, those of the others from the following ones. */
+const FIRST_ID = 51;
+
 /** A trouble that is looked for strikes so many times as often. */
 const FAVOURED = 6;
 
@@ -129,12 +133,13 @@ export function drawScenario(seed: number, random: Random, favourite: Trouble["k
   const calmAt = ttlMs * random.int(6, 14);
   const crowded = random.chance(0.25);
   const spreads = random.chance(0.15);
+  const hasMacs = random.chance(0.3);
   const hosts = Array.from({ length: random.int(3, 5) }, (_, index) =>
-    drawHost(random, `n${index + 1}`, { vips, ttls, ttlMs, crowded, spreads, hosts: [] }),
+    drawHost(random, `n${index + 1}`, { vips, ttls, ttlMs, crowded, spreads, hasMacs, hosts: [] }),
   );
   const weather = random.chance(0.4) ? FAIR : drawWeather(random, ttlMs, 0.3);
   const count = random.int(2, 12);
-  const facts: Facts = { ttlMs, ttls, vips, crowded, spreads, hosts: hosts.map(({ name }) => name) };
+  const facts: Facts = { ttlMs, ttls, vips, crowded, spreads, hasMacs, hosts: hosts.map(({ name }) => name) };
   const faults = Array.from({ length: count }, (): Fault => {
     const host = random.pick(hosts).name;
     return { ...drawTrouble(random, favourite, facts), at: random.next() * calmAt, host };
@@ -157,7 +162,8 @@ function drawHost(random: Random, name: string, facts: Facts): HostSetup {
   };
 }
 
-function drawConfig(random: Random, { vips, ttlMs, crowded, spreads }: Facts, changed: boolean): readonly VipConfig[] {
+function drawConfig(random: Random, facts: Facts, changed: boolean): readonly VipConfig[] {
+  const { vips, ttlMs, crowded, spreads } = facts;
   const config = vips
     .filter(() => random.chance(changed ? 0.8 : 0.95))
     .map((name) => ({
@@ -174,7 +180,22 @@ function drawConfig(random: Random, { vips, ttlMs, crowded, spreads }: Facts, ch
       lastResort: random.chance(0.5) ? ("keep" as const) : ("drop" as const),
       hooks: [],
     }));
-  return drawRouting(random, vips, withoutDoubles(config));
+  return drawMacs(random, facts, drawRouting(random, vips, withoutDoubles(config)), changed);
+}
+
+/** Each VIP has an id of its own in one file; a new configuration may exchange them, and take them away. */
+function drawMacs(
+  random: Random,
+  { vips, hasMacs }: Facts,
+  config: readonly VipConfig[],
+  changed: boolean,
+): readonly VipConfig[] {
+  if (!hasMacs) return config;
+  const shift = changed && random.chance(0.5) ? random.int(1, vips.length) : 0;
+  return config.map((vip) => {
+    const id = FIRST_ID + ((vips.indexOf(vip.name) + shift) % vips.length);
+    return random.chance(0.85) ? { ...vip, addresses: onVirtualDevices(vip.addresses, id) } : vip;
+  });
 }
 
 /** One file with an address under two names is refused. */
@@ -241,6 +262,8 @@ interface Facts {
   readonly hosts: readonly string[];
   /** Addresses are drawn from few, whatever the VIP is called. */
   readonly crowded: boolean;
+  /** VIPs have virtual MACs, which new configurations exchange. */
+  readonly hasMacs: boolean;
   /** The VIPs of the fleet are shared out over its nodes. */
   readonly spreads: boolean;
 }
@@ -314,7 +337,7 @@ const TROUBLES: { readonly [K in Trouble["kind"]]: readonly [weight: number, dra
 export const TROUBLE_KINDS = Object.keys(TROUBLES) as readonly Trouble["kind"][];
 
 function drawTrouble(random: Random, favourite: Trouble["kind"] | null, facts: Facts): Trouble {
-  if (facts.crowded && random.chance(0.4))
+  if ((facts.crowded || facts.hasMacs) && random.chance(0.4))
     return { kind: "reload", config: drawConfig(random, facts, true), refused: false };
   const weightOf = (kind: Trouble["kind"]): number => TROUBLES[kind][0] * (kind === favourite ? FAVOURED : 1);
   let ticket = random.next() * TROUBLE_KINDS.reduce((sum, kind) => sum + weightOf(kind), 0);
@@ -334,7 +357,7 @@ function drawRestart(
   random: Random,
   facts: Facts,
 ): { readonly config: readonly VipConfig[] | null; readonly ttlMs: number | null } {
-  const config = random.chance(facts.crowded ? 0.9 : 0.3) ? drawConfig(random, facts, true) : null;
+  const config = random.chance(facts.crowded || facts.hasMacs ? 0.9 : 0.3) ? drawConfig(random, facts, true) : null;
   return { config, ttlMs: random.chance(0.5) ? random.pick(facts.ttls) : null };
 }
 

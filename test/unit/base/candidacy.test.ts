@@ -14,6 +14,7 @@ function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
     minHoldMs: 0,
     spread: null,
     addresses: ["10.0.0.1/24", "fd00::1/64"],
+    macs: ["00:00:5e:00:01:33"],
     interface: "eth0",
     ...changes,
   };
@@ -34,6 +35,7 @@ const OTHERS: { readonly [Part in keyof Candidacy]: readonly Candidacy[Part][] }
   minHoldMs: [1],
   spread: ["group"],
   addresses: [[], ["10.0.0.1/24"], ["fd00::1/64", "10.0.0.1/24"], ["10.0.0.1/24", "fd00::2/64"]],
+  macs: [[], ["00:00:5e:00:01:34"], ["00:00:5e:00:01:33", "00:00:5e:00:02:33"]],
   interface: [null, "eth1"],
 };
 

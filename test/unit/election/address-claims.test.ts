@@ -339,3 +339,74 @@ describe("an address that a held election had, gave up, and is to have again", (
     }
   });
 });
+
+describe("a virtual MAC", () => {
+  const MAC = "00:00:5e:00:01:33";
+  const OTHER_MAC = "00:00:5e:00:01:34";
+  const [web, db] = [`${IP}/32`, "10.0.0.2/32"];
+
+  test("that two elections claim is sent with by the holder of one of them only, which people are told on both nodes", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy({ addresses: [web], macs: [MAC] }));
+    fleet.until(() => a.holds, TTL_MS);
+    expect(ownerOf(fleet, MAC)).toBe("web");
+    expect(a.bound.get("web")).toEqual([IP, MAC]);
+    const b = fleet.start("b", null);
+    b.wish(candidacy({ addresses: [db], macs: [MAC], priority: 255 }), "db");
+    fleet.advance(3 * TTL_MS);
+    expect(b.tokens).toEqual([]);
+    const text = `${MAC} is configured under 2 names: web on a; db on b; only the holder of web sends with it`;
+    for (const node of [a, b]) expect(node.notes.filter((note) => note === text)).toHaveLength(1);
+    a.wish(null);
+    expect(fleet.until(() => b.holdsElection("db"))).toBeLessThan(10);
+    expect(ownerOf(fleet, MAC)).toBe("db");
+  });
+
+  test("that a held election gains is sent with once the store says so, and not while another holder has it", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy({ addresses: [web], macs: [MAC] }));
+    const b = fleet.start("b", null);
+    b.wish(candidacy({ addresses: [db] }), "db");
+    fleet.until(() => a.holds && b.holdsElection("db"), TTL_MS);
+    b.wish(candidacy({ addresses: [db], macs: [OTHER_MAC] }), "db");
+    expect(b.bound.get("db"), "the claim is not committed").toEqual(["10.0.0.2"]);
+    fleet.until(() => b.bound.get("db")?.includes(OTHER_MAC) === true, 10);
+    b.wish(candidacy({ addresses: [db], macs: [MAC] }), "db");
+    fleet.advance(3 * TTL_MS);
+    expect([a.bound.get("web"), b.bound.get("db")]).toEqual([[IP, MAC], ["10.0.0.2"]]);
+    a.wish(candidacy({ addresses: [web] }));
+    fleet.until(() => b.bound.get("db")?.includes(MAC) === true, 10);
+    expect(a.bound.get("web")).toEqual([IP]);
+    expect(b.tokens, "no election has moved").toHaveLength(1);
+  });
+
+  test("that is still on the host of its former holder is claimed all the same, and nobody else's", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy({ addresses: [web], macs: [MAC] }));
+    const b = fleet.start("b", null);
+    b.wish(candidacy({ addresses: [db] }), "db");
+    fleet.until(() => a.holds && b.holdsElection("db"), TTL_MS);
+    a.wish(candidacy({ addresses: [web], macs: [OTHER_MAC, MAC] }));
+    b.wish(candidacy({ addresses: [db], macs: [MAC] }), "db");
+    fleet.advance(TTL_MS);
+    expect([ownerOf(fleet, MAC), ownerOf(fleet, OTHER_MAC)]).toEqual(["web", "web"]);
+    expect(b.bound.get("db")).toEqual(["10.0.0.2"]);
+  });
+
+  test("without which no address could be answered for keeps a holder from taking up its election again", () => {
+    const fleet = new Fleet();
+    const a = fleet.start("a", candidacy({ addresses: [web], macs: [MAC] }));
+    const b = fleet.start("b", null);
+    b.wish(candidacy({ addresses: [db] }), "db");
+    fleet.until(() => a.holds && b.holdsElection("db"), TTL_MS);
+    const again = fleet.restart(b, null);
+    again.wish(candidacy({ addresses: [db], macs: [MAC] }), "db");
+    fleet.until(() => fleet.recordOf("db")?.holder === null, TTL_MS);
+    expect(fleet.recordOf("db")?.reason).toEqual(reason("address-claimed", `${MAC} is web's, by a`));
+    fleet.advance(3 * TTL_MS);
+    expect(again.tokens).toEqual([]);
+    const six = fleet.start("c", null);
+    six.wish(candidacy({ addresses: ["fd00::2/128"], macs: ["00:00:5e:00:02:33"] }), "db");
+    fleet.until(() => six.holdsElection("db"), 3 * TTL_MS);
+  });
+});

@@ -13,8 +13,9 @@ describe("keys", () => {
     [keys.session("n1"), { kind: "session", node: "n1" }],
     [keys.election("web"), { kind: "election", election: "web" }],
     [keys.candidate("web", "n1"), { kind: "candidate", election: "web", node: "n1" }],
-    [keys.address("10.0.0.1"), { kind: "address", ip: "10.0.0.1" }],
-    [keys.address("fd00::1"), { kind: "address", ip: "fd00::1" }],
+    [keys.address("10.0.0.1"), { kind: "address", address: "10.0.0.1" }],
+    [keys.address("fd00::1"), { kind: "address", address: "fd00::1" }],
+    [keys.address("00:00:5e:00:01:33"), { kind: "address", address: "00:00:5e:00:01:33" }],
     [keys.session("sessions"), { kind: "session", node: "sessions" }],
   ])("%s parses back to what it is about", (key, parsed) => {
     expect(keys.parse(key)).toEqual(parsed);

@@ -115,6 +115,16 @@ describe("values", () => {
       candidateFields({ addresses: Array.from({ length: 2 * MAX_ADDRESSES_PER_VIP + 1 }, () => "10.0.0.1/24") }),
     ],
     ["a candidacy with an address without end", "candidate", candidateFields({ addresses: ["1".repeat(65)] })],
+    [
+      "a candidacy with too many virtual MACs",
+      "candidate",
+      candidateFields({ macs: Array.from({ length: 2 * MAX_ADDRESSES_PER_VIP + 1 }, () => "00:00:5e:00:01:33") }),
+    ],
+    [
+      "a candidacy with a MAC that is no virtual router's",
+      "candidate",
+      candidateFields({ macs: ["02:00:00:00:00:01"] }),
+    ],
     ["a candidacy with a negative delay", "candidate", candidateFields({ preemptDelayMs: -1 })],
     ["an address of an election that is no name", "address", { election: "a/b" }],
     ["an epoch without end", "epoch", { epoch: "e".repeat(257) }],
@@ -152,4 +162,9 @@ describe("values", () => {
     expect(parseHistory(JSON.stringify({ ...HISTORY, ...more }))).toBeUndefined();
     expect(parseLoss(JSON.stringify({ ...LOSS, ...more }))).toBeUndefined();
   });
+});
+
+test("a candidacy that says nothing of virtual MACs has none", () => {
+  const { macs: _, ...former } = candidateFields();
+  expect(parseValue("candidate", JSON.stringify({ format: FORMAT, ...former }))).toMatchObject({ macs: [] });
 });

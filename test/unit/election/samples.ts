@@ -29,6 +29,7 @@ export function candidacy(changes: Partial<Candidacy> = {}): Candidacy {
     minHoldMs: 0,
     spread: null,
     addresses: [],
+    macs: [],
     interface: null,
     ...changes,
   };
@@ -88,6 +89,7 @@ export function candidateFields(changes: Partial<CandidateRecord> = {}): Fields<
     preempt: true,
     preemptDelayMs: 0,
     addresses: [],
+    macs: [],
     interface: null,
     ...changes,
   };

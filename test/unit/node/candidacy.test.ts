@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { reason } from "../../../src/base/reasons.ts";
+import type { VipAddress } from "../../../src/base/vip.ts";
 import { candidacyOf } from "../../../src/node/candidacy.ts";
 import { vipConfig } from "./config.ts";
 import { address } from "./fake-host.ts";
@@ -22,6 +23,7 @@ test("a candidacy has the priority, the policy and the addresses of the configur
     minHoldMs: 0,
     spread: null,
     addresses: ["10.0.0.1/24", "2001:db8::1/64"],
+    macs: [],
     interface: "eth0",
   });
 });
@@ -42,6 +44,19 @@ test("addresses that are still on the host are published, each once", () => {
   const vip = vipConfig("web", [address("10.0.0.1")]);
   const left = [address("10.0.0.9"), address("10.0.0.1")];
   expect(candidacyOf(vip, FIT, left).addresses).toEqual(["10.0.0.1/24", "10.0.0.9/24"]);
+});
+
+test("the virtual MACs of the configuration and of what is still on the host are published, each once", () => {
+  const onDevice = (id: number): VipAddress => {
+    const virtualMac = { mac: `00:00:5e:00:01:${id}`, parent: "eth0" };
+    return { ...address("10.0.0.1", `vipd4-${id}`, 32), virtualMac };
+  };
+  const vip = vipConfig("web", [onDevice(33)]);
+  expect(candidacyOf(vip, FIT, [onDevice(34), onDevice(33), address("10.0.0.1")])).toMatchObject({
+    addresses: ["10.0.0.1/32", "10.0.0.1/24"],
+    macs: ["00:00:5e:00:01:33", "00:00:5e:00:01:34"],
+    interface: "eth0",
+  });
 });
 
 test("an election without addresses has no interface", () => {

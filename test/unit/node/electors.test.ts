@@ -17,6 +17,7 @@ const WISH: Candidacy = {
   spread: null,
   minHoldMs: 0,
   addresses: ["10.0.0.1/24"],
+  macs: [],
   interface: "eth0",
 };
 

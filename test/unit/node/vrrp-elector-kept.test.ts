@@ -147,7 +147,10 @@ describe("a virtual MAC", () => {
     node.elector.refresh();
     expect(node.wire.news()).toEqual(["close", "speak 51 100 10.0.0.50"]);
     expect(node.wire.voices.at(-1)?.route.sourceMac).toBe(mac);
-    expect(node.news(), "with the lease of the last advert").toEqual(["extend 1 for 2992", "confirm web 10.0.0.50"]);
+    expect(node.news(), "with the lease of the last advert").toEqual([
+      "extend 1 for 2992",
+      `confirm web ${["10.0.0.50", ...(mac === undefined ? [] : [mac])].join(",")}`,
+    ]);
     expect(node.elector.tokenOf("web")).toBe(token);
     node.elector.refresh();
     expect(node.wire.news(), "the same MAC").toEqual([]);
@@ -161,7 +164,7 @@ describe("a virtual MAC", () => {
     node.elector.refresh();
     expect(node.news()).toEqual([
       "warning web: VRRP goes on with the authentication and the source MAC that it had: no more sockets",
-      "confirm web 10.0.0.50",
+      "confirm web 10.0.0.50,00:00:5e:00:01:33",
     ]);
     node.wire.refuses = false;
     node.elector.refresh();

@@ -116,7 +116,7 @@ export class Node {
     const vip = this.vips.find((other) => other.name === name);
     const addresses = vip?.addresses.map(({ ip, prefix }) => `${ip}/${prefix}`) ?? [];
     const common = { priority: 100, ineligible: null, preempt: true, preemptDelayMs: 0, interface: "eth0" } as const;
-    return { ...common, addresses, lastResort: false, spread: null, minHoldMs: 0 };
+    return { ...common, addresses, macs: [], lastResort: false, spread: null, minHoldMs: 0 };
   }
 
   start(): this {

@@ -6,6 +6,7 @@ import { reason } from "../../../src/base/reasons.ts";
 import { later, NEVER } from "../../../src/base/time.ts";
 import type { VipAddress } from "../../../src/base/vip.ts";
 import { nextVipWakeup } from "../../../src/vip/machine.ts";
+import { addressesLeft } from "../../../src/vip/places.ts";
 import type { VipEffect, VipPlan } from "../../../src/vip/state.ts";
 import {
   address,
@@ -274,5 +275,36 @@ describe("thousands of VIPs that change at once", () => {
     const opens = effects.findIndex((each, i) => i > dropsB && each.type === "open" && each.vips.includes("new"));
     expect(dropsB).toBeGreaterThanOrEqual(0);
     expect(opens).toBeGreaterThan(dropsB);
+  });
+});
+
+describe("an address with a virtual MAC", () => {
+  const withMac = (id: string): VipAddress => {
+    const virtualMac = { mac: `00:00:5e:00:01:${id}`, parent: "eth0" };
+    return { ...A, prefix: 32, interface: `vipd4-${Number.parseInt(id, 16)}`, virtualMac };
+  };
+  const confirm = (host: Host, ...addresses: readonly string[]): readonly string[] =>
+    types(host.post({ type: "confirm", grants: [{ vip: "web", addresses }] }));
+
+  test("is bound when both are granted, not before, and goes when the MAC is not granted any more", () => {
+    const host = new Host([web(withMac("33"))]);
+    const gain = { deadline: 0, until: UNTIL } as const;
+    host.post({ type: "gain", grants: [{ vip: "web", addresses: [A.ip] }], ...gain });
+    expect(host.ips()).toEqual([]);
+    expect(confirm(host, A.ip, "00:00:5e:00:01:33")).toEqual(["refresh", "open", "announce"]);
+    expect(host.ips()).toEqual(["10.0.0.1/32"]);
+    expect(confirm(host, A.ip)).toEqual(["drop", "shrunk"]);
+    expect(host.ips()).toEqual([]);
+  });
+
+  test("that gets another MAC is dropped with the former one, which is left until then, and waits for its grant", () => {
+    const host = holding(web(withMac("33")));
+    host.answers = { drop: NOTHING };
+    host.post({ type: "plan", plans: [web(withMac("34"))] });
+    expect(addressesLeft(host.state, "web")).toEqual([withMac("33")]);
+    host.post({ type: "dropped", drops: [{ vip: "web", addresses: [withMac("33")] }] });
+    expect(addressesLeft(host.state, "web")).toEqual([]);
+    expect(host.ips()).toEqual([]);
+    expect(confirm(host, A.ip, "00:00:5e:00:01:34")).toEqual(["refresh", "open", "announce"]);
   });
 });

@@ -1,5 +1,6 @@
 // A host for tests of the VIP machine: its kernel does at once what it is told, unless a test answers for it.
 
+import { grantFor } from "../../../src/base/virtual-mac.ts";
 import { type Instant, instant, later } from "../../../src/base/time.ts";
 import type { AnnouncePolicy, VipAddress } from "../../../src/base/vip.ts";
 import { nextVipWakeup, stepVips } from "../../../src/vip/machine.ts";
@@ -63,7 +64,7 @@ export const FENCE_STUCK: Answer = (effect) =>
 
 /** Grants of VIPs with all addresses that their plans have. */
 export function grantsOf({ plans }: VipState, vips: Iterable<string>): readonly VipGrant[] {
-  return [...vips].map((vip) => ({ vip, addresses: (plans.get(vip)?.addresses ?? []).map(({ ip }) => ip) }));
+  return [...vips].map((vip) => ({ vip, addresses: grantFor(plans.get(vip)?.addresses ?? []) }));
 }
 
 export class Host {
