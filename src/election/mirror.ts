@@ -86,7 +86,7 @@ export class Mirror {
     let isNews = false;
     for (const record of snapshot.records) {
       present.add(record.key);
-      if (this.put(record, at, true) && record.key !== this.ownKey) isNews = true;
+      if (this.put(record, at, snapshot.revision) && record.key !== this.ownKey) isNews = true;
     }
     this.dropMissing(present, scope, snapshot.revision);
     this.dropTombstones(snapshot.revision);
@@ -99,13 +99,13 @@ export class Mirror {
   applyChanges(changes: readonly Change[], at: Instant): void {
     for (const change of changes) {
       if (change.version > this.newestChange) this.newestChange = change.version;
-      this.put(change, at, false);
+      this.put(change, at, null);
     }
   }
 
   /** Takes in the writes of an own commit that surely happened at `revision`. */
   applyWrites(writes: readonly Write[], revision: Revision, at: Instant): void {
-    for (const { key, value } of writes) this.put({ key, value, version: revision }, at, false);
+    for (const { key, value } of writes) this.put({ key, value, version: revision }, at, null);
   }
 
   /** What was read counts no more, until it is read anew: the store began another epoch. */
@@ -137,14 +137,16 @@ export class Mirror {
     this.touched.roster = true;
   }
 
-  private put({ key, value, version }: Change | StoredRecord, at: Instant, isFromRead: boolean): boolean {
+  /** `readAt`: the revision of the read that the record is of; `null`: it is of a watch, or of an own commit. */
+  private put({ key, value, version }: Change | StoredRecord, at: Instant, readAt: Revision | null): boolean {
     const place = this.keys.parse(key);
     if (place === undefined) return false;
     const horizon = this.horizonOf(place);
     const known = this.known(place);
     // Everything up to the horizon was read: news of before, which may be of another epoch, tell nothing.
-    if (!isFromRead && version <= horizon) return false;
-    if (known === undefined ? value === null || this.isFull(place) : known.version >= version) return false;
+    if (readAt === null && version <= horizon) return false;
+    if (known === undefined ? value === null || this.isFull(place) : isNoNews(known.version, version, readAt))
+      return false;
     const fresh = horizon >= 0n && version > horizon;
     const parsed = value === null ? null : parseValue(place.kind, value);
     this.tombstones.note(key, place, version, value === null);
@@ -359,4 +361,13 @@ function removeFrom(index: Map<string, Set<string>>, key: string, value: string)
   const values = index.get(key);
   values?.delete(value);
   if (values?.size === 0) index.delete(key);
+}
+
+/**
+ * Whether what is known of a record is as new as this. A read shows everything up to its revision: what is known of before that,
+ * and is not there, came by a watch that was still of another epoch.
+ */
+function isNoNews(known: Revision, version: Revision, readAt: Revision | null): boolean {
+  if (known <= version) return known === version;
+  return readAt === null || known > readAt;
 }

@@ -13,13 +13,14 @@ import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { ElectorHost, Loss, Token, Validity } from "../ports/elector.ts";
 import type { AdvertSender } from "../ports/vrrp.ts";
-import { type VrrpRouter, vrrpRouter } from "../vrrp/router.ts";
+import type { VrrpRouter } from "../vrrp/router.ts";
 import type { Rival, VrrpState } from "../vrrp/state.ts";
 import { type RouterEffect, type StepVrrp, VirtualRouter, type VirtualRouterOptions } from "./virtual-router.ts";
 import type { AdvertListeners } from "./advert-listeners.ts";
 import type { VrrpHistory } from "./vrrp-history.ts";
 import type { HistoryKeeper } from "./vrrp-history-file.ts";
-import { advertised, findSource, type HostInterfaces } from "./vrrp-place.ts";
+import { isAnother, isSlow, obstacleOf, optionsOf, plain, priorityOf } from "./vrrp-options.ts";
+import { askableOn, findSource, type HostInterfaces } from "./vrrp-place.ts";
 
 /** Sockets that cannot be opened are tried again after this, in milliseconds. */
 const OPEN_RETRY_MS = 1_000;
@@ -35,13 +36,6 @@ const WORTH_INTERVALS = 1.5;
  * that, and those who are in time would need every extension.
  */
 const LATE_INTERVALS = 0.9;
-
-/** Priorities that tracking may lead to. */
-const LEAST_PRIORITY = 1;
-const GREATEST_PRIORITY = 254;
-
-/** Of a mixed fleet's nodes one at a time speaks, by their lease: who has given it away need not wait to pre-empt when it comes back. */
-const MIXED = { preemptPauseMs: 0 };
 
 /** Tells, within tens of milliseconds, whether no other host answers for these addresses. */
 export type AskIfSilent = (addresses: readonly VipAddress[], done: (isSilent: boolean) => void) => void;
@@ -131,12 +125,17 @@ export class VrrpElection {
   /** The interval of a router that speaks; Infinity: it does not. */
   get speakingIntervalMs(): number {
     const { router } = this;
-    return router?.isSpeaking === true ? router.state.router.intervalMs : Number.POSITIVE_INFINITY;
+    return this.isSpeaking && router !== null ? router.state.router.intervalMs : Number.POSITIVE_INFINITY;
   }
 
-  /** The master that is heard; `null`: none is. */
+  get isSpeaking(): boolean {
+    return this.router?.isSpeaking === true;
+  }
+
+  /** The master that is heard, also by who replaces it; `null`: none is. */
   get master(): Rival | null {
     const phase = this.router?.state.phase;
+    if (phase?.kind === "claiming") return phase.former?.rival ?? null;
     if (phase?.kind !== "backup" || phase.listening.master?.priority === VRRP_PRIORITY_STOP) return null;
     return phase.listening.master;
   }
@@ -277,6 +276,8 @@ export class VrrpElection {
         return this.extend(effect.until);
       case "lose":
         return this.lose(effect.change);
+      case "ask":
+        return this.ask(effect.askedAt);
       case "announce":
         return host.announce(this.name);
       case "conflict-begins":
@@ -365,14 +366,14 @@ export class VrrpElection {
    */
   private follow(): void {
     const { router } = this;
-    const { askIfSilent, vips, mayClaim } = this.deps;
+    const { askIfSilent, vips, mayClaim, place } = this.deps;
     const vip = vips().find(({ name }) => name === this.name);
     if (router === null || askIfSilent === undefined || !this.isNext(router, vip?.vrrp)) return;
     const about = farewellOf(router);
     if (about === null || this.asked?.isOpen === true || this.asked?.about === about) return;
     const asked = { about, isOpen: true };
     this.asked = asked;
-    askIfSilent(vip?.addresses ?? [], (isSilent) => {
+    askIfSilent(askableOn(place().links, vip?.addresses ?? []), (isSilent) => {
       asked.isOpen = false;
       if (isSilent && this.router === router && farewellOf(router) === about && mayClaim())
         router.post({ type: "given-way" });
@@ -389,6 +390,18 @@ export class VrrpElection {
     const { lastMaster } = this;
     const isLast = phase.kind === "backup" && phase.listening.master?.source === lastMaster?.source;
     return isLast && lastMaster?.priority === state.priority && this.deps.mayClaim();
+  }
+
+  /** Where the wire cannot be asked nobody knows: then the former master's right to hold is waited for. */
+  private ask(askedAt: Instant): void {
+    const { router } = this;
+    const { askIfSilent, vips, place } = this.deps;
+    const vip = vips().find(({ name }) => name === this.name);
+    const tell = (isSilent: boolean): void => {
+      if (this.router === router) router?.post({ type: "answered", askedAt, isSilent });
+    };
+    if (askIfSilent === undefined) tell(false);
+    else askIfSilent(askableOn(place().links, vip?.addresses ?? []), tell);
   }
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */
@@ -429,57 +442,4 @@ function farewellOf({ state: { phase } }: VirtualRouter): Instant | null {
   if (phase.kind !== "backup" || phase.listening.takeover !== null) return null;
   const { master } = phase.listening;
   return master?.priority === VRRP_PRIORITY_STOP ? master.heardAt : null;
-}
-
-/** A host that was too slow leaves the VIP to others where there are any. Whether there are, the virtual router finds out by listening. */
-function isSlow(candidacy: Candidacy | null): boolean {
-  return candidacy?.ineligible?.code === "too-slow";
-}
-
-function obstacleOf(candidacy: Candidacy): Reason | null {
-  return isSlow(candidacy) ? null : candidacy.ineligible;
-}
-
-/** What is configured, moved by what tracking has moved the VIP's own priority by. */
-function priorityOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy): number {
-  const priority = (vrrp.priority ?? vip.priority) + candidacy.priority - vip.priority;
-  return Math.min(GREATEST_PRIORITY, Math.max(LEAST_PRIORITY, Math.round(priority)));
-}
-
-function optionsOf(vip: VipConfig, vrrp: VrrpConfig, candidacy: Candidacy, source: string): VirtualRouterOptions {
-  const { vrid, version, intervalMs, unicastPeers, authentication, farewellWaitMs } = vrrp;
-  const router = vrrpRouter({
-    vrid,
-    version,
-    intervalMs,
-    source,
-    addresses: advertised(vip),
-    priority: vrrp.priority ?? vip.priority,
-    reach: unicastPeers.length === 0 ? { kind: "multicast" } : { kind: "unicast", peers: unicastPeers },
-    farewellWaitMs,
-    preempt: candidacy.preempt && !isSlow(candidacy),
-    preemptDelayMs: candidacy.preemptDelayMs,
-    ...(vrrp.kind === "vrrp" ? {} : MIXED),
-  });
-  const options = { router, interface: vrrp.interface, authentication };
-  const sourceMac = sourceMacOf(vip, vrrp);
-  return sourceMac === undefined ? options : { ...options, sourceMac };
-}
-
-/** Unicast is for networks that take from a host what has that host's own MAC: keepalived refuses the virtual one there. */
-function sourceMacOf({ addresses: [first] }: VipConfig, { unicastPeers }: VrrpConfig): string | undefined {
-  return unicastPeers.length === 0 ? first?.virtualMac?.mac : undefined;
-}
-
-/** Whether nothing but a new machine will do. */
-function isAnother(a: VirtualRouterOptions, b: VirtualRouterOptions): boolean {
-  const essence = ({ router, interface: link }: VirtualRouterOptions): string =>
-    JSON.stringify([link, router.vrid, router.version, router.source, router.reach]);
-  return essence(a) !== essence(b);
-}
-
-/** Infinity has no JSON; it is the same in all. */
-function plain(router: VrrpRouter): Omit<VrrpRouter, "preemptPauseMs"> {
-  const { preemptPauseMs: _, ...others } = router;
-  return others;
 }

@@ -116,7 +116,8 @@ export class VrrpElector implements Elector {
 
   stepDown(election: string, to: string | null, why: Reason): string | undefined {
     const known = this.elections.get(election);
-    if (known === undefined || known.token === null) return `this node does not hold ${election}`;
+    if (known === undefined || (known.token === null && !known.isSpeaking))
+      return `this node does not hold ${election}`;
     if (to !== null)
       return `${election} is elected by VRRP, which cannot name a successor: leave out --to, and the best of the others takes it`;
     known.stepDown(why);

@@ -1,5 +1,7 @@
 // Where a virtual router stands on this host: the address that it sends from, and what speaks against its interface.
 
+import type { VipAddress } from "../base/vip.ts";
+import { wireInterface } from "../base/virtual-mac.ts";
 import type { VipConfig, VrrpConfig } from "../config/types.ts";
 import type { BoundAddress, Link } from "../ports/host.ts";
 import { contains, ipBytes, isLinkLocal } from "../wire/ip.ts";
@@ -22,6 +24,12 @@ export function advertFamily({ addresses }: Pick<VipConfig, "addresses">): 4 | 6
 export function advertised(vip: Pick<VipConfig, "addresses">): readonly string[] {
   const family = advertFamily(vip);
   return vip.addresses.filter((address) => address.family === family).map(({ ip }) => ip);
+}
+
+/** Those of a VIP's addresses about which the wire can be asked: their interface has ARP, or neighbour discovery. */
+export function askableOn(links: readonly Link[], addresses: readonly VipAddress[]): readonly VipAddress[] {
+  const askable = new Set(links.filter(({ ethernet }) => ethernet).map(({ name }) => name));
+  return addresses.filter((address) => askable.has(wireInterface(address)));
 }
 
 /** Finds the address of this host that a VIP's adverts leave from. `vips`: all that are configured: their addresses are not the host's own. */

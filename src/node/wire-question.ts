@@ -1,5 +1,5 @@
-// Asks the wire whether anybody answers for addresses whose holder has said farewell: its kernel does as long as it has them,
-// however busy the host is.
+// Asks the wire whether anybody answers for addresses whose holder has said farewell, or is pre-empted: its kernel does as long as
+// it has them, however busy the host is.
 
 import type { VipAddress } from "../base/vip.ts";
 import type { PacketLink } from "../ports/host.ts";
@@ -23,7 +23,7 @@ export function wireQuestions(packets: Pick<PacketLink, "probe">): AskIfSilent {
       const answers = await Promise.all(addresses.map((address) => packets.probe(address, ANSWER_MS, signal)));
       return answers.every(({ length }) => length === 0);
     } catch {
-      // A link that is down, or no socket: nobody knows, and the skew is waited for.
+      // A link that is down, or no socket: nobody knows, and and who asked waits as long as it may have to.
       return false;
     }
   };

@@ -73,11 +73,11 @@ export function onDropped(state: VipState, drops: readonly VipDrop[], now: Insta
 /** What was closed may be another VIP's by a new configuration, and held: that is opened again. */
 export function openMoved(state: VipState, closed: readonly VipAddress[], now: Instant, effects: VipEffect[]): void {
   const moved = new Set<string>();
-  for (const { ip, interface: link } of closed) {
-    const vip = state.byPlace.get(`${ip} ${link}`) ?? "";
+  for (const { ip } of closed) {
+    // The fence tells addresses apart, and not the interfaces that they are on.
+    const vip = state.byAddress.get(ip) ?? "";
     const holding = state.holdings.get(vip);
-    if (holding?.phase === "on" && holding.addresses.some((each) => each.ip === ip && each.interface === link))
-      moved.add(vip);
+    if (holding?.phase === "on" && holding.addresses.some((each) => each.ip === ip)) moved.add(vip);
   }
   openAgain(state, moved, now, effects);
 }

@@ -183,6 +183,7 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
   const routedBefore = routingTexts(state);
   state.plans.clear();
   state.byPlace.clear();
+  state.byAddress.clear();
   state.byLink.clear();
   state.wires.clear();
   for (const plan of plans) {
@@ -191,6 +192,7 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
       const { ip, interface: link } = address;
       state.wires.add(wireInterface(address));
       state.byPlace.set(`${ip} ${link}`, plan.name);
+      state.byAddress.set(ip, plan.name);
       const vips = state.byLink.get(link) ?? new Set();
       state.byLink.set(link, vips.add(plan.name));
     }

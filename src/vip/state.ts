@@ -79,8 +79,9 @@ export interface VipState {
   readonly conflicts: Map<string, Conflict>;
   /** The fence's number of the next deadline: no former process had it. */
   nextNumber: number;
-  /** By address and interface: the VIP that has it; by interface: the VIPs that live there. */
+  /** By address and interface, and by address: the VIP that has it; by interface: the VIPs that live there. */
   readonly byPlace: Map<string, string>;
+  readonly byAddress: Map<string, string>;
   readonly byLink: Map<string, Set<string>>;
   /** The interfaces on whose wires VIPs are answered for: with a virtual MAC those below its device. */
   readonly wires: Set<string>;
@@ -197,6 +198,7 @@ export function initialVips(firstNumber: number): VipState {
     conflicts: new Map(),
     nextNumber: firstNumber >>> 0,
     byPlace: new Map(),
+    byAddress: new Map(),
     byLink: new Map(),
     wires: new Set(),
     refreshing: [],

@@ -7,9 +7,9 @@
 // is divided, each part has its master, and the machine can only tell when it sees one ("conflict-begins").
 //
 // Pre-emption waits for an advert of the lower master, so that it is known to live and to hear the claim (listening.ts); and
-// behind the claim it waits for a moment in which that master lets go, so that not both answer.
+// behind the claim it waits until nobody answers any more, or may (preempting.ts), so that not both answer.
 //
-//   initialize --started--> backup --silence--> claiming --an advert left--> master
+//   initialize --started--> backup --silence--> claiming --an advert left, and nobody else answers--> master
 //   claiming, master --outranked--> backup;  master --> releasing --released--> backup, fault or stopped
 //
 // What the integrator owes:
@@ -22,6 +22,8 @@
 // - before the first tick after a pause of the program, what the sender has sent meanwhile is handed in as "sent";
 // - "drain": hand in everything that the sockets have received, as "advert" and "refused", and then "drained". Who was not
 //   scheduled shall not believe the silence that it slept through;
+// - "ask" is answered by "answered", soon: true only if all were asked behind "ask" and none answered. Without an answer, or where
+//   nobody knows, the machine asks again, and holds nothing before the former master's right to hold has ended;
 // - "lose" is answered by "released" when the fence is closed and the addresses are gone, never before: only then the farewell
 //   (priority 0) is said, so that a successor cannot answer beside this host. It comes also when nothing was held;
 // - after "gain" the addresses are held until the last "until" that was given, or "unable" or "too-slow" tells why not;
@@ -48,8 +50,9 @@ import {
   stepDown,
   stop,
 } from "./requests.ts";
-import { answer, extend, forgetRival, judgeRival, lapseAt, seeRival, settledAt } from "./speaking.ts";
-import type { Listening, Phase, VrrpEvent, VrrpState, VrrpStep } from "./state.ts";
+import { afterClaim, claimAnew, formerOf, hearAnswer, hearFormer, proceed, type Turn, turnAt } from "./preempting.ts";
+import { answer, extend, forgetRival, judgeRival, lapseAt, seeRival } from "./speaking.ts";
+import type { Claiming, Listening, Phase, VrrpEvent, VrrpState, VrrpStep } from "./state.ts";
 import { giveUpAt, validUntil } from "./timing.ts";
 
 /** A holding that lasted this long, in milliseconds, makes good for failures before it. */
@@ -67,6 +70,8 @@ export function stepVrrp(state: VrrpState, event: VrrpEvent, at: Instant): VrrpS
       return dropped(state, event.fault.reason, event.source, describeVrrpFault(event.fault), at);
     case "drained":
       return drained(state, at);
+    case "answered":
+      return onAnswered(state, event, at);
     case "sent":
       return sent(state, event.at, at);
     case "send-failed":
@@ -108,7 +113,7 @@ export function vrrpTimers({ router, phase, notes, ineligible }: VrrpState): Rea
   return {
     startup: phase.kind === "initialize" ? phase.startAt : NEVER,
     "master-down": phase.kind === "backup" ? wakeAt(phase.listening) : NEVER,
-    settling: phase.kind === "claiming" ? settledAt(router, phase.firstSentAt) : NEVER,
+    settling: phase.kind === "claiming" ? settlingAt(phase) : NEVER,
     lease: phase.kind === "master" ? lapseAt(router, phase.holding) : NEVER,
     conflict: phase.kind === "master" ? phase.holding.rivalGoneAt : NEVER,
     "back-off": phase.kind === "fault" && ineligible === null ? phase.until : NEVER,
@@ -132,8 +137,8 @@ function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
   if (phase.kind === "backup") return listened(state, phase.listening, at);
   if (phase.kind === "fault" && ineligible === null && at >= phase.until)
     return toBackup(state, listen(router, priority, at), reason("fit-again"), at);
-  if (phase.kind === "claiming" && phase.sentAt !== null && at >= settledAt(router, phase.firstSentAt))
-    return claimed(state, phase.sentAt, at);
+  if (phase.kind === "claiming" && phase.former !== null && at >= settlingAt(phase))
+    return settle(state, phase, proceed(phase.former, at));
   if (phase.kind !== "master") return [state, []];
   if (at >= lapseAt(router, phase.holding)) return lapsed(state, at);
   const [holding, effects] = forgetRival(phase.holding, at);
@@ -143,7 +148,7 @@ function tickedPhase(state: VrrpState, at: Instant): VrrpStep {
 /** The owner of the addresses does not ask who else has them (RFC 9568, section 6.4.1). */
 function begun(state: VrrpState, at: Instant): VrrpStep {
   if (state.ineligible !== null) return toFault(state, at, state.ineligible, at);
-  if (state.priority === VRRP_PRIORITY_OWNER) return toClaiming(state, reason("address-owner"), at);
+  if (state.priority === VRRP_PRIORITY_OWNER) return toClaiming(state, null, reason("address-owner"), at);
   return toBackup(state, listen(state.router, state.priority, at), reason("started"), at);
 }
 
@@ -167,13 +172,46 @@ function askToDrain(state: VrrpState, listening: Listening): VrrpStep {
 
 /** Nothing came that speaks against the takeover, and this host was awake to hear it. */
 function drained(state: VrrpState, at: Instant): VrrpStep {
-  if (state.phase.kind !== "backup") return [state, []];
-  const { listening } = state.phase;
+  const { phase } = state;
+  if (phase.kind === "claiming") return drainedBehindClaim(state, phase, at);
+  if (phase.kind !== "backup") return [state, []];
+  const { listening } = phase;
   const { takeover } = listening;
   if (takeover === null) return [state, []];
   if (isStale(takeover, listening, at))
     return askToDrain(state, { ...listening, takeover: { ...takeover, askedAt: at } });
-  return toClaiming(state, reason(takeover.why, listening.master?.source), at);
+  const former = takeover.why === "lower-master" ? formerOf(listening, at) : null;
+  return toClaiming(state, former, reason(takeover.why, listening.master?.source), at);
+}
+
+/** When a claim that has left is to be looked at. */
+function settlingAt({ sentAt, former }: Claiming): Instant {
+  return sentAt === null || former === null ? NEVER : turnAt(former);
+}
+
+function settle(state: VrrpState, phase: Claiming, { kind, former }: Turn): VrrpStep {
+  const next: VrrpState = { ...state, phase: { ...phase, former } };
+  if (kind === "ask") return [next, [{ type: "ask", askedAt: former.inquiry.at }]];
+  return [next, kind === "drain" ? [{ type: "drain" }] : []];
+}
+
+function onAnswered(
+  state: VrrpState,
+  { askedAt, isSilent }: Extract<VrrpEvent, { type: "answered" }>,
+  at: Instant,
+): VrrpStep {
+  const { phase } = state;
+  if (phase.kind !== "claiming" || phase.former === null) return [state, []];
+  return settle(state, phase, hearAnswer(phase.former, askedAt, isSilent, at));
+}
+
+/** Nobody has spoken against the claim behind which the former master let go. */
+function drainedBehindClaim(state: VrrpState, phase: Claiming, at: Instant): VrrpStep {
+  const { former, sentAt } = phase;
+  if (former?.inquiry.kind !== "over" || sentAt === null) return [state, []];
+  if (at - former.inquiry.at > state.router.intervalMs / 2)
+    return settle(state, phase, { kind: "drain", former: { ...former, inquiry: { ...former.inquiry, at } } });
+  return claimed(state, sentAt, at);
 }
 
 function heardAdvert(state: VrrpState, heard: HeardAdvert, at: Instant): VrrpStep {
@@ -226,7 +264,11 @@ function contested(
   }
   const [speaking, answers] =
     verdict === "ignore" ? ([phase.speaking, []] as const) : answer(state, phase.speaking, heard, at);
-  if (phase.kind === "claiming") return [{ ...state, phase: { ...phase, speaking } }, answers];
+  if (phase.kind === "claiming") {
+    const isGone = heard.advert.priority === VRRP_PRIORITY_STOP;
+    const former = isGone ? phase.former : hearFormer(phase.former, router, priority, heard, at);
+    return [{ ...state, phase: { ...phase, speaking, former } }, answers];
+  }
   const [holding, conflict] = seeRival(router, speaking, phase.holding, heard, at);
   return [{ ...state, phase: { ...phase, speaking, holding } }, [...answers, ...conflict]];
 }
@@ -235,8 +277,8 @@ function sent(state: VrrpState, sentAt: Instant, at: Instant): VrrpStep {
   const { router, phase } = state;
   if ((phase.kind !== "claiming" && phase.kind !== "master") || sentAt < phase.speaking.spokeAt) return [state, []];
   if (phase.kind === "claiming") {
-    if (state.change.code !== "lower-master") return claimed(state, sentAt, at);
-    return [{ ...state, phase: { ...phase, firstSentAt: phase.firstSentAt ?? sentAt, sentAt } }, []];
+    if (phase.former === null) return claimed(state, sentAt, at);
+    return [{ ...state, phase: { ...phase, sentAt, former: afterClaim(phase.former, sentAt) } }, []];
   }
   const holding = extend(router, phase.holding, sentAt);
   if (holding.validUntil === phase.holding.validUntil) return [state, []];
@@ -244,13 +286,13 @@ function sent(state: VrrpState, sentAt: Instant, at: Instant): VrrpStep {
   return [{ ...state, failures, phase: { ...phase, holding } }, [{ type: "extend", until: holding.validUntil }]];
 }
 
-/** A claim that has been heard, by an advert that left at `sentAt`. */
+/** A claim that nobody stands in the way of, by an advert that left at `sentAt`. */
 function claimed(state: VrrpState, sentAt: Instant, at: Instant): VrrpStep {
   const { intervalMs } = state.router;
   if (at < giveUpAt(validUntil(sentAt, intervalMs), intervalMs)) return toMaster(state, sentAt, at);
   // Too late to hold by that advert: the next one is a claim of its own.
   return state.phase.kind === "claiming"
-    ? [{ ...state, phase: { ...state.phase, firstSentAt: null, sentAt: null } }, []]
+    ? [{ ...state, phase: { ...state.phase, sentAt: null, former: claimAnew(state.phase.former) } }, []]
     : [state, []];
 }
 

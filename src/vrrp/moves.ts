@@ -6,7 +6,7 @@ import type { Instant } from "../base/time.ts";
 import { listen } from "./listening.ts";
 import { type Note, noted } from "./notes.ts";
 import { beginHolding, beginSpeaking, endConflict, sayFarewell, speak } from "./speaking.ts";
-import type { Listening, Phase, VrrpEffect, VrrpState, VrrpStep } from "./state.ts";
+import type { Former, Listening, Phase, VrrpEffect, VrrpState, VrrpStep } from "./state.ts";
 
 /** Goes to a phase. */
 function moveTo(state: VrrpState, phase: Phase, change: Reason, at: Instant): VrrpStep {
@@ -25,14 +25,9 @@ export function toFault(state: VrrpState, until: Instant, change: Reason, at: In
   return moveTo(state, { kind: "fault", until }, change, at);
 }
 
-/** Speaks as the master from now on. */
-export function toClaiming(state: VrrpState, change: Reason, at: Instant): VrrpStep {
-  const step = moveTo(
-    state,
-    { kind: "claiming", speaking: beginSpeaking(at), firstSentAt: null, sentAt: null },
-    change,
-    at,
-  );
+/** Speaks as the master from now on, and holds the addresses when the one that it replaces has let go. */
+export function toClaiming(state: VrrpState, former: Former | null, change: Reason, at: Instant): VrrpStep {
+  const step = moveTo(state, { kind: "claiming", speaking: beginSpeaking(at), sentAt: null, former }, change, at);
   return followedBy(step, [speak(state.router, state.priority)]);
 }
 

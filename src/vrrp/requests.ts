@@ -6,6 +6,7 @@ import { type Instant, later, LONG_AGO } from "../base/time.ts";
 import { VRRP_PRIORITY_OWNER } from "../base/vrrp.ts";
 import { listen, listenAnew, listenModestly, reprioritize } from "./listening.ts";
 import { chain, type Departure, departure, giveUp, toBackup, toClaiming, toFault, toStopped } from "./moves.ts";
+import { claimAnew, formerOf } from "./preempting.ts";
 import type { VrrpRouter } from "./router.ts";
 import { cutShort, speak } from "./speaking.ts";
 import type { Listening, Takeover, VrrpState, VrrpStep } from "./state.ts";
@@ -33,7 +34,9 @@ export function speakAnew(state: VrrpState, at: Instant): VrrpStep {
   assert(phase.kind === "claiming" || phase.kind === "master", "only a speaker speaks anew");
   const speaking = { ...phase.speaking, spokeAt: at };
   const next =
-    phase.kind === "claiming" ? { ...phase, speaking, firstSentAt: null, sentAt: null } : { ...phase, speaking };
+    phase.kind === "claiming"
+      ? { ...phase, speaking, sentAt: null, former: claimAnew(phase.former) }
+      : { ...phase, speaking };
   return [{ ...state, phase: next }, [speak(state.router, state.priority)]];
 }
 
@@ -125,7 +128,7 @@ export function configured(state: VrrpState, router: VrrpRouter, at: Instant): V
   }
   if (phase.kind !== "backup" && phase.kind !== "releasing") return [next, []];
   if (phase.kind === "backup" && router.priority === VRRP_PRIORITY_OWNER)
-    return toClaiming(next, reason("address-owner"), at);
+    return toClaiming(next, formerOf(phase.listening, at), reason("address-owner"), at);
   const listening =
     router.intervalMs === before.intervalMs
       ? reprioritize(phase.listening, router, state.priority, router.priority)

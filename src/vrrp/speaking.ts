@@ -13,9 +13,6 @@ const RIVAL_GONE_INTERVALS = 3.5;
 /** Answers to other masters are not closer than a quarter of the interval, and this is the most that they wait, in milliseconds. */
 const MOST_QUIET_MS = 100;
 
-/** A master that is pre-empted has a quarter of the interval to hear the claim and to let go, and this at most, in milliseconds. */
-const MOST_SETTLING_MS = 50;
-
 /** The advert of this router with this priority. */
 export function advertOf(router: VrrpRouter, priority: number): VrrpAdvert {
   const { version, vrid, intervalMs, addresses } = router;
@@ -35,11 +32,6 @@ export function sayFarewell(router: VrrpRouter): VrrpEffect {
 /** A router that begins to speak. */
 export function beginSpeaking(at: Instant): Speaking {
   return { claimedAt: at, spokeAt: at, silentUntil: LONG_AGO };
-}
-
-/** When a master that is pre-empted has let go, which heard a claim that left at `firstSentAt`. */
-export function settledAt({ intervalMs }: VrrpRouter, firstSentAt: Instant | null): Instant {
-  return firstSentAt === null ? NEVER : later(firstSentAt, Math.min(MOST_SETTLING_MS, intervalMs / 4));
 }
 
 /** A holding that begins with an advert that left at `sentAt`. */

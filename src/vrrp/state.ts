@@ -53,6 +53,24 @@ export interface Holding {
   readonly rivalGoneAt: Instant;
 }
 
+/** What is known of whether a former master answers still. `at`: when that began. */
+export interface Inquiry {
+  /** The wire is asked then (`NEVER`: when the claim has left); it was asked; nobody answers or may, and the sockets are drained. */
+  readonly kind: "due" | "asked" | "over";
+  readonly at: Instant;
+  /** Until the next question, in milliseconds. */
+  readonly pauseMs: number;
+}
+
+/** A master that is known to live, and that a claim replaces. */
+export interface Former {
+  /** As it was heard last. */
+  readonly rival: Rival;
+  /** By no advert that was heard may anybody hold from then on. */
+  readonly lapsesAt: Instant;
+  readonly inquiry: Inquiry;
+}
+
 /** What a router that speaks has to remember. */
 export interface Speaking {
   /** When it became the master. */
@@ -63,20 +81,22 @@ export interface Speaking {
   readonly silentUntil: Instant;
 }
 
+/** It speaks as master, and holds nothing before an advert has left and the former master has let go. */
+export interface Claiming {
+  readonly kind: "claiming";
+  readonly speaking: Speaking;
+  /** Its last advert; `null`: none has left. */
+  readonly sentAt: Instant | null;
+  /** Who must have let go before it holds anything; `null`: nobody is known to live. */
+  readonly former: Former | null;
+}
+
 /** Where a router stands. keepalived's words are BACKUP, MASTER and FAULT. */
 export type Phase =
   /** The startup delay. */
   | { readonly kind: "initialize"; readonly startAt: Instant }
   | { readonly kind: "backup"; readonly listening: Listening }
-  /** It speaks as master, and holds nothing before an advert has left. */
-  | {
-      readonly kind: "claiming";
-      readonly speaking: Speaking;
-      /** Its first advert, which the master that it replaces is still to hear; `null`: none has left, or nobody is replaced. */
-      readonly firstSentAt: Instant | null;
-      /** Its last advert. */
-      readonly sentAt: Instant | null;
-    }
+  | Claiming
   | { readonly kind: "master"; readonly speaking: Speaking; readonly holding: Holding }
   /** It speaks no more, and waits for the host to let go. */
   | {
@@ -119,6 +139,8 @@ export type VrrpEvent =
   | { readonly type: "refused"; readonly fault: VrrpFault; readonly source: string }
   /** All that had arrived when "drain" was asked for has been handed in. */
   | { readonly type: "drained" }
+  /** Whether nobody answers for the addresses: what was asked at `askedAt`. `false`: somebody does, or nobody knows. */
+  | { readonly type: "answered"; readonly askedAt: Instant; readonly isSilent: boolean }
   /** An advert left; `at` was read before it was handed to the socket. */
   | { readonly type: "sent"; readonly at: Instant }
   | { readonly type: "send-failed"; readonly message: string }
@@ -159,6 +181,8 @@ export type VrrpEffect =
   | { readonly type: "announce" }
   /** Hand in what the sockets have, then "drained". */
   | { readonly type: "drain" }
+  /** Ask the wire whether any other host answers for the addresses, then hand in "answered". */
+  | { readonly type: "ask"; readonly askedAt: Instant }
   /** Two masters see each other; this one goes on. */
   | { readonly type: "conflict-begins"; readonly rival: Rival }
   | { readonly type: "conflict-ends"; readonly rival: Rival }

@@ -5,11 +5,13 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { KernelAddresses } from "../../adapters/linux/addresses.ts";
 import { bootClock } from "../../adapters/linux/clock.ts";
+import { KernelPackets } from "../../adapters/linux/packets.ts";
 import { openReceiver } from "../../adapters/linux/vrrp-receiver.ts";
 import { createAdvertSender } from "../../adapters/linux/vrrp-sender.ts";
 import type { Instant } from "../../src/base/time.ts";
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { VrrpAuthentication, VrrpReceived } from "../../src/base/vrrp.ts";
+import { wireQuestions } from "../../src/node/wire-question.ts";
 import { Driver } from "../../src/runtime/driver.ts";
 import { systemTimers } from "../../src/runtime/timers.ts";
 import { nextVrrpWakeup, stepVrrp } from "../../src/vrrp/machine.ts";
@@ -36,6 +38,8 @@ const family = router.source.includes(":") ? 6 : 4;
 const held = router.addresses.map((ip): VipAddress => ({ family, ip, prefix, interface: LINK }));
 const clock = bootClock();
 const addresses = new KernelAddresses();
+const packets = new KernelPackets({ clock });
+const askIfSilent = wireQuestions(packets);
 const sender = createAdvertSender({ clock });
 const { source, reach } = router;
 const voice = sender.voice(
@@ -89,6 +93,8 @@ function perform(effect: VrrpEffect): void {
     case "lose":
       addresses.unbind(held);
       return driver.post({ type: "released" });
+    case "ask":
+      return askIfSilent(held, (isSilent) => driver.post({ type: "answered", askedAt: effect.askedAt, isSilent }));
     case "drain":
       receiver.drain();
       return driver.post({ type: "drained" });
@@ -113,6 +119,7 @@ function end(): void {
   driver.close();
   receiver.close();
   addresses.close();
+  packets.close();
   sender.close().catch((error: unknown) => {
     throw error;
   });

@@ -47,6 +47,9 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     trouble: "freeze",
     mode: "vrrp",
     doesNotDrain: true,
+    // Else a claim that should not have begun finds the master a moment later, and waits for it.
+    perturb: (state, event, at) =>
+      event.type === "advert" && state.phase.kind === "claiming" ? { type: "sent", at: later(at, -1e9) } : event,
   },
   {
     name: "a fence that is open for longer than the master-down time",
@@ -90,7 +93,7 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
   },
   {
     name: "masters that do not yield",
-    breaks: ["rivals"],
+    breaks: ["rivals", "pre-emption"],
     mode: "vrrp",
     perturb: (state, event, at) =>
       event.type === "advert" && (state.phase.kind === "master" || state.phase.kind === "claiming")
@@ -112,6 +115,15 @@ export const VRRP_CANARIES: readonly VrrpCanary[] = [
     trouble: "stop",
     mode: "vrrp",
     doesNotAsk: true,
+    // Whoever pre-empts asks, too, and waits as long as it may have to.
+    perturb: (_, event) => (event.type === "answered" ? { ...event, isSilent: false } : event),
+  },
+  {
+    name: "a pre-emption that does not wait until nobody else answers",
+    breaks: ["pre-emption"],
+    trouble: "freeze-preempted",
+    mode: "vrrp",
+    perturb: (_, event) => (event.type === "answered" ? { ...event, isSilent: true } : event),
   },
   {
     name: "adverts that are believed without their trailer",

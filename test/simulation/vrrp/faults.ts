@@ -28,6 +28,7 @@ export function strike(fleet: VrrpFleet, fault: VrrpFault): void {
   }
   if (fault.kind === "cut") return cut(fleet, fault);
   if (fault.kind === "forged") return forge(fleet, fault);
+  if (fault.kind === "freeze-preempted") return lieInWait(fleet, fault);
   const party = fleet.parties.get(fault.host);
   if (party?.kind === "keepalived") return strikeKeepalived(fleet, party.station, fault);
   if (party?.kind === "vipd") strikeHost(fleet, party, fault);
@@ -47,6 +48,19 @@ function cut(fleet: VrrpFleet, { host, direction, others, forMs }: Extract<VrrpF
   after(fleet, forMs, () => {
     for (const way of ways) fleet.segment.cut.delete(way);
   });
+}
+
+/** Whoever is pre-empted next has no time to hear of it. */
+function lieInWait(fleet: VrrpFleet, fault: Extract<VrrpFault, { kind: "freeze-preempted" }>): void {
+  const { rules, parties, world, scenario } = fleet;
+  const { what, after: points, forMs } = fault;
+  rules.onPreempt = (former) => {
+    const party = parties.get(former);
+    if (party === undefined || world.now >= scenario.calmAt) return;
+    rules.onPreempt = () => {};
+    if (party.kind === "keepalived") return party.station.process?.freeze(points, forMs);
+    strikeHost(fleet, party, { kind: "freeze", at: world.now, host: former, what, after: points, forMs });
+  };
 }
 
 /** It reaches all hosts, whose switch does not look at senders. */

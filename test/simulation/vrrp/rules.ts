@@ -4,12 +4,15 @@
 //               killed or starved, its fence has closed before (0 ms, whatever happened to either)
 //   farewells   who takes over since a master said farewell finds that it said so, and that its address is gone: keepalived has
 //               removed it a few milliseconds later, unless it was stopped in between, or the skew is shorter than that
+//   pre-emption who has pre-empted a master that lived answers when that one does not any more (0 ms, whatever happened to it);
+//               keepalived, which is not fenced, no longer than its adverts would have let it hold
 //   rivals      two that answer hear each other at once: the claim's way and an event loop's latency (`tight`), and where an
 //               advert was lost or late, somebody was stopped, or a file was read anew, one interval more
 //   lease       no fence is open for longer than three intervals from the moment when the last advert left, by the fastest clock
 //   lapse       once all is calm, whoever goes on as master extends its fence before it closes
 //   farewell    nobody says priority 0 while it answers
-//   mute        nobody goes on advertising for long without answering: its backups would wait for nothing
+//   mute        nobody goes on advertising for long without answering: its backups would wait for nothing. Who pre-empts may wait
+//               for the time of silence of a master that goes on beside it
 //   leaseless   in a mixed fleet only the holder of the lease claims
 //
 // Where two routers do not hear each other RFC 9568 allows two masters, and so do these rules.
@@ -54,6 +57,9 @@ interface Claim {
   readonly obeysFrom: number;
 }
 
+/** A master whose adverts reach nobody lapses after so many intervals, by a clock that is as fast as it may be. */
+const LAPSE_INTERVALS = 2.99;
+
 /** Two that answer at the same time. */
 interface Overlap {
   readonly ip: string;
@@ -83,6 +89,10 @@ export class VrrpRules {
   private readonly answered = new Map<string, TrueTime>();
   /** By host and address: until when its fence was opened. */
   private readonly openUntil = new Map<string, TrueTime>();
+  /** By host and VIP: who claims, and waits for a former master. */
+  private readonly waiting = new Set<string>();
+  /** Called when a master is pre-empted, with its name. */
+  onPreempt: (former: string) => void = () => {};
   /** How often somebody became master. */
   claimed = 0;
   /** From here on nobody moves any more. */
@@ -140,6 +150,8 @@ export class VrrpRules {
     const vip = scenario.vips[after.router.vrid - 51] ?? "";
     const key = `${host.name} ${vip}`;
     if (after.phase.kind === "backup") this.knowledge.set(key, after.phase.listening);
+    if (after.phase.kind === "claiming" && after.phase.former !== null) this.waiting.add(key);
+    else this.waiting.delete(key);
     for (const effect of effects) {
       if (effect.type !== "moved") continue;
       world.say(host.name, () => `${vip}: ${effect.from} -> ${effect.to}, ${effect.change.text}`);
@@ -162,6 +174,8 @@ export class VrrpRules {
       });
       if (scenario.mode === "mixed" && daemon.election.tenures.get(vip)?.phase !== "on")
         this.deps.say("leaseless", `${host.name} claims ${vip} without the lease`);
+      const former = [...this.deps.parties.values()].find((party) => sourceOf(party) === known?.master?.source);
+      if (effect.change.code === "lower-master" && former !== undefined) this.onPreempt(former.name);
     }
   }
 
@@ -200,7 +214,9 @@ export class VrrpRules {
     const goesOn = row !== undefined && world.now - row.last < 2.5 * intervalMs;
     const since = goesOn ? row.since : world.now;
     this.speakingSince.set(key, { since, last: world.now });
-    const muteMs = answers ? 0 : world.now - Math.max(since, this.answered.get(`${from} ${ip}`) ?? 0);
+    const waits = this.waiting.has(`${from} ${scenario.vips[vrid - 51]}`);
+    const waitsUntil = waits ? this.lastHeardBy(from, vrid) + LOOK_BACK_INTERVALS * scenario.intervalMs : 0;
+    const muteMs = answers ? 0 : world.now - Math.max(since, waitsUntil, this.answered.get(`${from} ${ip}`) ?? 0);
     if (muteMs > 2.5 * scenario.intervalMs + 1_000)
       this.deps.say("mute", `${from} advertises, and has not answered for ${ip} for ${muteMs.toFixed(0)} ms`);
   }
@@ -223,6 +239,7 @@ export class VrrpRules {
     world.say("CHECKER", () => `${party.name} and ${other.name} answer for ${ip}`);
     if (party.kind === "keepalived" && other.kind === "keepalived") return;
     this.checkSuccession(party, other, ip);
+    this.checkPreemption(party, other, ip);
     world.at(world.now + this.tightMs(party, other), () => this.checkRivals(key, party, other, overlap));
   }
 
@@ -261,6 +278,42 @@ export class VrrpRules {
       "succession",
       `${successor.name} has claimed ${vip} at ${claim.at.toFixed(2)}, since no master was heard, and ${predecessor.name} answers until ${answersUntil(predecessor, ip).toFixed(2)}: its advert of ${last.at.toFixed(2)} had come (now ${world.now.toFixed(2)})`,
     );
+  }
+
+  /** The successor opens now, and the predecessor had not closed. */
+  private checkPreemption(successor: Party, predecessor: Party, ip: string): void {
+    const { segment, scenario, world } = this.deps;
+    const vip = scenario.vips.find((name) => ipOf(name) === ip) ?? "";
+    const claim = this.claims.get(`${successor.name} ${vip}`);
+    const before = this.claims.get(`${predecessor.name} ${vip}`)?.at ?? 0;
+    if (successor.kind !== "vipd" || claim?.why !== "lower-master" || before > claim.at) return;
+    const failedAt = Math.max(
+      segment.failedAt(predecessor.name, successor.name),
+      segment.failedAt(successor.name, predecessor.name),
+    );
+    if (failedAt > claim.at - this.lookBackMs) return;
+    const vrid = 51 + scenario.vips.indexOf(vip);
+    const last = segment.sentBy(predecessor.name, vrid).findLast(({ priority }) => priority > 0);
+    const lapsesAt = last === undefined ? 0 : last.at + LAPSE_INTERVALS * last.intervalMs;
+    if (predecessor.kind === "keepalived" && world.now >= lapsesAt) return;
+    const until = answersUntil(predecessor, ip).toFixed(2);
+    this.deps.say(
+      "pre-emption",
+      `${successor.name} has claimed ${vip} at ${claim.at.toFixed(2)} from ${predecessor.name}, which answers until ${until}, and answers`,
+    );
+  }
+
+  /** When somebody else's advert, no farewell, reached this host last. */
+  private lastHeardBy(name: string, vrid: number): TrueTime {
+    const { segment, parties, world } = this.deps;
+    const others = [...parties.keys()].filter((other) => other !== name);
+    const arrivals = others.flatMap((other) =>
+      segment
+        .sentBy(other, vrid)
+        .filter(({ priority }) => priority > 0)
+        .flatMap(({ arrivals: first, repeats }) => [first.get(name) ?? 0, repeats.get(name) ?? 0]),
+    );
+    return Math.max(0, ...arrivals.filter((at) => at <= world.now));
   }
 
   /** The predecessor has begun at `begunAt`, and answers still. */

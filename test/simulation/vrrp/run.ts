@@ -142,17 +142,14 @@ function build(scenario: VrrpScenario, world: World, canary: VrrpCanary | null, 
   return { scenario, world, segment, network, hosts, parties, rules, say };
 }
 
-/** Whether this party answers for the address to that host. */
-function isHeard(
-  { cut, stations }: Segment,
-  party: Party,
-  { name: asker }: SimHost,
-  ip: string,
-  now: TrueTime,
-): boolean {
+/** Whether this party answers for the address to that host. A question that does not reach it is lost as an advert would be. */
+function isHeard(segment: Segment, party: Party, { name: asker }: SimHost, ip: string, now: TrueTime): boolean {
   const { name } = party;
-  const isReached = stations.get(name)?.isUp() === true && !cut.has(`${asker}>${name}`) && !cut.has(`${name}>${asker}`);
-  return name !== asker && isReached && answersUntil(party, ip) > now;
+  if (name === asker) return false;
+  const ways = [`${asker}>${name}`, `${name}>${asker}`];
+  const isReached = segment.stations.get(name)?.isUp() === true && !ways.some((way) => segment.cut.has(way));
+  if (!isReached) for (const way of ways) segment.fail(way, now);
+  return isReached && answersUntil(party, ip) > now;
 }
 
 /** A host of vipd on the wire: the same one over all its boots. */

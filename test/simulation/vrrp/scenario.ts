@@ -22,6 +22,13 @@ export type VrrpTrouble =
       readonly after: number;
       readonly forMs: number;
     }
+  /** From then on the next master that a router of vipd pre-empts is frozen, at that many points of code from the claim. */
+  | {
+      readonly kind: "freeze-preempted";
+      readonly what: "program" | "process";
+      readonly after: number;
+      readonly forMs: number;
+    }
   | { readonly kind: "kill"; readonly after: number; readonly backMs: number }
   | { readonly kind: "stop"; readonly backMs: number | null }
   | { readonly kind: "reboot"; readonly backMs: number }
@@ -354,6 +361,14 @@ const TROUBLES: { readonly [K in VrrpTrouble["kind"]]: readonly [weight: number,
     8,
     (random, facts) => ({
       what: random.pick(["program", "process", "process", "thread"]),
+      after: drawPoints(random),
+      forMs: drawSpan(random, facts),
+    }),
+  ],
+  "freeze-preempted": [
+    4,
+    (random, facts) => ({
+      what: random.pick(["program", "process", "process"]),
       after: drawPoints(random),
       forMs: drawSpan(random, facts),
     }),

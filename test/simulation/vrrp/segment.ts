@@ -146,7 +146,8 @@ export class Segment {
     else this.fail(way, this.world.now);
   }
 
-  private fail(way: string, at: TrueTime): void {
+  /** Something that goes this way, `a>b`, is lost, or comes late. */
+  fail(way: string, at: TrueTime): void {
     this.failures.set(way, Math.max(at, this.failures.get(way) ?? at));
   }
 }

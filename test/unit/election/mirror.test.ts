@@ -83,6 +83,22 @@ describe("the newest version wins", () => {
       },
       2,
     ],
+    [
+      "unless a read that reaches beyond it shows another one: it came by a watch of another epoch",
+      (mirror) => {
+        mirror.applyChanges([change(12n, 9)], instant(1));
+        read(mirror, 13n, [change(5n, 1)]);
+      },
+      1,
+    ],
+    [
+      "nor a deletion, which that read contradicts",
+      (mirror) => {
+        mirror.applyChanges([change(12n, null)], instant(1));
+        read(mirror, 13n, [change(5n, 1)]);
+      },
+      1,
+    ],
     ["over a deletion older than the record", (mirror) => mirror.applyChanges([change(4n, null)], instant(1)), 1],
     [
       "when a deletion is newer: it is remembered as deleted",

@@ -1,6 +1,7 @@
 // A node with a VRRP elector, on a wire in memory.
 
 import type { Candidacy } from "../../../src/base/candidacy.ts";
+import type { VipAddress } from "../../../src/base/vip.ts";
 import { NO_AUTHENTICATION } from "../../../src/base/vrrp.ts";
 import type { VipConfig, VrrpConfig } from "../../../src/config/types.ts";
 import { VrrpElector } from "../../../src/node/vrrp-elector.ts";
@@ -59,8 +60,8 @@ export class Node {
   obeys = true;
   readonly elector: VrrpElector;
 
-  /** `before`: what an earlier process saw of each VIP. */
-  constructor(before: readonly Sighting[] = []) {
+  /** `before`: what an earlier process saw of each VIP; `asks`: whether the wire can be asked who answers. */
+  constructor(before: readonly Sighting[] = [], { asks = true } = {}) {
     this.histories = memoryOf(before);
     const host: ElectorHost = {
       gain: ([grant], { deadline, until }) =>
@@ -97,13 +98,15 @@ export class Node {
         place: () => ({ links: this.links, addresses: this.addresses }),
         vips: () => this.vips,
         mayClaim: () => this.mayClaim,
-        askIfSilent: (addresses, done) => {
-          this.questions.push({ ips: addresses.map(({ ip }) => ip), done });
-        },
+        ...(asks ? { askIfSilent: (addresses, done) => this.ask(addresses, done) } : {}),
         firstDeadline: 1,
       },
       host,
     );
+  }
+
+  private ask(addresses: readonly VipAddress[], done: (isSilent: boolean) => void): void {
+    this.questions.push({ ips: addresses.map(({ ip }) => ip), done });
   }
 
   wish(change: Partial<Candidacy> = {}, ...names: readonly string[]): this {

@@ -201,6 +201,8 @@ describe("an address that moves from one VIP to another on the same host", () =>
   test.each<{ gone: string; left: VipPlan }>([
     { gone: "web", left: db(A, B) },
     { gone: "db", left: web(A, B) },
+    // Whatever interface it is on: the fence tells addresses apart.
+    { gone: "web", left: db(address("10.0.0.1", "eth1"), B) },
   ])("is open in the end, although $gone, which had it, is closed afterwards", ({ gone, left }) => {
     const { host, open } = moving();
     host.plan(left);

@@ -17,6 +17,9 @@ export const STOPPED = reason("shutdown");
 
 const START = instant(1_000_000);
 
+/** How long the wire is asked. */
+const QUESTION_MS = 20;
+
 /** A router of the tests: id 51, one address, keepalived's defaults for the rest. */
 export function router(given: Partial<VrrpRouter> = {}): VrrpRouter {
   return vrrpRouter({ vrid: 51, addresses: [VIP], source: OWN, ...given });
@@ -42,6 +45,8 @@ export class Lab {
   releases = true;
   /** What is done when the machine asks to drain, before "drained"; `null`: not even that is handed in. */
   onDrain: (() => void) | null = () => {};
+  /** Whether somebody answers when the wire is asked; `null`: the question has no end. */
+  isAnswered: boolean | null = false;
   private due: Due[] = [];
   private spoken: { readonly advert: VrrpAdvert; readonly token: object } | null = null;
 
@@ -153,12 +158,19 @@ export class Lab {
         this.until = Number.NaN;
         if (this.releases) this.after(0, () => this.post({ type: "released" }));
         return;
+      case "ask":
+        this.after(QUESTION_MS, () => this.answer(effect.askedAt));
+        return;
       case "drain":
         if (this.onDrain !== null) this.after(0, () => this.drain());
         return;
       default:
         return;
     }
+  }
+
+  private answer(askedAt: Instant): void {
+    if (this.isAnswered !== null) this.post({ type: "answered", askedAt, isSilent: !this.isAnswered });
   }
 
   private drain(): void {

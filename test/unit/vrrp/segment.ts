@@ -11,6 +11,10 @@ import { initialVrrp, type VrrpEffect, type VrrpEvent, type VrrpState } from "..
 /** Longest way of an advert, in milliseconds. */
 export const MOST_DELAY_MS = 4;
 
+/** How long the wire is asked, and how often. */
+const QUESTION_MS = 20;
+const QUESTIONS = 3;
+
 /** What is due at a time. */
 interface Due {
   readonly at: Instant;
@@ -82,11 +86,23 @@ export class Station {
       this.until = now;
       this.segment.at(now, () => this.post({ type: "released" }));
     }
+    if (effect.type === "ask") this.ask(effect.askedAt);
     if (effect.type === "drain")
       this.segment.at(now, () => {
         this.drain();
         this.post({ type: "drained" });
       });
+  }
+
+  /** The kernel of a host answers as long as it may, whatever its program does. */
+  private ask(askedAt: Instant): void {
+    const { segment } = this;
+    let isSilent = true;
+    for (let i = 0; i < QUESTIONS; i += 1)
+      segment.at(later(segment.now, (i * QUESTION_MS) / QUESTIONS), () => {
+        isSilent &&= segment.stations.every((other) => other === this || !other.answers);
+      });
+    segment.at(later(segment.now, QUESTION_MS), () => this.post({ type: "answered", askedAt, isSilent }));
   }
 
   private speak(advert: VrrpAdvert): void {
