@@ -28,6 +28,7 @@ export function absorb(state: State, event: Event, at: Moment): readonly Effect[
     case "read":
       return onSnapshot(state, event, at);
     case "read-failed":
+      if (state.reading === "all") state.readWanted = "all";
       state.readWanted ??= state.reading;
       state.reading = null;
       state.readBackoffUntil = later(at.now, state.timings.retryEveryMs);
@@ -86,10 +87,9 @@ function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readon
     return [];
   }
   const isNews = mirror.applySnapshot(snapshot, scope, at.now);
-  if (state.readWanted === scope || scope === "all") state.readWanted = null;
   if (scope === "all") state.lastFullReadAt = at.now;
   if (anotherEpoch || snapshot.revision > state.confirmedRevision) state.confirmedRevision = snapshot.revision;
-  state.readBeforeCommit = false;
+  if (state.readWanted === null) state.readBeforeCommit = false;
   const effects = scope === "fleet" ? noticeLag(state, isNews) : noticeSilence(state, isNews, at.now);
   const adopted = state.synced ? [] : adopt(state);
   if (!state.synced) state.syncedAt = at.now;

@@ -183,6 +183,8 @@ function askForRead(state: State, now: Instant, effects: Effect[]): void {
   if (now < at) return;
   effects.push({ type: "read", scope, timeoutMs: state.timings.readTimeoutMs });
   state.reading = scope;
+  // What is wanted from now on, this read may be too old for.
+  state.readWanted = null;
 }
 
 function askForCommit(state: State, at: Moment, effects: Effect[]): void {

@@ -59,7 +59,7 @@ export interface Canary {
 export const CANARIES: readonly Canary[] = [
   { name: "validity from the answer instead of the send", breaks: [3], perturb: fromTheAnswer },
   { name: "an unknown outcome taken for success", breaks: [2, 3], perturb: unknownIsSuccess },
-  { name: "a new epoch not noticed in an answer", breaks: [1, 6], trouble: "restore", perturb: epochBlind },
+  { name: "a new epoch not noticed in an answer", breaks: [1, 4, 6], trouble: "restore", perturb: epochBlind },
   { name: "a token of before the store was restored", breaks: [4], trouble: "restore", perturb: oldTokens },
   { name: "release before the address is gone", breaks: [1, 2], releasesFirst: true },
   { name: "a fence without a timeout", breaks: [3], fenceFlaw: "no-timeout" },

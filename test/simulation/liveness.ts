@@ -96,7 +96,7 @@ export function sickenOne(fleet: Fleet): void {
     (host.daemon?.daemon.running.vips ?? [])
       .filter(({ name, checks }) => checks.length > 0 && !contested.has(name) && holds(host, name, world.now))
       .map(({ name }) => name)
-      .filter((vip) => fitOthers(host, vip).some((other) => sharesAddress(host, other, vip)));
+      .filter((vip) => fitOthers(host, vip).length > 0 && isAlike(fleet, vip));
   const host = [...fleet.hosts.values()].find((each) => atRisk(each).length > 0);
   if (host === undefined) return;
   const vips = atRisk(host);
@@ -104,7 +104,7 @@ export function sickenOne(fleet: Fleet): void {
   world.at(world.now + SICK_MS, () => {
     for (const vip of vips) {
       const fit = fitOthers(host, vip);
-      if (fit.some((other) => sharesAddress(host, other, vip)) && !fit.some((other) => holds(other, vip, world.now)))
+      if (fit.length > 0 && !fit.some((other) => holds(other, vip, world.now)))
         checker.say(
           6,
           `${vip} is not held by ${fit.map(({ name }) => name).join(" or ")}, although ${host.name} is sick`,
@@ -113,12 +113,10 @@ export function sickenOne(fleet: Fleet): void {
   });
 }
 
-/** Who has none of the holder's addresses under the VIP's name may find that all of its own were another VIP's. */
-function sharesAddress(one: SimHost, other: SimHost, vip: string): boolean {
-  const ipsOf = ({ daemon }: SimHost): readonly string[] =>
-    daemon?.daemon.running.vips.find(({ name }) => name === vip)?.addresses.map(({ ip }) => ip) ?? [];
-  const ips = new Set(ipsOf(one));
-  return ipsOf(other).some((ip) => ips.has(ip));
+/** Whether all nodes have the same addresses for a VIP: where they differ, one of another VIP may be in the way. */
+function isAlike(fleet: Fleet, vip: string): boolean {
+  const lists = daemons(fleet).flatMap(({ daemon }) => daemon.running.vips.filter(({ name }) => name === vip));
+  return new Set(lists.map(({ addresses }) => JSON.stringify(addresses))).size === 1;
 }
 
 function isFit(host: SimHost, vip: string): boolean {
@@ -163,8 +161,11 @@ function checkRouting(fleet: Fleet): void {
 }
 
 function misplaced(fleet: Fleet): readonly string[] {
+  const contested = contestedVips(fleet);
   return [...fleet.hosts.values()].flatMap(({ name, daemon, kernel }) => {
     if (daemon === null || daemon.election.stopping) return [];
+    // Whoever takes up what another name has, too, may be undecided for long.
+    if (daemon.daemon.running.vips.some((vip) => contested.has(vip.name))) return [];
     const { holdings, plans } = daemon.daemon.holdings;
     const wanted = [...holdings].flatMap(([vip, { phase, addresses }]) =>
       phase === "on" ? readyEntries(plans.get(vip)?.routing, addresses) : [],
