@@ -184,7 +184,7 @@ export class Fleet implements Surroundings {
     if (link === "refused") return this.after(0, () => node.post({ type: "read-failed", message: "refused" }));
     if (link !== "good") return this.after(timeoutMs, () => node.post({ type: "read-failed", message: "no answer" }));
     const snapshot = this.backend.read(scope === "all" ? KEYS.live : KEYS.fleet);
-    this.after(0, () => {
+    this.after(node.readLagMs, () => {
       node.post({ type: "read", scope, snapshot });
       // A watch goes on from where everything is known.
       if (scope === "all") node.watch ??= { since: snapshot.revision, epoch: snapshot.epoch };

@@ -53,6 +53,8 @@ export class Node {
   readLink: Link | undefined;
   /** How long a commit over a good link takes to arrive, and an answer or a refusal to come back. */
   lagMs = 0;
+  /** The answers of its reads are so long under way. */
+  readLagMs = 0;
   answerMs = 0;
   /** Whether the store's watch brings anything, and from where on it does; `null`: none has been begun. */
   watching = true;

@@ -108,6 +108,14 @@ describe("a read that fails", () => {
   });
 });
 
+test("what is heard while a read is under way is read anew: the read may be older", () => {
+  const { fleet, a, b } = atRest();
+  b.readLagMs = 50;
+  fleet.until(() => b.state.reading !== null);
+  a.stepDown();
+  expect(fleet.until(() => b.holds)).toBeLessThanOrEqual(2 * b.readLagMs + 10);
+});
+
 describe("a watch that brings nothing any more", () => {
   test("is noticed by two short reads that show a change which it has not brought: it is begun anew, after a full read", () => {
     const { fleet, a, b } = atRest();
