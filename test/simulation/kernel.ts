@@ -109,6 +109,8 @@ export class Kernel {
 
   /** Somebody with an `ip` command. */
   bindByHand(ip: string): void {
+    // This kernel knows one place of an address: another one beside a virtual MAC's device would take that one's away.
+    if (this.bound.get(ip)?.address.interface.startsWith("vipd") === true) return;
     const address = record({ ip, prefix: 24, interface: INTERFACES[0] ?? "" }, false);
     this.change(() => this.bound.set(ip, { address, until: Number.POSITIVE_INFINITY }));
     this.tell({ kind: "address-added", address });
