@@ -40,7 +40,7 @@ const GROUPS: readonly Group[] = [
   },
   { projects: ["linux"], deadlineMs: 6 * 60_000, namespaces: true },
   { projects: ["hosts"], deadlineMs: 15 * 60_000, namespaces: true },
-  { projects: ["outages"], deadlineMs: 15 * 60_000, namespaces: true, workers: 3 },
+  { projects: ["outages"], deadlineMs: 15 * 60_000, namespaces: true },
   { projects: ["systemd"], deadlineMs: 10 * 60_000, namespaces: true },
   { projects: ["interop"], deadlineMs: 10 * 60_000, namespaces: true, needs: "keepalived", workers: 5 },
 ];
