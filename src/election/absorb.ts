@@ -28,8 +28,7 @@ export function absorb(state: State, event: Event, at: Moment): readonly Effect[
     case "read":
       return onSnapshot(state, event, at);
     case "read-failed":
-      if (state.reading === "all") state.readWanted = "all";
-      state.readWanted ??= state.reading;
+      state.readWanted = state.reading === "all" ? "all" : (state.readWanted ?? state.reading);
       state.reading = null;
       state.readBackoffUntil = later(at.now, state.timings.retryEveryMs);
       storeFailed(state, event.message, at);
@@ -104,10 +103,9 @@ function onSnapshot(state: State, { snapshot, scope }: Read, at: Moment): readon
  */
 function noticeLag(state: State, isNews: boolean): readonly Effect[] {
   const { mirror } = state;
-  if (mirror.newestChange !== state.newestChangeAtRead) state.silentSince = null;
-  const silent = isNews && mirror.newestChange === state.newestChangeAtRead;
-  state.newestChangeAtRead = mirror.newestChange;
-  const suspect = mirror.lags || silent;
+  const heard = hasHeard(state);
+  if (heard) state.silentSince = null;
+  const suspect = mirror.lags || (isNews && !heard);
   const confirmed = suspect && state.lagging;
   state.lagging = suspect && !confirmed;
   if (confirmed) state.readWanted = "all";
@@ -121,14 +119,21 @@ function noticeLag(state: State, isNews: boolean): readonly Effect[] {
  * says the same.
  */
 function noticeSilence(state: State, isNews: boolean, now: Instant): readonly Effect[] {
-  const { mirror, silentSince } = state;
-  const silent = isNews && mirror.newestChange === state.newestChangeAtRead;
-  state.newestChangeAtRead = mirror.newestChange;
+  const { silentSince } = state;
+  const silent = !hasHeard(state) && isNews;
   state.lagging = false;
   const confirmed = silent && silentSince !== null && now >= later(silentSince, state.timings.heartbeatEveryMs);
   state.silentSince = silent && !confirmed ? (silentSince ?? now) : null;
   if (confirmed) state.readWanted = "all";
   return confirmed ? [{ type: "rewatch" }] : [];
+}
+
+/** Whether the watch has brought anything since the read before. */
+function hasHeard(state: State): boolean {
+  const { newestChange } = state.mirror;
+  const heard = newestChange !== state.newestChangeAtRead;
+  state.newestChangeAtRead = newestChange;
+  return heard;
 }
 
 /**

@@ -232,8 +232,10 @@ export class Mirror {
       before?.value != null &&
       observed.value?.incarnation === before.value.incarnation &&
       before.fresh === observed.fresh;
-    if (!heartbeat) this.touched.nodes.add(node);
-    if (!heartbeat) this.touched.contenders = true;
+    if (!heartbeat) {
+      this.touched.nodes.add(node);
+      this.touched.contenders = true;
+    }
     if (!heartbeat || before.value?.ttlMs !== observed.value?.ttlMs) this.touched.roster = true;
     this.touched.heartbeats.add(node);
   }

@@ -140,6 +140,16 @@ export class VrrpElection {
     return phase.listening.master;
   }
 
+  /** As the configuration has it now. */
+  private get vip(): VipConfig | undefined {
+    return this.deps.vips().find(({ name }) => name === this.name);
+  }
+
+  /** Its addresses that the wire can be asked about. */
+  private get askable(): readonly VipAddress[] {
+    return askableOn(this.deps.place().links, this.vip?.addresses ?? []);
+  }
+
   wish(candidacy: Candidacy): void {
     this.candidacy = candidacy;
   }
@@ -155,7 +165,7 @@ export class VrrpElection {
   /** Brings the virtual router in line with the configuration and with what the host brings. */
   refresh(): void {
     const { candidacy, router } = this;
-    const vip = this.deps.vips().find(({ name }) => name === this.name);
+    const { vip } = this;
     if (candidacy === null || vip?.vrrp === undefined) return;
     if (router === null) {
       if (obstacleOf(candidacy) === null) this.open(vip, vip.vrrp);
@@ -298,9 +308,8 @@ export class VrrpElection {
   }
 
   private gain(until: Instant): void {
-    const { timers, host, vips } = this.deps;
-    const { router } = this;
-    const vip = vips().find(({ name }) => name === this.name);
+    const { timers, host } = this.deps;
+    const { router, vip } = this;
     const wallMs = BigInt(Math.floor(timers.wallMs()));
     const previousToken = this.lastToken === 0n ? null : this.lastToken;
     this.lastToken = wallMs > this.lastToken ? wallMs : this.lastToken + 1n;
@@ -365,15 +374,14 @@ export class VrrpElection {
    * for them, however busy its host is.
    */
   private follow(): void {
-    const { router } = this;
-    const { askIfSilent, vips, mayClaim, place } = this.deps;
-    const vip = vips().find(({ name }) => name === this.name);
+    const { router, vip } = this;
+    const { askIfSilent, mayClaim } = this.deps;
     if (router === null || askIfSilent === undefined || !this.isNext(router, vip?.vrrp)) return;
     const about = farewellOf(router);
     if (about === null || this.asked?.isOpen === true || this.asked?.about === about) return;
     const asked = { about, isOpen: true };
     this.asked = asked;
-    askIfSilent(askableOn(place().links, vip?.addresses ?? []), (isSilent) => {
+    askIfSilent(this.askable, (isSilent) => {
       asked.isOpen = false;
       if (isSilent && this.router === router && farewellOf(router) === about && mayClaim())
         router.post({ type: "given-way" });
@@ -395,13 +403,12 @@ export class VrrpElection {
   /** Where the wire cannot be asked nobody knows: then the former master's right to hold is waited for. */
   private ask(askedAt: Instant): void {
     const { router } = this;
-    const { askIfSilent, vips, place } = this.deps;
-    const vip = vips().find(({ name }) => name === this.name);
+    const { askIfSilent } = this.deps;
     const tell = (isSilent: boolean): void => {
       if (this.router === router) router?.post({ type: "answered", askedAt, isSilent });
     };
     if (askIfSilent === undefined) tell(false);
-    else askIfSilent(askableOn(place().links, vip?.addresses ?? []), tell);
+    else askIfSilent(this.askable, tell);
   }
 
   /** Who is not heard any more may still be there: only a claim says that nobody is. */

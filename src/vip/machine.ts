@@ -199,13 +199,14 @@ function onPlan(state: VipState, plans: readonly VipPlan[], now: Instant, effect
   }
   change(state, state.holdings.keys(), now, effects);
   const changed = reroutedVips(state, routedBefore);
+  // Where addresses go first, their routes are set when that is done.
+  const shrinking = new Set(changed.filter((vip) => isShrinking(state, vip)));
+  for (const vip of shrinking) routeSoon(state, vip, now);
   route(
     state,
-    changed.filter((vip) => !isShrinking(state, vip)),
+    changed.filter((vip) => !shrinking.has(vip)),
     effects,
   );
-  // Where addresses go first, their routes are set when that is done.
-  for (const vip of changed) if (isShrinking(state, vip)) routeSoon(state, vip, now);
 }
 
 type Gain = Extract<VipEvent, { type: "gain" }>;

@@ -66,20 +66,20 @@ export function becomeUnable(state: VrrpState, at: Instant): VrrpStep {
  * long as they do. A pause would leave the addresses to nobody where all hosts are busy.
  */
 export function fallBehind(state: VrrpState, at: Instant): VrrpStep {
-  const { phase, router, priority } = state;
-  if (phase.kind !== "claiming" && phase.kind !== "master") return [state, []];
-  const listening = { ...listenModestly(router, priority, at), preemptSuppressedUntil: LONG_AGO };
-  const going = { next: "backup", change: reason("too-slow"), farewell: true, listening } as const;
-  return giveUp(state, departure(state, at, going), at);
+  return giveToAnother(state, reason("too-slow"), { preemptSuppressedUntil: LONG_AGO }, at);
 }
 
 /** Gives the addresses to another router, and does not take them back from it. Who holds nothing has nothing to give. */
 export function stepDown(state: VrrpState, why: Reason, at: Instant): VrrpStep {
+  return giveToAnother(state, why, {}, at);
+}
+
+/** Says farewell, and then listens for longer than whoever is to follow. */
+function giveToAnother(state: VrrpState, change: Reason, more: Partial<Listening>, at: Instant): VrrpStep {
   const { phase, router, priority } = state;
   if (phase.kind !== "claiming" && phase.kind !== "master") return [state, []];
-  const listening = listenModestly(router, priority, at);
-  const going = { next: "backup", change: why, farewell: true, listening } as const;
-  return giveUp(state, departure(state, at, going), at);
+  const listening = { ...listenModestly(router, priority, at), ...more };
+  return giveUp(state, departure(state, at, { next: "backup", change, farewell: true, listening }), at);
 }
 
 /** Leaves the wire. */
