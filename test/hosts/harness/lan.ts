@@ -39,11 +39,16 @@ export class Station {
     this.lan.bridge.exec("ip", "link", "set", this.port, "up");
   }
 
+  /** Index of its port, in the switch's namespace. */
+  get portIndex(): number {
+    return Number(this.lan.bridge.exec("cat", `/sys/class/net/${this.port}/ifindex`).trim());
+  }
+
   /** Takes the interface out; the result puts one back, with the same MAC and addresses, on the same port. */
   takeOut(): () => void {
-    const index = this.lan.bridge.exec("cat", `/sys/class/net/${this.port}/ifindex`).trim();
+    const index = this.portIndex;
     this.namespace.exec("ip", "link", "delete", "eth0");
-    return () => this.connect("index", index);
+    return () => this.connect("index", String(index));
   }
 
   private connect(...more: readonly string[]): void {

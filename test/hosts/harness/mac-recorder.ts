@@ -2,18 +2,7 @@
 // entries say.
 
 import { spawn } from "node:child_process";
-import {
-  AF_PACKET,
-  bindSocket,
-  closeFd,
-  openSocket,
-  receive,
-  sendTo,
-  setOption,
-  SOCK_RAW,
-  SOL_SOCKET,
-  watchReadable,
-} from "../../../adapters/linux/native.ts";
+import { AF_PACKET, closeFd, openSocket, sendTo, SOCK_RAW } from "../../../adapters/linux/native.ts";
 import { isVipdError } from "../../../src/base/errors.ts";
 import { concatBytes } from "../../../src/wire/bytes.ts";
 import {
@@ -24,13 +13,9 @@ import {
   formatMac,
   parseMac,
 } from "../../../src/wire/ethernet.ts";
-import { VRRP_PROTOCOL } from "../../../src/wire/vrrp.ts";
 import type { Lan, Station } from "./lan.ts";
 import { eventually } from "../../linux/namespaces.ts";
-import { bootOffsetMs, stampOf } from "./stamp.ts";
-
-const ETH_P_ALL = 0x0003;
-const SO_RCVBUFFORCE = 33;
+import { isAdvert, listenAtSwitch } from "./switch-socket.ts";
 
 /** A frame with a virtual MAC as its source. */
 export interface VirtualFrame {
@@ -43,14 +28,14 @@ export interface VirtualFrame {
 /** Records frames from its making until it is disposed of. */
 export class MacRecorder implements Disposable {
   readonly frames: VirtualFrame[] = [];
-  private readonly closers: (() => void)[] = [];
-  private readonly ports: ReadonlyMap<number, string>;
+  private readonly end: () => void;
 
   constructor(lan: Lan, macs: readonly string[]) {
-    const index = ({ port }: Station): number =>
-      Number(lan.bridge.exec("cat", `/sys/class/net/${port}/ifindex`).trim());
-    this.ports = new Map(lan.machines().map((machine) => [index(machine), machine.name]));
-    lan.bridge.inside(() => this.listen(new Set(macs)));
+    const wanted = new Set(macs);
+    this.end = listenAtSwitch(lan, lan.machines(), ({ host, bytes, stamp }) => {
+      const mac = formatMac(bytes.subarray(6, 12));
+      if (wanted.has(mac)) this.frames.push({ at: stamp(), host, mac, bytes: bytes.slice(0, 128) });
+    });
   }
 
   /** The hosts that sent with the MAC since `from`, each as often as the sender changed. */
@@ -72,35 +57,8 @@ export class MacRecorder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const close of this.closers.splice(0)) close();
+    this.end();
   }
-
-  private listen(macs: ReadonlySet<string>): void {
-    const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
-    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024);
-    bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
-    const buffer = new Uint8Array(2_048);
-    const watch = watchReadable(fd, () => {
-      const offsetMs = bootOffsetMs();
-      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer)) {
-        const mac = formatMac(got.data.subarray(6, 12));
-        const link = new DataView(got.from.buffer, got.from.byteOffset, got.from.byteLength);
-        const host = this.ports.get(link.getInt32(4, true));
-        if (host === undefined || link.getUint8(10) === 4 || !macs.has(mac)) continue;
-        this.frames.push({ at: stampOf(fd) + offsetMs, host, mac, bytes: got.data.slice(0, 128) });
-      }
-    });
-    this.closers.push(() => {
-      watch.close();
-      closeFd(fd);
-    });
-  }
-}
-
-function isAdvert(frame: Uint8Array): boolean {
-  const [high, low] = frame.subarray(12, 14);
-  const protocol = high === 0x08 && low === 0x00 ? frame[23] : high === 0x86 && low === 0xdd ? frame[20] : undefined;
-  return protocol === VRRP_PROTOCOL;
 }
 
 /** Has a program of a host send broadcasts that claim nothing, with this source MAC, out of each of these interfaces; what the kernel said to each. */

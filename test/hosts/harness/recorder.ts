@@ -1,33 +1,25 @@
 // Watches the switch: who sends anything in the name of a VIP (ARP, neighbour advertisements, echo replies), in the order
 // of arrival, while the client keeps asking all hosts by ARP or NDP and pings the VIP.
-//
-// One socket hears all ports, so that the order of packets of different hosts is the kernel's own.
 
 import {
   AF_INET,
   AF_INET6,
   AF_PACKET,
-  bindSocket,
   bootTimeMs,
   closeFd,
   openSocket,
   receive,
   sendTo,
-  setOption,
   SOCK_DGRAM,
   SOCK_RAW,
-  SOL_SOCKET,
-  watchReadable,
 } from "../../../adapters/linux/native.ts";
-import { isVipdError } from "../../../src/base/errors.ts";
 import { be16, concatBytes } from "../../../src/wire/bytes.ts";
 import { encodeLinkAddress, parseMac } from "../../../src/wire/ethernet.ts";
 import { ipBytes } from "../../../src/wire/ip.ts";
 import type { Lan, Station } from "./lan.ts";
-import { bootOffsetMs, stampOf } from "./stamp.ts";
+import { quietly } from "./quietly.ts";
+import { listenAtSwitch, type SwitchFrame } from "./switch-socket.ts";
 
-const ETH_P_ALL = 0x0003;
-const SO_RCVBUFFORCE = 33;
 const IPPROTO_ICMP = 1;
 const IPPROTO_ICMPV6 = 58;
 
@@ -72,7 +64,6 @@ export class Recorder {
   readonly answers: Answer[] = [];
   private readonly lan: Lan;
   private readonly ips: ReadonlyMap<string, string>;
-  private readonly portHosts = new Map<number, string>();
   private readonly closers: (() => void)[] = [];
   private readonly waiters = new Set<() => void>();
   /** When the client pinged each address. */
@@ -83,8 +74,10 @@ export class Recorder {
     this.everyMs = everyMs;
     this.lan = lan;
     this.ips = new Map(ips.map((ip) => [hex(ipBytes(ip)), ip]));
-    for (const host of lan.hosts) this.portHosts.set(portIndex(lan, host), host.name);
-    lan.bridge.inside(() => this.listen());
+    const tellAll = (): void => {
+      for (const tell of [...this.waiters]) tell();
+    };
+    this.closers.push(listenAtSwitch(lan, lan.hosts, (frame) => this.take(frame), tellAll));
     lan.client.namespace.inside(() => {
       for (const ip of ips) this.ask(ip, everyMs);
     });
@@ -170,30 +163,8 @@ export class Recorder {
     }
   }
 
-  private listen(): void {
-    const fd = openSocket(AF_PACKET, SOCK_RAW, 0);
-    // Beyond the system's limit only where the privilege reaches: not in a user namespace.
-    quietly(() => setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 16 * 1024 * 1024));
-    bindSocket(fd, encodeLinkAddress({ protocol: ETH_P_ALL, index: 0, mac: new Uint8Array() }));
-    const buffer = new Uint8Array(2_048);
-    const watch = watchReadable(fd, () => {
-      const offsetMs = bootOffsetMs();
-      for (let got = receive(fd, buffer); got !== undefined; got = receive(fd, buffer))
-        this.take(got.data, got.from, () => stampOf(fd) + offsetMs);
-      for (const tell of [...this.waiters]) tell();
-    });
-    this.closers.push(() => {
-      watch.close();
-      closeFd(fd);
-    });
-  }
-
-  /** Only what a port takes in counts: what the bridge passes on is seen again on its way out (packet type 4). */
-  private take(frame: Uint8Array, from: Uint8Array, stamp: () => number): void {
-    const link = new DataView(from.buffer, from.byteOffset, from.byteLength);
-    const host = this.portHosts.get(link.getInt32(4, true));
-    if (host === undefined || link.getUint8(10) === 4) return;
-    const seen = speakerOf(frame);
+  private take({ host, bytes, stamp }: SwitchFrame): void {
+    const seen = speakerOf(bytes);
     const ip = seen === undefined ? undefined : this.ips.get(seen.ip);
     if (seen === undefined || ip === undefined) return;
     this.answers.push({ at: stamp(), host, ip, kind: seen.kind });
@@ -215,10 +186,6 @@ export class Recorder {
       ping.close();
     });
   }
-}
-
-function portIndex(lan: Lan, host: Station): number {
-  return Number(lan.bridge.exec("cat", `/sys/class/net/${host.port}/ifindex`).trim());
 }
 
 function hex(bytes: Uint8Array): string {
@@ -300,14 +267,4 @@ function pinger(ip: string): Asker {
     },
     close: () => closeFd(fd),
   };
-}
-
-/** What the kernel refuses is no failure here: a VIP that nobody answers for makes it refuse, and the gap shows that. */
-function quietly<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    if (!isVipdError(error, "kernel") && !isVipdError(error, "privilege")) throw error;
-    return undefined;
-  }
 }
