@@ -33,6 +33,12 @@ import {
 /** The largest message that matters here; longer ones are cut and then no answer. */
 const BUFFER_BYTES = 2048;
 
+/**
+ * To close a packet socket takes the kernel tens of milliseconds (synchronize_net), in which this thread stands still: not while
+ * somebody waits for what was heard.
+ */
+const IDLE_MS = 500;
+
 /** So many messages are taken at a time. */
 const BURST = 1_024;
 
@@ -52,6 +58,7 @@ export class ClaimSocket {
   /** By the address's bytes in hexadecimal. */
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #watch: { close(): void };
+  #idle: NodeJS.Timeout | undefined;
   /** Addresses that the filter lets through; what is listened for and not among them is not heard yet. */
   #filtered: ReadonlySet<string> = new Set();
 
@@ -71,7 +78,7 @@ export class ClaimSocket {
     }
   }
 
-  /** Tells of those who answer for the address until the result is called; the last one to call it closes the socket. */
+  /** Tells of those who answer for the address until the result is called. A socket that nobody listens at is closed a little later. */
   listen({ ip }: VipAddress, listener: Listener): () => void {
     const key = toHex(ipBytes(ip));
     const listeners = this.#listeners.get(key) ?? new Set();
@@ -79,8 +86,16 @@ export class ClaimSocket {
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0) this.#listeners.delete(key);
-      if (this.#listeners.size === 0) this.#close();
+      if (this.#listeners.size === 0) this.#idle ??= setTimeout(() => this.#closeIdle(), IDLE_MS).unref();
     };
+  }
+
+  /** For good. */
+  close(): void {
+    clearTimeout(this.#idle);
+    this.#onClose();
+    this.#watch.close();
+    closeFd(this.fd);
   }
 
   /** Has the kernel let through what is listened for: to be called after `listen`. */
@@ -109,10 +124,9 @@ export class ClaimSocket {
     this.#filtered = new Set(keys);
   }
 
-  #close(): void {
-    this.#onClose();
-    this.#watch.close();
-    closeFd(this.fd);
+  #closeIdle(): void {
+    this.#idle = undefined;
+    if (this.#listeners.size === 0) this.close();
   }
 
   /** The link may go down under a probe; then nothing more is heard. */
