@@ -100,7 +100,7 @@ const forbidden = [
   {
     name: "one-native-bridge",
     severity: "error",
-    from: { path: at("(src|adapters)/"), pathNot: at("adapters/linux/native\\.ts$") },
+    from: { path: at("(src|adapters)/"), pathNot: at("adapters/linux/native(-spawn)?\\.ts$") },
     to: { path: "node_modules/koffi/" },
   },
   {

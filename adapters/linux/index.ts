@@ -2,6 +2,7 @@
 
 import type { VipAddress } from "../../src/base/vip.ts";
 import type { Clock, Timers } from "../../src/ports/clock.ts";
+import type { ExitWatch, StartProgram } from "../../src/ports/programs.ts";
 import type { RoutingRemoved, RoutingTable } from "../../src/ports/routing.ts";
 import type { AddressTable, Answer, Fence, HostEvent, HostMonitor, PacketLink } from "../../src/ports/host.ts";
 import { KernelAddresses } from "./addresses.ts";
@@ -14,6 +15,7 @@ import type { FileLock } from "./lockfile.ts";
 import { monitorHost } from "./monitor.ts";
 import { NETLINK_ROUTE, NetlinkSocket } from "./netlink.ts";
 import { KernelPackets } from "./packets.ts";
+import { programStarter, watchExit } from "./programs.ts";
 import { KernelRouting } from "./routing.ts";
 import { followRouting } from "./routing-news.ts";
 import { bootTimers } from "./timers.ts";
@@ -42,6 +44,9 @@ export interface LinuxHost {
   readonly fence: Fence;
   readonly packets: PacketLink;
   readonly routing: RoutingTable;
+  /** `undefined`: programs are started as Node.js does. */
+  readonly startProgram: StartProgram | undefined;
+  readonly watchExit: ExitWatch;
   monitor(onEvent: (event: HostEvent | RoutingRemoved) => void): HostMonitor;
   lockFile(path: string): FileLock | "busy";
   notifySystemd(socketPath: string | undefined, text: string): boolean;
@@ -59,7 +64,8 @@ export function createLinuxHost(options: LinuxHostOptions = {}): LinuxHost {
     while (closers.length > 0) closers.pop()?.();
   };
   try {
-    return { ...openParts(options, closers), monitor, lockFile, notifySystemd, close };
+    const programs = { startProgram: programStarter(), watchExit };
+    return { ...openParts(options, closers), ...programs, monitor, lockFile, notifySystemd, close };
   } catch (error) {
     close();
     throw error;

@@ -1,4 +1,4 @@
-// The only native bridge: libc's system calls through koffi. Everything above it works on bytes and descriptors.
+// The native bridge (with native-spawn.ts): libc's system calls through koffi. Everything above it works on bytes and descriptors.
 //
 // Three things about koffi.node.poll shape `watchReadable`: the handle is closed when it is collected, so we keep it;
 // its callback gets (status, events), and what it throws is lost, so it only schedules; libuv stops polling on POLLERR
@@ -73,6 +73,8 @@ export interface Datagram {
 /** A descriptor that is being watched; closing it twice does no harm. */
 export interface Watch {
   close(): void;
+  /** This process need not live on for it. */
+  unref(): void;
 }
 
 /** Opens a close-on-exec, non-blocking socket. */
@@ -263,6 +265,7 @@ export function watchReadable(fd: Fd, onReadable: () => void): Watch {
       watched.delete(handle);
       handle.close();
     },
+    unref: () => handle.unref(),
   };
 }
 

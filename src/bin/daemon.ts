@@ -123,7 +123,7 @@ async function start(config: Config): Promise<Running> {
   checkVirtualRouters(config, host);
   const store = config.store === null ? null : await openStore(config.store);
   const checks = hostChecks(host, log);
-  const receivers = new Receivers({ timers: host.timers, log });
+  const receivers = new Receivers({ timers: host.timers, startProgram: host.startProgram, log });
   (await receivers.prepare(config))();
   const maintenance = openMaintenance(config.stateDir, (message) => log.warn({}, message));
   const realServers = new RealServerService({

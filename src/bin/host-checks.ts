@@ -15,15 +15,16 @@ export interface HostChecks {
 }
 
 /** Checks of this host. */
-export function hostChecks({ timers, packets }: Pick<LinuxHost, "timers" | "packets">, log: Logger): HostChecks {
+export function hostChecks(host: LinuxHost, log: Logger): HostChecks {
+  const { timers, packets, startProgram, watchExit } = host;
   let runner: CheckRunner | undefined;
   return {
     make: ({ linkNews, onChange }) => {
       runner = new CheckRunner({
         timers,
         log,
-        performer: (options) => createPerformer(options, { timers, log, packets, linkNews }),
-        recovery: (options) => recoveryPerformer(options, { timers }),
+        performer: (options) => createPerformer(options, { timers, log, packets, linkNews, startProgram, watchExit }),
+        recovery: (options) => recoveryPerformer(options, { timers, startProgram }),
         onChange,
       });
       return runner;

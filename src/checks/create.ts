@@ -3,13 +3,14 @@
 import type { Timers } from "../ports/clock.ts";
 import type { PacketLink } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
+import type { ExitWatch, StartProgram } from "../ports/programs.ts";
 import { filePerformer } from "./file.ts";
 import { gatewayPerformer } from "./gateway.ts";
 import { httpPerformer } from "./http.ts";
 import { InterfacePerformer, type LinkNews } from "./interface.ts";
 import type { CheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
-import { type ExitWatch, ProcessPerformer } from "./process.ts";
+import { ProcessPerformer } from "./process.ts";
 import { scriptPerformer } from "./script.ts";
 import { tcpPerformer } from "./tcp.ts";
 
@@ -19,7 +20,8 @@ export interface CheckDeps {
   readonly log: Logger;
   readonly packets: PacketLink;
   readonly linkNews: LinkNews;
-  readonly watchExit?: ExitWatch;
+  readonly watchExit?: ExitWatch | undefined;
+  readonly startProgram?: StartProgram | undefined;
 }
 
 /** Makes what performs a check. Throws "config" when the options make no sense: a URL that is none, a bad expression. */

@@ -1,32 +1,33 @@
 // The check of processes, through /proc. Processes that were found once are looked at by their id; all of /proc is read only
 // when too few of them are left.
 //
-// A process's exit is seen at once where the caller can follow it (pidfd_open(2), handed in as `watchExit`); without that the
-// ids that were found are asked for every 100 ms, which costs a system call each; one whose parent does not wait for it is
-// found out by the next run.
+// A process's exit is seen at once where it can be followed (pidfd_open(2), handed in as `watchExit`). Where it cannot, the ids that
+// were found are asked for every 100 ms, which costs a system call each; one whose parent does not wait for it is found out by
+// the next run.
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { instant } from "../base/time.ts";
 import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { ExitWatch } from "../ports/programs.ts";
 import { processExists } from "../process/group.ts";
 import { type ProcessStat, readLivingProcess, surveyProcesses } from "../process/survey.ts";
 import type { ProcessCheckOptions } from "../config/check-options.ts";
 import type { Performer } from "./performer.ts";
 import { readSmallFile } from "./small-file.ts";
 
-/** Calls `onExit` once when the process has ended; undefined when it cannot be followed. The result ends that. */
-export type ExitWatch = (pid: number, onExit: () => void) => (() => void) | undefined;
-
 /** What the check needs. */
 export interface ProcessCheckDeps {
   readonly timers: Timers;
-  readonly watchExit?: ExitWatch;
+  readonly watchExit?: ExitWatch | undefined;
 }
 
 /** How often processes are looked at whose exit nobody tells, in milliseconds. */
 const POLL_MS = 100;
+
+/** So many exits of one check are followed, each by a descriptor; the other processes are looked at. */
+const MOST_WATCHED = 64;
 
 /** The kernel keeps so many bytes of a name (TASK_COMM_LEN less the zero). */
 const COMM_BYTES = 15;
@@ -142,7 +143,8 @@ class Follower {
   /** Watches exactly these. */
   follow(known: ReadonlySet<number>): void {
     for (const [pid, end] of this.ends) if (!known.has(pid)) this.forget(pid, end);
-    this.polled = new Set([...known].filter((pid) => !this.ends.has(pid) && !this.watchExit(pid)));
+    const unwatched = [...known].filter((pid) => !this.ends.has(pid));
+    this.polled = new Set(unwatched.filter((pid) => this.ends.size >= MOST_WATCHED || !this.watchExit(pid)));
     this.poll();
   }
 

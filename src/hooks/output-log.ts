@@ -3,7 +3,8 @@
 
 import { elapsedMs, type Instant } from "../base/time.ts";
 import type { Clock } from "../ports/clock.ts";
-import { printable, type StreamName } from "../process/output.ts";
+import type { StreamName } from "../ports/programs.ts";
+import { printable } from "../process/output.ts";
 
 const NEWLINE = 10;
 

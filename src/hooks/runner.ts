@@ -3,10 +3,9 @@
 
 import { messageOf, VipdError } from "../base/errors.ts";
 import { later } from "../base/time.ts";
-import type { Timers } from "../ports/clock.ts";
 import type { Logger } from "../ports/logger.ts";
 import { endingInWords, type FinishedCommand } from "../process/command.ts";
-import { runCommand } from "../process/run.ts";
+import { type RunDeps, runCommand } from "../process/run.ts";
 import { timeLimit } from "../runtime/time-limit.ts";
 import { environmentOf, type HookEvent, type HookState, keepalivedArguments } from "./event.ts";
 import { Lane } from "./lane.ts";
@@ -17,8 +16,7 @@ import { OutputLog } from "./output-log.ts";
 const MOST_AT_ONCE = 16;
 
 /** What the runner needs. */
-export interface HookRunnerDeps {
-  readonly timers: Timers;
+export interface HookRunnerDeps extends RunDeps {
   readonly log: Logger;
 }
 
@@ -130,7 +128,7 @@ export class HookRunner {
   }
 
   private async runHook(hook: HookOptions, event: HookEvent): Promise<void> {
-    const { timers, log } = this.deps;
+    const { timers, startProgram, log } = this.deps;
     const { election, state } = event;
     const name = hook.argv[0] ?? "";
     const output = new OutputLog({
@@ -146,7 +144,12 @@ export class HookRunner {
       onOutput: (stream: "stdout" | "stderr", chunk: Buffer) => output.push(stream, chunk),
     } as const;
     try {
-      this.report(event, hook, await runCommand({ ...hook, argv }, limits, { timers }, limit.signal), output);
+      this.report(
+        event,
+        hook,
+        await runCommand({ ...hook, argv }, limits, { timers, startProgram }, limit.signal),
+        output,
+      );
     } finally {
       limit.clear();
     }

@@ -1,13 +1,12 @@
 // The end of what a command prints, in bounded memory however much it is.
 
+import type { StreamName } from "../ports/programs.ts";
+
 /** Bytes of each stream that are kept. */
 const TAIL_BYTES = 4096;
 
 /** The longest line that is shown, in characters. */
 const MAX_LINE_LENGTH = 256;
-
-/** The streams of a command. */
-export type StreamName = "stdout" | "stderr";
 
 /** Keeps the last bytes of both streams. */
 export class OutputTail {

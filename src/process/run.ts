@@ -2,20 +2,20 @@
 // print for ever, leave children behind), the result comes, its output stays bounded, and no process of it is left.
 //
 // The command gets /dev/null as standard input, `/` as directory, a small environment, and its user with no supplementary
-// groups. Its output goes through socket pairs, as Node makes them: writing to descriptors 1 and 2 works, opening
-// /dev/stdout or /dev/stderr by name does not.
+// groups.
 
-import { spawn } from "node:child_process";
 import { statSync } from "node:fs";
 import process from "node:process";
 import type { CommandOptions, Refusal } from "../base/command.ts";
 import { isVipdError, messageOf } from "../base/errors.ts";
 import { elapsedMs } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { OnOutput, StartedProgram, StartProgram } from "../ports/programs.ts";
 import { type Account, findAccount } from "./account.ts";
 import { COMMAND_PATH, type CommandEnding, type FinishedCommand } from "./command.ts";
-import { OutputTail, type StreamName } from "./output.ts";
-import { type Child, RunningProcess } from "./running.ts";
+import { forkProgram } from "./fork.ts";
+import { OutputTail } from "./output.ts";
+import { RunningProcess } from "./running.ts";
 import { spawnFailure } from "./spawn-failure.ts";
 import { trustCommand } from "./trust.ts";
 
@@ -33,12 +33,14 @@ export interface RunLimits {
   /** Added to the environment. */
   readonly environment: Readonly<Record<string, string>>;
   /** Gets the output as it comes. */
-  readonly onOutput?: (stream: StreamName, chunk: Buffer) => void;
+  readonly onOutput?: OnOutput;
 }
 
 /** What running a command needs. */
 export interface RunDeps {
   readonly timers: Timers;
+  /** Starts programs of this process's own user at less cost than fork(2); absent where there is no such way. */
+  readonly startProgram?: StartProgram | undefined;
 }
 
 /** A program that is ready to be spawned. */
@@ -54,7 +56,7 @@ interface Prepared {
 export async function runCommand(
   options: CommandOptions,
   limits: RunLimits,
-  { timers }: RunDeps,
+  { timers, startProgram }: RunDeps,
   signal: AbortSignal,
 ): Promise<FinishedCommand> {
   const startedAt = timers.now();
@@ -66,9 +68,9 @@ export async function runCommand(
   const prepared = await prepare(options);
   if ("why" in prepared) return finished({ kind: "not-run", why: prepared.why });
   if (signal.aborted) return finished({ kind: isVipdError(signal.reason, "timeout") ? "timed-out" : "stopped" });
-  const child = spawnChild(prepared, options, limits);
-  if (child instanceof Error) return finished(notRun(child, prepared));
-  const running = new RunningProcess(child, { ...limits, graceMs: options.graceMs }, { timers, tail });
+  const start = (onOutput: OnOutput): StartedProgram => startCommand(prepared, options, limits, startProgram, onOutput);
+  const running = begin(start, { ...limits, graceMs: options.graceMs }, { timers, tail });
+  if (running instanceof Error) return finished(notRun(running, prepared));
   const ending = await running.end(signal);
   return finished(ending instanceof Error ? notRun(ending, prepared) : ending, running.unkillable);
 }
@@ -100,20 +102,26 @@ function notExecutable(program: string): string | undefined {
   return (stats.mode & ANY_EXECUTE) === 0 ? `${program} is not executable: chmod +x ${program}` : undefined;
 }
 
-/** Some failures are thrown, others come as an event of the child. */
-function spawnChild({ program, account }: Prepared, { argv }: CommandOptions, limits: RunLimits): Child | Error {
+/** Some failures are thrown, others come as the program's exit. */
+function begin(...[start, options, deps]: ConstructorParameters<typeof RunningProcess>): RunningProcess | Error {
   try {
-    return spawn(program, argv.slice(1), {
-      argv0: argv[0],
-      cwd: "/",
-      detached: true,
-      env: { ...baseEnvironment(account), ...limits.environment },
-      stdio: ["ignore", "pipe", "pipe"],
-      ...(isOurs(account) ? {} : { uid: account.uid, gid: account.gid }),
-    });
+    return new RunningProcess(start, options, deps);
   } catch (error) {
     return error instanceof Error ? error : new Error(messageOf(error));
   }
+}
+
+function startCommand(
+  { program, account }: Prepared,
+  { argv }: CommandOptions,
+  limits: RunLimits,
+  startProgram: StartProgram | undefined,
+  onOutput: OnOutput,
+): StartedProgram {
+  const environment = { ...baseEnvironment(account), ...limits.environment };
+  const command = { path: program, argv, environment };
+  if (!isOurs(account)) return forkProgram(command, onOutput, { uid: account.uid, gid: account.gid });
+  return (startProgram ?? forkProgram)(command, onOutput);
 }
 
 function notRun(error: Error, { program, account }: Prepared): CommandEnding {

@@ -1,13 +1,12 @@
 // One process that runs: its exit, its output, its limit, and the end of everything it has started.
 
-import type { ChildProcessByStdio } from "node:child_process";
-import type { Readable } from "node:stream";
 import { isVipdError } from "../base/errors.ts";
 import { elapsedMs, type Instant, later } from "../base/time.ts";
 import type { Timers } from "../ports/clock.ts";
+import type { OnOutput, ProgramExit, StartedProgram, StreamName } from "../ports/programs.ts";
 import type { CommandEnding } from "./command.ts";
-import { groupExists, membersOf, signalGroup, signalProcess } from "./group.ts";
-import type { OutputTail, StreamName } from "./output.ts";
+import { membersOf, signalGroup, signalProcess } from "./group.ts";
+import type { OutputTail } from "./output.ts";
 
 /** How long output may still come after the exit, in milliseconds: what is on its way, no more. */
 const DRAIN_MS = 100;
@@ -31,7 +30,7 @@ export interface RunningOptions {
   readonly graceMs: number;
   readonly maxOutputBytes: number;
   readonly leftovers: "kill" | "keep";
-  readonly onOutput?: (stream: StreamName, chunk: Buffer) => void;
+  readonly onOutput?: OnOutput;
 }
 
 /** What it needs. */
@@ -41,49 +40,34 @@ export interface RunningDeps {
   readonly tail: OutputTail;
 }
 
-/** A process that was just spawned, as leader of a session of its own. */
-export type Child = ChildProcessByStdio<null, Readable, Readable>;
-
-type Exit =
-  | { readonly kind: "exited"; readonly status: number }
-  | { readonly kind: "signalled"; readonly signal: string }
-  | { readonly kind: "failed"; readonly error: Error };
-
 /** Follows a process to its end. */
 export class RunningProcess {
-  private readonly child: Child;
+  private readonly program: StartedProgram;
   private readonly options: RunningOptions;
   private readonly timers: Timers;
   private readonly tail: OutputTail;
-  private readonly exit: Promise<Exit>;
-  private readonly closed: Promise<void>;
   private readonly flood: Promise<void>;
+  private flooded: () => void = () => {};
   private hasExited = false;
+  private isClosed = false;
   /** Members that even SIGKILL did not end. */
   unkillable: readonly number[] = [];
 
-  constructor(child: Child, options: RunningOptions, { timers, tail }: RunningDeps) {
-    this.child = child;
+  /** Throws what `start` throws. */
+  constructor(start: (onOutput: OnOutput) => StartedProgram, options: RunningOptions, { timers, tail }: RunningDeps) {
     this.options = options;
     this.timers = timers;
     this.tail = tail;
-    this.exit = new Promise((resolve) => {
-      child.once("exit", (status, signal) =>
-        resolve(signal === null ? { kind: "exited", status: status ?? 0 } : { kind: "signalled", signal }),
-      );
-      child.on("error", (error) => resolve({ kind: "failed", error }));
-    });
-    void this.exit.then(() => (this.hasExited = true));
-    this.closed = new Promise((resolve) => child.once("close", () => resolve()));
-    this.flood = new Promise((resolve) => {
-      this.listen("stdout", resolve);
-      this.listen("stderr", resolve);
-    });
+    this.flood = new Promise((resolve) => (this.flooded = resolve));
+    this.program = start((stream, chunk) => this.take(stream, chunk));
+    void this.program.exit.then(() => (this.hasExited = true));
+    void this.program.closed.then(() => (this.isClosed = true));
   }
 
   /** Waits for the end; an abort of `signal` brings it about. An Error is why it never ran. */
   async end(signal: AbortSignal): Promise<CommandEnding | Error> {
-    const { exit, flood } = this;
+    const { flood } = this;
+    const { exit } = this.program;
     const aborted = abortOf(signal);
     try {
       const first = await Promise.race([exit, flood.then(() => "flooded"), aborted.promise.then(() => "aborted")]);
@@ -97,22 +81,17 @@ export class RunningProcess {
     }
   }
 
-  private listen(name: StreamName, flooded: () => void): void {
-    const stream = this.child[name];
-    stream.on("data", (chunk: Buffer) => {
-      this.tail.push(name, chunk);
-      this.options.onOutput?.(name, chunk);
-      if (this.tail.bytes <= this.options.maxOutputBytes) return;
-      this.hangUp();
-      flooded();
-    });
-    // A stream that breaks has no more output; how the process ended is told by its exit.
-    stream.on("error", () => stream.destroy());
+  private take(stream: StreamName, chunk: Buffer): void {
+    this.tail.push(stream, chunk);
+    this.options.onOutput?.(stream, chunk);
+    if (this.tail.bytes <= this.options.maxOutputBytes) return;
+    this.program.hangUp();
+    this.flooded();
   }
 
-  private async afterExit(exit: Exit): Promise<CommandEnding | Error> {
+  private async afterExit(exit: ProgramExit): Promise<CommandEnding | Error> {
     if (exit.kind === "failed") return exit.error;
-    const drained = await this.within(DRAIN_MS, this.closed);
+    const drained = this.isClosed || (await this.within(DRAIN_MS, this.program.closed));
     if (this.options.leftovers === "keep" || !(await this.hasLeftovers(drained))) return exit;
     await this.terminate();
     return exit.kind === "exited" ? { kind: "left-processes", status: exit.status } : exit;
@@ -143,9 +122,9 @@ export class RunningProcess {
 
   /** Whether the process has ended, and the group with it, by this instant. */
   private async groupGone(by: Instant): Promise<boolean> {
-    await this.within(elapsedMs(this.timers.now(), by), this.exit);
+    if (!this.hasExited) await this.within(elapsedMs(this.timers.now(), by), this.program.exit);
     for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_POLL_MS)) {
-      if (this.hasExited && !groupExists(this.leader)) return true;
+      if (this.hasExited && !this.program.groupExists()) return true;
       const restMs = elapsedMs(this.timers.now(), by);
       if (restMs <= 0) return false;
       await this.within(Math.min(pauseMs, restMs));
@@ -153,7 +132,7 @@ export class RunningProcess {
   }
 
   private get leader(): number {
-    return this.child.pid ?? 0;
+    return this.program.pid;
   }
 
   /** Whether the promise was settled within the time; without one, only waits. */
@@ -172,13 +151,8 @@ export class RunningProcess {
 
   /** Whoever still holds the other ends: nobody reads here any more, and this process need not wait for it. */
   private letGo(): void {
-    this.hangUp();
-    if (!this.hasExited) this.child.unref();
-  }
-
-  private hangUp(): void {
-    this.child.stdout.destroy();
-    this.child.stderr.destroy();
+    this.program.hangUp();
+    if (!this.hasExited) this.program.unref();
   }
 }
 

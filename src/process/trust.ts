@@ -13,7 +13,7 @@
 //
 // All of it is synchronous: execve(2) is about to walk the same path, and spawning waits for that too.
 
-import { lstatSync, readlinkSync, realpathSync, type Stats } from "node:fs";
+import { lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { COMMAND_PATH } from "./command.ts";
@@ -78,10 +78,9 @@ function locate(name: string): string | undefined {
     : COMMAND_PATH.split(":").map((path) => join(path, name));
   for (const candidate of name === "" ? [] : candidates) {
     try {
-      realpathSync(candidate);
-      return candidate;
+      if (statSync(candidate, { throwIfNoEntry: false }) !== undefined) return candidate;
     } catch {
-      // Not here; the next directory may have it.
+      // A loop of links, or a directory that may not be searched; the next one may have it.
     }
   }
   return undefined;

@@ -4,7 +4,8 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type ExitWatch, ProcessPerformer } from "../../../src/checks/process.ts";
+import { ProcessPerformer } from "../../../src/checks/process.ts";
+import type { ExitWatch } from "../../../src/ports/programs.ts";
 import type { ProcessCheckOptions } from "../../../src/config/check-options.ts";
 import type { CheckResult } from "../../../src/health/result.ts";
 import { eventually } from "../../linux/namespaces.ts";
