@@ -4,6 +4,7 @@
 import { constants } from "node:os";
 import process from "node:process";
 import { getSystemErrorMessage, getSystemErrorName } from "node:util";
+import { messageOf } from "../../src/base/errors.ts";
 import type {
   ExitWatch,
   OnOutput,
@@ -150,12 +151,12 @@ class End {
     let ended: (exit: ProgramExit) => void = () => {};
     this.exit = new Promise((resolve) => (ended = resolve));
     this.watch = watchReadable(fd, () => {
-      const status = reap(pid);
-      if (status === undefined) return;
+      const exit = exitOf(pid);
+      if (exit === undefined) return;
       this.watch.close();
       closeFd(fd);
-      for (const stray of strays) if (reap(stray) !== undefined) strays.delete(stray);
-      ended(exitOf(status));
+      for (const stray of strays) if (exitOf(stray) !== undefined) strays.delete(stray);
+      ended(exit);
     });
   }
 
@@ -164,8 +165,16 @@ class End {
   }
 }
 
-/** By waitpid(2): the lowest seven bits are the signal, the next byte the exit status. */
-function exitOf(status: number): ProgramExit {
+/** By waitpid(2): the lowest seven bits are the signal, the next byte the exit status. `undefined`: it has not ended. */
+function exitOf(pid: number): ProgramExit | undefined {
+  let status: number | undefined;
+  try {
+    status = reap(pid);
+  } catch (error) {
+    // ECHILD: a library of this process has waited for all children, so nobody knows how this one ended.
+    return { kind: "failed", error: error instanceof Error ? error : new Error(messageOf(error)) };
+  }
+  if (status === undefined) return undefined;
   const signal = status & 0x7f;
   if (signal === 0) return { kind: "exited", status: (status >> 8) & 0xff };
   const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];

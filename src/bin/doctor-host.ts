@@ -10,6 +10,7 @@ import { type CheckResult, checkResult } from "../health/result.ts";
 import type { Timers } from "../ports/clock.ts";
 import type { Link, PacketLink } from "../ports/host.ts";
 import type { Logger } from "../ports/logger.ts";
+import type { StartProgram } from "../ports/programs.ts";
 import { timeLimit } from "../runtime/time-limit.ts";
 
 /** So many checks are run at a time. */
@@ -43,16 +44,19 @@ export async function runChecks(
 interface CheckedHost {
   readonly packets: PacketLink;
   readonly links: readonly Link[];
+  /** As the daemon starts them. */
+  readonly startProgram: StartProgram | undefined;
   close(): void;
 }
 
 /** Sockets are opened for the checks that need them alone: these ask for privileges. */
 async function openHost(plans: readonly CheckPlan[]): Promise<CheckedHost> {
   const kinds = new Set(plans.map(({ options }) => options.kind));
-  const [{ KernelPackets }, { KernelAddresses }, { bootClock }] = await Promise.all([
+  const [{ KernelPackets }, { KernelAddresses }, { bootClock }, { programStarter }] = await Promise.all([
     import("../../adapters/linux/packets.ts"),
     import("../../adapters/linux/addresses.ts"),
     import("../../adapters/linux/clock.ts"),
+    import("../../adapters/linux/programs.ts"),
   ]);
   let packets: PacketLink | undefined;
   const made = (): PacketLink => (packets ??= new KernelPackets({ clock: bootClock() }));
@@ -63,6 +67,7 @@ async function openHost(plans: readonly CheckPlan[]): Promise<CheckedHost> {
       close: () => {},
     },
     links: kinds.has("interface") ? linksOf(new KernelAddresses()) : [],
+    startProgram: programStarter(),
     close: () => packets?.close(),
   };
 }
@@ -77,14 +82,16 @@ function linksOf(table: { links(): readonly Link[]; close(): void }): readonly L
 
 async function runOnce(
   { name, options, policy }: CheckPlan,
-  { packets, links }: CheckedHost,
+  { packets, links, startProgram }: CheckedHost,
   timers: Timers,
   signal: AbortSignal,
 ): Promise<CheckResult> {
   const limit = timeLimit(timers, policy.timeoutMs, `check ${name}`, signal);
   try {
     const linkNews = { links: () => links, follow: () => silent };
-    const result = await createPerformer(options, { timers, log: LOG, packets, linkNews }).run(limit.signal);
+    const result = await createPerformer(options, { timers, log: LOG, packets, linkNews, startProgram }).run(
+      limit.signal,
+    );
     if (!limit.signal.aborted) return result;
     return checkResult("timed-out", `did not end within ${policy.timeoutMs} ms`);
   } catch (error) {
