@@ -37,7 +37,7 @@ const BUFFER_BYTES = 2048;
  * To close a packet socket takes the kernel tens of milliseconds (synchronize_net), in which this thread stands still: not while
  * somebody waits for what was heard.
  */
-const IDLE_MS = 500;
+const CLOSE_AFTER_MS = 500;
 
 /** So many messages are taken at a time. */
 const BURST = 1_024;
@@ -53,19 +53,18 @@ export class ClaimSocket {
   readonly fd: Fd;
   readonly #family: VipAddress["family"];
   readonly #clock: Clock;
-  readonly #onClose: () => void;
+  readonly #onEnd: () => void;
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   /** By the address's bytes in hexadecimal. */
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #watch: { close(): void };
-  #idle: NodeJS.Timeout | undefined;
   /** Addresses that the filter lets through; what is listened for and not among them is not heard yet. */
   #filtered: ReadonlySet<string> = new Set();
 
-  constructor(link: LinkRecord, family: VipAddress["family"], clock: Clock, onClose: () => void) {
+  constructor(link: LinkRecord, family: VipAddress["family"], clock: Clock, onEnd: () => void) {
     this.#family = family;
     this.#clock = clock;
-    this.#onClose = onClose;
+    this.#onEnd = onEnd;
     this.fd = openPacketSocket();
     try {
       this.#attachFilter([]);
@@ -78,7 +77,7 @@ export class ClaimSocket {
     }
   }
 
-  /** Tells of those who answer for the address until the result is called. A socket that nobody listens at is closed a little later. */
+  /** Tells of those who answer for the address until the result is called; the last one to call it ends the socket. */
   listen({ ip }: VipAddress, listener: Listener): () => void {
     const key = toHex(ipBytes(ip));
     const listeners = this.#listeners.get(key) ?? new Set();
@@ -86,16 +85,8 @@ export class ClaimSocket {
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0) this.#listeners.delete(key);
-      if (this.#listeners.size === 0) this.#idle ??= setTimeout(() => this.#closeIdle(), IDLE_MS).unref();
+      if (this.#listeners.size === 0) this.#end();
     };
-  }
-
-  /** For good. */
-  close(): void {
-    clearTimeout(this.#idle);
-    this.#onClose();
-    this.#watch.close();
-    closeFd(this.fd);
   }
 
   /** Has the kernel let through what is listened for: to be called after `listen`. */
@@ -124,9 +115,11 @@ export class ClaimSocket {
     this.#filtered = new Set(keys);
   }
 
-  #closeIdle(): void {
-    this.#idle = undefined;
-    if (this.#listeners.size === 0) this.close();
+  /** It is used no more: the interface may go, and another one come under its number, at which this socket is deaf. */
+  #end(): void {
+    this.#onEnd();
+    this.#watch.close();
+    setTimeout(() => closeFd(this.fd), CLOSE_AFTER_MS).unref();
   }
 
   /** The link may go down under a probe; then nothing more is heard. */

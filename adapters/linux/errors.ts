@@ -11,6 +11,7 @@ const { errno: ERRNO } = constants;
 export const EPERM: number = ERRNO.EPERM;
 export const ENOENT: number = ERRNO.ENOENT;
 export const ESRCH: number = ERRNO.ESRCH;
+export const ENOEXEC: number = ERRNO.ENOEXEC;
 export const EINTR: number = ERRNO.EINTR;
 export const EAGAIN: number = ERRNO.EAGAIN;
 export const EACCES: number = ERRNO.EACCES;

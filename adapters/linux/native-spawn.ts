@@ -18,6 +18,7 @@ const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 const F_SETFL = 4;
 const WNOHANG = 1;
+const SIGKILL = 9;
 /** The same on all machines: Linux 5.3. */
 const SYS_PIDFD_OPEN = 434;
 
@@ -128,6 +129,11 @@ export function openPidfd(pid: number): Fd {
 /** Whether a process group has a member; a zombie counts. */
 export function groupExists(leader: number): boolean {
   return calls.kill(-leader, 0) === 0 || koffi.errno() !== ESRCH;
+}
+
+/** Kills a process group; one that is gone, or not ours any more, is let be. */
+export function killGroup(leader: number): void {
+  calls.kill(-leader, SIGKILL);
 }
 
 const status = new Int32Array(1);

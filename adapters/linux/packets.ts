@@ -154,7 +154,6 @@ export class KernelPackets implements PacketLink {
     if (!this.#open) return;
     this.#open = false;
     for (const stop of this.#hearing.values()) stop();
-    for (const socket of [...this.#claimSockets.values()]) socket.close();
     closeFd(this.#sender);
     if (this.#frameSender !== undefined) closeFd(this.#frameSender);
     this.#links.close();

@@ -13,9 +13,11 @@ import type {
   StartProgram,
   StreamName,
 } from "../../src/ports/programs.ts";
-import { errnoOf } from "./errors.ts";
+import { ENOEXEC, errnoOf } from "./errors.ts";
 import { closeFd, type Fd, type Watch, watchReadable } from "./native.ts";
-import { groupExists, openPidfd, openPipe, openSpawn, readFd, reap } from "./native-spawn.ts";
+import { groupExists, killGroup, openPidfd, openPipe, openSpawn, readFd, reap } from "./native-spawn.ts";
+
+const SHELL = "/bin/sh";
 
 const CHUNK_BYTES = 64 * 1024;
 
@@ -34,8 +36,11 @@ export function programStarter(): StartProgram | undefined {
     const streams = openStreams(path);
     let pid: number;
     try {
-      const [stdout, stderr] = [streams.stdout.writer, streams.stderr.writer];
-      pid = spawned(path, spawn({ path, argv, environment: variables, stdout, stderr }));
+      const more = { environment: variables, stdout: streams.stdout.writer, stderr: streams.stderr.writer };
+      const answer = spawn({ path, argv, ...more });
+      // As execvp(3) does, and Node.js with it: a script without a #! line is the shell's.
+      const shell = { path: SHELL, argv: [SHELL, path, ...argv.slice(1)] };
+      pid = spawned(path, answer === -ENOEXEC ? spawn({ ...shell, ...more }) : answer);
     } catch (error) {
       for (const { reader } of Object.values(streams)) closeFd(reader);
       throw error;
@@ -67,10 +72,16 @@ export const watchExit: ExitWatch = (pid, onExit) => {
     // It is gone, or there are too many descriptors, or this kernel has none of this kind.
     return undefined;
   }
-  const watch = watchReadable(fd, () => {
-    end();
-    onExit();
-  });
+  let watch: Watch;
+  try {
+    watch = watchReadable(fd, () => {
+      end();
+      onExit();
+    });
+  } catch {
+    closeFd(fd);
+    return undefined;
+  }
   let isOpen = true;
   const end = (): void => {
     if (!isOpen) return;
@@ -128,11 +139,12 @@ function follow(path: string, pid: number, streams: Streams, onOutput: OnOutput)
     for (const output of outputs) output.close();
   };
   try {
+    for (const output of outputs) output.begin();
     const end = named(path, () => new End(pid));
     return { pid, exit: end.exit, closed, groupExists: () => groupExists(pid), hangUp, unref: () => end.unref() };
   } catch (error) {
     hangUp();
-    process.kill(-pid, "SIGKILL");
+    killGroup(pid);
     strays.add(pid);
     throw error;
   }
@@ -141,27 +153,49 @@ function follow(path: string, pid: number, streams: Streams, onOutput: OnOutput)
 /** Killed children whose end nobody tells of; they are taken in when another program ends. */
 const strays = new Set<number>();
 
+/** From one look to the next at a child that has ended and cannot be taken in yet, in milliseconds. */
+const FIRST_RETRY_MS = 10;
+const LONGEST_RETRY_MS = 1_000;
+
 /** The end of a child. */
 class End {
   readonly exit: Promise<ProgramExit>;
   private readonly watch: Watch;
+  private readonly pid: number;
+  private ended: (exit: ProgramExit) => void = () => {};
+  private isWanted = true;
 
   constructor(pid: number) {
+    this.pid = pid;
+    this.exit = new Promise((resolve) => (this.ended = resolve));
     const fd = openPidfd(pid);
-    let ended: (exit: ProgramExit) => void = () => {};
-    this.exit = new Promise((resolve) => (ended = resolve));
-    this.watch = watchReadable(fd, () => {
-      const exit = exitOf(pid);
-      if (exit === undefined) return;
-      this.watch.close();
+    try {
+      this.watch = watchReadable(fd, () => {
+        this.watch.close();
+        closeFd(fd);
+        this.takeIn(FIRST_RETRY_MS);
+      });
+    } catch (error) {
       closeFd(fd);
-      for (const stray of strays) if (exitOf(stray) !== undefined) strays.delete(stray);
-      ended(exit);
-    });
+      throw error;
+    }
   }
 
   unref(): void {
+    this.isWanted = false;
     this.watch.unref();
+  }
+
+  /** Who is traced (ptrace(2)) has ended, and is its tracer's until that has taken note. */
+  private takeIn(retryMs: number): void {
+    const exit = exitOf(this.pid);
+    if (exit === undefined) {
+      const retry = setTimeout(() => this.takeIn(Math.min(2 * retryMs, LONGEST_RETRY_MS)), retryMs);
+      if (!this.isWanted) retry.unref();
+      return;
+    }
+    for (const stray of strays) if (exitOf(stray) !== undefined) strays.delete(stray);
+    this.ended(exit);
   }
 }
 
@@ -187,7 +221,7 @@ class Output {
   private readonly fd: Fd;
   private readonly name: StreamName;
   private readonly onOutput: OnOutput;
-  private readonly watch: Watch;
+  private watch: Watch | undefined;
   private isOpen = true;
   private end: () => void = () => {};
 
@@ -196,13 +230,16 @@ class Output {
     this.name = name;
     this.onOutput = onOutput;
     this.ended = new Promise((resolve) => (this.end = resolve));
-    this.watch = watchReadable(fd, () => this.read());
+  }
+
+  begin(): void {
+    this.watch = watchReadable(this.fd, () => this.read());
   }
 
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.watch.close();
+    this.watch?.close();
     closeFd(this.fd);
     this.end();
   }

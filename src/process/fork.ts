@@ -30,6 +30,7 @@ export function forkProgram({ path, argv, environment }: Program, onOutput: OnOu
   return {
     pid: child.pid ?? 0,
     exit: new Promise<ProgramExit>((resolve) => {
+      // A death by a real-time signal is told as exit status 0: Node.js has no name for it.
       child.once("exit", (status, signal) =>
         resolve(signal === null ? { kind: "exited", status: status ?? 0 } : { kind: "signalled", signal }),
       );

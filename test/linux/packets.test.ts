@@ -293,6 +293,33 @@ describe("probing", () => {
     if (Array.isArray(outcome)) expect(outcome.length).toBeLessThanOrEqual(1);
     else expect(outcome).toMatchObject({ code: "interface" });
   });
+
+  it("hears on an interface that went and came back under its number, just after a probe", async () => {
+    const packets = open();
+    const { host, peer } = wire();
+    const { index } = wire().hostLink();
+    expect(await probe(packets, VIP4)).toEqual([]);
+    host.exec("ip", "link", "delete", "eth0");
+    host.exec(
+      ...["ip", "link", "add", "eth0", "index", String(index)],
+      ...["type", "veth", "peer", "name", "eth0", "netns", peer.name],
+    );
+    host.exec("ip", "link", "set", "eth0", "up");
+    peer.exec("ip", "address", "add", `${VIP4.ip}/24`, "dev", "eth0");
+    peer.exec("ip", "link", "set", "eth0", "up");
+    await eventually("both ends of the cable are up", () => wire().hostLink().up && wire().peerLink().up);
+    expect(wire().hostLink().index).toBe(index);
+    expect(macs(await probe(packets, VIP4))).toEqual([wire().peerLink().mac]);
+  });
+
+  it("sends on a link that was down for a moment, just after a probe", async () => {
+    const packets = open();
+    expect(await probe(packets, VIP4)).toEqual([]);
+    wire().host.exec("ip", "link", "set", "eth0", "down");
+    wire().host.exec("ip", "link", "set", "eth0", "up");
+    await eventually("both ends of the cable are up", () => wire().hostLink().up && wire().peerLink().up);
+    expect(await probe(packets, VIP4)).toEqual([]);
+  });
 });
 
 describe("hearing", () => {

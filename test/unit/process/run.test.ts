@@ -1,7 +1,10 @@
 // Commands of every bad kind, as real processes.
 
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { performance } from "node:perf_hooks";
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { eventually } from "../../linux/namespaces.ts";
 import { programStarter } from "../../../adapters/linux/programs.ts";
@@ -108,6 +111,35 @@ describe.each(WAYS)("$way:", ({ startProgram }) => {
       const long = await run([scripts().sh("head -c 100000 /dev/zero | tr '\\0' x")]);
       expect(long.lastLine).toHaveLength(256);
     });
+
+    test("is a script of the shell when its file has no #! line", async () => {
+      const path = scripts().path("plain");
+      writeFileSync(path, 'echo "$0 $1"; exit 4\n', { mode: 0o755 });
+      expect(await run([path, "one"])).toMatchObject({
+        ending: { kind: "exited", status: 4 },
+        lastLine: `${path} one`,
+      });
+    });
+
+    if (startProgram !== undefined)
+      test("by a real-time signal has not succeeded", async () => {
+        const { ending } = await run([scripts().sh("kill -40 $$")]);
+        expect(ending).toEqual({ kind: "signalled", signal: "signal 40" });
+      });
+
+    if (startProgram !== undefined)
+      test("while another process traces it is waited for without a busy loop", async () => {
+        const script = scripts().sh(`while ! [ -e ${scripts().path("traced")} ]; do :; done; exit 7`);
+        const finished = run([script], { timeoutMs: 20_000 });
+        await eventually("the script runs", () => scripts().survivors().length > 0);
+        const tracer = traceBriefly(Number.parseInt(scripts().survivors()[0] ?? "", 10), scripts().path("traced"));
+        await eventually("the script has ended, and is its tracer's", () => zombies().length > 0);
+        const before = performance.nodeTiming.uvMetricsInfo.loopCount;
+        await pause(300);
+        expect(performance.nodeTiming.uvMetricsInfo.loopCount - before).toBeLessThan(200);
+        tracer.kill();
+        expect((await finished).ending).toEqual({ kind: "exited", status: 7 });
+      });
 
     test("by a signal tells which", async () => {
       const finished = await run([scripts().sh("kill -SEGV $$")]);
@@ -313,3 +345,14 @@ describe.each(WAYS)("$way:", ({ startProgram }) => {
     return Buffer.concat(chunks).toString("utf8");
   }
 });
+
+/** Another process that traces one (PTRACE_SEIZE), tells so by a file, and never waits for it. */
+function traceBriefly(pid: number, path: string): ChildProcess {
+  const text = `
+    const koffi = require("koffi");
+    const ptrace = koffi.load(null).func("long ptrace(long request, int pid, intptr_t address, intptr_t data)");
+    if (ptrace(0x4206, ${pid}, 0, 0) !== 0) throw new Error("cannot trace");
+    require("node:fs").writeFileSync(${JSON.stringify(path)}, "");
+    setTimeout(() => {}, 30_000);`;
+  return spawn(process.execPath, ["-e", text], { stdio: ["ignore", "ignore", "inherit"] });
+}
