@@ -31,27 +31,22 @@ const CHECKS: readonly (() => Promise<Outcome>)[] = [
   () => tool("dead code", "knip/bin/knip.js"),
 ];
 
-/** Groups that run one after the other; those of one line run side by side, for they mostly wait. */
-const GROUPS: readonly (readonly Group[])[] = [
-  [
-    {
-      projects: ["tidy", "unit", "conformance", "library", "simulation"],
-      deadlineMs: 20 * 60_000,
-      namespaces: false,
-    },
-  ],
-  // What freezes a processor for long would end leases of hosts, so those have the machine for themselves.
-  [{ projects: ["linux"], deadlineMs: 6 * 60_000, namespaces: true }],
-  [{ projects: ["hosts"], deadlineMs: 15 * 60_000, namespaces: true }],
-  [{ projects: ["outages"], deadlineMs: 15 * 60_000, namespaces: true }],
-  [
-    { projects: ["systemd"], deadlineMs: 10 * 60_000, namespaces: true },
-    { projects: ["interop"], deadlineMs: 10 * 60_000, namespaces: true, needs: "keepalived", workers: 5 },
-  ],
+/** What freezes a processor for long would end leases of hosts, so those have the machine for themselves. */
+const GROUPS: readonly Group[] = [
+  {
+    projects: ["tidy", "unit", "conformance", "library", "simulation"],
+    deadlineMs: 20 * 60_000,
+    namespaces: false,
+  },
+  { projects: ["linux"], deadlineMs: 6 * 60_000, namespaces: true },
+  { projects: ["hosts"], deadlineMs: 15 * 60_000, namespaces: true },
+  { projects: ["outages"], deadlineMs: 15 * 60_000, namespaces: true },
+  { projects: ["systemd"], deadlineMs: 10 * 60_000, namespaces: true },
+  { projects: ["interop"], deadlineMs: 10 * 60_000, namespaces: true, needs: "keepalived", workers: 5 },
 ];
 
 const STATIC = "static";
-const PARTS: readonly string[] = [STATIC, ...GROUPS.flat().flatMap(({ projects }) => projects)];
+const PARTS: readonly string[] = [STATIC, ...GROUPS.flatMap(({ projects }) => projects)];
 
 async function main(wanted: readonly string[]): Promise<number> {
   const until = performance.now() + WHOLE_MS;
@@ -63,18 +58,12 @@ async function main(wanted: readonly string[]): Promise<number> {
   const parts = wanted.length === 0 ? PARTS : wanted;
   const outcomes: Outcome[] = [];
   if (parts.includes(STATIC)) outcomes.push(...(await runAll(CHECKS, CHECKS_AT_ONCE)));
-  const groups = GROUPS.map((beside) => beside.flatMap((group) => narrowed(group, parts)));
-  const ready = groups.flat().length === 0 || checkPrograms();
+  const groups = GROUPS.map((group) => ({ ...group, projects: group.projects.filter((name) => parts.includes(name)) }));
+  const ready = groups.every(({ projects }) => projects.length === 0) || checkPrograms();
   if (!ready) outcomes.push(failure("programs: some are missing"));
-  for (const beside of ready ? groups : [])
-    outcomes.push(...(await Promise.all(beside.map((group) => runGroup(group, until - performance.now())))));
+  for (const group of groups)
+    if (ready && group.projects.length > 0) outcomes.push(await runGroup(group, until - performance.now()));
   return conclude(outcomes);
-}
-
-/** The group with these parts alone; none: it has none of them. */
-function narrowed(group: Group, parts: readonly string[]): readonly Group[] {
-  const projects = group.projects.filter((name) => parts.includes(name));
-  return projects.length === 0 ? [] : [{ ...group, projects }];
 }
 
 async function runGroup(group: Group, restMs: number): Promise<Outcome> {
