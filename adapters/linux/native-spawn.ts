@@ -1,14 +1,13 @@
 // The native bridge of programs: libc's calls that start one without a copy of this process, tell of its end, and read its output.
 
 import koffi from "koffi";
-import { EAGAIN, EINTR, ESRCH, kernelError } from "./errors.ts";
-import type { Fd } from "./native.ts";
+import { ESRCH, kernelError } from "./errors.ts";
+import { checked, type Fd } from "./native.ts";
 
 const libc = koffi.load(null);
 const calls = {
   pipe2: libc.func("int pipe2(void *fds, int flags)"),
   fcntl: libc.func("int fcntl(int fd, int command, int argument)"),
-  read: libc.func("intptr_t read(int fd, void *data, size_t length)"),
   kill: libc.func("int kill(int pid, int signal)"),
   waitpid: libc.func("int waitpid(int pid, void *status, int options)"),
   syscall: libc.func("long syscall(long number, int first, int second)"),
@@ -70,11 +69,7 @@ export function openSpawn(): Spawn | undefined {
       succeed("posix_spawn_file_actions_adddup2", spawn.addDup2(actions, stderr, 2));
       succeed("posix_spawn_file_actions_addchdir_np", spawn.addChdir(actions, "/"));
       const pid = new Int32Array(1);
-      const [args, env] = [
-        [...argv, null],
-        [...environment, null],
-      ];
-      const errno = Number(spawn.spawn(pid, path, actions, attributes, args, env));
+      const errno = Number(spawn.spawn(pid, path, actions, attributes, [...argv, null], [...environment, null]));
       return errno === 0 ? (pid[0] ?? 0) : -errno;
     } finally {
       spawn.destroyActions(actions);
@@ -112,15 +107,6 @@ export function openPipe(): { readonly reader: Fd; readonly writer: Fd } {
   return { reader, writer };
 }
 
-/** Reads what is there; 0: the other end is closed; undefined: nothing is there now. */
-export function readFd(fd: Fd, buffer: Uint8Array): number | undefined {
-  const length = Number(calls.read(fd, buffer, buffer.length));
-  if (length >= 0) return length;
-  const errno = koffi.errno();
-  if (errno === EAGAIN || errno === EINTR) return undefined;
-  throw kernelError("read", errno);
-}
-
 /** Opens a descriptor, close-on-exec, that becomes readable when the process ends. Throws "kernel": ESRCH, or ENOSYS before Linux 5.3. */
 export function openPidfd(pid: number): Fd {
   return checked("pidfd_open", calls.syscall(SYS_PIDFD_OPEN, pid, 0));
@@ -147,10 +133,4 @@ export function reap(pid: number): number | undefined {
 /** The calls of spawn.h answer with the errno. */
 function succeed(call: string, answer: unknown): void {
   if (answer !== 0) throw kernelError(call, Number(answer));
-}
-
-function checked(call: string, answer: unknown): number {
-  const result = Number(answer);
-  if (result >= 0) return result;
-  throw kernelError(call, koffi.errno());
 }

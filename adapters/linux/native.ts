@@ -215,12 +215,18 @@ export function armTimer(fd: Fd, atMs: number | null): void {
   checked("timerfd_settime", calls.setTimer(fd, TFD_TIMER_ABSTIME, value, null));
 }
 
+/** Reads what is there; 0: the other end is closed; undefined: nothing is there now. */
+export function readFd(fd: Fd, buffer: Uint8Array): number | undefined {
+  const length = Number(calls.read(fd, buffer, buffer.length));
+  if (length >= 0) return length;
+  const errno = koffi.errno();
+  if (errno === EAGAIN || errno === EINTR) return undefined;
+  throw kernelError("read", errno);
+}
+
 /** Takes what the timer has to tell, so that it is readable again only when it expires again. */
 export function readTimer(fd: Fd): void {
-  const expirations = new Uint8Array(8);
-  if (Number(calls.read(fd, expirations, 8)) >= 0) return;
-  const errno = koffi.errno();
-  if (errno !== EAGAIN && errno !== EINTR) throw kernelError("read", errno);
+  readFd(fd, new Uint8Array(8));
 }
 
 /** Moves the calling thread into the network namespace behind `fd`; sockets keep the namespace they were made in. */
@@ -269,8 +275,8 @@ export function watchReadable(fd: Fd, onReadable: () => void): Watch {
   };
 }
 
-/** koffi knows the types of results by the declarations above; TypeScript does not. */
-function checked(call: string, answer: unknown, capability?: Capability): number {
+/** The result of a call of libc; below zero it throws the errno. koffi knows the types of results by its declarations; TypeScript does not. */
+export function checked(call: string, answer: unknown, capability?: Capability): number {
   const result = Number(answer);
   if (result >= 0) return result;
   throw kernelError(call, koffi.errno(), capability);

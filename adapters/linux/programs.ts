@@ -14,8 +14,8 @@ import type {
   StreamName,
 } from "../../src/ports/programs.ts";
 import { ENOEXEC, errnoOf } from "./errors.ts";
-import { closeFd, type Fd, type Watch, watchReadable } from "./native.ts";
-import { groupExists, killGroup, openPidfd, openPipe, openSpawn, readFd, reap } from "./native-spawn.ts";
+import { closeFd, type Fd, readFd, type Watch, watchReadable } from "./native.ts";
+import { groupExists, killGroup, openPidfd, openPipe, openSpawn, reap } from "./native-spawn.ts";
 
 const SHELL = "/bin/sh";
 
@@ -37,10 +37,10 @@ export function programStarter(): StartProgram | undefined {
     let pid: number;
     try {
       const more = { environment: variables, stdout: streams.stdout.writer, stderr: streams.stderr.writer };
-      const answer = spawn({ path, argv, ...more });
+      let answer = spawn({ path, argv, ...more });
       // As execvp(3) does, and Node.js with it: a script without a #! line is the shell's.
-      const shell = { path: SHELL, argv: [SHELL, path, ...argv.slice(1)] };
-      pid = spawned(path, answer === -ENOEXEC ? spawn({ ...shell, ...more }) : answer);
+      if (answer === -ENOEXEC) answer = spawn({ path: SHELL, argv: [SHELL, path, ...argv.slice(1)], ...more });
+      pid = spawned(path, answer);
     } catch (error) {
       for (const { reader } of Object.values(streams)) closeFd(reader);
       throw error;
